@@ -1,0 +1,26 @@
+"""The machines an appliance can be put in, one module a board, as data."""
+
+from __future__ import annotations
+
+import importlib
+from typing import cast
+
+from harness.boards.board import Board, Boot, Budget
+from harness.errors import OptionError
+
+NAMES = ("pc-bios", "pc-uefi", "virt-uefi", "virt")
+DEFAULT = ("pc-bios", "pc-uefi", "virt")
+
+__all__ = ["DEFAULT", "NAMES", "Board", "Boot", "Budget", "board", "boards"]
+
+
+def board(name: str) -> Board:
+    """Return the board of this name; raises OptionError for a name that is none."""
+    if name not in NAMES:
+        raise OptionError(f"there is no board {name!r}", hint=f"choose from: {', '.join(NAMES)}")
+    return cast(Board, importlib.import_module(f"harness.boards.{name.replace('-', '_')}").BOARD)
+
+
+def boards(names: tuple[str, ...] = NAMES) -> tuple[Board, ...]:
+    """Return the boards of these names, in this order."""
+    return tuple(board(name) for name in names)

@@ -1,0 +1,77 @@
+"""What a board is: everything about a machine that is the same for every appliance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from harness.image.model import Arch
+
+
+class Boot(Enum):
+    """Who starts the kernel."""
+
+    BIOS = "bios"
+    """SeaBIOS and the boot sector of the image."""
+    UEFI = "uefi"
+    """edk2 and the systemd-boot of the image."""
+    HARNESS = "harness"
+    """The harness reads the boot partition and hands kernel and command line to QEMU, at every reset."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long things may take on this board under TCG, in seconds of wall time; generous on purpose.
+
+    A limit that is reached is an error, so these are set at several times what was measured on two busy cores.
+    """
+
+    kernel: float = 30.0
+    """From power-on to the kernel's first line."""
+    init: float = 90.0
+    """From power-on to init's first line."""
+    ready: float = 150.0
+    """From power-on to the first answer over HTTP."""
+    silence: float = 60.0
+    """How long the console may say nothing before the appliance is ready."""
+    service: float = 30.0
+    """For a service to change its state after it was asked to."""
+    reboot: float = 240.0
+    """From asking for a reboot to the first answer after it."""
+    upload: float = 300.0
+    """For one file of an update."""
+    power_off: float = 60.0
+
+    def scaled(self, factor: float) -> Budget:
+        """The same budget for an accelerator that takes ``factor`` times as long as TCG."""
+        return Budget(**{name: value * factor for name, value in vars(self).items()})
+
+
+@dataclass(frozen=True)
+class Board:
+    """A machine for QEMU to play."""
+
+    name: str
+    arch: Arch
+    title: str
+    boot: Boot
+    qemu: str
+    """The program, such as qemu-system-x86_64."""
+    machine: str
+    """A versioned machine type, with its options."""
+    cpu: str
+    console: str
+    """The console device the kernel must write to, such as ttyS0."""
+    memory: int = 512
+    """MiB."""
+    cpus: int = 2
+    devices: tuple[str, ...] = ()
+    """``-device`` arguments beyond disk and network card."""
+    disk: str = "virtio-blk-pci"
+    nic: str = "virtio-net-pci"
+    min_qemu: tuple[int, int] = (9, 0)
+    budget: Budget = Budget()
+    proves: tuple[str, ...] = ()
+    cannot: tuple[str, ...] = ()
+    can_capture: bool = True
+    """Whether a booted machine can be captured and restored."""

@@ -1,0 +1,23 @@
+"""PC with BIOS."""
+
+from harness.boards.board import Board, Boot
+
+BOARD = Board(
+    name="pc-bios",
+    arch="amd64",
+    title="PC with BIOS",
+    boot=Boot.BIOS,
+    qemu="qemu-system-x86_64",
+    machine="pc-q35-9.0",
+    cpu="max",
+    console="ttyS0",
+    proves=(
+        "SeaBIOS runs the image's boot sector, which loads vmlinuz and cmdline.txt",
+        "the hybrid partition table and the PARTUUID of the root file system",
+        "reboot by kexec, and cold boot through the boot sector",
+    ),
+    cannot=(
+        "UEFI and systemd-boot",
+        "real PC firmware, storage and network hardware",
+    ),
+)

@@ -1,0 +1,24 @@
+"""PC with UEFI."""
+
+from harness.boards.board import Board, Boot
+
+BOARD = Board(
+    name="pc-uefi",
+    arch="amd64",
+    title="PC with UEFI",
+    boot=Boot.UEFI,
+    qemu="qemu-system-x86_64",
+    machine="pc-q35-9.0",
+    cpu="max",
+    console="ttyS0",
+    proves=(
+        "edk2 finds and starts the systemd-boot in the image",
+        "loader/entries/gokrazy.conf and what an update leaves in it",
+        "reboot by kexec, and cold boot through the boot loader",
+    ),
+    cannot=(
+        "the boot sector",
+        "Secure Boot",
+        "real PC firmware, storage and network hardware",
+    ),
+)

@@ -1,0 +1,23 @@
+"""arm64 virtual machine with UEFI."""
+
+from harness.boards.board import Board, Boot
+
+BOARD = Board(
+    name="virt-uefi",
+    arch="arm64",
+    title="arm64 virtual machine with UEFI",
+    boot=Boot.UEFI,
+    qemu="qemu-system-aarch64",
+    machine="virt-9.0",
+    cpu="cortex-a72",
+    console="ttyAMA0",
+    proves=(
+        "edk2 finds and starts the systemd-boot in the image",
+        "loader/entries/gokrazy.conf and what an update leaves in it",
+        "reset through the firmware",
+    ),
+    cannot=(
+        "any device tree of a real board",
+        "Secure Boot",
+    ),
+)

@@ -1,0 +1,132 @@
+"""What an image is: a disk file with a digest, and what was read out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Arch = Literal["amd64", "arm64"]
+Builder = Literal["gok", "own", "given"]
+PermState = Literal["ext4", "blank", "mkfs"]
+Slot = Literal["A", "B"]
+
+SECTOR = 512
+
+
+@dataclass(frozen=True)
+class Extent:
+    """A stretch of the disk, in bytes."""
+
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the four partitions lie on the disk."""
+
+    boot: Extent
+    root_a: Extent
+    root_b: Extent
+    perm: Extent | None
+
+
+@dataclass(frozen=True)
+class Service:
+    """A program that init supervises, as the image configures it.
+
+    ``path`` is what the device calls it (``/user/hello``), ``package`` its Go import path if known ("" if not).
+    ``starts`` tells whether init starts it at boot, keeps it stopped, or waits for the clock first.
+    """
+
+    path: str
+    package: str = ""
+    args: tuple[str, ...] = ()
+    starts: Literal["boot", "manual", "after-clock"] = "boot"
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Breakglass:
+    """How breakglass is configured in an image: paths are on the device."""
+
+    path: str = "/user/breakglass"
+    port: int = 22
+    authorized_keys: str = "/perm/breakglass.authorized_keys"
+    has_keys: bool = False
+    """Whether the image itself carries the authorized keys file."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The kernel in the boot partition and the modules in the root file system."""
+
+    release: str
+    """What ``uname -r`` will say, read from the kernel file itself; "" when it could not be read."""
+    modules: tuple[str, ...] = ()
+    """The directories under /lib/modules."""
+    package: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A gokrazy disk image: immutable, identified by the digest of its bytes."""
+
+    path: Path
+    """A raw disk image; never written to."""
+    digest: str
+    """SHA-256 of the file, in hex."""
+    size: int
+    """Bytes."""
+    arch: Arch
+    hostname: str
+    build: str
+    """The build timestamp that the device reports (RFC 3339); "" when it could not be read."""
+    builder: Builder
+    layout: Layout
+    kernel: Kernel
+    cmdline: str
+    """cmdline.txt as it is in the boot partition, without the padding."""
+    services: tuple[Service, ...]
+    """In the order in which init starts them; for a finished image, what was found in /gokrazy and /user."""
+    serial: str | None
+    """The console= argument that init writes to (``ttyS0,115200``), or None when it has no serial console."""
+    perm: PermState
+    http_port: int = 80
+    https_port: int = 443
+    tls: bool = False
+    password: str | None = field(default=None, repr=False)
+    """The web interface's password; None when the image has none."""
+    breakglass: Breakglass | None = None
+    has_serial_shell: bool = False
+    modules: Mapping[str, str] = field(default_factory=dict)
+    """Go module path -> version, of everything that went in, as far as known."""
+    boot_loader: str = ""
+    """Version and digest of the EFI boot loader in the image, as far as known."""
+    instance: str = ""
+    """The instance folder it was built from, "" for a finished image."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the report should know about how it was made."""
+
+    def service(self, name: str) -> Service | None:
+        """The service with this path or last path element, or None."""
+        for service in self.services:
+            if name in (service.path, service.name):
+                return service
+        return None
+
+
+@dataclass(frozen=True)
+class UpdateFiles:
+    """The three files that an update sends, as ``gok overwrite --root --boot --mbr`` would write them."""
+
+    root: Path
+    boot: Path
+    mbr: Path
