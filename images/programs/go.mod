@@ -1,0 +1,3 @@
+module gokrazy.test/programs
+
+go 1.24.0
