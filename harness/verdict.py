@@ -1,0 +1,53 @@
+"""What a run comes to: whose fault the failures are, what was skipped and why, and the exit status."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from harness.errors import Fault, HarnessError
+
+NO_TESTS = 5
+TESTS_FAILED = 1
+
+
+@dataclass
+class Verdict:
+    """Collects what the tests came to; ``exit_status`` says what it means for the caller."""
+
+    strict: bool = False
+    """Whether a skip counts as a failure."""
+    passed: int = 0
+    failed: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    """Reason -> number of tests."""
+    faults: Counter[Fault] = field(default_factory=Counter)
+    deviations: dict[str, str] = field(default_factory=dict)
+    """Known deviations that were seen: identifier -> evidence."""
+
+    def count_fault(self, error: BaseException | None) -> None:
+        """Remember whose fault the failure is, when the error (or what caused it) says so."""
+        seen: set[int] = set()
+        while error is not None and id(error) not in seen:
+            if isinstance(error, HarnessError):
+                self.faults[error.fault] += 1
+                return
+            seen.add(id(error))
+            error = error.__cause__ or error.__context__
+
+    def exit_status(self, status: int) -> int:
+        """Turn pytest's exit status into ours; a set-up, host or harness failure outranks a red test.
+
+        A run that was broken by its host says nothing about the appliance, so 12, 11 and 10 win over 1; an
+        interrupted run (2) and pytest's own troubles (3, 4) stay what they are.
+        """
+        if status not in (0, TESTS_FAILED):
+            return status
+        for fault in (Fault.SETUP, Fault.HOST, Fault.HARNESS):
+            if self.faults[fault]:
+                return int(fault.value)
+        if status == 0 and not self.passed and not self.failed:
+            return NO_TESTS
+        if status == 0 and self.strict and self.skipped:
+            return TESTS_FAILED
+        return status

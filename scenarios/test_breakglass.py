@@ -1,0 +1,66 @@
+"""Breakglass: the way in for emergencies is shut until it is opened, and opens for one key only."""
+
+import pytest
+
+from harness.errors import AuthenticationRefused, DeviceUnreachable
+
+pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_needs("breakglass")]
+
+
+def test_breakglass_is_down_until_it_is_started(appliance):
+    assert appliance.service("breakglass").stopped
+    with pytest.raises(DeviceUnreachable):
+        appliance.connect_breakglass()
+    with appliance.breakglass() as rescue:
+        assert rescue.run("echo rescued").stdout == "rescued\n"
+    assert not appliance.service("breakglass").stopped
+
+
+def test_a_foreign_key_and_a_password_are_refused(appliance, tmp_path):
+    with appliance.breakglass():
+        with pytest.raises(AuthenticationRefused):
+            appliance.connect_breakglass(key=appliance.foreign_key(tmp_path))
+        with pytest.raises(AuthenticationRefused):
+            appliance.connect_breakglass(password=appliance.image.password or "gokrazy")
+
+
+def test_commands_report_their_output_and_status(appliance):
+    with appliance.breakglass() as rescue:
+        result = rescue.run("echo out; echo err >&2; exit 7", check=False)
+        assert (result.stdout, result.stderr, result.status) == ("out\n", "err\n", 7)
+
+
+def test_files_go_both_ways_unharmed(appliance):
+    content = bytes(range(256)) * 4096
+    with appliance.breakglass() as rescue:
+        rescue.put_bytes(content, "/tmp/there-and-back")
+        assert rescue.get_bytes("/tmp/there-and-back") == content
+
+
+def test_a_binary_can_be_copied_and_run(appliance, probe_binary):
+    with appliance.breakglass() as rescue:
+        facts = rescue.run_binary(probe_binary).json()
+    assert facts["uname"]["release"] == appliance.image.kernel.release
+    assert "root=PARTUUID=" in facts["cmdline"]
+
+
+def test_an_interactive_shell_answers(appliance):
+    with appliance.breakglass() as rescue, rescue.shell() as shell:
+        shell.send("echo $((6 * 7))\n")
+        shell.expect(r"\b42\b")
+
+
+def test_breakglass_is_gone_after_a_reboot(appliance):
+    with appliance.breakglass() as rescue:
+        rescue.put_bytes(b"x", "/tmp/gone")
+    appliance.reboot()
+    assert appliance.service("breakglass").stopped
+    with appliance.breakglass() as rescue:
+        assert rescue.run("test -e /tmp/gone", check=False).status != 0
+
+
+@pytest.mark.gk_needs("console", "serial-shell")
+def test_the_serial_console_has_a_shell(appliance):
+    status, output = appliance.shell.run("cat /etc/hostname")
+    assert status == 0
+    assert output.strip() == appliance.image.hostname
