@@ -1,0 +1,1 @@
+"""What runs before the kernel: SeaBIOS, edk2, or the harness itself."""

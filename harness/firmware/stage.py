@@ -1,0 +1,64 @@
+"""The stage between power-on and the kernel: what it finds on the disk, and what QEMU is given of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.boards import Board, Boot
+from harness.image.model import Extent, Layout
+
+
+class Disk(Protocol):
+    """The disk of a machine that is off."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Bytes of the disk."""
+
+    def extract(self, extent: Extent, dest: Path) -> Path:
+        """Copy a stretch of the disk into a file."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What QEMU is started with; all None for a machine whose firmware finds its way alone."""
+
+    kernel: Path | None = None
+    append: str | None = None
+    """The kernel's command line, where the harness gives it."""
+    dtb: Path | None = None
+    code: Path | None = None
+    """Firmware code for the first flash chip."""
+    vars: Path | None = None
+    """This machine's own copy of the firmware's variables, for the second."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the report should know."""
+
+
+class Stage(Protocol):
+    """One machine's firmware; it lives as long as the machine, over all of its resets."""
+
+    def prepare(self, disk: Disk) -> Loaded:
+        """Get ready for a power-on: called before every start of a QEMU; raises FirmwareFailure."""
+
+    def keep(self, loaded: Loaded, folder: Path) -> Loaded:
+        """Copy what ``loaded`` names into ``folder``, for a machine that shall be restored from it."""
+
+
+def stage_for(board: Board, layout: Layout, folder: Path, *, fast_boot: bool = False) -> Stage:
+    """The firmware stage of ``board``, with ``folder`` for its files.
+
+    ``fast_boot`` drops the kernel's wait for slow disks where the harness gives the command line.
+    Raises FirmwareFileMissing.
+    """
+    # Imported here: each of them needs the types above.
+    from harness.firmware.bios import BiosStage
+    from harness.firmware.direct import DirectStage
+    from harness.firmware.uefi import UefiStage
+
+    if board.boot is Boot.BIOS:
+        return BiosStage()
+    if board.boot is Boot.UEFI:
+        return UefiStage(board.arch, folder)
+    return DirectStage(layout.boot, folder, fast_boot=fast_boot)

@@ -1,0 +1,87 @@
+"""edk2 in QEMU's flash chips: shared read-only code, and a private copy of the variables for each machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.errors import FirmwareFileMissing, HostDiskFull
+from harness.firmware.stage import Disk, Loaded
+from harness.image.model import Arch
+
+BLOCK = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Edk2:
+    """A pair of firmware files."""
+
+    code: Path
+    vars: Path
+
+
+CANDIDATES: dict[Arch, tuple[Edk2, ...]] = {
+    "amd64": (
+        Edk2(Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), Path("/usr/share/OVMF/OVMF_VARS_4M.fd")),
+        Edk2(Path("/usr/share/edk2/x64/OVMF_CODE.4m.fd"), Path("/usr/share/edk2/x64/OVMF_VARS.4m.fd")),
+        Edk2(Path("/usr/share/edk2/ovmf/OVMF_CODE.fd"), Path("/usr/share/edk2/ovmf/OVMF_VARS.fd")),
+    ),
+    "arm64": (
+        Edk2(Path("/usr/share/AAVMF/AAVMF_CODE.fd"), Path("/usr/share/AAVMF/AAVMF_VARS.fd")),
+        Edk2(Path("/usr/share/edk2/aarch64/QEMU_CODE.fd"), Path("/usr/share/edk2/aarch64/QEMU_VARS.fd")),
+    ),
+}
+"""Where distributions put edk2: Debian and Ubuntu first, then Arch and Fedora."""
+PACKAGES: dict[Arch, str] = {"amd64": "ovmf", "arm64": "qemu-efi-aarch64"}
+
+
+def find_edk2(arch: Arch, candidates: tuple[Edk2, ...] | None = None) -> Edk2:
+    """The firmware files of this host; raises FirmwareFileMissing naming the Debian package."""
+    candidates = CANDIDATES[arch] if candidates is None else candidates
+    for files in candidates:
+        if files.code.is_file() and files.vars.is_file():
+            return files
+    raise FirmwareFileMissing(
+        f"there is no UEFI firmware for {arch} on this machine",
+        where=", ".join(str(files.code) for files in candidates),
+        hint=f"install the Debian package {PACKAGES[arch]}",
+    )
+
+
+class UefiStage:
+    """edk2 with variables of its own, which live over the resets and power cycles of one machine."""
+
+    def __init__(self, arch: Arch, folder: Path) -> None:
+        self._files = find_edk2(arch)
+        self._vars = folder / "uefi-vars.fd"
+
+    def prepare(self, disk: Disk) -> Loaded:  # noqa: ARG002  edk2 reads the disk itself
+        """Make the private copy of the variables at the first power-on, keep it afterwards."""
+        if not self._vars.exists():
+            copy_sparse(self._files.vars, self._vars)
+        return Loaded(code=self._files.code, vars=self._vars)
+
+    def keep(self, loaded: Loaded, folder: Path) -> Loaded:
+        """Copy the variables as they are now."""
+        if loaded.vars is None:
+            return loaded
+        return replace(loaded, vars=copy_sparse(loaded.vars, folder / loaded.vars.name))
+
+
+def copy_sparse(source: Path, dest: Path) -> Path:
+    """Copy a file leaving holes for zeroes (arm64's variables are 64 MiB of nothing); raises HostDiskFull."""
+    zeroes = bytes(BLOCK)
+    try:
+        with source.open("rb") as file, dest.open("xb") as out:
+            dest.chmod(0o600)
+            while block := file.read(BLOCK):
+                if block == zeroes[: len(block)]:
+                    out.seek(len(block), 1)
+                else:
+                    out.write(block)
+            out.truncate()
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise HostDiskFull(f"cannot copy {source.name}: {error.strerror}", where=str(dest)) from error
+    return dest

@@ -1,0 +1,1 @@
+"""One QEMU process: launch, QMP, ports, guard against leaks, accelerator, overlays, captures."""

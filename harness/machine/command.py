@@ -1,0 +1,132 @@
+"""The command line of QEMU: a pure function from what the machine is to be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from harness.boards import Board, Boot
+from harness.errors import InternalError
+from harness.firmware.stage import Loaded
+from harness.machine.qemu import SANDBOX
+
+Network = Literal["restricted", "open"]
+
+QMP_FD = 3
+CONSOLE_FD = 4
+"""QEMU inherits connected sockets here: no socket file, no port, nothing to find for other users."""
+MAC = "52:54:00:67:6f:6b"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What decides the command line, beside the board."""
+
+    board: Board
+    qemu: str
+    """The program."""
+    sandbox: bool
+    disk: Path
+    """A qcow2 overlay; its header names what lies under it."""
+    accelerator: Literal["tcg", "kvm"]
+    loaded: Loaded = field(default_factory=Loaded)
+    forwards: Mapping[int, int] = field(default_factory=dict)
+    """Port of the guest -> port of this host, 0 to let QEMU choose."""
+    network: Network = "restricted"
+    memory: int | None = None
+    """MiB."""
+    cpus: int | None = None
+    console: bool = True
+    incoming: bool = False
+    """Whether the machine waits for a captured state instead of starting its firmware."""
+
+
+def command(spec: Spec) -> list[str]:
+    """The argument list for QEMU, program first."""
+    board = spec.board
+    return [
+        spec.qemu,
+        "-name", f"{board.name},debug-threads=on",
+        "-nodefaults",
+        "-no-user-config",
+        *(["-sandbox", SANDBOX] if spec.sandbox else []),
+        "-machine", _machine(spec),
+        "-accel", "tcg,thread=multi" if spec.accelerator == "tcg" else "kvm",
+        # A CPU model with a fixed feature set is TCG's; under KVM only the host's own is sure to run.
+        "-cpu", board.cpu if spec.accelerator == "tcg" else "host",
+        "-m", str(spec.memory or board.memory),
+        "-smp", str(spec.cpus or board.cpus),
+        "-display", "none",
+        "-rtc", "base=utc",
+        "-S",
+        "-chardev", f"socket,id=qmp,fd={QMP_FD}",
+        "-mon", "chardev=qmp,mode=control",
+        "-chardev", f"socket,id=console,fd={CONSOLE_FD}" if spec.console else "null,id=console",
+        "-serial", "chardev:console",
+        *_disk(spec),
+        *_network(spec),
+        "-device", "virtio-rng-pci",
+        *(argument for device in board.devices for argument in ("-device", device)),
+        *_firmware(spec),
+        *(["-no-reboot"] if board.boot is Boot.HARNESS else []),
+        *(["-incoming", "defer"] if spec.incoming else []),
+    ]  # fmt: skip
+
+
+def _machine(spec: Spec) -> str:
+    options = [spec.board.machine]
+    if spec.loaded.code:
+        options.append("pflash0=firmware-code")
+    if spec.loaded.vars:
+        options.append("pflash1=firmware-vars")
+    return ",".join(options)
+
+
+def _disk(spec: Spec) -> list[str]:
+    # A flush of the guest reaches the kernel of this host but does not wait for the platter: that is the same for
+    # a guest that is killed, and the overlay does not outlive this host anyway.
+    cache = {"direct": False, "no-flush": True}
+    file = {"driver": "file", "node-name": "disk-file", "filename": str(spec.disk), "cache": cache}
+    disk = {
+        "driver": "qcow2",
+        "node-name": "disk",
+        "file": "disk-file",
+        "cache": cache,
+        "discard": "unmap",
+        "detect-zeroes": "unmap",
+    }
+    device = f"{spec.board.disk},drive=disk,id=disk0"
+    return [
+        *("-blockdev", json.dumps(file)),
+        *("-blockdev", json.dumps(disk)),
+        *("-device", device if spec.board.boot is Boot.HARNESS else f"{device},bootindex=0"),
+    ]
+
+
+def _network(spec: Spec) -> list[str]:
+    options = ["user", "id=net0"]
+    if spec.network == "restricted":
+        options.append("restrict=on")
+    options += [f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in spec.forwards.items()]
+    # romfile= : no network boot, so no option ROM to load and wait for.
+    return ["-netdev", ",".join(options), "-device", f"{spec.board.nic},netdev=net0,id=nic0,mac={MAC},romfile="]
+
+
+def _firmware(spec: Spec) -> list[str]:
+    loaded = spec.loaded
+    arguments: list[str] = []
+    for name, path, read_only in (("code", loaded.code, True), ("vars", loaded.vars, False)):
+        if path:
+            node = {"driver": "raw", "node-name": f"firmware-{name}", "read-only": read_only}
+            node["file"] = {"driver": "file", "filename": str(path)}
+            arguments += ["-blockdev", json.dumps(node)]
+    if loaded.kernel:
+        if loaded.append is None:
+            raise InternalError(f"{spec.board.name}: a kernel without a command line")
+        arguments += ["-kernel", str(loaded.kernel), "-append", loaded.append]
+        if loaded.dtb:
+            arguments += ["-dtb", str(loaded.dtb)]
+    return arguments

@@ -1,0 +1,357 @@
+"""One QEMU process: from a board, a disk and what the firmware stage loaded to a running machine, and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from harness.boards import Board, Boot
+from harness.errors import HarnessError, HostDiskFull, InternalError, PortTaken, QemuFailed
+from harness.firmware.stage import Loaded
+from harness.machine.accelerator import Accelerator
+from harness.machine.command import Network, Spec, command
+from harness.machine.failure import death, launch_failure
+from harness.machine.overlay import Overlay
+from harness.machine.process import Exit, GuardedProcess
+from harness.machine.qemu import QemuProgram, find_qemu
+from harness.machine.qmp import Event, Qmp
+from harness.machine.run_dir import RunDir
+
+QUIT_LIMIT = 10.0
+TERM_LIMIT = 5.0
+KILL_LIMIT = 10.0
+LAST_WORDS = 2.0
+"""Seconds that QEMU's last events may lag behind its end."""
+FORWARDED = re.compile(r"^\s*TCP\[HOST_FORWARD\]\s+\S+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", re.MULTILINE)
+
+ConsoleSink = Callable[[socket.socket], None]
+
+
+class Rung(Enum):
+    """What it took to end a QEMU."""
+
+    GONE = "it had ended already"
+    POWER_OFF = "the guest powered itself off"
+    QUIT = "QMP quit"
+    TERM = "SIGTERM"
+    KILL = "SIGKILL"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a machine ended.
+
+    ``reason`` is QEMU's own word (``guest-shutdown``, ``guest-reset``, ``guest-panic``, ``host-qmp-quit``, ...),
+    "" when it gave none; ``failure`` is set when QEMU ended by itself, which is never the appliance's fault.
+    """
+
+    exit: Exit
+    reason: str
+    failure: HarnessError | None
+    at: float
+
+
+class Machine:
+    """A QEMU process under the guard, from ``start`` to its end; it is started once.
+
+    ``forwards`` maps names to ports of the guest; ``ports`` maps the same names to ports of 127.0.0.1 once
+    started, chosen by QEMU unless ``prefer`` names them. ``on_console`` is given the connected socket of the first
+    serial port while the machine still stands still, and owns it from then on. ``listener`` is called for every
+    event, and with the Ended at last, from a thread of this machine: it may use the machine, and should not take
+    long.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        overlay: Overlay,
+        *,
+        run_dir: RunDir,
+        accelerator: Accelerator,
+        loaded: Loaded | None = None,
+        forwards: Mapping[str, int] | None = None,
+        prefer: Mapping[str, int] | None = None,
+        network: Network = "restricted",
+        memory: int | None = None,
+        cpus: int | None = None,
+        on_console: ConsoleSink | None = None,
+        listener: Callable[[Event | Ended], None] | None = None,
+        qemu: QemuProgram | None = None,
+    ) -> None:
+        self.board = board
+        self.overlay = overlay
+        self.accelerator = accelerator
+        self.loaded = loaded or Loaded()
+        self.forwards = dict(forwards or {})
+        self.network: Network = network
+        self.memory = memory or board.memory
+        self.cpus = cpus or board.cpus
+        self.qemu = qemu or find_qemu(board)
+        self.ports: dict[str, int] = {}
+        self.events: list[Event] = []
+        """Everything QEMU reported, in order."""
+        self.failure: HarnessError | None = None
+        """What went wrong with QEMU itself, as soon as it is known; see ``check``."""
+        self._run_dir = run_dir
+        self._prefer = dict(prefer or {})
+        self._on_console = on_console
+        self._listener = listener
+        self._inbox: queue.SimpleQueue[Event | Exit | None] = queue.SimpleQueue()
+        self._process: GuardedProcess | None = None
+        self._qmp: Qmp | None = None
+        self._ended = threading.Event()
+        self._end: Ended | None = None
+        self._asked_to_stop = False
+        self._paused = False
+
+    # -- starting
+
+    def start(self) -> None:
+        """Start QEMU, learn its ports, hand the console over, let the machine go.
+
+        Raises QemuFailed, HostMemoryShort, HostDiskFull, ImageLocked, PortTaken.
+        """
+        self.start_paused()
+        self.resume()
+
+    def start_paused(self, *, incoming: bool = False) -> None:
+        """Start QEMU and stop before the first instruction (or, with ``incoming``, before a state is loaded)."""
+        if self._process is not None:
+            raise InternalError("a machine is started once", where=self.board.name)
+        self.overlay.attach(self.board.name)
+        try:
+            self._launch(incoming)
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _launch(self, incoming: bool) -> None:
+        guest_ports = {guest: self._prefer.get(name, 0) for name, guest in self.forwards.items()}
+        spec = Spec(
+            board=self.board,
+            qemu=str(self.qemu.path),
+            sandbox=self.qemu.sandbox,
+            disk=self.overlay.path,
+            accelerator=self.accelerator.name,
+            loaded=self.loaded,
+            forwards=guest_ports,
+            network=self.network,
+            memory=self.memory,
+            cpus=self.cpus,
+            console=self._on_console is not None,
+            incoming=incoming,
+        )
+        qmp_here, qmp_there = socket.socketpair()
+        console_here, console_there = socket.socketpair()
+        self._process = self._run_dir.guard.spawn(command(spec), [qmp_there, console_there])
+        self._qmp = Qmp(
+            self._run_dir.loop,
+            qmp_here,
+            name=self.board.name,
+            on_event=self._inbox.put,
+            on_end=lambda: self._inbox.put(None),
+        )
+        try:
+            self._qmp.connect()
+        except QemuFailed as error:
+            console_here.close()
+            exit_ = self._process.wait(LAST_WORDS)
+            if exit_ is None:
+                raise
+            raise launch_failure(self.board.name, self._process.argv, exit_) from error
+        self._process.on_exit(self._inbox.put)
+        threading.Thread(target=self._watch, name=f"machine-{self.board.name}", daemon=True).start()
+        if self.forwards:
+            self.ports = self._learn_ports()
+        if self._on_console is not None:
+            self._on_console(console_here)
+        else:
+            console_here.close()
+
+    def _learn_ports(self) -> dict[str, int]:
+        said = self.hmp("info usernet")
+        by_guest = {int(guest): int(host) for host, guest in FORWARDED.findall(said)}
+        try:
+            return {name: by_guest[guest] for name, guest in self.forwards.items()}
+        except KeyError as error:
+            raise InternalError(f"QEMU does not say which port it forwards to {error}", evidence=said) from error
+
+    def _abandon(self) -> None:
+        """End a QEMU that was half started."""
+        if self._process is not None and self._process.exit is None:
+            self._asked_to_stop = True
+            self._process.signal(signal.SIGKILL)
+            self._process.wait(KILL_LIMIT)
+        if self._qmp is not None:
+            self._qmp.close()
+        self.overlay.detach()
+
+    # -- what it is
+
+    @property
+    def pid(self) -> int:
+        """The process number of QEMU."""
+        return self._running().pid
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """QEMU's command line, for the report."""
+        return self._running().argv
+
+    @property
+    def ended(self) -> Ended | None:
+        """How it ended, None while it runs."""
+        return self._end
+
+    def stderr(self) -> str:
+        """What QEMU printed so far."""
+        return self._running().stderr
+
+    def check(self) -> None:
+        """Raise what went wrong with QEMU itself, if anything did: to be called by whoever waits for the guest."""
+        if self.failure is not None:
+            raise self.failure
+
+    # -- acting on it
+
+    def execute(self, name: str, arguments: Mapping[str, object] | None = None, **limits: float) -> Any:
+        """Run a QMP command (``timeout=`` in seconds); raises QmpRefused, QemuFailed."""
+        self._running()
+        if self._qmp is None:
+            raise InternalError("the machine has no QMP connection", where=self.board.name)
+        return self._qmp.execute(name, arguments, **limits)
+
+    def hmp(self, line: str) -> str:
+        """Run a command of QEMU's human monitor."""
+        return str(self.execute("human-monitor-command", {"command-line": line}))
+
+    def pause(self) -> None:
+        """Stop the machine's processors."""
+        self._paused = True
+        self.execute("stop")
+
+    def resume(self) -> None:
+        """Let the machine's processors go."""
+        self._paused = False
+        self.execute("cont")
+
+    def reset(self) -> None:
+        """Press the reset button; with a board that the harness boots, QEMU leaves (see ``power.Power``)."""
+        self.execute("system_reset")
+
+    def power_button(self) -> None:
+        """Press the power button: it is up to the guest what it does."""
+        self.execute("system_powerdown")
+
+    def wait_exit(self, timeout: float) -> Ended | None:
+        """Wait for the end of QEMU at most ``timeout`` seconds; None when it still runs."""
+        self._ended.wait(timeout)
+        return self._end
+
+    def stop(self, *, power_off: float = 0.0) -> Rung:
+        """End it, gently first, and return what it took; ``power_off`` seconds are left to the guest's own way."""
+        process = self._running()
+        if self._end is not None:
+            return Rung.GONE
+        if power_off > 0:
+            with contextlib.suppress(QemuFailed):
+                self.power_button()
+            if self.wait_exit(power_off) is not None:
+                return Rung.POWER_OFF
+        self._asked_to_stop = True
+        with contextlib.suppress(QemuFailed):
+            # A QEMU that does not answer must not cost more than its rung.
+            self.execute("quit", timeout=QUIT_LIMIT / 2)
+            if self.wait_exit(QUIT_LIMIT) is not None:
+                return Rung.QUIT
+        if process.exit is None:
+            process.signal(signal.SIGTERM)
+        if self.wait_exit(TERM_LIMIT) is not None:
+            return Rung.TERM
+        process.signal(signal.SIGKILL)
+        if self.wait_exit(KILL_LIMIT) is None:
+            raise QemuFailed(f"QEMU (process {process.pid}) did not end after SIGKILL", where=self.board.name)
+        return Rung.KILL
+
+    def _running(self) -> GuardedProcess:
+        if self._process is None:
+            raise InternalError("the machine was not started", where=self.board.name)
+        return self._process
+
+    # -- watching it
+
+    def _watch(self) -> None:
+        """Keep the events, notice QEMU's own failures, and conclude when it ended: the machine's own thread."""
+        exit_: Exit | None = None
+        deadline = float("inf")
+        heard_all = False
+        while exit_ is None or not heard_all:
+            try:
+                item = self._inbox.get(timeout=None if exit_ is None else max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                break
+            if item is None:
+                heard_all = True
+            elif isinstance(item, Exit):
+                exit_, deadline = item, time.monotonic() + LAST_WORDS
+            else:
+                self.events.append(item)
+                self._notice(item)
+                if self._listener is not None:
+                    self._listener(item)
+        if exit_ is not None:
+            self._conclude(exit_)
+
+    def _notice(self, event: Event) -> None:
+        if event.name == "BLOCK_IO_ERROR" and event.data.get("action") == "stop":
+            if event.data.get("nospace"):
+                self.failure = HostDiskFull(
+                    "no room on this machine for the disk of the appliance: it was paused",
+                    where=str(self.overlay.path),
+                    hint="free space, or set TMPDIR to a folder on a larger file system",
+                )
+            else:
+                self.failure = QemuFailed(
+                    "this machine could not read or write the disk of the appliance",
+                    where=str(self.overlay.path),
+                    evidence=str(event.data.get("reason", "")),
+                )
+        elif event.name == "STOP" and not self._paused:
+            with contextlib.suppress(QemuFailed):
+                if self.execute("query-status")["status"] == "internal-error":
+                    self.failure = QemuFailed(
+                        f"QEMU's accelerator {self.accelerator.name} gave up",
+                        where=self.board.name,
+                        hint="use the accelerator tcg",
+                        evidence=self.stderr(),
+                    )
+
+    def _conclude(self, exit_: Exit) -> None:
+        shutdown = next((event for event in reversed(self.events) if event.name == "SHUTDOWN"), None)
+        reason = str(shutdown.data.get("reason", "")) if shutdown else ""
+        if not self._asked_to_stop and self.failure is None and (exit_.signal or exit_.code or not reason):
+            self.failure = death(self.board.name, exit_)
+        if self._qmp is not None:
+            self._qmp.close()
+        self.overlay.detach()
+        self._end = Ended(exit_, reason, self.failure, time.monotonic())
+        self._ended.set()
+        if self._listener is not None:
+            self._listener(self._end)
+
+
+def leaves_at_reset(board: Board) -> bool:
+    """Whether QEMU ends when the guest resets, so that the harness can play the boot loader again."""
+    return board.boot is Boot.HARNESS
+
+
+__all__ = ["ConsoleSink", "Ended", "Machine", "PortTaken", "Rung", "leaves_at_reset"]

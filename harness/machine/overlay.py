@@ -1,0 +1,202 @@
+"""The disk of one appliance: a qcow2 overlay over a read-only image, read and written while the machine is off."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from harness.errors import HostDiskFull, InternalError, QemuFailed, ToolMissing
+from harness.image.model import SECTOR, Extent
+from harness.machine.failure import classify
+
+PACKAGE = "qemu-utils"
+LIMIT = 120.0
+"""Seconds for one qemu-img: the longest is the extraction of a root partition."""
+NAME = "disk.qcow2"
+COPIED = 1 << 20
+
+BaseFormat = Literal["raw", "qcow2"]
+
+
+class Overlay:
+    """A qcow2 file over ``base``; ``path`` is what QEMU is given.
+
+    While a machine has it attached, reading and writing from here raise InternalError: QEMU owns it then.
+    """
+
+    def __init__(self, path: Path, base: Path, size: int) -> None:
+        self.path = path
+        self.base = base
+        self.size = size
+        """Bytes, as the guest sees it."""
+        self._user: str | None = None
+
+    @classmethod
+    def create(cls, base: Path, folder: Path, *, base_format: BaseFormat = "raw") -> Overlay:
+        """Make an overlay in ``folder``; raises HostDiskFull, ToolMissing, QemuFailed."""
+        path = folder / NAME
+        if path.exists():
+            raise InternalError(f"there is an overlay already: {path}")
+        # Absolute: a relative backing file would be looked for beside the overlay.
+        base = base.resolve()
+        run_tool("qemu-img", ["create", "-q", "-f", "qcow2", "-b", str(base), "-F", base_format, str(path)])
+        path.chmod(0o600)
+        return cls(path, base, _virtual_size(path))
+
+    @property
+    def attached(self) -> str | None:
+        """The name of the machine that uses it now, or None."""
+        return self._user
+
+    def attach(self, user: str) -> None:
+        """Mark it as in use by a machine; raises InternalError when another one has it."""
+        if self._user is not None:
+            raise InternalError(f"the overlay {self.path} is attached to {self._user} already", where=user)
+        self._user = user
+
+    def detach(self) -> None:
+        """Mark it as free again."""
+        self._user = None
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Bytes of the disk as the guest would see them."""
+        self._must_be_off("read")
+        self._must_fit(offset, size)
+        start = offset // SECTOR * SECTOR
+        end = -(-(offset + size) // SECTOR) * SECTOR
+        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix="read-") as folder:
+            part = Path(folder) / "part"
+            self._copy_out(Extent(start, end - start), part)
+            return part.read_bytes()[offset - start : offset - start + size]
+
+    def extract(self, extent: Extent, dest: Path) -> Path:
+        """Copy a stretch of the disk into a file, holes kept as holes; returns ``dest``."""
+        self._must_be_off("read")
+        self._must_fit(extent.offset, extent.size)
+        if extent.offset % SECTOR or extent.size % SECTOR:
+            raise InternalError(f"an extent that is not made of whole sectors: {extent}", where=str(self.path))
+        self._copy_out(extent, dest)
+        return dest
+
+    def write(self, offset: int, data: bytes | Path) -> None:
+        """Put bytes, or the content of a file, onto the disk at ``offset``."""
+        self._must_be_off("write")
+        size = data.stat().st_size if isinstance(data, Path) else len(data)
+        self._must_fit(offset, size)
+        if size == 0:
+            return
+        start = offset // SECTOR * SECTOR
+        end = -(-(offset + size) // SECTOR) * SECTOR
+        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix="write-") as folder:
+            part = Path(folder) / "part"
+            # qemu-img deals in sectors: what the edges share with their neighbours is put back as it was.
+            head = self.read(start, offset - start) if start < offset else b""
+            tail = self.read(offset + size, end - offset - size) if offset + size < end else b""
+            _assemble(part, head, data, tail)
+            target = self._image_options(Extent(start, end - start))
+            arguments = ["convert", "-n", "-f", "raw", "--target-image-opts", str(part), _flat(target)]
+            run_tool("qemu-img", arguments, where=self.path)
+
+    def resize_to_power_of_two(self) -> int:
+        """Grow the disk to the next power of two (what QEMU's SD cards demand); returns the size in bytes."""
+        self._must_be_off("resize")
+        size = 1 << (self.size - 1).bit_length()
+        if size != self.size:
+            run_tool("qemu-img", ["resize", "-q", "-f", "qcow2", str(self.path), str(size)], where=self.path)
+            self.size = size
+        return size
+
+    def allocated(self) -> int:
+        """Bytes that the overlay occupies on this machine."""
+        return self.path.stat().st_blocks * 512
+
+    def _copy_out(self, extent: Extent, dest: Path) -> None:
+        options = _flat(self._image_options(extent))
+        run_tool("qemu-img", ["convert", "--image-opts", "-O", "raw", options, str(dest)], where=self.path)
+
+    def _image_options(self, extent: Extent) -> dict[str, str]:
+        return {
+            "driver": "raw",
+            "offset": str(extent.offset),
+            "size": str(extent.size),
+            "file.driver": "qcow2",
+            "file.file.driver": "file",
+            "file.file.filename": str(self.path),
+        }
+
+    def _must_be_off(self, verb: str) -> None:
+        if self._user is not None:
+            raise InternalError(
+                f"cannot {verb} the disk of a machine that runs",
+                where=f"{self._user}: {self.path}",
+                hint="stop the machine first",
+            )
+
+    def _must_fit(self, offset: int, size: int) -> None:
+        if offset < 0 or size < 0 or offset + size > self.size:
+            raise InternalError(
+                f"bytes {offset} to {offset + size} are not on the disk, which has {self.size}",
+                where=str(self.path),
+            )
+
+
+def run_tool(tool: str, arguments: Sequence[str], *, where: Path | None = None) -> str:
+    """Run one of QEMU's tools; raises ToolMissing, HostDiskFull, ImageLocked or QemuFailed with what it said."""
+    command = [tool, *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=LIMIT,
+            check=False,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+    except FileNotFoundError as error:
+        raise ToolMissing(f"{tool} is not on PATH", hint=f"install the Debian package {PACKAGE}") from error
+    except subprocess.TimeoutExpired as error:
+        raise QemuFailed(
+            f"{tool} {arguments[0]} did not end within {LIMIT:.0f} s", where=str(where or "")
+        ) from error
+    if done.returncode == 0:
+        return done.stdout
+    said = done.stderr.strip()
+    kind, what, hint = classify(said)
+    raise kind(
+        what or f"{tool} {arguments[0]} ended with exit status {done.returncode}",
+        where=str(where or ""),
+        hint=hint,
+        evidence=f"{said}\n{' '.join(command)}",
+    )
+
+
+def _virtual_size(path: Path) -> int:
+    info = json.loads(run_tool("qemu-img", ["info", "--output=json", "-f", "qcow2", str(path)]))
+    return int(info["virtual-size"])
+
+
+def _flat(options: dict[str, str]) -> str:
+    """Options as key=value,...; a comma within a value is doubled."""
+    return ",".join(f"{key}={value.replace(',', ',,')}" for key, value in options.items())
+
+
+def _assemble(part: Path, head: bytes, data: bytes | Path, tail: bytes) -> None:
+    try:
+        with part.open("wb") as out:
+            out.write(head)
+            if isinstance(data, Path):
+                with data.open("rb") as source:
+                    while block := source.read(COPIED):
+                        out.write(block)
+            else:
+                out.write(data)
+            out.write(tail)
+    except OSError as error:
+        raise HostDiskFull(f"cannot write {part}: {error.strerror}", where=str(part)) from error
