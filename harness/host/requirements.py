@@ -105,17 +105,17 @@ def table(machine: str) -> tuple[Requirement, ...]:
             files=(efi,),
         ),
         Requirement(
-            name="mksquashfs",
+            name="sqfstar",
             why="packs the root file system",
             package="squashfs-tools",
-            minimum=(4, 4),
+            minimum=(4, 5),
             ask=("-version",),
         ),
         Requirement(
             name="unsquashfs",
             why="reads the root file system of a finished image",
             package="squashfs-tools",
-            minimum=(4, 4),
+            minimum=(4, 5),
             ask=("-version",),
         ),
         Requirement(

