@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import uuid
 import zlib
@@ -26,6 +27,7 @@ _MAGICS: tuple[tuple[int, bytes, str], ...] = (
     (54, b"FAT16", "a FAT volume"),
     (82, b"FAT32", "a FAT volume"),
     (0, b"\x7fELF", "a program"),
+    (257, b"ustar", "a tar archive"),
     (0x8001, b"CD001", "a CD image"),
 )
 
@@ -66,6 +68,14 @@ def layout_from(table: PartitionTable, path: Path) -> Layout:
             hint=GET_DISK,
         )
     return Layout(boot=found[1], root_a=found[2], root_b=found[3], perm=found.get(4))
+
+
+_SECOND_ROOT = re.compile(r"root=\S*(?:PARTNROFF=2|-0?3|[a-z0-9]3)(?:\s|$)")
+
+
+def root_in_use(layout: Layout, cmdline: str) -> Extent:
+    """The root partition that a kernel command line picks: A unless it says B."""
+    return layout.root_b if _SECOND_ROOT.search(cmdline) else layout.root_a
 
 
 def read_table(path: Path) -> PartitionTable:

@@ -112,8 +112,8 @@ def pack(tree: Tree, out: Path, *, mtime: int) -> None:
     """Write the tree as squashfs, owned by root, all times ``mtime`` (seconds since 1970).
 
     gzip, because gokrazy's kernels mount nothing else; its lowest level, because the others cost more time than
-    they save bytes. Same tree, same bytes. The tree goes in as a tar stream, which carries modes and owners without
-    being root.
+    they save bytes. Same tree, same bytes. The tree goes in as a tar stream, which carries modes and owners
+    without being root.
     """
     root = tree["/"]
     mode = root.mode if isinstance(root, Dir) else 0o555
@@ -196,7 +196,7 @@ class SquashFs:
             struct.unpack_from("<H", superblock, 20)[0],
             struct.unpack_from("<HH", superblock, 28),
         )
-        self._used = struct.unpack_from("<Q", superblock, 40)[0]
+        self._used = int.from_bytes(superblock[40:48], "little")
         if version != (4, 0):
             raise self._damaged(f"it has version {version[0]}.{version[1]}, not 4.0")
         self.compression = {1: "gzip", 2: "lzma", 3: "lzo", 4: "xz", 5: "lz4", 6: "zstd"}.get(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.image.fat import FatVolume
+from harness.image.layout import root_in_use
 from harness.image.model import Extent, Image, UpdateFiles
 from harness.image.source import FileSource
 from harness.image.squashfs import SquashFs
@@ -18,16 +19,17 @@ _SQUASHFS_PADDING = 4096
 def update_files(image: Image, folder: Path) -> UpdateFiles:
     """Write root.img, boot.img and mbr.img into ``folder`` as ``gok overwrite`` would; raises ImageError.
 
-    The root file system is that of slot A, without the rest of its partition; the boot file system ends after
-    its last used cluster.
+    The root file system is that of the slot which the image boots, without the rest of its partition; the boot
+    file system ends after its last used cluster.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = UpdateFiles(root=folder / "root.img", boot=folder / "boot.img", mbr=folder / "mbr.img")
     layout = image.layout
-    used = SquashFs(image.path, layout.root_a.offset).bytes_used
-    padded = min(used + -used % _SQUASHFS_PADDING, layout.root_a.size)
+    root = root_in_use(layout, image.cmdline)
+    used = SquashFs(image.path, root.offset).bytes_used
+    padded = min(used + -used % _SQUASHFS_PADDING, root.size)
     boot = FatVolume.open(image.path, offset=layout.boot.offset, size=layout.boot.size)
-    _cut(image.path, Extent(layout.root_a.offset, padded), files.root)
+    _cut(image.path, Extent(root.offset, padded), files.root)
     _cut(image.path, Extent(layout.boot.offset, min(boot.used_bytes, layout.boot.size)), files.boot)
     _cut(image.path, Extent(0, MBR_BYTES), files.mbr)
     return files

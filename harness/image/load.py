@@ -1,0 +1,223 @@
+"""A finished image: whatever a test needs to know is read out of the disk itself."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.errors import ImageError
+from harness.image import gaf
+from harness.image.fat import FatVolume
+from harness.image.formats import kind_of, unwrap
+from harness.image.gobinary import BuildInfo, architecture, build_info, build_timestamp
+from harness.image.kernel_file import kernel_release
+from harness.image.layout import GET_DISK, read_layout, root_in_use
+from harness.image.model import Arch, Breakglass, Builder, Image, Kernel, Layout, PermState, Service
+from harness.image.source import FileSource
+from harness.image.squashfs import Entry, SquashFs
+
+_INIT = "/gokrazy/init"
+_LOADER_INFO = re.compile(rb"#### LoaderInfo: ([^#\0]+?) ####")
+_AUTHORIZED_KEYS = re.compile(rb"--?authorized_keys=(/[\x20-\x7e]*)")
+_EFI_LOADERS: dict[Arch, str] = {"amd64": "EFI/BOOT/BOOTX64.EFI", "arm64": "EFI/BOOT/BOOTAA64.EFI"}
+_EXT4_MAGIC = (1080, b"\x53\xef")
+_CONSOLE = re.compile(r"(?:^|\s)console=(\S+)")
+
+
+def image_from_file(path: Path, *, work: Path, password: str | None = None) -> Image:
+    """An image out of a raw, .gz, .xz, .zst, qcow2 or .gaf file; unpacked files go into ``work``.
+
+    ``password`` replaces what the image itself says (a device may override it in /perm). Raises ImageError for
+    everything that is no complete gokrazy image.
+    """
+    if not path.is_file():
+        raise ImageError(
+            "There is no such image file." if not path.exists() else "The image is no regular file.",
+            where=str(path),
+            hint="Give the path of a disk image (raw, .gz, .xz, .zst, qcow2) or a .gaf.",
+        )
+    here = unwrap(path, work=work)
+    notes = [] if here == path else [f"unpacked from {path.name}"]
+    if kind_of(here) == "zip":
+        here = gaf.assemble(here, work=work)
+        notes = [f"disk assembled from {path.name}, with an empty ext4 on /perm"]
+    return load_raw(here, password=password, notes=notes)
+
+
+def load_raw(
+    path: Path,
+    *,
+    builder: Builder = "given",
+    password: str | None = None,
+    instance: str = "",
+    modules: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
+) -> Image:
+    """Inspect a raw disk image. ``modules`` replaces what the programs say about themselves; raises ImageError."""
+    layout = read_layout(path)
+    boot = FatVolume.open(path, offset=layout.boot.offset, size=layout.boot.size)
+    cmdline = _read_text(boot, "cmdline.txt")
+    root = SquashFs(path, root_in_use(layout, cmdline).offset)
+    entries = {entry.path: entry for entry in root.entries()}
+    if _INIT not in entries:
+        raise ImageError("The root file system has no /gokrazy/init.", where=str(path), hint=GET_DISK)
+    init = root.read(_INIT)
+    arch = _arch(init, path)
+    programs = {name: build_info(root.read(name)) for name in _programs(entries)}
+    etc = _Etc(root, entries)
+    found_notes = list(notes)
+    services = tuple(Service(path=name, package=info.package) for name, info in programs.items())
+    serial = _serial(cmdline)
+    if serial is None:
+        found_notes.append("no serial console: cmdline.txt names none, so there is no console to read")
+    if builder == "given":
+        found_notes.append("arguments and start modes of services are compiled into init and were not read")
+    return Image(
+        path=path,
+        digest=_sha256(path),
+        size=path.stat().st_size,
+        arch=arch,
+        hostname=etc.text("/etc/hostname"),
+        build=build_timestamp(init),
+        builder=builder,
+        layout=layout,
+        kernel=Kernel(
+            release=kernel_release(boot.read("vmlinuz")),
+            modules=tuple(_children(entries, "/lib/modules")),
+        ),
+        cmdline=cmdline.rstrip(),
+        services=services,
+        serial=serial,
+        perm=_perm_state(path, layout, entries),
+        http_port=etc.port("/etc/http-port.txt", 80),
+        https_port=etc.port("/etc/https-port.txt", 443),
+        tls="/etc/ssl/gokrazy-web.pem" in entries,
+        password=password or etc.text("/etc/gokr-pw.txt") or None,
+        breakglass=_breakglass(programs, entries, init),
+        has_serial_shell="/user/serial-busybox" in entries,
+        modules=dict(modules) if modules is not None else _modules([build_info(init), *programs.values()]),
+        boot_loader=_boot_loader(boot, arch),
+        instance=instance,
+        notes=tuple(found_notes),
+    )
+
+
+class _Etc:
+    """The small text files in /etc."""
+
+    def __init__(self, root: SquashFs, entries: Mapping[str, Entry]) -> None:
+        self._root = root
+        self._entries = entries
+
+    def text(self, path: str) -> str:
+        """The content without surrounding blanks; "" when there is no such file."""
+        if path not in self._entries:
+            return ""
+        return self._root.read(path).decode(errors="replace").strip()
+
+    def port(self, path: str, default: int) -> int:
+        """The port number in a file; raises ImageError when it is none."""
+        text = self.text(path)
+        if not text:
+            return default
+        if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+            raise ImageError(f"{path} holds no port number but {text[:40]!r}.", where=str(self._root.path))
+        return int(text)
+
+
+def _read_text(boot: FatVolume, name: str) -> str:
+    return boot.read(name).decode(errors="replace")
+
+
+def _arch(init: bytes, path: Path) -> Arch:
+    arch = architecture(init)
+    if arch == "amd64":
+        return "amd64"
+    if arch == "arm64":
+        return "arm64"
+    raise ImageError(
+        f"The image's init is for {arch}." if arch else "The image's init is no program.",
+        where=f"{_INIT} in {path}",
+        hint="There are boards for amd64 and arm64; build the image with GOARCH set to one of them.",
+    )
+
+
+def _programs(entries: Mapping[str, Entry]) -> list[str]:
+    """The programs that init supervises, in its order: gokrazy's own, then the user's."""
+    found = []
+    for folder in ("/gokrazy", "/user"):
+        for name in _children(entries, folder):
+            entry = entries[f"{folder}/{name}"]
+            if entry.kind == "file" and entry.mode & 0o111 and entry.path != _INIT:
+                found.append(entry.path)
+    return found
+
+
+def _children(entries: Mapping[str, Entry], folder: str) -> list[str]:
+    prefix = folder + "/"
+    return sorted(
+        path[len(prefix) :] for path in entries if path.startswith(prefix) and "/" not in path[len(prefix) :]
+    )
+
+
+def _serial(cmdline: str) -> str | None:
+    """The last console= argument, which is the one that init writes to, unless that is a screen."""
+    consoles = _CONSOLE.findall(cmdline)
+    if not consoles or re.fullmatch(r"tty\d*", consoles[-1]):
+        return None
+    return str(consoles[-1])
+
+
+def _perm_state(path: Path, layout: Layout, entries: Mapping[str, Entry]) -> PermState:
+    offset, magic = _EXT4_MAGIC
+    if layout.perm is not None:
+        found = FileSource(path, layout.perm.offset, layout.perm.size).read_at(offset, len(magic))
+        if found == magic:
+            return "ext4"
+    return "mkfs" if "/user/mkfs" in entries else "blank"
+
+
+def _breakglass(programs: Mapping[str, BuildInfo], entries: Mapping[str, Entry], init: bytes) -> Breakglass | None:
+    path = next(
+        (
+            name
+            for name, info in programs.items()
+            if info.package == "github.com/gokrazy/breakglass" or name == "/user/breakglass"
+        ),
+        None,
+    )
+    if path is None:
+        return None
+    # Go keeps its string constants without separators: only a path that the image has tells where the flag ends.
+    for match in _AUTHORIZED_KEYS.finditer(init):
+        text = match.group(1).decode()
+        names = [name for name, entry in entries.items() if entry.kind == "file" and text.startswith(name)]
+        if names:
+            return Breakglass(path=path, authorized_keys=max(names, key=len), has_keys=True)
+    return Breakglass(path=path)
+
+
+def _modules(infos: Sequence[BuildInfo]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for info in infos:
+        for module, version in info.modules.items():
+            if version and version != "(devel)":
+                found.setdefault(module, version)
+    return dict(sorted(found.items()))
+
+
+def _boot_loader(boot: FatVolume, arch: Arch) -> str:
+    name = _EFI_LOADERS[arch]
+    if not boot.exists(name):
+        return ""
+    content = boot.read(name)
+    match = _LOADER_INFO.search(content)
+    info = match.group(1).decode(errors="replace") if match else "unknown EFI boot loader"
+    return f"{info} (sha256 {hashlib.sha256(content).hexdigest()})"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
