@@ -17,23 +17,13 @@ class Verdict:
 
     strict: bool = False
     """Whether a skip counts as a failure."""
-    passed: int = 0
-    failed: int = 0
+    ran: int = 0
+    """Tests whose body ran to a result."""
     skipped: Counter[str] = field(default_factory=Counter)
     """Reason -> number of tests."""
     faults: Counter[Fault] = field(default_factory=Counter)
     deviations: dict[str, str] = field(default_factory=dict)
     """Known deviations that were seen: identifier -> evidence."""
-
-    def count_fault(self, error: BaseException | None) -> None:
-        """Remember whose fault the failure is, when the error (or what caused it) says so."""
-        seen: set[int] = set()
-        while error is not None and id(error) not in seen:
-            if isinstance(error, HarnessError):
-                self.faults[error.fault] += 1
-                return
-            seen.add(id(error))
-            error = error.__cause__ or error.__context__
 
     def exit_status(self, status: int) -> int:
         """Turn pytest's exit status into ours; a set-up, host or harness failure outranks a red test.
@@ -46,8 +36,19 @@ class Verdict:
         for fault in (Fault.SETUP, Fault.HOST, Fault.HARNESS):
             if self.faults[fault]:
                 return int(fault.value)
-        if status == 0 and not self.passed and not self.failed:
+        if status == 0 and self.skipped and not self.ran:
             return NO_TESTS
         if status == 0 and self.strict and self.skipped:
             return TESTS_FAILED
         return status
+
+
+def fault_of(error: BaseException | None) -> Fault | None:
+    """Return whose fault an error is, looking through what caused it; None when it is not the harness's error."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, HarnessError):
+            return error.fault
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return None

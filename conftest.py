@@ -1,0 +1,3 @@
+"""The harness's own tests run pytest inside of pytest."""
+
+pytest_plugins = ["pytester"]

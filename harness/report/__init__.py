@@ -1,0 +1,1 @@
+"""What a run tells its readers: header, summary, JUnit properties, an HTML page."""

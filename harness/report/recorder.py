@@ -1,0 +1,70 @@
+"""Listens to the tests' reports, also those that come from other processes, and keeps what a reader needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from harness.errors import Fault
+from harness.verdict import Verdict
+
+
+@dataclass
+class Outcome:
+    """One test and what came of it."""
+
+    nodeid: str
+    outcome: str
+    seconds: float = 0.0
+    """Set-up, test and tear-down together."""
+    board: str = ""
+    reason: str = ""
+    """Why it was skipped, or the first line of what went wrong."""
+    error: str = ""
+    sections: list[tuple[str, str]] = field(default_factory=list)
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+class Recorder:
+    """A pytest plugin object: one Outcome a test, in the order in which they ran."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        self.outcomes: dict[str, Outcome] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take in one phase of one test."""
+        outcome = self.outcomes.setdefault(report.nodeid, Outcome(report.nodeid, "passed"))
+        outcome.seconds += report.duration
+        for name, value in report.user_properties:
+            outcome.properties[str(name)] = str(value)
+            if str(name).startswith("gk_deviation:"):
+                self.verdict.deviations[str(name).removeprefix("gk_deviation:")] = str(value)
+        outcome.board = outcome.properties.get("gk_board", outcome.board)
+        if report.failed:
+            outcome.outcome = "failed" if report.when == "call" else "error"
+            outcome.error = report.longreprtext
+            outcome.reason = outcome.reason or _first_line(report)
+            outcome.sections = list(report.sections)
+            fault = getattr(report, "gk_fault", None)
+            if fault:
+                self.verdict.faults[Fault[fault]] += 1
+        elif report.skipped:
+            outcome.outcome = "skipped"
+            outcome.reason = _skip_reason(report)
+            if getattr(report, "gk_appliance", False):
+                self.verdict.skipped[outcome.reason] += 1
+        if report.when == "call" and not report.skipped:
+            self.verdict.ran += 1
+
+
+def _first_line(report: pytest.TestReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = str(crash.message) if crash is not None else report.longreprtext
+    return text.strip().splitlines()[0] if text.strip() else "no message"
+
+
+def _skip_reason(report: pytest.TestReport) -> str:
+    text = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else report.longreprtext
+    return text.removeprefix("Skipped: ")

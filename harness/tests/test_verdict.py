@@ -1,0 +1,50 @@
+"""The exit status: red never looks green, and the host's failures are not the appliance's."""
+
+import pytest
+
+from harness.errors import Fault, KernelPanic, QemuFailed
+from harness.verdict import Verdict, fault_of
+
+
+def verdict(**values):
+    skipped = values.pop("skipped", {})
+    faults = values.pop("faults", {})
+    result = Verdict(**values)
+    result.skipped.update(skipped)
+    result.faults.update(faults)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("status", "made", "expected"),
+    [
+        (0, {"ran": 3}, 0),
+        (1, {"ran": 3}, 1),
+        (1, {"ran": 3, "faults": {Fault.APPLIANCE: 1}}, 1),
+        (1, {"ran": 3, "faults": {Fault.APPLIANCE: 1, Fault.HOST: 1}}, 11),
+        (1, {"ran": 3, "faults": {Fault.HARNESS: 1, Fault.HOST: 1, Fault.SETUP: 1}}, 12),
+        (1, {"faults": {Fault.HARNESS: 1}}, 10),
+        (0, {"ran": 0, "skipped": {"no breakglass": 2}}, 5),
+        (0, {"ran": 1, "skipped": {"no breakglass": 2}}, 0),
+        (0, {"ran": 1, "skipped": {"no breakglass": 2}, "strict": True}, 1),
+        (2, {"ran": 1, "faults": {Fault.HOST: 1}}, 2),
+        (3, {"ran": 1, "faults": {Fault.HOST: 1}}, 3),
+        (4, {}, 4),
+        (5, {}, 5),
+    ],
+)
+def test_exit_status(status, made, expected):
+    assert verdict(**made).exit_status(status) == expected
+
+
+def test_the_fault_is_found_behind_what_it_caused():
+    try:
+        try:
+            raise QemuFailed("gone")
+        except QemuFailed as error:
+            raise RuntimeError("a test's own words") from error
+    except RuntimeError as caught:
+        assert fault_of(caught) is Fault.HOST
+    assert fault_of(KernelPanic("oops")) is Fault.APPLIANCE
+    assert fault_of(ValueError()) is None
+    assert fault_of(None) is None
