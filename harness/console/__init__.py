@@ -1,0 +1,1 @@
+"""The serial console: every byte kept with its time, crashes and boot phases seen live, expect and a shell."""

@@ -1,0 +1,240 @@
+"""What the console checks found, with the lines around it, and the watcher that finds it."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from harness.console.crashes import Check, Severity, classify
+from harness.console.lines import Line
+from harness.errors import ApplianceFault
+
+PANIC_WINDOW = 2.0
+"""Seconds to wait for the rest of a kernel's last words before a crash is reported."""
+FATAL_WINDOW = 0.5
+"""The same for what is fatal without a panic."""
+
+_LAST_WORDS = re.compile(r"Rebooting in \d+ seconds|---\[ end Kernel panic|reboot: machine restart")
+_GO_CRASH = re.compile(r"^(?:panic: |fatal error: )")
+_EXIT_CODE = re.compile(r"exitcode=0x([0-9a-f]+)")
+
+_LONGEST_TAIL = 80
+"""Lines after a crash that belong to it."""
+_NOTED_TAIL = 30
+"""Lines of a kernel warning that belong to it."""
+_MOST_ALIKE = 20
+"""Findings kept of one check; later ones are only counted."""
+
+
+@dataclass
+class Finding:
+    """One thing that the console said and that a clean one does not say."""
+
+    name: str
+    what: str
+    """One sentence: what happened."""
+    severity: Severity
+    error_type: type[ApplianceFault]
+    line: Line
+    boot: int
+    """The number of the boot it happened in; 0 before the first kernel."""
+    evidence: list[Line] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
+    """Other checks that fitted the same last words."""
+    count: int = 1
+    """How often it was seen, this one included."""
+    settled: bool = False
+    """Whether the evidence is complete."""
+    expected: bool = False
+    """Whether a test provoked it."""
+    allowed: bool = False
+    """Whether the test said that it may happen."""
+
+    @property
+    def fatal(self) -> bool:
+        """Whether it ends the waits."""
+        return self.severity is Severity.FATAL and not self.expected and not self.allowed
+
+    def error(self, *, where: str = "") -> ApplianceFault:
+        """Return the error that stands for it."""
+        place = f"console, {self.line.at:.1f} s after power-on"
+        if self.boot:
+            place += f", boot {self.boot}"
+        return self.error_type(
+            self.what,
+            where=f"{place} ({where})" if where else place,
+            evidence="\n".join(str(line) for line in shortened(self.evidence, 60)),
+        )
+
+    def __str__(self) -> str:
+        times = f" ({self.count} times)" if self.count > 1 else ""
+        return f"[{self.name}] {self.line.at:.1f} s: {self.what}{times}"
+
+
+def shortened(lines: Sequence[Line], most: int) -> list[Line]:
+    """Return at most ``most`` lines: two thirds from the beginning, a note of what is left out, the rest."""
+    if len(lines) <= most:
+        return list(lines)
+    head = most * 2 // 3
+    tail = most - head - 1
+    left_out = len(lines) - head - tail
+    gap = Line(lines[head].at, lines[head].offset, f"({left_out} lines left out)", mark=True)
+    return [*lines[:head], gap, *lines[-tail:]]
+
+
+@dataclass
+class _Open:
+    """A finding whose evidence still comes in."""
+
+    finding: Finding
+    room: int
+    until: float
+    """Seconds since power-on at which it is settled at the latest."""
+    panic: bool
+
+
+@dataclass
+class _Suspicion:
+    """A check with patience that was not cured yet."""
+
+    check: Check
+    finding: Finding
+    due: float
+
+
+class CrashWatcher:
+    """Fits each line against the table. No threads, no clock: its owner says what time it is."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.allowed: Collection[str] = frozenset()
+        """Names of checks that may fit without harm."""
+        self._recent: deque[Line] = deque(maxlen=200)
+        self._open: list[_Open] = []
+        self._suspicions: list[_Suspicion] = []
+        self._alike: dict[str, list[Finding]] = {}
+
+    def see(self, line: Line, *, boot: int) -> None:
+        """Take in the next line."""
+        for suspicion in list(self._suspicions):
+            cure = suspicion.check.cured_by
+            if cure is not None and cure.search(line.text):
+                self._suspicions.remove(suspicion)
+        absorbed = self._extend_open(line)
+        hit = None if line.mark else classify(line.text, kernel=line.kernel)
+        if hit is not None:
+            check, match = hit
+            if absorbed is not None:
+                if check.name != absorbed.name and check.name not in absorbed.also:
+                    absorbed.also.append(check.name)
+            else:
+                self._found(check, match, line, boot)
+        self._recent.append(line)
+
+    def add(self, finding: Finding) -> None:
+        """Take in a finding that comes from no single line; it counts as settled."""
+        finding.allowed = finding.name in self.allowed
+        finding.settled = True
+        finding.evidence = finding.evidence or list(self._recent)[-15:]
+        self.findings.append(finding)
+
+    def tick(self, now: float, *, settle: bool = False) -> None:
+        """Settle what is due at ``now`` (seconds since power-on), or everything that is open."""
+        for item in list(self._open):
+            if settle or now >= item.until:
+                self._settle(item)
+        for suspicion in list(self._suspicions):
+            if now >= suspicion.due:
+                self._suspicions.remove(suspicion)
+                self.add(suspicion.finding)
+
+    def due(self) -> float | None:
+        """When ``tick`` has something to do next, in seconds since power-on."""
+        times = [item.until for item in self._open] + [item.due for item in self._suspicions]
+        return min(times, default=None)
+
+    def forget_suspicions(self) -> None:
+        """The machine starts anew: what was only suspected no longer counts."""
+        self._suspicions.clear()
+
+    def _found(self, check: Check, match: re.Match[str], line: Line, boot: int) -> None:
+        alike = self._alike.setdefault(check.name, [])
+        if check.severity is not Severity.FATAL and len(alike) >= _MOST_ALIKE:
+            alike[-1].count += 1
+            return
+        fatal = check.severity is Severity.FATAL
+        before = list(self._recent)[-check.look_back :]
+        what = check.meaning.format(match[0], *((group or "") for group in match.groups()))
+        if check.name == "init-died":
+            before = self._last_of_init()
+            what = _why_init_died(match[0], before)
+        finding = Finding(
+            check.name,
+            what,
+            check.severity,
+            check.error,
+            line,
+            boot,
+            evidence=[*before, line],
+            allowed=check.name in self.allowed,
+        )
+        if check.patience:
+            self._suspicions.append(_Suspicion(check, finding, line.at + check.patience))
+            return
+        alike.append(finding)
+        self.findings.append(finding)
+        panic = "Kernel panic" in line.text
+        # A warning's lines follow it; they need no haste, for nobody waits for them.
+        window = PANIC_WINDOW if panic or check.name == "kernel-oops" else FATAL_WINDOW
+        self._open.append(_Open(finding, _LONGEST_TAIL if fatal else _NOTED_TAIL, line.at + window, panic))
+
+    def _extend_open(self, line: Line) -> Finding | None:
+        """Add the line to what is open; return the fatal finding that it belongs to, if there is one."""
+        owner: Finding | None = None
+        for item in list(self._open):
+            fatal = item.finding.severity is Severity.FATAL
+            if not fatal and not line.kernel:
+                self._settle(item)
+                continue
+            item.finding.evidence.append(line)
+            item.room -= 1
+            if fatal:
+                owner = owner or item.finding
+                if "Kernel panic" in line.text and not item.panic:
+                    # What led to it was found before: wait for the panic's own last words now.
+                    item.panic = True
+                    item.until = max(item.until, line.at + PANIC_WINDOW)
+            if item.room <= 0 or (fatal and _LAST_WORDS.search(line.text)):
+                self._settle(item)
+        return owner
+
+    def _settle(self, item: _Open) -> None:
+        item.finding.settled = True
+        self._open.remove(item)
+
+    def _last_of_init(self) -> list[Line]:
+        """Return what init said last: from its panic on if there is one, else its last lines."""
+        recent = list(self._recent)
+        for index in range(len(recent) - 1, -1, -1):
+            if not recent[index].kernel and _GO_CRASH.search(recent[index].text):
+                return recent[index:]
+        return recent[-20:]
+
+
+def _why_init_died(panic: str, before: Iterable[Line]) -> str:
+    """Put init's exit status and its last words into a sentence."""
+    how = "init ended"
+    code = _EXIT_CODE.search(panic)
+    if code is not None:
+        status = int(code[1], 16)
+        how = (
+            f"init was killed by signal {status & 0x7F}"
+            if status & 0x7F
+            else f"init exited with status {status >> 8}"
+        )
+    said = [line.text.strip() for line in before if not line.kernel and not line.mark and line.text.strip()]
+    crash = next((text for text in said if _GO_CRASH.search(text)), None)
+    last = crash or (said[-1] if said else "")
+    return f"{how}, and the kernel cannot live without it" + (f"; it last said: {last}" if last else "")

@@ -1,0 +1,104 @@
+"""The console stream as lines: whole, without escape sequences, kernel and program output told apart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# CSI (also the private forms that edk2 prints, such as ESC [ = 3 h), OSC, character sets, single letters.
+_ESCAPE = re.compile(
+    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()#%][0-9A-Za-z@]|[=>78cDEHMNOZ])"
+)
+_CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\n")
+
+KERNEL_STAMP = re.compile(r"\[ *(\d+\.\d{6})\](?:\[ *[TC]\d+\])? ")
+"""How the kernel begins its lines (the second bracket: CONFIG_PRINTK_CALLER)."""
+
+LONGEST = 8192
+"""Bytes; a longer line is cut, so that a stream without line ends cannot eat the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the console."""
+
+    at: float
+    """Seconds from power-on to its last byte."""
+    offset: int
+    """Where in the recording it ends, in bytes."""
+    text: str
+    kernel: bool = False
+    """Whether the kernel printed it."""
+    mark: bool = False
+    """Whether it is the harness's own note, such as a power-on."""
+
+    def __str__(self) -> str:
+        return f"---- {self.text}" if self.mark else f"{self.at:9.3f}  {self.text}"
+
+
+def plain(data: bytes) -> str:
+    """Return the text without escape sequences and control characters, lines ending in a newline alone."""
+    return _ESCAPE.sub(b"", data).translate(None, _CONTROLS).decode("utf-8", "replace")
+
+
+class LineSplitter:
+    """Turns chunks into lines; how the stream was cut into chunks never changes the lines.
+
+    The kernel prints synchronously while a program's output trickles through the UART, so a kernel line can
+    begin in the middle of a program's line. It is taken out, and the two halves of the program's line are joined.
+    """
+
+    def __init__(self, *, longest: int = LONGEST) -> None:
+        self._longest = longest
+        self._partial = bytearray()
+        self._carry = ""
+
+    def feed(self, data: bytes, *, offset: int, at: float) -> list[Line]:
+        """Return the lines that this chunk completes; ``offset`` is where the chunk begins in the stream."""
+        lines: list[Line] = []
+        begin = 0
+        while True:
+            room = self._longest - len(self._partial)
+            newline = data.find(b"\n", begin, begin + room)
+            if newline >= 0:
+                end = newline + 1
+            elif len(data) - begin >= room:
+                end = begin + room
+            else:
+                self._partial += data[begin:]
+                return lines
+            self._partial += data[begin:end]
+            begin = end
+            self._emit(lines, offset + end, at)
+
+    def close(self, *, offset: int, at: float) -> list[Line]:
+        """Return what is left as lines: the stream ended here."""
+        lines: list[Line] = []
+        if self._partial:
+            self._emit(lines, offset, at)
+        if self._carry:
+            lines.append(Line(at, offset, self._carry))
+            self._carry = ""
+        return lines
+
+    @property
+    def partial(self) -> str:
+        """What has been printed of a line that is not complete yet."""
+        return plain(bytes(self._partial))
+
+    def _emit(self, lines: list[Line], offset: int, at: float) -> None:
+        text = plain(bytes(self._partial)).rstrip("\n")
+        self._partial.clear()
+        stamp = KERNEL_STAMP.search(text)
+        if stamp is None:
+            lines.append(Line(at, offset, self._carry + text))
+            self._carry = ""
+            return
+        head = text[: stamp.start()]
+        if head and stamp[1] == "0.000000":
+            # The first line of a kernel: no program can be in the middle of a line, so this was the firmware.
+            lines.append(Line(at, offset, self._carry + head))
+            self._carry = ""
+        else:
+            self._carry += head
+        lines.append(Line(at, offset, text[stamp.start() :], kernel=True))

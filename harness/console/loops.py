@@ -1,0 +1,35 @@
+"""Recognises an appliance that starts again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.console.phases import Boot, Cause
+
+
+@dataclass(frozen=True)
+class LoopRule:
+    """When starts become a loop: this many kernels, none of which came to serve, within these seconds."""
+
+    starts: int = 3
+    window: float = 300.0
+
+
+def reboot_loop(boots: Sequence[Boot], rule: LoopRule) -> list[Boot]:
+    """Return the boots that make a loop, the last one included; empty when there is none.
+
+    A reboot that was asked for, a power-on and a restored machine each begin a new count.
+    """
+    chain: list[Boot] = []
+    for boot in reversed(boots):
+        if chain and boot.ready:
+            break
+        chain.append(boot)
+        if boot.asked or boot.cause in (Cause.POWER_ON, Cause.RESTORED):
+            break
+    chain.reverse()
+    chain = chain[-rule.starts :]
+    if len(chain) < rule.starts or chain[-1].started - chain[0].started > rule.window:
+        return []
+    return chain

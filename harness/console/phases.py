@@ -1,0 +1,252 @@
+"""Boot phases, read from the console: one Boot for each kernel that started."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from harness.console.lines import Line
+from harness.image.model import Slot
+
+
+class Phase(StrEnum):
+    """A moment of a boot that the console shows."""
+
+    FIRMWARE = "firmware"
+    LOADER = "boot loader"
+    KERNEL = "kernel"
+    ROOT = "root mounted"
+    INIT = "init"
+    BUILD = "build timestamp"
+    HOSTNAME = "hostname"
+    UPDATER = "update handler"
+    HTTP = "http"
+    SHUTDOWN = "shutdown"
+    KEXEC = "kexec"
+    RESTART = "restart"
+    POWER_DOWN = "power down"
+    HALTED = "halted"
+    PANIC = "panic"
+
+
+class Cause(StrEnum):
+    """Why a kernel started."""
+
+    POWER_ON = "power-on"
+    RESET = "reset"
+    KEXEC = "kexec"
+    RESTORED = "restored"
+    """It did not: the machine continues from a captured moment."""
+
+
+@dataclass
+class Boot:
+    """One start of a kernel, and how far it came. Times are seconds from power-on."""
+
+    number: int
+    cause: Cause
+    started: float
+    """When it began: power-on, the reset, or the kernel that started the next one."""
+    at: dict[Phase, float] = field(default_factory=dict)
+    kernel: str = ""
+    """Its release, as ``uname -r`` says it."""
+    cmdline: str = ""
+    """The running kernel's own command line, not what cmdline.txt says."""
+    root_device: str = ""
+    build: str = ""
+    """The build timestamp that init printed."""
+    hostname: str = ""
+    model: str = ""
+    inactive: int | None = None
+    """The root partition that an update would be written to: 3 while slot A runs, 2 while B does."""
+    http: tuple[str, ...] = ()
+    """Addresses that the web interface listens on, without loopback and link-local ones."""
+    asked: bool = False
+    """Whether the reboot that led to it was asked for (init shut the services down first)."""
+
+    @property
+    def slot(self) -> Slot | None:
+        """The slot that runs, by the kernel's command line, or by init's word if that does not tell."""
+        return slot_of(self.cmdline) or ({3: "A", 2: "B"}.get(self.inactive or 0))  # type: ignore[return-value]
+
+    @property
+    def ready(self) -> bool:
+        """Whether the web interface listens on an address that others reach."""
+        return Phase.HTTP in self.at
+
+    @property
+    def last_phase(self) -> Phase | None:
+        """The phase reached last."""
+        return max(self.at, key=self.at.__getitem__, default=None)
+
+    def took(self, phase: Phase) -> float | None:
+        """Seconds from the beginning of this boot to the phase, None if it was not reached."""
+        return self.at[phase] - self.started if phase in self.at else None
+
+    def __str__(self) -> str:
+        phases = ", ".join(f"{phase.value} {at - self.started:.1f} s" for phase, at in self.at.items())
+        told = [f"boot {self.number} ({self.cause.value})"]
+        told += [f"Linux {self.kernel}"] if self.kernel else []
+        told += [f"slot {self.slot}"] if self.slot else []
+        return ", ".join(told) + (f": {phases}" if phases else "")
+
+
+_ROOT_OFFSET = re.compile(r"\broot=PARTUUID=[0-9A-Fa-f-]+/PARTNROFF=([12])(?!\d)")
+_ROOT_NUMBER = re.compile(
+    r"\broot=(?:PARTUUID=[0-9A-Fa-f]{8}-0|/dev/(?:mmcblk\dp|nvme\dn\dp|loop\dp|[sv]d[a-z]))([23])(?!\d)"
+)
+
+
+def slot_of(cmdline: str) -> Slot | None:
+    """Return the slot that a kernel command line names (its last ``root=`` counts), None if it names none."""
+    last: tuple[int, Slot] | None = None
+    for pattern, slots in ((_ROOT_OFFSET, {"1": "A", "2": "B"}), (_ROOT_NUMBER, {"2": "A", "3": "B"})):
+        for match in pattern.finditer(cmdline):
+            if last is None or match.start() > last[0]:
+                last = match.start(), ("A" if slots[match[1]] == "A" else "B")
+    return last[1] if last else None
+
+
+_LINUX = re.compile(r"Linux version (\S+)")
+_KERNEL: tuple[tuple[str, re.Pattern[str], Phase], ...] = (
+    ("VFS: Mounted root", re.compile(r"VFS: Mounted root .* on device (\S+?)\.?$"), Phase.ROOT),
+    (" as init process", re.compile(r"Run (\S+) as init process"), Phase.INIT),
+    ("Starting new kernel", re.compile(r"kexec_core: Starting new kernel"), Phase.KEXEC),
+    ("reboot: ", re.compile(r"reboot: Power down"), Phase.POWER_DOWN),
+    ("System halted", re.compile(r"System halted"), Phase.HALTED),
+    ("reboot: ", re.compile(r"reboot: Restarting system"), Phase.RESTART),
+    ("Kernel panic", re.compile(r"Kernel panic - not syncing"), Phase.PANIC),
+)
+# init's lines; gokrazy's own init logs with "file.go:line:" before the text, another one may not.
+_USER: tuple[tuple[str, re.Pattern[str], Phase], ...] = (
+    ("gokrazy build timestamp ", re.compile(r"gokrazy build timestamp (\S+)"), Phase.BUILD),
+    ("hostname ", re.compile(r"^hostname \"([^\"]*)\""), Phase.HOSTNAME),
+    ("inactiveRootPartition", re.compile(r"inactiveRootPartition = (\d+)"), Phase.UPDATER),
+    ("now listening on ", re.compile(r"now listening on (\S+)"), Phase.HTTP),
+    ("sending sigterm", re.compile(r"sending sigterm to all services"), Phase.SHUTDOWN),
+    (
+        " requested",
+        re.compile(r"(?:Synchronous|Asynchronous) (?:reboot|power ?off|\S+) requested"),
+        Phase.SHUTDOWN,
+    ),
+)
+_LOCAL = ("/", "127.", "[::1]", "[fe80:", "localhost:")
+"""Beginnings of addresses that tell nothing: the web interface listens there with no network at all."""
+_LOADER = re.compile(r"BdsDxe: starting Boot|Booting from Hard Disk|systemd-boot|EFI stub: ")
+_BANNER = re.compile(r"^SeaBIOS \(version|^UEFI firmware \(version|BdsDxe: ")
+
+
+class PhaseWatcher:
+    """Makes Boots out of lines. No threads, no clock."""
+
+    def __init__(self) -> None:
+        self.boots: list[Boot] = []
+        self._mark: tuple[Cause, float] | None = None
+        self._began: float | None = None
+        self._early: dict[Phase, float] = {}
+
+    @property
+    def current(self) -> Boot | None:
+        """The boot that runs, None before the first kernel (and after a power-on until its kernel)."""
+        return self.boots[-1] if self.boots and self._mark is None else None
+
+    def machine_started(self, cause: Cause, at: float) -> None:
+        """The machine starts from its firmware (or its kernel, on boards without one)."""
+        self._mark = cause, at
+        self._began = at
+        self._early = {}
+
+    def adopt(self, boot: Boot, at: float) -> Boot:
+        """The machine continues in this captured boot, whose phases all lie before now."""
+        adopted = Boot(
+            number=len(self.boots) + 1,
+            cause=Cause.RESTORED,
+            started=at,
+            at=dict.fromkeys(boot.at, at),
+            kernel=boot.kernel,
+            cmdline=boot.cmdline,
+            root_device=boot.root_device,
+            build=boot.build,
+            hostname=boot.hostname,
+            model=boot.model,
+            inactive=boot.inactive,
+            http=boot.http,
+        )
+        self._mark, self._began, self._early = None, None, {}
+        self.boots.append(adopted)
+        return adopted
+
+    def see(self, line: Line) -> Boot | None:
+        """Take in the next line; returns the boot that it begins, if it does."""
+        if line.mark:
+            return None
+        text = line.text
+        if line.kernel and "Linux version " in text:
+            match = _LINUX.search(text)
+            if match is not None:
+                return self._kernel_started(match[1], line.at)
+        boot = self.current
+        if boot is None or Phase.RESTART in boot.at or Phase.PANIC in boot.at or _BANNER.search(text):
+            self._see_firmware(line)
+        if boot is not None:
+            self._see_system(boot, line)
+        return None
+
+    def _kernel_started(self, release: str, at: float) -> Boot:
+        last = self.boots[-1] if self.boots else None
+        if self._mark is not None:
+            cause, started = self._mark
+        elif last is not None and Phase.KEXEC in last.at:
+            cause, started = Cause.KEXEC, last.at[Phase.KEXEC]
+        elif last is not None:
+            cause = Cause.RESET
+            started = self._began if self._began is not None else last.at.get(Phase.RESTART, at)
+        else:
+            cause, started = Cause.POWER_ON, 0.0
+        boot = Boot(len(self.boots) + 1, cause, started, at={**self._early, Phase.KERNEL: at}, kernel=release)
+        boot.asked = last is not None and Phase.SHUTDOWN in last.at
+        self._mark, self._began, self._early = None, None, {}
+        self.boots.append(boot)
+        return boot
+
+    def _see_firmware(self, line: Line) -> None:
+        """Note what speaks before a kernel does; its first line is the beginning of a boot nobody announced."""
+        if not line.text.strip():
+            return
+        loader = _LOADER.search(line.text) is not None
+        if line.kernel or (line.text[:4].isdigit() and not loader):
+            return
+        if self._began is None:
+            self._began = line.at
+        self._early.setdefault(Phase.LOADER if loader else Phase.FIRMWARE, line.at)
+
+    def _see_system(self, boot: Boot, line: Line) -> None:
+        text = line.text
+        for word, pattern, phase in _KERNEL if line.kernel else _USER:
+            if word not in text:
+                continue
+            match = pattern.search(text)
+            if match is None:
+                continue
+            if phase is Phase.ROOT:
+                boot.root_device = match[1]
+            elif phase is Phase.BUILD:
+                boot.build = match[1]
+            elif phase is Phase.HOSTNAME:
+                boot.hostname = match[1]
+            elif phase is Phase.UPDATER:
+                boot.inactive = int(match[1])
+            elif phase is Phase.HTTP:
+                if match[1].startswith(_LOCAL):
+                    return
+                boot.http = (*boot.http, match[1])
+            boot.at.setdefault(phase, line.at)
+            return
+        if line.kernel:
+            if not boot.cmdline and "Kernel command line: " in text:
+                boot.cmdline = text.split("Kernel command line: ", 1)[1].strip()
+            elif text.endswith("System halted"):
+                boot.at.setdefault(Phase.HALTED, line.at)
+        elif text.startswith("gokrazy device model "):
+            boot.model = text.removeprefix("gokrazy device model ").strip()
