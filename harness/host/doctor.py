@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json as json_module
 import os
 import shutil
@@ -24,7 +25,6 @@ ROOM = 2 * 1024**3
 """Bytes that images, overlays, Go modules and captures of a first run come to, and then some."""
 MEMORY = 2 * 1024**3
 """Bytes for two machines at a time and the Go build."""
-WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class Line:
     detail: str
     mend: str = ""
     """The command that mends it, "" when there is nothing to mend or no single command does."""
+
+
+NOT_TRIED = Line("Accelerator", "note", "not tried", "there is no QEMU to try it with")
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def run(json: bool, out: TextIO, *, host: Host | None = None) -> int:
     return READY if report.ready else SETUP_MISSING
 
 
-def examine(host: Host, accelerator: Callable[[], Line] | None = None) -> Report:
+def examine(host: Host, accelerator: Callable[[Sequence[str]], list[Line]] | None = None) -> Report:
     """Look at everything; ``accelerator`` tries the accelerator (the real one when None) in some seconds."""
     findings = requirements.examine_all(host)
     go = requirements.find_go(host)
@@ -66,7 +69,7 @@ def examine(host: Host, accelerator: Callable[[], Line] | None = None) -> Report
     board_lines = [board_line(board, findings, host) for board in boards.boards()]
     possible = tuple(line.name for line in board_lines if line.state == "ok")
     lines += board_lines
-    lines.append((accelerator or try_accelerator)() if possible else no_accelerator())
+    lines += (accelerator or try_accelerator)(possible) if possible else [NOT_TRIED]
     lines += [finding_line(finding, host) for finding in findings]
     lines.append(go_line(go))
     lines += [loader_line(arch, host) for arch in requirements.EFI_NAME if arch != host.machine()]
@@ -163,14 +166,19 @@ def loader_line(arch: str, host: Host) -> Line:
     return Line("Firmware and files", "missing", name, f"goes into {arch} images as their UEFI boot loader", mend)
 
 
-def no_accelerator() -> Line:
-    """The accelerator of a host without QEMU."""
-    return Line("Accelerator", "note", "not tried", "there is no QEMU to try it with")
-
-
-def try_accelerator() -> Line:
-    """Try the accelerator: KVM is taken only when a guest was seen to run under it."""
-    return Line("Accelerator", "note", "tcg", "not tried")
+def try_accelerator(names: Sequence[str]) -> list[Line]:
+    """What runs the guests' processors, for one board of each architecture: KVM only when it was seen to work."""
+    choose = getattr(importlib.import_module("harness.machine.accelerator"), "choose", None)
+    if choose is None:
+        return [Line("Accelerator", "note", "tcg", "no other is tried yet")]
+    lines = {}
+    for board in boards.boards(tuple(names)):
+        if board.arch not in lines:
+            chosen = choose("auto", board)
+            lines[board.arch] = Line(
+                "Accelerator", "ok", f"{board.arch} guests", f"{chosen.name}: {chosen.reason}"
+            )
+    return list(lines.values())
 
 
 def memory_line(host: Host) -> Line:

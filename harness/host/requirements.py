@@ -44,6 +44,8 @@ class Requirement:
     """Whether Debian 12 has it new enough in bookworm-backports only."""
     files: tuple[str, ...] = ()
     """When given, the requirement is these files, all of them, and ``name`` is only a title."""
+    elsewhere: tuple[tuple[str, ...], ...] = ()
+    """What other distributions have in their place."""
     module: str = ""
     """When given, the requirement is this module of the system's Python."""
 
@@ -80,23 +82,21 @@ def table(machine: str) -> tuple[Requirement, ...]:
             backports=True,
         ),
         Requirement(
-            name="qemu-io",
-            why="reads and writes an overlay while the machine is off",
-            package="qemu-utils",
-            minimum=(9, 0),
-            backports=True,
-        ),
-        Requirement(
             name="UEFI firmware, amd64",
             why="starts the PC with UEFI",
             package="ovmf",
             files=("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+            elsewhere=(
+                ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
+                ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
+            ),
         ),
         Requirement(
             name="UEFI firmware, arm64",
             why="starts the arm64 machine with UEFI",
             package="qemu-efi-aarch64",
             files=("/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"),
+            elsewhere=(("/usr/share/edk2/aarch64/QEMU_CODE.fd", "/usr/share/edk2/aarch64/QEMU_VARS.fd"),),
         ),
         Requirement(
             name="systemd-boot",
@@ -105,7 +105,7 @@ def table(machine: str) -> tuple[Requirement, ...]:
             files=(efi,),
         ),
         Requirement(
-            name="sqfstar",
+            name="mksquashfs",
             why="packs the root file system",
             package="squashfs-tools",
             minimum=(4, 5),
@@ -121,6 +121,13 @@ def table(machine: str) -> tuple[Requirement, ...]:
         Requirement(
             name="mke2fs",
             why="formats /perm",
+            package="e2fsprogs",
+            minimum=(1, 47),
+            ask=("-V",),
+        ),
+        Requirement(
+            name="debugfs",
+            why="reads and fills /perm",
             package="e2fsprogs",
             minimum=(1, 47),
             ask=("-V",),
@@ -247,8 +254,11 @@ def examine(requirement: Requirement, host: Host) -> Finding:
         trouble = "" if host.has_module(requirement.module) else "missing"
         return Finding(requirement, where=f"module {requirement.module}", trouble=trouble)
     if requirement.files:
+        for files in (requirement.files, *requirement.elsewhere):
+            if all(host.exists(path) for path in files):
+                return Finding(requirement, where=files[0])
         lost = [path for path in requirement.files if not host.exists(path)]
-        return Finding(requirement, where=requirement.files[0], trouble=f"no {lost[0]}" if lost else "")
+        return Finding(requirement, where=requirement.files[0], trouble=f"no {lost[0]}")
     where = host.which(requirement.name)
     if where is None:
         return Finding(requirement, trouble="missing")

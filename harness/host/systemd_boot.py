@@ -30,16 +30,15 @@ def file_name(arch: str) -> str:
 
 
 def private_folder(env: Mapping[str, str] = os.environ) -> Path:
-    """Where loaders are kept that the host has no package for; GOKHARNESS_SYSTEMD_BOOT_DIR overrides it."""
-    if given := env.get("GOKHARNESS_SYSTEMD_BOOT_DIR"):
-        return Path(given)
+    """Where loaders are kept that the host has no package for."""
     home = env.get("XDG_CACHE_HOME") or str(Path(env.get("HOME") or Path.home()) / ".cache")
     return Path(home) / "gokharness" / "systemd-boot"
 
 
 def find(arch: str, env: Mapping[str, str] = os.environ, installed: Path = INSTALLED) -> Path | None:
-    """The loader for this architecture, the one given or fetched before the one of the host's own package."""
-    for folder in (private_folder(env), installed):
+    """The loader for this architecture: from the folders that GOKHARNESS_EFI_DIR names, fetched, or installed."""
+    given = [Path(part) for part in env.get("GOKHARNESS_EFI_DIR", "").split(os.pathsep) if part]
+    for folder in (*given, private_folder(env), installed):
         if (folder / file_name(arch)).is_file():
             return folder / file_name(arch)
     return None
@@ -54,7 +53,7 @@ def fetch(arch: str, folder: Path, host: Host | None = None) -> Path:
         raise SetupMissing(
             f"systemd-boot for {arch} can be fetched on Debian only, from the mirror in its apt sources",
             where=running.pretty,
-            hint=f"put {file_name(arch)} into {folder}, or name its folder in GOKHARNESS_SYSTEMD_BOOT_DIR",
+            hint=f"put {file_name(arch)} into {folder}, or name its folder in GOKHARNESS_EFI_DIR",
         )
     with tempfile.TemporaryDirectory(prefix="gokharness-apt-") as scratch:
         work = Path(scratch)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from harness.host import doctor
+from harness.host.doctor import Line
+from harness.tests.host.conftest import MadeUpHost
+
+
+def accelerator(names: Sequence[str]) -> list[Line]:
+    assert names
+    return [Line("Accelerator", "ok", "amd64 guests", "tcg: KVM was tried and did not run a guest")]
+
+
+def test_a_complete_host_is_ready(host: MadeUpHost) -> None:
+    report = doctor.examine(host, accelerator)
+    assert [line for line in report.lines if line.state == "missing"] == []
+    assert report.ready
+    assert report.boards == ("pc-bios", "pc-uefi", "virt-uefi", "virt")
+    assert doctor.as_text(report).splitlines()[-1].startswith("This host is ready: pc-bios,")
+
+
+def test_without_arm64_firmware_the_other_boards_stay_possible(host: MadeUpHost) -> None:
+    del host.files["/usr/share/AAVMF/AAVMF_CODE.fd"]
+    report = doctor.examine(host, accelerator)
+    assert report.boards == ("pc-bios", "pc-uefi", "virt")
+    assert not report.ready
+    (line,) = [line for line in report.lines if line.name == "virt-uefi"]
+    assert line.state == "missing"
+    assert line.detail == "UEFI firmware, arm64: no /usr/share/AAVMF/AAVMF_CODE.fd"
+    assert line.mend == "apt-get install -y --no-install-recommends qemu-efi-aarch64"
+
+
+def test_without_qemu_nothing_is_tried_and_nothing_is_possible(host: MadeUpHost) -> None:
+    del host.programs["qemu-system-x86_64"], host.programs["qemu-system-aarch64"]
+
+    def must_not_run(names: Sequence[str]) -> list[Line]:
+        raise AssertionError("the accelerator was tried without a QEMU")
+
+    report = doctor.examine(host, must_not_run)
+    assert report.boards == ()
+    assert "no board is possible" in report.verdict
+
+
+def test_each_miss_says_what_mends_it(host: MadeUpHost) -> None:
+    host.programs.clear()
+    host.files = {"/etc/os-release": host.files["/etc/os-release"]}
+    host.env = {"HOME": "/nowhere"}
+    report = doctor.examine(host, accelerator)
+    missing = [line for line in report.lines if line.state == "missing"]
+    assert len(missing) > 10
+    assert [line.name for line in missing if not line.mend] == []
+
+
+def test_an_untried_system_is_a_note_and_no_failure(host: MadeUpHost) -> None:
+    host.files["/etc/os-release"] = 'ID=ubuntu\nVERSION_ID="26.04"\nPRETTY_NAME="Ubuntu 26.04 LTS"\n'
+    report = doctor.examine(host, accelerator)
+    assert report.ready
+    assert report.lines[0].state == "note"
+    assert "unverified" in report.lines[0].detail
+
+
+def test_another_kernel_is_unsupported(host: MadeUpHost) -> None:
+    host.kernel = "Darwin"
+    report = doctor.examine(host, accelerator)
+    assert not report.ready
+    assert "unsupported" in report.lines[0].detail
+
+
+def test_text_is_aligned_and_ends_with_verdict_and_next_step(host: MadeUpHost) -> None:
+    del host.programs["mke2fs"]
+    text = doctor.as_text(doctor.examine(host, accelerator)).splitlines()
+    rows = [row for row in text if row.startswith(("  ok", "  note", "  missing"))]
+    width = max(len(line.name) for line in doctor.examine(host, accelerator).lines)
+    assert all(row[10 : 10 + width].strip() and row[10 + width : 12 + width] == "  " for row in rows)
+    assert text[-1].startswith("Something is missing; possible as it is: pc-bios")
+    assert "Next: " in text[-1]
+
+
+@pytest.mark.parametrize(("broken", "status"), [(False, 0), (True, 12)])
+def test_the_exit_status_and_json_agree(
+    host: MadeUpHost, broken: bool, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "try_accelerator", accelerator)
+    if broken:
+        del host.programs["go"]
+        monkeypatch.setattr("sys.prefix", "/nowhere")
+    out = io.StringIO()
+    assert doctor.run(True, out, host=host) == status
+    told = json.loads(out.getvalue())
+    assert told["ready"] is (status == 0)
+    assert {"section", "state", "name", "detail", "mend"} == set(told["lines"][0])
+
+
+def test_the_next_step_without_a_checkout_is_a_command_that_runs_here() -> None:
+    verdict, step = doctor.conclude((), ready=False, setup=None)
+    assert "missing" in verdict
+    assert "-m harness.host.requirements --commands" in step
