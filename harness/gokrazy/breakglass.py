@@ -1,0 +1,298 @@
+"""breakglass: the SSH server that a gokrazy device starts on request."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import posixpath
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import paramiko
+
+from harness.errors import CommandFailed, InternalError, OptionError
+from harness.gokrazy.client import Device
+from harness.gokrazy.command import Result, Running, Wrapped
+from harness.gokrazy.keys import load_key
+from harness.gokrazy.shell import Shell
+from harness.gokrazy.ssh import STEP, Address, Connection, SshReach, connect, probe
+from harness.gokrazy.transport import excerpt
+from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
+
+COMMAND = 60.0
+"""Seconds a command may take, unless told otherwise."""
+
+
+class Breakglass:
+    """breakglass on one device; its connection is made when first needed and closed by ``close`` or ``with``.
+
+    Commands run as root in breakglass's own temporary folder, through a shell where the image has one. Files named
+    without a folder land there too, and are gone when breakglass ends.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        key: paramiko.PKey | Path,
+        *,
+        device: Device | None = None,
+        user: str = "root",
+        service: str = "breakglass",
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        self.address = Address(host, port)
+        self.user = user
+        self._key = load_key(key) if isinstance(key, Path) else key
+        self._device = device
+        self._service = service
+        self._owner_check = check or (device.check if device else None)
+        self._connection: Connection | None = None
+        self._has_shell = True  # until the device refuses a command that needs one
+        self.fingerprints: list[str] = []
+        """Of each server key seen so far: with /perm mounted there should be one, else one for each start."""
+
+    def __repr__(self) -> str:
+        return f"Breakglass({self.address})"
+
+    def __enter__(self) -> Breakglass:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    # the service
+
+    def probe(self, *, timeout: float = 2.0) -> SshReach:
+        """Whether an SSH server greets at the port."""
+        return probe(self.address, timeout)
+
+    def start(self, *, timeout: float = STEP) -> None:
+        """Have the device start breakglass, and wait until it greets.
+
+        It exits by itself at boot, and may fail at its first start while the device's IPv6 address settles
+        (``bind: cannot assign requested address``); the device then starts it again, or it is asked to here.
+        """
+        device = self._needed_device()
+
+        def attempt(deadline: Deadline) -> Done[None] | NotYet:
+            reach = self.probe(timeout=deadline.slice(2.0))
+            if reach is SshReach.READY:
+                return Done(None)
+            service = device.service(self._service)
+            if service.stopped:
+                device.start(self._service)
+            return NotYet(f"{reach.value} at the port; {service}")
+
+        poll(
+            "breakglass to greet",
+            timeout,
+            attempt,
+            where=str(self.address),
+            check=self._check,
+            hint="its log tells why it does not start; are authorized keys in the image?",
+            evidence=lambda: "\n".join(map(str, device.recent_log(self._service)[-10:])),
+        )
+
+    def stop(self, *, timeout: float = STEP) -> None:
+        """Have the device stop breakglass, and wait until nobody greets any more."""
+        device = self._needed_device()
+        self.close()
+        device.stop(self._service)
+
+        def attempt(deadline: Deadline) -> Done[None] | NotYet:
+            reach = self.probe(timeout=deadline.slice(2.0))
+            return NotYet(reach.value) if reach in (SshReach.READY, SshReach.SILENT) else Done(None)
+
+        poll("breakglass to end", timeout, attempt, where=str(self.address), check=self._check)
+
+    def connect(self) -> str:
+        """Connect with the key; returns the server key's fingerprint.
+
+        Raises DeviceUnreachable, or AuthenticationRefused where the device does not take the key.
+        """
+        self.close()
+        who = f"the key {self._key.fingerprint} of user {self.user!r}"
+        self._connection = connect(
+            self.address, lambda it: it.auth_publickey(self.user, self._key), who, self._check
+        )
+        self.fingerprints.append(self._connection.fingerprint)
+        return self._connection.fingerprint
+
+    def try_password(self, password: str) -> None:
+        """Log in with a password, which breakglass is to refuse: raises AuthenticationRefused then."""
+        who = f"user {self.user!r} with a password"
+        connect(
+            self.address,
+            lambda it: it.auth_password(self.user, password, fallback=False),
+            who,
+            self._check,
+        ).close()
+
+    # commands
+
+    def run(
+        self,
+        command: str | Sequence[str],
+        *,
+        check: bool = True,
+        timeout: float = COMMAND,
+        stdin: bytes = b"",
+        plain: bool = False,
+    ) -> Result:
+        """Run a command to its end; a sequence is quoted for the shell.
+
+        breakglass drops output that it has not passed on when the command ends, so the command is wrapped in a few
+        words of shell that stay until all of it has arrived. ``plain`` sends it as it is, as does an image without
+        a shell; then ``Result.complete`` is False.
+
+        Raises CommandFailed for another status than 0 (unless ``check`` is off), WaitTimeout with what it said so
+        far, DeviceUnreachable when the connection is lost.
+        """
+        text = command if isinstance(command, str) else shlex.join(command)
+        deadline = Deadline(timeout)
+        wrapped = None if plain or not self._has_shell else Wrapped(text, len(stdin))
+        running = self._start(text, wrapped.line if wrapped else text, deadline)
+        if running is None and wrapped:
+            self._has_shell, wrapped = False, None
+            running = self._start(text, text, deadline)
+        if running is None:
+            raise CommandFailed(
+                f"the device did not start {text!r}",
+                status=127,
+                where=str(self.address),
+                hint="without a shell in the image, the command's first word must be a program there",
+            )
+        try:
+            result = running.finish(stdin, wrapped)
+        finally:
+            running.channel.close()
+        if check and result.status != 0:
+            ended = f"ended with status {result.status}" if result.status >= 0 else "was ended by a signal"
+            raise CommandFailed(
+                f"{text!r} {ended}",
+                status=result.status,
+                where=str(self.address),
+                evidence=excerpt("\n".join(filter(None, (result.text, result.error_text)))),
+            )
+        return result
+
+    def _start(self, text: str, line: str, deadline: Deadline) -> Running | None:
+        """The started command, or None where the device refused to start it."""
+        connection = self._connected()
+        channel = connection.open_channel(deadline.slice(STEP))
+        try:
+            with connection.limited(f"start {text!r}", deadline.slice(deadline.limit)):
+                try:
+                    channel.exec_command(line)
+                except paramiko.SSHException:
+                    if not connection.alive:
+                        raise
+                    channel.close()
+                    return None
+        except BaseException:
+            channel.close()
+            raise
+        return Running(text, connection, channel, deadline, self._check)
+
+    def shell(self, *, timeout: float = STEP, width: int = 250, height: int = 50) -> Shell:
+        """A shell on a terminal; close it after use."""
+        connection = self._connected()
+        channel = connection.open_channel(timeout)
+        try:
+            with connection.limited("start a shell", timeout):
+                channel.get_pty("vt100", width, height)
+                channel.invoke_shell()
+        except BaseException:
+            channel.close()
+            raise
+        return Shell(channel, str(self.address), self._check)
+
+    # files
+
+    def put(self, local: Path, remote: str, *, mode: int | None = None, timeout: float = COMMAND) -> None:
+        """Copy a file to the device; ``mode`` as in chmod. Raises CommandFailed where the device refuses."""
+        with self._files(f"take {remote}", timeout) as sftp:
+            sftp.put(str(local), remote)
+            if mode is not None:
+                sftp.chmod(remote, mode)
+
+    def put_bytes(self, content: bytes, remote: str, *, mode: int | None = None, timeout: float = COMMAND) -> None:
+        """Write a file on the device; raises CommandFailed where the device refuses."""
+        with self._files(f"take {remote}", timeout) as sftp:
+            with sftp.open(remote, "wb") as file:
+                file.set_pipelined(True)
+                file.write(content)
+            if mode is not None:
+                sftp.chmod(remote, mode)
+
+    def get(self, remote: str, local: Path, *, timeout: float = COMMAND) -> None:
+        """Copy a file from the device; raises CommandFailed where the device refuses."""
+        with self._files(f"give {remote}", timeout) as sftp:
+            sftp.get(remote, str(local))
+
+    def get_bytes(self, remote: str, *, timeout: float = COMMAND) -> bytes:
+        """A file's content, also of files in /proc, which have no size; raises CommandFailed as ``put``."""
+        with self._files(f"give {remote}", timeout) as sftp, sftp.open(remote, "rb") as file:
+            return file.read()
+
+    def run_binary(
+        self, path: Path, *args: str, check: bool = True, timeout: float = COMMAND, stdin: bytes = b""
+    ) -> Result:
+        """Copy a static program into breakglass's folder and run it there."""
+        if not path.is_file():
+            raise OptionError("there is no such program to copy to the device", where=str(path))
+        self.put(path, path.name, mode=0o755, timeout=timeout)
+        command = [posixpath.join(".", path.name), *args]
+        return self.run(command, check=check, timeout=timeout, stdin=stdin)
+
+    @contextlib.contextmanager
+    def _files(self, what: str, timeout: float) -> Iterator[paramiko.SFTPClient]:
+        connection = self._connected()
+        client = connection.sftp(timeout)
+        try:
+            with connection.limited(what, timeout):
+                try:
+                    yield client
+                except TimeoutError:
+                    raise
+                except OSError as error:
+                    if not connection.alive:
+                        raise
+                    reason = error.strerror or str(error)
+                    raise CommandFailed(
+                        f"the device did not {what}: {reason}",
+                        status=error.errno or errno.EIO,
+                        where=str(self.address),
+                    ) from None
+        finally:
+            client.close()
+
+    # below
+
+    def _connected(self) -> Connection:
+        if self._connection is None or not self._connection.alive:
+            self.connect()
+        if self._connection is None:
+            raise InternalError("connected, yet without a connection")
+        return self._connection
+
+    def _check(self) -> None:
+        if self._owner_check:
+            self._owner_check()
+
+    def _needed_device(self) -> Device:
+        if self._device is None:
+            raise OptionError(
+                "breakglass is started and stopped through the device's web interface, which is not known here",
+                where=str(self.address),
+                hint="pass device=Device(...)",
+            )
+        return self._device
