@@ -1,0 +1,382 @@
+"""From an instance to an Image: the front door of building, and the harness's own packer."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.errors import ConfigError, OptionError
+from harness.image import gok
+from harness.image.bootfs import boot_files, check_kernel, find_efi_loaders
+from harness.image.cache import Cache, CacheEntry
+from harness.image.disk import SMALLEST_DISK, write_disk
+from harness.image.extrafiles import of_package
+from harness.image.fat import write_fat
+from harness.image.go import GoToolchain
+from harness.image.init_program import init_source
+from harness.image.inputs import (
+    GOKRAZY,
+    Inputs,
+    Kernel,
+    check_kernel_folder,
+    content_key,
+    gather_extras,
+    parse_kernel,
+    refuse_unknown_to_own_builder,
+    stage_roots,
+)
+from harness.image.instance import Instance, load_instance
+from harness.image.load import load_raw
+from harness.image.model import Image, PermState
+from harness.image.programs import Plan, build_programs, plan
+from harness.image.record import from_record, to_record
+from harness.image.rootfs import root_tree
+from harness.image.sbom import modules_of, sbom
+from harness.image.squashfs import pack
+
+Progress = Callable[[str], None]
+
+RASPBERRY_SIZE = 2 << 30
+"""Bytes; QEMU's SD card takes powers of two only."""
+_EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+_YEAR = 365 * 24 * 3600
+_INTERNAL = "github.com/gokrazy/internal"
+_INTERNAL_VERSION = "v0.0.0-20251208203110-3c1aa9087c82"
+"""Taken for its boot sector where the instance's own version of the module has none."""
+_CA_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+# Etc/UTC as zoneinfo's compiler writes it, version 2: so no file of the build host is needed.
+_UTC = (
+    b"TZif2" + bytes(15) + bytes(4) * 3 + b"\0\0\0\0\0\0\0\1\0\0\0\4" + bytes(6) + b"UTC\0"
+    b"TZif2" + bytes(15) + bytes(4) * 3 + b"\0\0\0\0\0\0\0\1\0\0\0\4" + bytes(6) + b"UTC\0\nUTC0\n"
+)
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What to build. Everything that is None or empty is as the instance, or the host, has it."""
+
+    instance: Path | str
+    """The folder, or a name that gok knows."""
+    builder: Literal["auto", "gok", "own"] = "auto"
+    kernel: str | None = None
+    """MODULE@VERSION, or a folder with vmlinuz."""
+    with_modules: tuple[str, ...] = ()
+    """MODULE@VERSION of modules that the instance uses."""
+    serial: str | None = None
+    """Another SerialConsole."""
+    perm: PermState = "ext4"
+    timestamp: str | None = None
+    """RFC 3339; None: $SOURCE_DATE_EPOCH, else derived from all that goes in."""
+    ca_bundle: Path | None = None
+    localtime: Path | None = None
+    """A zoneinfo file; None: UTC."""
+    extra_files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """More files of the root file system: content by path."""
+    fast_boot: bool = False
+    """Whether the kernel is told not to wait for its disk (rootdelay=0)."""
+    size: int | None = None
+    """Bytes of the disk; None: TargetStorageBytes, else the smallest that does."""
+
+
+def build(
+    request: BuildRequest,
+    *,
+    cache: Cache,
+    progress: Progress = lambda _line: None,
+    environ: Mapping[str, str] = os.environ,
+) -> Image:
+    """The image of an instance, from the cache if it was built before; raises UserError and SetupMissing."""
+    instance = load_instance(request.instance, environ=environ)
+    builder = _builder(request, environ)
+    if builder == "gok":
+        return gok.build_with_gok(
+            instance,
+            size=_size(request, instance),
+            perm="mkfs" if instance.formats_perm else request.perm,
+            cache=cache,
+            progress=progress,
+            environ=environ,
+        )
+    refuse_unknown_to_own_builder(instance)
+    with tempfile.TemporaryDirectory(prefix="gokharness-") as temp:
+        inputs = _gather(request, instance, Path(temp), environ)
+        timestamp = _timestamp(request, inputs.key, environ)
+
+        def make(work: Path, disk: Path) -> Mapping[str, Any]:
+            return to_record(_Packer(request, inputs, timestamp, work, progress).write(disk))
+
+        entry = cache.get(_digest(inputs.key, timestamp), make, progress=progress)
+    return image_of(entry, instance)
+
+
+def image_of(entry: CacheEntry, instance: Instance) -> Image:
+    """The image of a cache entry, as this instance makes it."""
+    return from_record(
+        entry.meta,
+        path=entry.disk,
+        password=instance.password,
+        instance=str(instance.folder),
+        notes=instance.notes,
+    )
+
+
+def _builder(request: BuildRequest, environ: Mapping[str, str]) -> Literal["gok", "own"]:
+    beyond_gok = [
+        name
+        for name in ("kernel", "with_modules", "serial", "timestamp", "extra_files", "fast_boot", "ca_bundle")
+        if getattr(request, name)
+    ]
+    if request.builder == "gok":
+        if beyond_gok:
+            raise OptionError(
+                f"gok cannot be asked for this: {', '.join(beyond_gok)}", hint="build with --gk-builder own"
+            )
+        return "gok"
+    if request.builder == "auto" and not beyond_gok and shutil.which("gok", path=environ.get("PATH")):
+        return "gok"
+    return "own"
+
+
+def _gather(request: BuildRequest, instance: Instance, work: Path, environ: Mapping[str, str]) -> Inputs:
+    config = instance.config
+    kernel, kernel_version = parse_kernel(request.kernel, instance)
+    check_kernel_folder(instance, kernel)
+    firmware = config.firmware_package
+    if firmware == config.kernel_package:
+        firmware = kernel.package if kernel.folder is None else ""
+    go = GoToolchain.find(arch=instance.arch, build_env=config.env, environ=environ)
+    roots = stage_roots(
+        instance,
+        go,
+        work,
+        kernel=kernel,
+        kernel_version=kernel_version,
+        firmware=firmware,
+        with_modules=request.with_modules,
+    )
+    extras = gather_extras(instance)
+    ca_bundle, localtime = _ca_bundle(request), _file(request.localtime) or _UTC
+    loaders = find_efi_loaders(environ)
+    facts = {
+        "ca_bundle": hashlib.sha256(ca_bundle).hexdigest(),
+        "localtime": hashlib.sha256(localtime).hexdigest(),
+        "serial": request.serial,
+        "perm": request.perm,
+        "fast_boot": request.fast_boot,
+        "size": _size(request, instance),
+        "extra_files": dict(request.extra_files),
+    }
+    key = content_key(instance, roots=roots, kernel=kernel, extras=extras, loaders=loaders, facts=facts)
+    return Inputs(
+        instance, go, roots, kernel, firmware, config.eeprom_package, extras, ca_bundle, localtime, loaders, key
+    )
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _timestamp(request: BuildRequest, key: str, environ: Mapping[str, str]) -> str:
+    given = request.timestamp
+    if given is None and (epoch := environ.get("SOURCE_DATE_EPOCH")):
+        if not epoch.isdecimal():
+            raise OptionError(f"SOURCE_DATE_EPOCH is no number of seconds: {epoch!r}")
+        given = _rfc3339(datetime.datetime.fromtimestamp(int(epoch), datetime.UTC))
+    if given is None:
+        # Different contents must tell themselves apart: the timestamp is the only version that a device reports.
+        return _rfc3339(_EPOCH + datetime.timedelta(seconds=int(key[:12], 16) % _YEAR))
+    try:
+        if datetime.datetime.fromisoformat(given).tzinfo is None:
+            raise ValueError
+    except ValueError:
+        raise OptionError(
+            f"the build timestamp is not RFC 3339: {given!r}", hint="such as 2026-01-31T12:00:00Z"
+        ) from None
+    return given
+
+
+def _rfc3339(moment: datetime.datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _size(request: BuildRequest, instance: Instance) -> int:
+    if request.size is not None:
+        return request.size
+    return instance.config.flags.target_storage_bytes or (
+        RASPBERRY_SIZE if instance.is_raspberry else SMALLEST_DISK
+    )
+
+
+def _ca_bundle(request: BuildRequest) -> bytes:
+    if request.ca_bundle is not None:
+        return _file(request.ca_bundle)
+    for name in _CA_BUNDLES:
+        if Path(name).is_file():
+            return Path(name).read_bytes()
+    raise OptionError(
+        "this machine has no bundle of CA certificates to put into the image",
+        hint="apt-get install ca-certificates, or name a file",
+    )
+
+
+def _file(path: Path | None) -> bytes:
+    if path is None:
+        return b""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OptionError(f"the file cannot be read: {error.strerror}", where=str(path)) from error
+
+
+class _Packer:
+    """One build, step by step, in a work folder that somebody else removes."""
+
+    def __init__(
+        self, request: BuildRequest, inputs: Inputs, timestamp: str, work: Path, progress: Progress
+    ) -> None:
+        self.request = request
+        self.inputs = inputs
+        self.timestamp = timestamp
+        self.mtime = int(datetime.datetime.fromisoformat(timestamp).timestamp())
+        self.work = work
+        self.progress = progress
+        self.notes: list[str] = []
+
+    def write(self, disk: Path) -> Image:
+        """Build everything and write the disk; raises UserError."""
+        inputs, instance = self.inputs, self.inputs.instance
+        planned = plan(inputs, self.progress)
+        kernel = inputs.kernel.folder or planned.folder(inputs.kernel.package)
+        check_kernel(instance, kernel)
+        source = init_source(planned.services, planned.environment, timestamp=self.timestamp)
+        programs = build_programs(inputs, planned, source, self.work / "bin", self.progress)
+        infos = inputs.go.build_info(list(programs.values()))
+        self.progress("packing the root file system")
+        root = self._root(planned, programs, infos, kernel)
+        self.progress("packing the boot file system and the disk")
+        boot = self.work / "boot.fat"
+        places = write_fat(boot, self._boot_files(planned, kernel), mtime=self.mtime)
+        perm: PermState = "mkfs" if instance.formats_perm else self.request.perm
+        write_disk(
+            disk,
+            hostname=instance.config.hostname,
+            arch=instance.arch,
+            boot=boot,
+            root=root,
+            boot_code=self._boot_code(),
+            size=_size(self.request, instance),
+            vmlinuz=places["vmlinuz"],
+            cmdline=places["cmdline.txt"],
+            perm=perm,
+            perm_seed=instance.config.hostname,
+            mtime=self.mtime,
+        )
+        return self._image(disk, planned, infos, perm)
+
+    def _root(self, planned: Plan, programs: Mapping[str, Path], infos: Mapping[Path, str], kernel: Path) -> Path:
+        inputs, instance = self.inputs, self.inputs.instance
+        extras = list(inputs.extras)
+        for package in planned.programs.values():
+            extras += of_package(package.path, package.folder, instance.arch)
+        tree = root_tree(
+            instance,
+            programs=programs,
+            kernel=kernel,
+            ca_bundle=inputs.ca_bundle,
+            localtime=inputs.localtime,
+            sbom=sbom(
+                config=instance.config.raw,
+                extras=extras,
+                programs={
+                    path: (file, infos[file]) for path, file in programs.items() if path in planned.programs
+                },
+                instance=instance.folder,
+            ),
+            extras=extras,
+            more_files=self.request.extra_files,
+        )
+        out = self.work / "root.squashfs"
+        pack(tree, out, mtime=self.mtime)
+        return out
+
+    def _boot_files(self, planned: Plan, kernel: Path) -> list[tuple[str, bytes | Path]]:
+        inputs = self.inputs
+        if not any(loader.arch == inputs.instance.arch for loader in inputs.loaders):
+            self.notes.append(
+                f"the image has no UEFI boot loader for {inputs.instance.arch}: this machine has no systemd-boot "
+                "for it (Debian: systemd-boot-efi of that architecture)"
+            )
+        return boot_files(
+            inputs.instance,
+            kernel=kernel,
+            firmware=planned.folder(inputs.firmware) if inputs.firmware else None,
+            eeprom=planned.folder(inputs.eeprom) if inputs.eeprom else None,
+            loaders=inputs.loaders,
+            serial=self.request.serial,
+            fast_boot=self.request.fast_boot,
+            time=self.mtime,
+        )
+
+    def _boot_code(self) -> bytes | None:
+        """The PC boot sector, as data from gokrazy's own module."""
+        folder = self.inputs.root_of(GOKRAZY).folder
+        for version in ("", _INTERNAL_VERSION):
+            found = self.inputs.go.module_folder(_INTERNAL, folder, version)
+            if found is not None and (found[0] / "mbr" / "bootloader.img").is_file():
+                return (found[0] / "mbr" / "bootloader.img").read_bytes()
+        raise ConfigError(
+            f"the module {_INTERNAL} has no boot sector", hint=f"require {_INTERNAL} {_INTERNAL_VERSION} in go.mod"
+        )
+
+    def _image(self, disk: Path, planned: Plan, infos: Mapping[Path, str], perm: PermState) -> Image:
+        inputs, request = self.inputs, self.request
+        modules = modules_of(list(infos.values()))
+        for name in (inputs.kernel.package, inputs.firmware, inputs.eeprom):
+            if name and name in planned.packages:
+                modules[planned.packages[name].module] = planned.packages[name].version
+        if inputs.kernel.folder is not None:
+            modules[inputs.kernel.package] = "(local)"
+            self.notes.append(f"the kernel comes from the folder {inputs.kernel.folder}")
+        if request.serial is not None:
+            self.notes.append(f"built with SerialConsole {request.serial!r} instead of the instance's own")
+        if request.fast_boot:
+            self.notes.append("built with rootdelay=0")
+        self.notes += planned.notes
+        self.progress("reading the image back")
+        image = load_raw(
+            disk,
+            builder="own",
+            password=inputs.instance.password,
+            instance=str(inputs.instance.folder),
+            modules=dict(sorted(modules.items())),
+            notes=self.notes,
+        )
+        titles = [loader.title for loader in inputs.loaders if loader.arch == inputs.instance.arch]
+        kernel = dataclasses.replace(
+            image.kernel,
+            package=inputs.kernel.package,
+            version=modules.get(inputs.kernel.package, ""),
+        )
+        return dataclasses.replace(
+            image,
+            services=planned.services,
+            kernel=kernel,
+            perm=perm,
+            boot_loader=titles[0] if titles else "",
+        )
+
+
+__all__ = ["BuildRequest", "Kernel", "build"]

@@ -1,0 +1,251 @@
+"""The cache of built images: content-addressed, safe between processes, never half-made.
+
+images/KEY/disk.img   read-only, sparse
+images/KEY/image.json what was read out of it (no password); written last, so an entry with it is complete
+locks/KEY.lock        held shared by whoever uses the image, exclusively by whoever makes or removes it
+work/KEY.PID/         where it is being made
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from harness.errors import HostDiskFull, InternalError
+
+_DISK = "disk.img"
+_META = "image.json"
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """A complete image in the cache; ``bytes_on_disk`` is what it takes up, times are seconds since 1970."""
+
+    key: str
+    disk: Path
+    meta: Mapping[str, Any]
+    bytes_on_disk: int
+    made: float
+    last_used: float
+
+    @property
+    def title(self) -> str:
+        """What to call it in a list."""
+        return str(self.meta.get("hostname", "?"))
+
+    def verify(self) -> bool:
+        """Whether the image still has the digest it was made with; reads all of it."""
+        return file_digest(self.disk) == self.meta.get("digest")
+
+
+def default_root(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of the cache: $XDG_CACHE_HOME/gokharness, else ~/.cache/gokharness."""
+    if given := environ.get("XDG_CACHE_HOME"):
+        return Path(given) / "gokharness"
+    return Path(environ.get("HOME") or Path.home()) / ".cache" / "gokharness"
+
+
+class Cache:
+    """Images by key. What is handed out cannot be pruned by anybody until close() or the process ends."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._held: dict[str, int] = {}
+
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all images that were handed out."""
+        for handle in self._held.values():
+            os.close(handle)
+        self._held.clear()
+
+    def get(
+        self,
+        key: str,
+        make: Callable[[Path, Path], Mapping[str, Any]],
+        *,
+        progress: Callable[[str], None] = lambda _line: None,
+    ) -> CacheEntry:
+        """The entry with this key, made by ``make(work, disk)`` when there is none yet.
+
+        ``make`` writes the image to ``disk``, may use the folder ``work``, and returns what to remember about it.
+        Of several processes one makes it while the others wait.
+        """
+        self._prepare()
+        handle = self._held.get(key)
+        if handle is None:
+            handle = os.open(self._lock_file(key), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            while True:
+                # Again after making it: going from exclusive to shared lets somebody else in between.
+                fcntl.flock(handle, fcntl.LOCK_SH)
+                entry = self._read(key)
+                if entry is not None:
+                    break
+                self._make(key, handle, make, progress)
+            self._held[key] = handle
+        except BaseException:
+            self._held.pop(key, None)
+            os.close(handle)
+            raise
+        os.utime(self._folder(key) / _META)
+        return entry
+
+    def _make(
+        self,
+        key: str,
+        handle: int,
+        make: Callable[[Path, Path], Mapping[str, Any]],
+        progress: Callable[[str], None],
+    ) -> None:
+        # The shared lock goes first: two processes that both keep one while asking for more wait for ever.
+        fcntl.flock(handle, fcntl.LOCK_UN)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("another process makes this image: waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if self._read(key) is not None:
+            return
+        self._remove(self._folder(key))
+        self._remove_leftovers(key)
+        work = self.root / "work" / f"{key}.{os.getpid()}"
+        work.mkdir(parents=True, mode=0o700)
+        try:
+            self._build_into(key, work, make)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise HostDiskFull(
+                "no room on the disk for the image",
+                where=str(self.root),
+                hint="gokharness cache prune, or another folder for the cache",
+            ) from error
+        finally:
+            self._remove(work)
+
+    def _build_into(self, key: str, work: Path, make: Callable[[Path, Path], Mapping[str, Any]]) -> None:
+        made = work / "entry"
+        made.mkdir()
+        disk = made / _DISK
+        (work / "build").mkdir()
+        meta = dict(make(work / "build", disk))
+        disk.chmod(0o444)
+        status = disk.stat()
+        meta.update(size=status.st_size, mtime_ns=status.st_mtime_ns)
+        (made / _META).write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+        folder = self._folder(key)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made.rename(folder)
+        if self._read(key) is None:
+            raise InternalError("a cache entry cannot be read back", where=str(folder))
+
+    def entries(self) -> list[CacheEntry]:
+        """All complete entries, the last used first."""
+        folders = self.root.glob(f"images/*/{_META}")
+        found = [entry for meta in folders if (entry := self._read(meta.parent.name)) is not None]
+        return sorted(found, key=lambda entry: entry.last_used, reverse=True)
+
+    def prune(self, max_bytes: int = 0) -> list[CacheEntry]:
+        """Remove the longest unused entries until the rest takes at most ``max_bytes``, and all leftovers.
+
+        Entries in use stay. Returns what was removed.
+        """
+        self._prepare()
+        entries = self.entries()
+        total = sum(entry.bytes_on_disk for entry in entries)
+        removed: list[CacheEntry] = []
+        for entry in reversed(entries):
+            if total <= max_bytes:
+                break
+            with self._exclusively(entry.key) as mine:
+                if mine:
+                    self._remove(self._folder(entry.key))
+                    removed.append(entry)
+                    total -= entry.bytes_on_disk
+        for leftover in (self.root / "work").iterdir():
+            with self._exclusively(leftover.name.split(".")[0]) as mine:
+                if mine:
+                    self._remove(leftover)
+        return removed
+
+    @contextlib.contextmanager
+    def _exclusively(self, key: str) -> Iterator[bool]:
+        """Whether nobody else uses this key, and nobody can while the context lasts."""
+        if key in self._held:
+            yield False
+            return
+        handle = os.open(self._lock_file(key), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(handle)
+
+    def _prepare(self) -> None:
+        # Images hold passwords and keys, so nobody else may read them.
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in ("images", "locks", "work"):
+            (self.root / name).mkdir(exist_ok=True, mode=0o700)
+
+    def _folder(self, key: str) -> Path:
+        return self.root / "images" / key
+
+    def _lock_file(self, key: str) -> Path:
+        return self.root / "locks" / f"{key}.lock"
+
+    def _read(self, key: str) -> CacheEntry | None:
+        """The entry if it is complete and its image has the size and time it was made with."""
+        folder = self._folder(key)
+        try:
+            meta = json.loads((folder / _META).read_text("utf-8"))
+            status = (folder / _DISK).stat()
+            used = (folder / _META).stat().st_mtime
+        except (OSError, ValueError):
+            return None
+        if (status.st_size, status.st_mtime_ns) != (meta.get("size"), meta.get("mtime_ns")):
+            return None
+        return CacheEntry(
+            key=key,
+            disk=folder / _DISK,
+            meta=meta,
+            bytes_on_disk=status.st_blocks * 512,
+            made=status.st_mtime,
+            last_used=used,
+        )
+
+    def _remove_leftovers(self, key: str) -> None:
+        """What interrupted builds of this key left; its lock is held exclusively, so nobody works there."""
+        for leftover in (self.root / "work").glob(f"{key}.*"):
+            self._remove(leftover)
+
+    @staticmethod
+    def _remove(path: Path) -> None:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

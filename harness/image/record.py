@@ -1,0 +1,42 @@
+"""An Image as JSON, for the cache: everything but its path, its instance and its password."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.image.model import Breakglass, Extent, Image, Kernel, Layout, Service
+
+_LEFT_OUT = ("path", "password", "instance")
+
+
+def to_record(image: Image) -> dict[str, Any]:
+    """What is worth remembering of an image."""
+    record = dataclasses.asdict(image)
+    for name in _LEFT_OUT:
+        del record[name]
+    record["modules"] = dict(image.modules)
+    return record
+
+
+def from_record(
+    record: Mapping[str, Any], *, path: Path, password: str | None, instance: str, notes: Sequence[str] = ()
+) -> Image:
+    """The image again; ``notes`` go before those that it had."""
+    values = {field.name: record[field.name] for field in dataclasses.fields(Image) if field.name in record}
+    layout = {name: Extent(**place) if place else None for name, place in record["layout"].items()}
+    kernel = dict(record["kernel"])
+    kernel["modules"] = tuple(kernel["modules"])
+    values.update(
+        path=path,
+        password=password,
+        instance=instance,
+        layout=Layout(**layout),  # type: ignore[arg-type]  # only perm may be None
+        kernel=Kernel(**kernel),
+        services=tuple(Service(**{**service, "args": tuple(service["args"])}) for service in record["services"]),
+        breakglass=Breakglass(**record["breakglass"]) if record["breakglass"] else None,
+        notes=(*notes, *(note for note in record["notes"] if note not in notes)),
+    )
+    return Image(**values)
