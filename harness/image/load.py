@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.errors import ImageError
 from harness.image import gaf
+from harness.image.digest import sha256_of
 from harness.image.fat import FatVolume
 from harness.image.formats import kind_of, unwrap
 from harness.image.gobinary import BuildInfo, architecture, build_info, build_timestamp
@@ -76,7 +77,7 @@ def load_raw(
         found_notes.append("arguments and start modes of services are compiled into init and were not read")
     return Image(
         path=path,
-        digest=_sha256(path),
+        digest=sha256_of(path),
         size=path.stat().st_size,
         arch=arch,
         hostname=etc.text("/etc/hostname"),
@@ -216,8 +217,3 @@ def _boot_loader(boot: FatVolume, arch: Arch) -> str:
     match = _LOADER_INFO.search(content)
     info = match.group(1).decode(errors="replace") if match else "unknown EFI boot loader"
     return f"{info} (sha256 {hashlib.sha256(content).hexdigest()})"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
