@@ -17,3 +17,7 @@ class BiosStage:
     def keep(self, loaded: Loaded, folder: Path) -> Loaded:  # noqa: ARG002
         """There is nothing to keep."""
         return loaded
+
+    def adopt(self, kept: Loaded) -> Loaded:
+        """There is nothing to take over."""
+        return kept

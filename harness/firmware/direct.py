@@ -62,6 +62,10 @@ class DirectStage:
             return loaded
         return replace(loaded, kernel=copy_sparse(loaded.kernel, folder / loaded.kernel.name))
 
+    def adopt(self, kept: Loaded) -> Loaded:
+        """QEMU wants the kernel's file at a restore too, but only reads it: no copy is needed."""
+        return kept
+
     def _read(self, volume: FatVolume, name: str) -> bytes:
         if not volume.exists(name):
             there = ", ".join(sorted(volume.files())) or "nothing"

@@ -43,7 +43,10 @@ class Stage(Protocol):
         """Get ready for a power-on: called before every start of a QEMU; raises FirmwareFailure."""
 
     def keep(self, loaded: Loaded, folder: Path) -> Loaded:
-        """Copy what ``loaded`` names into ``folder``, for a machine that shall be restored from it."""
+        """Copy what ``loaded`` names into ``folder``, for machines that shall be restored from it."""
+
+    def adopt(self, kept: Loaded) -> Loaded:
+        """Take what ``keep`` put away as the state of this machine's firmware, in place of ``prepare``."""
 
 
 def stage_for(board: Board, layout: Layout, folder: Path, *, fast_boot: bool = False) -> Stage:

@@ -67,6 +67,13 @@ class UefiStage:
             return loaded
         return replace(loaded, vars=copy_sparse(loaded.vars, folder / loaded.vars.name))
 
+    def adopt(self, kept: Loaded) -> Loaded:
+        """Start from the variables that were kept, in a copy of this machine's own."""
+        if kept.vars is None:
+            return kept
+        self._vars.unlink(missing_ok=True)
+        return replace(kept, vars=copy_sparse(kept.vars, self._vars))
+
 
 def copy_sparse(source: Path, dest: Path) -> Path:
     """Copy a file leaving holes for zeroes (arm64's variables are 64 MiB of nothing); raises HostDiskFull."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from harness.boards import Board, Boot
-from harness.errors import HarnessError, HostDiskFull, InternalError, PortTaken, QemuFailed
+from harness.boards import Board
+from harness.errors import HarnessError, HostDiskFull, InternalError, QemuFailed
 from harness.firmware.stage import Loaded
 from harness.machine.accelerator import Accelerator
 from harness.machine.command import Network, Spec, command
@@ -109,6 +109,7 @@ class Machine:
         self._process: GuardedProcess | None = None
         self._qmp: Qmp | None = None
         self._ended = threading.Event()
+        self._news = threading.Condition()
         self._end: Ended | None = None
         self._asked_to_stop = False
         self._paused = False
@@ -257,6 +258,18 @@ class Machine:
         self._ended.wait(timeout)
         return self._end
 
+    def wait_event(self, wanted: Callable[[Event], bool], timeout: float, *, since: int = 0) -> Event | None:
+        """Wait for an event among ``events[since:]``; None when the machine ended or ``timeout`` seconds passed."""
+        with self._news:
+            found: list[Event] = []
+
+            def there() -> bool:
+                found.extend(event for event in self.events[since:] if wanted(event))
+                return bool(found) or self._end is not None
+
+            self._news.wait_for(there, timeout)
+            return found[0] if found else None
+
     def stop(self, *, power_off: float = 0.0) -> Rung:
         """End it, gently first, and return what it took; ``power_off`` seconds are left to the guest's own way."""
         process = self._running()
@@ -304,8 +317,10 @@ class Machine:
             elif isinstance(item, Exit):
                 exit_, deadline = item, time.monotonic() + LAST_WORDS
             else:
-                self.events.append(item)
                 self._notice(item)
+                with self._news:
+                    self.events.append(item)
+                    self._news.notify_all()
                 if self._listener is not None:
                     self._listener(item)
         if exit_ is not None:
@@ -338,20 +353,15 @@ class Machine:
     def _conclude(self, exit_: Exit) -> None:
         shutdown = next((event for event in reversed(self.events) if event.name == "SHUTDOWN"), None)
         reason = str(shutdown.data.get("reason", "")) if shutdown else ""
-        if not self._asked_to_stop and self.failure is None and (exit_.signal or exit_.code or not reason):
+        meant = self._asked_to_stop or self._run_dir.guard.closing
+        if not meant and self.failure is None and (exit_.signal or exit_.code or not reason):
             self.failure = death(self.board.name, exit_)
         if self._qmp is not None:
             self._qmp.close()
         self.overlay.detach()
         self._end = Ended(exit_, reason, self.failure, time.monotonic())
         self._ended.set()
+        with self._news:
+            self._news.notify_all()
         if self._listener is not None:
             self._listener(self._end)
-
-
-def leaves_at_reset(board: Board) -> bool:
-    """Whether QEMU ends when the guest resets, so that the harness can play the boot loader again."""
-    return board.boot is Boot.HARNESS
-
-
-__all__ = ["ConsoleSink", "Ended", "Machine", "PortTaken", "Rung", "leaves_at_reset"]

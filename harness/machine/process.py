@@ -121,6 +121,11 @@ class Guard:
         self._reader.start()
 
     @property
+    def closing(self) -> bool:
+        """Whether ``close`` was called: what ends now was meant to end."""
+        return self._closing
+
+    @property
     def pid(self) -> int:
         """The process number of the guard itself."""
         return self._process.pid

@@ -1,0 +1,265 @@
+"""The power supply and the reset line of one appliance, over as many QEMU processes as it takes.
+
+Where the harness plays the boot loader, QEMU leaves at a reset; this layer reads the boot partition again and starts
+QEMU anew, by itself and in a thread of its own, so that a reboot goes on without anybody waiting for it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.boards import Board, Boot
+from harness.errors import HarnessError, InternalError, PortTaken
+from harness.firmware.stage import Loaded, Stage
+from harness.machine.accelerator import Accelerator
+from harness.machine.capture import Capture, load, save
+from harness.machine.command import Network
+from harness.machine.machine import ConsoleSink, Ended, Machine, Rung
+from harness.machine.overlay import Overlay
+from harness.machine.qemu import QemuProgram, find_qemu
+from harness.machine.qmp import Event
+from harness.machine.run_dir import RunDir
+
+RESET = "reset"
+
+
+@dataclass(frozen=True)
+class PowerOn:
+    """The firmware began anew; ``cause`` is ``power-on``, ``power-cycle``, ``restored`` or QEMU's word for a reset.
+
+    A reboot by kexec is none: the machine does not notice it.
+    """
+
+    number: int
+    """Counted from 1."""
+    cause: str
+    new_process: bool
+    at: float
+    """``time.monotonic()``."""
+    loaded: Loaded
+
+
+News = Event | Ended | PowerOn | HarnessError
+Listener = Callable[[News], None]
+
+
+class Power:
+    """One appliance's machine, from the first power-on to the end.
+
+    ``on_console`` is called once for each QEMU process with its console's socket. ``listener`` is told of QEMU's
+    events, of each PowerOn and Ended, and of an error that kept a reset from continuing; it is called from threads of
+    the machine and must not wait for the machine.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        overlay: Overlay,
+        stage: Stage,
+        *,
+        run_dir: RunDir,
+        accelerator: Accelerator,
+        forwards: Mapping[str, int] | None = None,
+        network: Network = "restricted",
+        memory: int | None = None,
+        cpus: int | None = None,
+        on_console: ConsoleSink | None = None,
+        listener: Listener | None = None,
+        qemu: QemuProgram | None = None,
+    ) -> None:
+        self.board = board
+        self.overlay = overlay
+        self.stage = stage
+        self.accelerator = accelerator
+        self.forwards = dict(forwards or {})
+        self.qemu = qemu or find_qemu(board)
+        self.power_ons: list[PowerOn] = []
+        self.failure: HarnessError | None = None
+        """What kept the machine from running: QEMU's own failure, or a firmware stage that found nothing to start."""
+        self.ports: dict[str, int] = {}
+        self._run_dir = run_dir
+        self._network: Network = network
+        self._memory = memory
+        self._cpus = cpus
+        self._on_console = on_console
+        self._listener = listener
+        self._machine: Machine | None = None
+        self._lock = threading.RLock()
+        self._news = threading.Condition()
+        self._off = True
+
+    # -- what it is
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that runs now, or the last one; raises InternalError before the first."""
+        if self._machine is None:
+            raise InternalError("the machine was not switched on", where=self.board.name)
+        return self._machine
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a QEMU runs or is about to run again after a reset."""
+        return not self._off
+
+    def check(self) -> None:
+        """Raise what kept the machine from running, if anything did: for whoever waits for the guest."""
+        if self.failure is not None:
+            raise self.failure
+        if self._machine is not None:
+            self._machine.check()
+
+    # -- acting on it
+
+    def on(self) -> None:
+        """Switch it on; raises FirmwareFailure, and whatever Machine.start raises."""
+        with self._lock:
+            self._must_be_off()
+            self._start("power-on")
+
+    def off(self, *, power_off: float = 0.0) -> Rung:
+        """Cut the power, after ``power_off`` seconds for the guest to do it itself; returns what it took."""
+        with self._lock:
+            rung = Rung.GONE if self._machine is None else self._machine.stop(power_off=power_off)
+            self._now_off()
+            return rung
+
+    def cycle(self, *, power_off: float = 0.0) -> None:
+        """Cut the power and switch it on again: a cold boot in a new QEMU process."""
+        with self._lock:
+            self.off(power_off=power_off)
+            self._start("power-cycle")
+
+    def reset(self) -> None:
+        """Press the reset button."""
+        with self._lock:
+            self.machine.reset()
+
+    def capture(self, folder: Path) -> Capture:
+        """Freeze the machine as it is, and end it: it goes on in the machines that are restored from it."""
+        with self._lock:
+            self._now_off()
+            return save(self.machine, self.stage, folder)
+
+    def restore(self, capture: Capture) -> None:
+        """Go on from a capture, in a new QEMU process; the overlay must be one over the capture's disk."""
+        with self._lock:
+            self._must_be_off()
+            self.failure = None
+            loaded = self.stage.adopt(capture.loaded)
+            machine = self._new_machine(loaded, {})
+            load(machine, capture)
+            self._began(machine, "restored", loaded)
+            machine.resume()
+
+    # -- waiting for it
+
+    def wait_power_on(self, number: int, timeout: float) -> PowerOn | None:
+        """Wait for the power-on of this number; None when it did not come within ``timeout`` seconds.
+
+        Raises what kept the machine from running.
+        """
+        with self._news:
+            self._news.wait_for(lambda: len(self.power_ons) >= number or self.failure is not None, timeout)
+            if len(self.power_ons) >= number:
+                return self.power_ons[number - 1]
+        self.check()
+        return None
+
+    def wait_off(self, timeout: float) -> bool:
+        """Wait until the guest has switched itself off for good; False when it still runs."""
+        with self._news:
+            return self._news.wait_for(lambda: self._off, timeout)
+
+    # -- within
+
+    def _must_be_off(self) -> None:
+        if self._machine is not None and self._machine.ended is None:
+            raise InternalError("the machine is on already", where=self.board.name)
+
+    def _start(self, cause: str) -> None:
+        self.failure = None
+        loaded = self.stage.prepare(self.overlay)
+        machine = self._new_machine(loaded, self.ports)
+        try:
+            machine.start_paused()
+        except PortTaken:
+            # Another process took the port while no QEMU held it: any other does as well.
+            machine = self._new_machine(loaded, {})
+            machine.start_paused()
+        self._began(machine, cause, loaded)
+        machine.resume()
+
+    def _new_machine(self, loaded: Loaded, prefer: Mapping[str, int]) -> Machine:
+        machine = Machine(
+            self.board,
+            self.overlay,
+            run_dir=self._run_dir,
+            accelerator=self.accelerator,
+            loaded=loaded,
+            forwards=self.forwards,
+            prefer=prefer,
+            network=self._network,
+            memory=self._memory,
+            cpus=self._cpus,
+            on_console=self._on_console,
+            listener=lambda news: self._heard(machine, news),
+            qemu=self.qemu,
+        )
+        return machine
+
+    def _began(self, machine: Machine, cause: str, loaded: Loaded, *, new_process: bool = True) -> None:
+        power_on = PowerOn(len(self.power_ons) + 1, cause, new_process, time.monotonic(), loaded)
+        with self._news:
+            self._machine = machine
+            self.ports = machine.ports
+            self._off = False
+            self.power_ons.append(power_on)
+            self._news.notify_all()
+        self._tell(power_on)
+
+    def _now_off(self) -> None:
+        with self._news:
+            self._off = True
+            self._news.notify_all()
+
+    def _heard(self, machine: Machine, news: Event | Ended) -> None:
+        """Called in the machine's own thread: pass the news on, and continue after a reset."""
+        self._tell(news)
+        if isinstance(news, Event):
+            if news.name == "RESET" and self.board.boot is not Boot.HARNESS:
+                self._began(machine, str(news.data.get("reason", RESET)), machine.loaded, new_process=False)
+            return
+        with self._lock:
+            if machine is not self._machine or self._off:
+                return
+            if news.failure is None and self.board.boot is Boot.HARNESS and news.reason.endswith(RESET):
+                self._continue(news.reason)
+            else:
+                self._failed(news.failure)
+
+    def _continue(self, cause: str) -> None:
+        if self._run_dir.guard.closing:
+            self._now_off()
+            return
+        try:
+            self._start(cause)
+        except HarnessError as error:
+            self._failed(error)
+
+    def _failed(self, failure: HarnessError | None) -> None:
+        """It is off and stays off; ``failure`` is None when the guest did it on purpose."""
+        with self._news:
+            self.failure = failure
+            self._off = True
+            self._news.notify_all()
+        if failure is not None:
+            self._tell(failure)
+
+    def _tell(self, news: News) -> None:
+        if self._listener is not None:
+            self._listener(news)
