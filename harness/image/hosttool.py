@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from harness.errors import HostDiskFull, ToolMissing
+from harness.errors import HostDiskFull, HostFault, ToolMissing
 
 PACKAGES = {
     "mksquashfs": "squashfs-tools (4.5 or newer)",
@@ -24,6 +24,8 @@ PACKAGES = {
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 _EVIDENCE_LINES = 12
+_LIMIT = 600.0
+"""Seconds; far beyond what any of these programs needs for an image, so only a hang reaches it."""
 
 
 def tool_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -54,8 +56,12 @@ def run_tool(
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
     stdout: IO[bytes] | None = None,
+    limit: float = _LIMIT,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a host tool to its end and return whatever it ended with; raises ToolMissing, HostDiskFull."""
+    """Run a host tool to its end and return whatever it ended with.
+
+    ``limit`` is in seconds. Raises ToolMissing, HostDiskFull, HostFault when it does not end.
+    """
     command = [str(argument) for argument in argv]
     try:
         done = subprocess.run(
@@ -65,9 +71,16 @@ def run_tool(
             stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=subprocess.PIPE,
             check=False,
+            timeout=limit,
         )
     except FileNotFoundError as error:
         raise missing(command[0]) from error
+    except subprocess.TimeoutExpired as error:
+        raise HostFault(
+            f"{command[0]} did not end within {limit:g} s.",
+            hint="Check that this machine is not overloaded, and try again.",
+            evidence=" ".join(command),
+        ) from error
     check_room(done)
     return done
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -99,10 +100,20 @@ def load_raw(
         breakglass=_breakglass(programs, entries, init),
         has_serial_shell="/user/serial-busybox" in entries,
         modules=dict(modules) if modules is not None else _modules([build_info(init), *programs.values()]),
+        sbom_hash=_sbom_hash(etc.text("/etc/gokrazy/sbom.json")),
         boot_loader=_boot_loader(boot, arch),
         instance=instance,
         notes=tuple(found_notes),
     )
+
+
+def _sbom_hash(text: str) -> str:
+    """What gokrazy will report as SBOMHash (its sbom.go); "" for a file that init could not read either."""
+    try:
+        found = json.loads(text)["sbom_hash"] if text else ""
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return found if isinstance(found, str) else ""
 
 
 class _Etc:

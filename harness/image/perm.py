@@ -57,8 +57,11 @@ def format_perm(image: Path, place: Extent, *, seed: str, mtime: int) -> None:
 def write_files(ext4: Path, files: Mapping[str, bytes], *, mode: int = 0o600) -> None:
     """Put files into an ext4 file (not mounted), owned by root; missing directories are made, old files replaced.
 
-    Raises ImageError when the file holds no usable ext4.
+    A journal that a crash left behind is replayed first. Raises ImageError when there is no usable ext4.
     """
+    checked = run_tool(["e2fsck", "-p", ext4])
+    if checked.returncode not in (0, 1):
+        raise _unusable(ext4, evidence(checked))
     with tempfile.TemporaryDirectory(prefix="gokrazy-perm-") as folder:
         commands: list[str] = []
         for index, (name, content) in enumerate(files.items()):
@@ -112,10 +115,14 @@ def _plain(name: str) -> PurePosixPath:
 def _debugfs(ext4: Path, arguments: list[str | Path]) -> bytes:
     done = run_tool(["debugfs", *arguments, ext4])
     if b"while trying to open" in done.stderr or b"Bad magic number" in done.stderr or done.returncode != 0:
-        raise ImageError(
-            "The permanent partition holds no ext4 that can be used.",
-            where=str(ext4),
-            hint="Boot the image once so that it is formatted, or build it with /perm formatted.",
-            evidence=evidence(done),
-        )
+        raise _unusable(ext4, evidence(done))
     return done.stdout
+
+
+def _unusable(ext4: Path, seen: str) -> ImageError:
+    return ImageError(
+        "The permanent partition holds no ext4 that can be used.",
+        where=str(ext4),
+        hint="Boot the image once so that it is formatted, or build it with /perm formatted.",
+        evidence=seen,
+    )

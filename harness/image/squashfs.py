@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import stat
 import struct
@@ -120,8 +121,9 @@ def pack(tree: Tree, out: Path, *, mtime: int) -> None:
     argv = [
         *("mksquashfs", "-", str(out), "-tar", "-noappend", "-comp", "gzip", "-Xcompression-level", "1"),
         *("-no-xattrs", "-no-progress", "-quiet", "-exit-on-error", "-mkfs-time", str(mtime)),
-        *("-root-time", str(mtime), "-root-mode", f"{mode:o}", "-root-uid", "0", "-root-gid", "0"),
+        *("-all-time", str(mtime), "-root-mode", f"{mode:o}", "-root-uid", "0", "-root-gid", "0"),
     ]
+    # Not -root-time: mksquashfs 4.5.1 forgets it when it reads a tar, and dates the root directory today.
     out.unlink(missing_ok=True)
     try:
         with tempfile.TemporaryFile(prefix="gokrazy-root-") as said:
@@ -230,11 +232,11 @@ class SquashFs:
         return done.stdout
 
     def extract(self, path: str, dest: Path) -> None:
-        """Copy a file or directory into ``dest``, which must not exist; owners become the caller."""
+        """Copy a file or directory to the same path below ``dest``, which must not exist; the caller owns them."""
         done = self._unsquashfs(
             "-no-wildcards", "-no-xattrs", "-no-progress", "-quiet", "-d", dest, self.path, _absolute(path)
         )
-        if not dest.exists():
+        if not os.path.lexists(dest / path.strip("/")):
             raise self._damaged(f"{path} cannot be extracted", done)
 
     def _unsquashfs(self, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
