@@ -1,7 +1,7 @@
 """Warm starts: a machine that ran is frozen once, and any number of machines go on from there.
 
-The state goes to a file with QEMU's ``mapped-ram`` (each page of memory has a fixed place in the file, so reading it
-back is fast), and the overlay at that moment becomes the frozen base of each copy's own overlay.
+The state goes to a file with QEMU's ``mapped-ram`` (each page of memory has a fixed place in the file, so reading
+it back is fast), and the overlay at that moment becomes the frozen base of each copy's own overlay.
 """
 
 from __future__ import annotations

@@ -259,7 +259,7 @@ class Machine:
         return self._end
 
     def wait_event(self, wanted: Callable[[Event], bool], timeout: float, *, since: int = 0) -> Event | None:
-        """Wait for an event among ``events[since:]``; None when the machine ended or ``timeout`` seconds passed."""
+        """Wait for an event of ``events[since:]``; None when the machine ended or ``timeout`` seconds passed."""
         with self._news:
             found: list[Event] = []
 

@@ -1,7 +1,7 @@
 """The power supply and the reset line of one appliance, over as many QEMU processes as it takes.
 
-Where the harness plays the boot loader, QEMU leaves at a reset; this layer reads the boot partition again and starts
-QEMU anew, by itself and in a thread of its own, so that a reboot goes on without anybody waiting for it.
+Where the harness plays the boot loader, QEMU leaves at a reset; this layer reads the boot partition again and
+starts QEMU anew, by itself and in a thread of its own, so that a reboot goes on without anybody waiting for it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ RESET = "reset"
 
 @dataclass(frozen=True)
 class PowerOn:
-    """The firmware began anew; ``cause`` is ``power-on``, ``power-cycle``, ``restored`` or QEMU's word for a reset.
+    """The firmware began anew, or a captured machine goes on.
 
-    A reboot by kexec is none: the machine does not notice it.
+    ``cause`` is ``power-on``, ``power-cycle``, ``restored``, or QEMU's word for a reset (``guest-reset``,
+    ``host-qmp-system-reset``). A reboot by kexec is none: the machine does not notice it.
     """
 
     number: int
@@ -51,8 +52,8 @@ class Power:
     """One appliance's machine, from the first power-on to the end.
 
     ``on_console`` is called once for each QEMU process with its console's socket. ``listener`` is told of QEMU's
-    events, of each PowerOn and Ended, and of an error that kept a reset from continuing; it is called from threads of
-    the machine and must not wait for the machine.
+    events, of each PowerOn and Ended, and of an error that kept a reset from continuing; it is called from threads
+    of the machine and must not wait for the machine.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Power:
         self.qemu = qemu or find_qemu(board)
         self.power_ons: list[PowerOn] = []
         self.failure: HarnessError | None = None
-        """What kept the machine from running: QEMU's own failure, or a firmware stage that found nothing to start."""
+        """What kept the machine from running: QEMU's own failure, or a boot partition with nothing to start."""
         self.ports: dict[str, int] = {}
         self._run_dir = run_dir
         self._network: Network = network

@@ -132,6 +132,7 @@ class RunDir:
         self.guard = Guard([self.path, self.work])
         self.loop = LoopThread()
         self._numbers = itertools.count(1)
+        self._closed = False
 
     def folder(self, name: str, *, bulky: bool = False) -> Path:
         """Make a new folder for one machine, overlay or capture; raises HostDiskFull."""
@@ -143,7 +144,10 @@ class RunDir:
         return path
 
     def close(self) -> None:
-        """End every machine of the run and remove its folders."""
+        """End every machine of the run and remove its folders; a second time does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         self.guard.close()
         self.loop.close()
         self._small.remove()

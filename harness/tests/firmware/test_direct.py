@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import FirmwareFailure
+from harness.firmware.direct import DirectStage
+from harness.firmware.stage import stage_for
+from harness.image.fat import write_fat
+from harness.image.model import Extent, Layout
+
+CMDLINE = "console=tty1 console=ttyAMA0,115200 root=PARTUUID=60c24cc1/PARTNROFF=1 ro rootdelay=10 panic=10"
+START = 4096
+
+
+class FileDisk:
+    """A disk in a plain file, for a machine that is off."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self, offset: int, size: int) -> bytes:
+        return self.path.read_bytes()[offset : offset + size]
+
+    def extract(self, extent: Extent, dest: Path) -> Path:
+        dest.write_bytes(self.read(extent.offset, extent.size))
+        return dest
+
+
+def disk(folder: Path, files: dict[str, bytes]) -> tuple[FileDisk, Extent]:
+    fat = folder / "fat"
+    fat.unlink(missing_ok=True)
+    write_fat(fat, list(files.items()), mtime=0)
+    content = fat.read_bytes()
+    (folder / "disk").write_bytes(bytes(START) + content)
+    return FileDisk(folder / "disk"), Extent(START, len(content))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "firmware"
+    path.mkdir()
+    return path
+
+
+def test_kernel_and_command_line_are_those_of_the_image(tmp_path: Path, folder: Path) -> None:
+    source, boot = disk(tmp_path, {"vmlinuz": b"kernel", "cmdline.txt": CMDLINE.encode() + b" " * 64})
+    loaded = DirectStage(boot, folder).prepare(source)
+    assert loaded.kernel is not None
+    assert loaded.kernel.read_bytes() == b"kernel"
+    assert loaded.append == CMDLINE
+    assert "no boot loader is tested" in loaded.notes[0]
+    assert [path.name for path in folder.iterdir()] == ["vmlinuz"]
+
+
+def test_it_reads_again_at_every_power_on(tmp_path: Path, folder: Path) -> None:
+    source, boot = disk(tmp_path, {"vmlinuz": b"kernel", "cmdline.txt": CMDLINE.encode()})
+    stage = DirectStage(boot, folder)
+    stage.prepare(source)
+    source, _ = disk(tmp_path, {"vmlinuz": b"other!", "cmdline.txt": CMDLINE.replace("=1 ro", "=2 ro").encode()})
+    loaded = stage.prepare(source)
+    assert loaded.kernel is not None
+    assert loaded.kernel.read_bytes() == b"other!"
+    assert loaded.append is not None
+    assert "PARTNROFF=2" in loaded.append
+
+
+def test_fast_boot_drops_rootdelay_and_nothing_else_and_says_so(tmp_path: Path, folder: Path) -> None:
+    source, boot = disk(tmp_path, {"vmlinuz": b"kernel", "cmdline.txt": CMDLINE.encode()})
+    loaded = DirectStage(boot, folder, fast_boot=True).prepare(source)
+    assert loaded.append == CMDLINE.replace(" rootdelay=10", "")
+    assert "rootdelay was dropped" in loaded.notes[1]
+
+
+def test_fast_boot_is_silent_where_there_is_nothing_to_drop(tmp_path: Path, folder: Path) -> None:
+    plain = CMDLINE.replace(" rootdelay=10", "")
+    source, boot = disk(tmp_path, {"vmlinuz": b"kernel", "cmdline.txt": plain.encode()})
+    loaded = DirectStage(boot, folder, fast_boot=True).prepare(source)
+    assert loaded.append == plain
+    assert len(loaded.notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"cmdline.txt": CMDLINE.encode()}, "there is no vmlinuz"),
+        ({"vmlinuz": b"kernel"}, "there is no cmdline.txt"),
+        ({"vmlinuz": b"kernel", "cmdline.txt": b"   \n"}, "cmdline.txt in the boot partition is empty"),
+        ({"vmlinuz": bytes(9000), "cmdline.txt": CMDLINE.encode()}, "vmlinuz in the boot partition is empty"),
+        ({"vmlinuz": b"kernel", "cmdline.txt": b"console=ttyAMA0 ro"}, "names no root file system"),
+    ],
+)
+def test_what_cannot_be_started_is_said(tmp_path: Path, folder: Path, files: dict[str, bytes], said: str) -> None:
+    source, boot = disk(tmp_path, files)
+    with pytest.raises(FirmwareFailure) as caught:
+        DirectStage(boot, folder).prepare(source)
+    assert said in caught.value.what
+    assert "partition 1" in caught.value.where
+
+
+def test_a_missing_kernel_shows_what_is_there(tmp_path: Path, folder: Path) -> None:
+    source, boot = disk(tmp_path, {"cmdline.txt": CMDLINE.encode(), "config.txt": b"x"})
+    with pytest.raises(FirmwareFailure) as caught:
+        DirectStage(boot, folder).prepare(source)
+    assert caught.value.evidence == "the boot partition holds: cmdline.txt, config.txt"
+
+
+def test_a_damaged_file_system_is_said(tmp_path: Path, folder: Path) -> None:
+    source, boot = disk(tmp_path, {"vmlinuz": b"kernel", "cmdline.txt": CMDLINE.encode()})
+    content = bytearray(source.path.read_bytes())
+    content[START : START + 512] = b"\xa5" * 512
+    source.path.write_bytes(content)
+    with pytest.raises(FirmwareFailure, match="damaged"):
+        DirectStage(boot, folder).prepare(source)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_kept_kernel_outlives_the_machine(tmp_path: Path, folder: Path) -> None:
+    source, boot = disk(tmp_path, {"vmlinuz": b"kernel", "cmdline.txt": CMDLINE.encode()})
+    stage = DirectStage(boot, folder)
+    kept = stage.keep(stage.prepare(source), tmp_path)
+    (folder / "vmlinuz").unlink()
+    assert stage.adopt(kept).kernel == tmp_path / "vmlinuz"
+    assert (tmp_path / "vmlinuz").read_bytes() == b"kernel"
+
+
+def test_the_board_decides_the_stage(tmp_path: Path) -> None:
+    from harness.boards import board
+
+    layout = Layout(Extent(0, 512), Extent(0, 0), Extent(0, 0), None)
+    assert type(stage_for(board("virt"), layout, tmp_path)).__name__ == "DirectStage"
+    assert type(stage_for(board("pc-bios"), layout, tmp_path)).__name__ == "BiosStage"

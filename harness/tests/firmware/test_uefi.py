@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import FirmwareFileMissing
+from harness.firmware import uefi
+from harness.firmware.uefi import Edk2, UefiStage, copy_sparse, find_edk2
+from harness.image.model import Extent
+
+
+class NoDisk:
+    """edk2 reads the disk itself: the stage must not."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        raise AssertionError
+
+    def extract(self, extent: Extent, dest: Path) -> Path:
+        raise AssertionError
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Edk2:
+    pair = Edk2(tmp_path / "code.fd", tmp_path / "vars.fd")
+    pair.code.write_bytes(b"code")
+    pair.vars.write_bytes(b"fresh" + bytes(200_000))
+    pair.vars.chmod(0o444)
+    monkeypatch.setitem(uefi.CANDIDATES, "amd64", (Edk2(tmp_path / "no", tmp_path / "no"), pair))
+    return pair
+
+
+def test_missing_firmware_names_the_package(tmp_path: Path) -> None:
+    with pytest.raises(FirmwareFileMissing) as caught:
+        find_edk2("arm64", (Edk2(tmp_path / "code", tmp_path / "vars"),))
+    assert "qemu-efi-aarch64" in caught.value.hint
+    assert str(tmp_path / "code") in caught.value.where
+
+
+def test_code_without_variables_is_no_firmware(files: Edk2) -> None:
+    files.vars.unlink()
+    with pytest.raises(FirmwareFileMissing, match="amd64"):
+        find_edk2("amd64")
+
+
+def test_variables_are_private_and_live_over_power_cycles(files: Edk2, tmp_path: Path) -> None:
+    folder = tmp_path / "machine"
+    folder.mkdir()
+    stage = UefiStage("amd64", folder)
+    loaded = stage.prepare(NoDisk())
+    assert loaded.code == files.code
+    assert loaded.vars is not None
+    assert loaded.vars.parent == folder
+    loaded.vars.write_bytes(b"set by the guest")
+    again = stage.prepare(NoDisk())
+    assert again.vars is not None
+    assert again.vars.read_bytes() == b"set by the guest"
+    assert files.vars.read_bytes().startswith(b"fresh")
+
+
+def test_a_restored_machine_has_its_own_copy_of_what_was_kept(files: Edk2, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "capture", "two")]
+    for folder in folders:
+        folder.mkdir()
+    first = UefiStage("amd64", folders[0])
+    loaded = first.prepare(NoDisk())
+    assert loaded.vars is not None
+    loaded.vars.write_bytes(b"set by the guest")
+    kept = first.keep(loaded, folders[1])
+    copy = UefiStage("amd64", folders[2]).adopt(kept)
+    assert copy.vars is not None
+    assert copy.vars.parent == folders[2]
+    copy.vars.write_bytes(b"changed")
+    assert kept.vars is not None
+    assert kept.vars.read_bytes() == b"set by the guest"
+
+
+def test_a_sparse_copy_has_the_same_bytes_and_size(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"a" + bytes(300_000) + b"b" + bytes(100_000))
+    dest = copy_sparse(source, tmp_path / "dest")
+    assert dest.read_bytes() == source.read_bytes()
+    assert dest.stat().st_blocks < source.stat().st_blocks

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import Fault, HostDiskFull, HostFault, HostMemoryShort, ImageLocked, PortTaken, QemuFailed
+from harness.machine.failure import classify, death, launch_failure
+from harness.machine.process import Exit
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("qemu: cannot set up guest memory 'pc.ram': Cannot allocate memory", HostMemoryShort),
+        ("qemu-img: error while writing at byte 0: No space left on device", HostDiskFull),
+        ('qemu: -blockdev {}: Failed to get "write" lock\nIs another process using the image [x]?', ImageLocked),
+        ("qemu: -netdev user: Could not set up host forwarding rule 'tcp:127.0.0.1:80-:80'", PortTaken),
+        ("qemu: symbol lookup error", QemuFailed),
+    ],
+)
+def test_what_qemu_says_decides_the_error(said: str, kind: type[HostFault]) -> None:
+    assert classify(said)[0] is kind
+    error = launch_failure("virt", ["qemu", "-append", "a b"], Exit(1, None, said))
+    assert type(error) is kind
+    assert error.fault is Fault.HOST
+    assert "exit status 1" in error.what
+    assert said in error.evidence
+    assert "'a b'" in error.evidence
+    assert type(death("virt", Exit(1, None, said))) is kind
+
+
+def test_a_crash_names_its_signal() -> None:
+    error = death("virt", Exit(None, 11, "assertion failed"))
+    assert "SIGSEGV" in error.what
+    assert "assertion failed" in error.evidence
+
+
+def test_a_silent_crash_says_that_it_was_silent() -> None:
+    assert "(no output)" in death("virt", Exit(None, 6, "")).evidence

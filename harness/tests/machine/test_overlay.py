@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.errors import HostDiskFull, ImageLocked, InternalError, QemuFailed, ToolMissing
+from harness.image.model import Extent
+from harness.machine import overlay as overlay_module
+from harness.machine.overlay import Overlay, run_tool
+
+SIZE = 3 << 20
+CONTENT = bytes(range(256)) * (SIZE // 256)
+
+pytestmark = pytest.mark.skipif(
+    not any(os.access(Path(folder) / "qemu-img", os.X_OK) for folder in os.environ["PATH"].split(":")),
+    reason="qemu-img is not installed",
+)
+
+
+@pytest.fixture
+def golden(tmp_path: Path) -> Path:
+    path = tmp_path / "golden, with a comma.img"
+    path.write_bytes(CONTENT)
+    path.chmod(0o444)
+    return path
+
+
+@pytest.fixture
+def overlay(golden: Path, tmp_path: Path) -> Overlay:
+    folder = tmp_path / "o,v"
+    folder.mkdir()
+    return Overlay.create(golden, folder)
+
+
+def test_it_shows_the_image_and_never_writes_to_it(overlay: Overlay, golden: Path) -> None:
+    before = hashlib.sha256(golden.read_bytes()).hexdigest()
+    assert overlay.size == SIZE
+    assert overlay.read(700, 1000) == CONTENT[700:1700]
+    overlay.write(512, b"new" * 1000)
+    assert overlay.read(512, 3000) == b"new" * 1000
+    assert hashlib.sha256(golden.read_bytes()).hexdigest() == before
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(offset=st.integers(0, SIZE - 3000), data=st.binary(min_size=1, max_size=3000))
+def test_what_is_written_is_read_and_the_neighbours_stay(overlay: Overlay, offset: int, data: bytes) -> None:
+    start, end = max(0, offset - 600), min(SIZE, offset + len(data) + 600)
+    around = overlay.read(start, end - start)
+    overlay.write(offset, data)
+    expected = around[: offset - start] + data + around[offset - start + len(data) :]
+    assert overlay.read(start, end - start) == expected
+
+
+def test_zeroes_overwrite_what_was_there(overlay: Overlay) -> None:
+    overlay.write(1 << 20, bytes(1 << 20))
+    assert overlay.read(1 << 20, 1 << 20) == bytes(1 << 20)
+
+
+def test_a_file_is_written_and_an_extent_extracted_with_its_holes(overlay: Overlay, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    with source.open("wb") as file:
+        file.write(b"begin")
+        file.truncate(2 << 20)
+    overlay.write(1 << 20, source)
+    out = overlay.extract(Extent(1 << 20, 2 << 20), tmp_path / "out")
+    assert out.read_bytes() == source.read_bytes()
+    assert out.stat().st_blocks * 512 < 1 << 20
+
+
+def test_a_disk_of_a_running_machine_is_not_touched(overlay: Overlay) -> None:
+    overlay.attach("virt")
+    for action in (
+        lambda: overlay.read(0, 512),
+        lambda: overlay.write(0, b"x"),
+        lambda: overlay.extract(Extent(0, 512), Path("/nowhere")),
+        overlay.resize_to_power_of_two,
+        lambda: overlay.attach("pc-bios"),
+    ):
+        with pytest.raises(InternalError):
+            action()
+    overlay.detach()
+    assert overlay.read(0, 4) == CONTENT[:4]
+
+
+@pytest.mark.parametrize(("offset", "size"), [(-1, 4), (SIZE - 2, 4), (SIZE, 1)])
+def test_beyond_the_disk_is_our_mistake(overlay: Overlay, offset: int, size: int) -> None:
+    with pytest.raises(InternalError, match="not on the disk"):
+        overlay.read(offset, size)
+    with pytest.raises(InternalError, match="not on the disk"):
+        overlay.write(offset, b"x" * size)
+
+
+def test_it_grows_to_a_power_of_two_once(overlay: Overlay) -> None:
+    assert overlay.resize_to_power_of_two() == 4 << 20
+    assert overlay.resize_to_power_of_two() == 4 << 20
+    assert overlay.read(SIZE, 512) == bytes(512)
+
+
+def test_an_image_that_another_qemu_writes_to_is_locked(overlay: Overlay) -> None:
+    with subprocess.Popen(
+        ["qemu-io", "-f", "qcow2", str(overlay.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdin.write("read 0 512\n")
+        other.stdin.flush()
+        other.stdout.readline()
+        with pytest.raises(ImageLocked) as caught:
+            overlay.write(0, b"x")
+        other.stdin.close()
+    assert "another process" in caught.value.what
+
+
+def test_a_full_disk_is_the_hosts_fault() -> None:
+    with pytest.raises(HostDiskFull) as caught:
+        run_tool("sh", ["-c", "echo 'error while writing at byte 0: No space left on device' >&2; exit 1"])
+    assert caught.value.hint
+
+
+FULL = """
+import sys
+from pathlib import Path
+from harness.errors import HostDiskFull
+from harness.machine.overlay import Overlay
+overlay = Overlay.create(Path(sys.argv[1]), Path(sys.argv[2]))
+try:
+    overlay.write(0, bytes(range(256)) * 8192)
+except HostDiskFull as error:
+    print("full:", error.what)
+"""
+
+
+def test_a_file_system_that_runs_full_is_the_hosts_fault(golden: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    script = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" -c "$3" "$4" "$1"'
+    done = subprocess.run(
+        [
+            "unshare",
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            small,
+            sys.executable,
+            FULL,
+            golden,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0 and "full" not in done.stdout and "Operation not permitted" in done.stderr:
+        pytest.skip("this host does not let a user mount in a namespace of its own")
+    assert done.stdout.startswith("full: "), done.stderr
+
+
+def test_a_missing_tool_names_its_package() -> None:
+    with pytest.raises(ToolMissing, match="no-such-tool") as caught:
+        run_tool("no-such-tool", [])
+    assert overlay_module.PACKAGE in caught.value.hint
+
+
+def test_any_other_failure_shows_what_the_tool_said(tmp_path: Path) -> None:
+    with pytest.raises(QemuFailed) as caught:
+        Overlay.create(tmp_path / "missing.img", tmp_path)
+    assert "No such file" in caught.value.evidence
