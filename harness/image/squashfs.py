@@ -166,7 +166,8 @@ def _add_to_tar(tar: tarfile.TarFile, path: str, node: Node, mtime: int) -> None
     info = tarfile.TarInfo(path[1:])
     info.mtime = mtime
     if isinstance(node, Link):
-        info.type, info.linkname, info.mode = tarfile.SYMTYPE, node.target, 0o777
+        # The mode that gokrazy's packer gives links; Linux looks at none.
+        info.type, info.linkname, info.mode = tarfile.SYMTYPE, node.target, 0o444
         tar.addfile(info)
         return
     info.mode = node.mode
