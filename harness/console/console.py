@@ -7,39 +7,26 @@ import re
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import pexpect
 
-from harness.console.crashes import NAMES, Severity
-from harness.console.feed import Feed
-from harness.console.findings import PANIC_WINDOW, CrashWatcher, Finding
-from harness.console.lines import Line, LineSplitter, plain
-from harness.console.loops import LoopRule, reboot_loop
-from harness.console.phases import Boot, Cause, Phase, PhaseWatcher
+from harness.console.crashes import Severity
+from harness.console.findings import Finding
+from harness.console.intake import Intake
+from harness.console.lines import Line, plain
+from harness.console.loops import LoopRule
+from harness.console.phases import Boot, Cause, Phase
 from harness.console.reader import Reader
 from harness.console.recording import Recording
-from harness.errors import (
-    ConsoleSilence,
-    DeviceUnreachable,
-    HarnessError,
-    HostFault,
-    InternalError,
-    OptionError,
-    RebootLoop,
-    WaitTimeout,
-)
+from harness.errors import DeviceUnreachable, HarnessError, InternalError, WaitTimeout
 
 T = TypeVar("T")
 Pattern = str | re.Pattern[str]
-
-_KEPT_LINES = 20_000
-"""Lines kept in memory; the recording has all of them."""
-_SEND_LIMIT = 10.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +58,7 @@ class Mark:
 
 @dataclass
 class ExpectedCrash:
-    """A crash that a test provokes."""
+    """A crash that a test provokes; ``finding`` is set when the block is left."""
 
     finding: Finding | None = None
 
@@ -93,25 +80,17 @@ class Console:
         loop: LoopRule | None = None,
     ) -> None:
         """Record into ``folder``; ``name`` is the appliance in errors, ``allow`` names checks that may fit."""
-        self.recording = Recording(folder, clock=clock)
         self.name = name
-        self._changed = threading.Condition(threading.RLock())
+        self._intake = Intake(folder, clock=clock, name=name, loop=loop or LoopRule())
+        self._changed = self._intake.changed
         self._expecting = threading.Lock()
-        self._splitter = LineSplitter()
-        self._crashes = CrashWatcher()
-        self._phases = PhaseWatcher()
-        self._loop = loop or LoopRule()
-        self._feed = Feed(self.recording)
-        self._lines: deque[Line] = deque(maxlen=_KEPT_LINES)
         self._reader: Reader | None = None
-        self._power_ons = 0
-        self._life = 0
-        """How many findings there were at the last power-on: older ones no longer end a wait."""
-        self._aborted: HarnessError | None = None
-        self._provoked: ExpectedCrash | None = None
-        self._silence: float | None = None
-        self._last_byte = 0.0
-        self._allow_names(allow)
+        self._intake.allow(allow)
+
+    @property
+    def recording(self) -> Recording:
+        """The files that hold every byte with its time."""
+        return self._intake.recording
 
     # --- machines come and go --------------------------------------------------------------------------------
 
@@ -123,40 +102,27 @@ class Console:
         ``reason`` is power-on, reset (the harness starts QEMU again after the guest's reset) or restored, with
         the ``boot`` that was captured. Power-on and restored set the time to 0 and forget an earlier crash.
         """
-        cause = Cause(reason)
         with self._changed:
             if self._reader is not None:
                 raise InternalError("the console is attached already: detach it first", where=self.name)
-            fresh = cause is not Cause.RESET
-            if fresh:
-                self._power_ons += 1
-                self._life = len(self._crashes.findings)
-                self._aborted = None
-                self._feed.skip()
-            self._note(f"{cause.value} {self._power_ons}" if fresh else cause.value, zero=fresh)
-            self._last_byte = self.recording.seconds()
-            self._crashes.forget_suspicions()
-            if cause is Cause.RESTORED and boot is not None:
-                self._phases.adopt(boot, self._last_byte)
-            else:
-                self._phases.machine_started(cause, self._last_byte)
-            self._reader = Reader(sock, on_data=self._data, on_tick=self._tick, on_end=self._ended)
+            self._intake.machine_started(Cause(reason), boot)
+            intake = self._intake
+            self._reader = Reader(
+                sock, on_data=intake.data, on_tick=intake.tick, on_end=intake.ended, on_failure=intake.failed
+            )
             self._reader.start()
-            self._changed.notify_all()
 
     def powered_on(self) -> None:
         """The machine, attached while it was paused, runs from this moment on: it is second 0."""
         with self._changed:
-            self._note("running", zero=True)
-            self._last_byte = 0.0
-            self._phases.machine_started(Cause.POWER_ON, 0.0)
+            self._intake.note("running", zero=True)
+            self._intake.last_byte = 0.0
+            self._intake.phases.machine_started(Cause.POWER_ON, 0.0)
 
-    def was_reset(self, why: str = "") -> None:
+    def was_reset(self) -> None:
         """The machine was reset without QEMU ending (QMP said so)."""
         with self._changed:
-            self._note(f"reset: {why}" if why else "reset", zero=False)
-            self._crashes.forget_suspicions()
-            self._phases.machine_started(Cause.RESET, self.recording.seconds())
+            self._intake.machine_started(Cause.RESET, None)
 
     def detach(self) -> None:
         """Read what is left and let go of the socket; does nothing when nothing is attached."""
@@ -166,15 +132,14 @@ class Console:
         reader.stop()
         with self._changed:
             self._reader = None
-            self._changed.notify_all()
-        self._feed.wake()
+            self._intake.tell()
 
     def close(self) -> None:
         """Detach and close the recording."""
         self.detach()
         with self._changed:
-            self._feed.close()
-            self.recording.close()
+            self._intake.feed.close()
+            self._intake.recording.close()
 
     @property
     def attached(self) -> bool:
@@ -184,10 +149,7 @@ class Console:
 
     def abort(self, error: HarnessError) -> None:
         """End every wait with this error (QEMU ended by itself, say), until the next power-on."""
-        with self._changed:
-            self._aborted = self._aborted or error
-            self._changed.notify_all()
-        self._feed.wake()
+        self._intake.abort(error)
 
     # --- what it said ------------------------------------------------------------------------------------
 
@@ -195,7 +157,7 @@ class Console:
     def findings(self) -> list[Finding]:
         """All findings so far, information included."""
         with self._changed:
-            return list(self._crashes.findings)
+            return list(self._intake.crashes.findings)
 
     def unclean(self, *, since: Mark | None = None) -> list[Finding]:
         """Return the findings that a clean console does not have: neither allowed, expected nor information."""
@@ -211,24 +173,24 @@ class Console:
     def boots(self) -> list[Boot]:
         """One for each kernel that started, over all power cycles."""
         with self._changed:
-            return list(self._phases.boots)
+            return list(self._intake.phases.boots)
 
     @property
     def current(self) -> Boot | None:
         """The boot that runs now; None until its kernel speaks."""
         with self._changed:
-            return self._phases.current
+            return self._intake.phases.current
 
     def lines(self, *, since: Mark | None = None) -> list[Line]:
         """Return the lines so far (the last 20000), marks of power cycles included."""
         with self._changed:
-            return [line for line in self._lines if since is None or line.offset > since.offset]
+            return [line for line in self._intake.lines if since is None or line.offset > since.offset]
 
     def excerpt(self, lines: int = 40) -> str:
         """Return the last lines with their times."""
         with self._changed:
-            last = [str(line) for line in list(self._lines)[-lines:]]
-            partial = self._splitter.partial
+            last = [str(line) for line in list(self._intake.lines)[-lines:]]
+            partial = self._intake.splitter.partial
         return "\n".join([*last, f"{'':9}  {partial}"] if partial else last)
 
     def mark(self) -> Mark:
@@ -245,65 +207,66 @@ class Console:
     def crash(self) -> Finding | None:
         """The crash that ends every wait, None while all is well."""
         with self._changed:
-            return next((finding for finding in self._crashes.findings[self._life :] if finding.fatal), None)
+            return self._intake.crash
 
     def check(self) -> None:
-        """Raise if the appliance has crashed, as soon as its last words are complete (at most 2 seconds)."""
-        with self._changed:
-            if self._aborted is not None:
-                raise self._aborted
-            finding = self.crash
-            if finding is None:
-                return
-            self._changed.wait_for(lambda: finding.settled, PANIC_WINDOW + 1)
-            raise finding.error(where=self.name)
+        """Raise if the appliance has crashed, as soon as its last words are complete (at most 3 seconds)."""
+        self._intake.check()
 
     def wait(self, seconds: float) -> None:
         """Let this many seconds pass, but end at once with the error if the appliance crashes."""
         with self._changed:
-            self._changed.wait_for(self._over, seconds)
+            self._changed.wait_for(lambda: self._intake.aborted or self._intake.crash, seconds)
             self.check()
 
     @contextlib.contextmanager
     def expect_crash(self, *, timeout: float = 30.0) -> Iterator[ExpectedCrash]:
-        """Within this block a crash is wanted: it is no error, and at the end it is waited for."""
-        self.check()
-        provoked = ExpectedCrash()
+        """Within this block a crash is wanted: it is no error, and at its end it is waited for."""
+        intake = self._intake
         with self._changed:
-            if self._provoked is not None:
+            self.check()
+            if intake.provoking:
                 raise InternalError("expect_crash does not nest", where=self.name)
-            self._provoked = provoked
+            intake.provoking, intake.provoked = True, None
+        expected = ExpectedCrash()
         try:
-            yield provoked
-            self._wait(lambda: provoked.finding is not None and provoked.finding.settled, timeout, "a crash")
+            yield expected
+            expected.finding = self._wait(
+                lambda: intake.provoked if intake.provoked and intake.provoked.settled else None,
+                timeout,
+                "the crash that was provoked",
+            )
         finally:
             with self._changed:
-                self._provoked = None
+                intake.provoking = False
 
     @contextlib.contextmanager
     def allow(self, *names: str) -> Iterator[None]:
         """Within this block these checks may fit without harm; raises OptionError for a name that is none."""
+        crashes = self._intake.crashes
         with self._changed:
-            before = self._crashes.allowed
-            self._allow_names((*before, *names))
+            before = tuple(crashes.allowed)
+            self._intake.allow((*before, *names))
         try:
             yield
         finally:
             with self._changed:
-                self._crashes.allowed = before
+                self._intake.allow(before)
 
     @contextlib.contextmanager
     def watch_silence(self, limit: float) -> Iterator[None]:
         """Within this block, ``limit`` seconds without a byte before the appliance serves are ConsoleSilence."""
+        intake = self._intake
         with self._changed:
-            before, self._silence = self._silence, limit
-            self._last_byte = self.recording.seconds()
-            self._wake_reader()
+            before, intake.silence = intake.silence, limit
+            intake.last_byte = self.recording.seconds()
+            if self._reader is not None:
+                self._reader.wake()
         try:
             yield
         finally:
             with self._changed:
-                self._silence = before
+                intake.silence = before
 
     # --- waits -----------------------------------------------------------------------------------------------
 
@@ -319,17 +282,18 @@ class Console:
         if not self._expecting.acquire(blocking=False):
             raise InternalError("two threads expect on one console", where=awaited)
         try:
-            index = self._feed.expect(compiled, timeout, self.check)
-            spawn = self._feed.spawn
-            match = spawn.match
+            feed = self._intake.feed
+            index = feed.expect(compiled, timeout, self.check)
+            match, before = feed.spawn.match, feed.spawn.before or ""
         except pexpect.TIMEOUT:
             raise self._timed_out(awaited, timeout) from None
         finally:
             self._expecting.release()
+        # The match may lie in the chunk that brought the crash as well: the crash counts.
         self.check()
         if not isinstance(match, re.Match):
             raise InternalError("pexpect returned no match", where=awaited)
-        return Match(index, match, spawn.before or "")
+        return Match(index, match, before)
 
     def wait_for_line(
         self, pattern: Pattern, *, timeout: float, what: str = "", since: Mark | None = None
@@ -337,15 +301,18 @@ class Console:
         """Wait for a whole line that fits, without escape sequences: one since the mark, else a new one."""
         compiled = re.compile(pattern)
         start = (since or self.mark()).offset
+        intake = self._intake
+        looked_at = 0
 
         def find() -> re.Match[str] | None:
-            for line in reversed(self._lines):
-                if line.offset <= start:
-                    return None
-                found = None if line.mark else compiled.search(line.text)
-                if found is not None:
-                    return found
-            return None
+            nonlocal looked_at
+            new, looked_at = min(intake.seen - looked_at, len(intake.lines)), intake.seen
+            fitting = (
+                compiled.search(line.text)
+                for line in islice(intake.lines, len(intake.lines) - new, None)
+                if line.offset > start and not line.mark
+            )
+            return next((found for found in fitting if found is not None), None)
 
         return self._wait(find, timeout, what or repr(compiled.pattern))
 
@@ -354,24 +321,21 @@ class Console:
         wanted = Phase(phase)
 
         def reached() -> Boot | None:
-            boot = self._phases.current
+            boot = self._intake.phases.current
             return boot if boot is not None and boot.number > after and wanted in boot.at else None
 
         return self._wait(reached, timeout, f"the boot phase {wanted.value!r}")
 
     def wait_for_boot(self, *, after: int, timeout: float) -> Boot:
         """Wait until a kernel starts whose boot has a number above ``after``; returns the boot."""
-        return self._wait(
-            lambda: next((boot for boot in self._phases.boots if boot.number > after), None),
-            timeout,
-            f"boot {after + 1}",
-        )
+        boots = self._intake.phases.boots
+        return self._wait(lambda: boots[after] if len(boots) > after else None, timeout, f"boot {after + 1}")
 
     def wait_for_end(self, *, timeout: float) -> None:
         """Wait until the other end closes the console, that is until QEMU ends."""
         self._wait(lambda: not self.attached, timeout, "the end of the machine")
 
-    def send(self, text: str | bytes, *, timeout: float = _SEND_LIMIT) -> None:
+    def send(self, text: str | bytes, *, timeout: float = 10.0) -> None:
         """Type this on the console; raises DeviceUnreachable when no machine is attached."""
         reader = self._reader
         if reader is None or reader.ended.is_set():
@@ -380,9 +344,7 @@ class Console:
 
     def skip(self) -> None:
         """Let ``expect`` forget everything that came so far."""
-        self._feed.skip()
-
-    # --- inside ------------------------------------------------------------------------------------------------
+        self._intake.feed.skip()
 
     def _wait(self, look: Callable[[], T | None], timeout: float, what: str) -> T:
         """Return what ``look`` finds, once it is neither None nor False; it is called with the lock held."""
@@ -398,154 +360,15 @@ class Console:
                     raise self._timed_out(what, timeout)
                 self._changed.wait(left)
 
-    def _over(self) -> bool:
-        return self._aborted is not None or self.crash is not None
-
-    def _data(self, data: bytes) -> None:
-        """Take in a chunk; called by the reader, must never block."""
-        with self._changed:
-            offset = self.recording.size
-            try:
-                at = self.recording.append(data)
-            except (HarnessError, OSError) as error:
-                self._recording_failed(error)
-                return
-            self._last_byte = at
-            self._see(self._splitter.feed(data, offset=offset, at=at))
-            self._changed.notify_all()
-        self._feed.pump()
-
-    def _see(self, lines: Sequence[Line]) -> None:
-        known = len(self._crashes.findings)
-        for line in lines:
-            self._lines.append(line)
-            begun = self._phases.see(line)
-            if begun is not None:
-                self._crashes.forget_suspicions()
-                self._look_for_loop(begun, line)
-            boots = self._phases.boots
-            self._crashes.see(line, boot=boots[-1].number if boots else 0)
-        self._claim_provoked(known)
-
-    def _claim_provoked(self, known: int) -> None:
-        """Mark the fatal findings after the first ``known`` ones as expected while a test provokes a crash."""
-        for finding in self._crashes.findings[known:] if self._provoked is not None else ():
-            if finding.fatal:
-                finding.expected = True
-                self._provoked.finding = self._provoked.finding or finding  # type: ignore[union-attr]
-
-    def _look_for_loop(self, begun: Boot, line: Line) -> None:
-        chain = reboot_loop(self._phases.boots, self._loop)
-        if not chain:
-            return
-        crashes = [finding for finding in self._crashes.findings if finding.severity is Severity.FATAL]
-        last = (
-            crashes[-1].what
-            if crashes
-            else "it said no reason: a watchdog, or a fault that the kernel cannot report"
-        )
-        seconds = chain[-1].started - chain[0].started
-        what = (
-            f"it started {len(chain)} times within {seconds:.0f} s and never came to serve; the last cause: {last}"
-        )
-        self._crashes.add(
-            Finding(
-                "reboot-loop",
-                what,
-                Severity.FATAL,
-                RebootLoop,
-                line,
-                begun.number,
-                evidence=list(self._lines)[-30:],
-            )
-        )
-
-    def _tick(self) -> float | None:
-        """Do what time demands; returns the seconds until it must be called again."""
-        with self._changed:
-            now = self.recording.seconds()
-            known = len(self._crashes.findings)
-            due = self._crashes.due()
-            self._crashes.tick(now)
-            if due is not None and now >= due:
-                self._changed.notify_all()
-                self._feed.wake()
-            silent = self._look_for_silence(now)
-            self._claim_provoked(known)
-            waits = [time_ - now for time_ in (self._crashes.due(), silent) if time_ is not None]
-            return max(0.0, min(waits)) if waits else None
-
-    def _look_for_silence(self, now: float) -> float | None:
-        """Report silence if it has lasted; returns when it would have, None while nobody watches."""
-        boot = self._phases.current
-        if self._silence is None or (boot is not None and boot.ready):
-            return None
-        if now - self._last_byte < self._silence:
-            return self._last_byte + self._silence
-        line = self._lines[-1] if self._lines else Line(now, self.recording.size, "(nothing)", mark=True)
-        came = (
-            f"boot {boot.number}, after {boot.last_phase.value!r}"
-            if boot and boot.last_phase
-            else "no kernel started"
-        )
-        what = (
-            f"the console has said nothing for {now - self._last_byte:.0f} s before the appliance served ({came})"
-        )
-        number = boot.number if boot else 0
-        self._crashes.add(
-            Finding(
-                "silence", what, Severity.FATAL, ConsoleSilence, line, number, evidence=list(self._lines)[-20:]
-            )
-        )
-        self._silence = None
-        self._changed.notify_all()
-        self._feed.wake()
-        return None
-
-    def _ended(self) -> None:
-        """The stream is over: nothing more will complete a line or the evidence of a crash."""
-        with self._changed:
-            now = self.recording.seconds()
-            self._see(self._splitter.close(offset=self.recording.size, at=now))
-            self._crashes.tick(now, settle=True)
-            self._changed.notify_all()
-        self._feed.pump()
-        self._feed.wake()
-
-    def _recording_failed(self, error: Exception) -> None:
-        """Go on draining, so that the guest does not hang; every wait ends with the reason."""
-        self.abort(error if isinstance(error, HarnessError) else HostFault(f"cannot record the console: {error}"))
-
-    def _note(self, text: str, *, zero: bool) -> None:
-        at = self.recording.mark(text, zero=zero)
-        self._lines.append(Line(at, self.recording.size, text, mark=True))
-
-    def _wake_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.wake()
-
-    def _allow_names(self, names: Sequence[str]) -> None:
-        unknown = sorted(set(names) - NAMES)
-        if unknown:
-            raise OptionError(
-                f"there is no console check named {', '.join(unknown)}",
-                hint=f"choose from: {', '.join(sorted(NAMES))}",
-            )
-        self._crashes.allowed = frozenset(names)
-
     def _timed_out(self, what: str, timeout: float) -> WaitTimeout:
         with self._changed:
-            boot = self._phases.current
-            silent = self.recording.seconds() - self._last_byte
-        if boot is None:
-            instead = "no kernel has started"
-        else:
-            last = boot.last_phase
-            instead = f"boot {boot.number} came to {last.value!r}" if last else f"boot {boot.number} runs"
+            boot = self._intake.phases.current
+            silent = self.recording.seconds() - self._intake.last_byte
+        instead = f"boot {boot.number} came to {boot.last_phase}" if boot else "no kernel has started"
         if not self.attached:
-            instead += "; the machine has ended"
+            instead += ", and the machine has ended"
         return WaitTimeout(
-            f"waited {timeout:.0f} s on the console for {what}; {instead}, last byte {silent:.1f} s ago",
+            f"waited {timeout:.0f} s on the console for {what}; {instead}; last byte {silent:.1f} s ago",
             where=self.name,
             evidence=self.excerpt(25) or "(the console said nothing)",
         )

@@ -9,8 +9,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from harness.errors import DeviceUnreachable, InternalError, WaitTimeout
+
+T = TypeVar("T")
 
 _CHUNK = 65536
 _JOIN = 10.0
@@ -29,15 +32,21 @@ class Reader:
         on_data: Callable[[bytes], None],
         on_tick: Callable[[], float | None],
         on_end: Callable[[], None],
+        on_failure: Callable[[Exception], None],
     ) -> None:
-        """``on_tick`` is called after each chunk and when its own answer (seconds from now, or None) is over."""
+        """``on_tick`` is called after each chunk and when its own answer (seconds from now, or None) is over.
+
+        An exception of any of them goes to ``on_failure``, and the draining goes on.
+        """
         self._socket = sock
         self._on_data = on_data
         self._on_tick = on_tick
         self._on_end = on_end
+        self._on_failure = on_failure
         self._stop = False
         self._wake_out, self._wake_in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._sending = threading.Lock()
+        self._waking = threading.Lock()
         self.ended = threading.Event()
         """Set when the other end closed the console (QEMU ended)."""
         sock.setblocking(False)
@@ -49,8 +58,9 @@ class Reader:
 
     def wake(self) -> None:
         """Make the thread call ``on_tick`` now."""
-        with contextlib.suppress(BlockingIOError, OSError):
-            os.write(self._wake_in, b".")
+        with self._waking, contextlib.suppress(BlockingIOError):
+            if self._wake_in >= 0:
+                os.write(self._wake_in, b".")
 
     def stop(self) -> None:
         """Read what is there already, end the thread and close the socket; raises InternalError if it hangs."""
@@ -61,8 +71,10 @@ class Reader:
             raise InternalError("the console reader did not end", where=f"after {_JOIN:.0f} s")
         with self._sending:
             self._socket.close()
-        for file in (self._wake_in, self._wake_out):
-            os.close(file)
+        with self._waking:
+            os.close(self._wake_in)
+            os.close(self._wake_out)
+            self._wake_in = self._wake_out = -1
 
     def send(self, data: bytes, *, timeout: float) -> None:
         """Write to the console; raises WaitTimeout when the guest takes nothing, DeviceUnreachable at its end."""
@@ -88,7 +100,7 @@ class Reader:
         poll.register(self._wake_out, select.POLLIN)
         try:
             while not self._stop:
-                wait = self._on_tick()
+                wait = self._guarded(self._on_tick)
                 poll.poll(None if wait is None else max(0.0, wait) * 1000 + 1)
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_out, _CHUNK)
@@ -99,7 +111,14 @@ class Reader:
             while time.monotonic() < last and self._drain():
                 pass
         finally:
-            self._on_end()
+            self._guarded(self._on_end)
+
+    def _guarded(self, act: Callable[[], T]) -> T | None:
+        try:
+            return act()
+        except Exception as error:
+            self._on_failure(error)
+            return None
 
     def _drain(self) -> bool:
         """Read one chunk if there is one; returns False at the end of the stream."""
@@ -110,7 +129,7 @@ class Reader:
         except OSError:
             return False
         if data:
-            self._on_data(data)
+            self._guarded(lambda: self._on_data(data))
         return bool(data)
 
 

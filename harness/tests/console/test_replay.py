@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ def outcome(data: bytes, cuts: list[int]) -> tuple[object, ...]:
     phases.machine_started(Cause.POWER_ON, 0.0)
     lines = []
     edges = [0, *sorted(cuts), len(data)]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in itertools.pairwise(edges):
         lines += splitter.feed(data[begin:end], offset=begin, at=0.0)
     lines += splitter.close(offset=len(data), at=0.0)
     for line in lines:

@@ -1,0 +1,214 @@
+"""What happens to each byte of the console: recorded, judged, and passed on to whoever waits.
+
+Everything here runs under one lock, ``changed``, which is also how waits are told that something is new. The
+reader's thread calls ``data``, ``tick`` and ``ended``; none of them ever waits for anything but the disk.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.console.crashes import NAMES, Severity
+from harness.console.feed import Feed
+from harness.console.findings import PANIC_WINDOW, CrashWatcher, Finding
+from harness.console.lines import Line, LineSplitter
+from harness.console.loops import LoopRule, reboot_loop
+from harness.console.phases import Boot, Cause, PhaseWatcher
+from harness.console.recording import Recording
+from harness.errors import ConsoleSilence, HarnessError, HostFault, InternalError, OptionError, RebootLoop
+
+_KEPT_LINES = 20_000
+"""Lines kept in memory; the recording has all of them."""
+
+
+class Intake:
+    """The state of a console; its owner reads it with ``changed`` held."""
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float], name: str, loop: LoopRule) -> None:
+        self.name = name
+        self.changed = threading.Condition(threading.RLock())
+        self.recording = Recording(folder, clock=clock)
+        self.feed = Feed(self.recording)
+        self.splitter = LineSplitter()
+        self.crashes = CrashWatcher()
+        self.phases = PhaseWatcher()
+        self.lines: deque[Line] = deque(maxlen=_KEPT_LINES)
+        self.seen = 0
+        """Lines so far, those that were dropped from memory included."""
+        self.last_byte = 0.0
+        """Seconds from power-on."""
+        self.aborted: HarnessError | None = None
+        self.provoking = False
+        """Whether a test wants a crash now."""
+        self.provoked: Finding | None = None
+        self.silence: float | None = None
+        """Seconds of silence that are an error while the appliance does not serve; None: nobody watches."""
+        self._loop = loop
+        self._power_ons = 0
+        self._life = 0
+
+    # --- what the reader calls -------------------------------------------------------------------------------
+
+    def data(self, data: bytes) -> None:
+        """Take in a chunk."""
+        with self.changed:
+            offset = self.recording.size
+            try:
+                at = self.recording.append(data)
+            except (HarnessError, OSError) as error:
+                # Go on draining, so that the guest does not hang; every wait ends with the reason.
+                self.abort(error if isinstance(error, HarnessError) else HostFault(f"cannot record: {error}"))
+                return
+            self.last_byte = at
+            self._see(self.splitter.feed(data, offset=offset, at=at))
+            self.changed.notify_all()
+        self.feed.pump()
+
+    def tick(self) -> float | None:
+        """Do what time demands; returns the seconds until it must be called again, None for never."""
+        with self.changed:
+            now = self.recording.seconds()
+            known = len(self.crashes.findings)
+            due = self.crashes.due()
+            if due is not None and now >= due:
+                self.crashes.tick(now)
+                self.tell()
+            silent = self._look_for_silence(now)
+            self._claim_provoked(known)
+            waits = [when - now for when in (self.crashes.due(), silent) if when is not None]
+            return max(0.0, min(waits)) if waits else None
+
+    def ended(self) -> None:
+        """The stream is over: nothing more will complete a line, or the evidence of a crash."""
+        with self.changed:
+            now = self.recording.seconds()
+            self._see(self.splitter.close(offset=self.recording.size, at=now))
+            self.crashes.tick(now, settle=True)
+            self.tell()
+        self.feed.pump()
+
+    def failed(self, error: Exception) -> None:
+        """The reader stumbled over a mistake of ours: say so instead of letting every wait run out."""
+        self.abort(InternalError(f"the console reader failed: {error!r}", where=self.name))
+
+    # --- what the owner calls --------------------------------------------------------------------------------
+
+    def machine_started(self, cause: Cause, boot: Boot | None) -> None:
+        """A machine begins: by power-on, by a reset that it asked for, or restored in the middle of ``boot``."""
+        if cause is Cause.RESET:
+            self.note("reset", zero=False)
+        else:
+            self._power_ons += 1
+            self._life = len(self.crashes.findings)
+            self.aborted = None
+            self.feed.skip()
+            self.note(f"{cause.value} {self._power_ons}", zero=True)
+        self.last_byte = self.recording.seconds()
+        self.crashes.forget_suspicions()
+        if cause is Cause.RESTORED and boot is not None:
+            self.phases.adopt(boot, self.last_byte)
+        else:
+            self.phases.machine_started(cause, self.last_byte)
+        self.tell()
+
+    def note(self, text: str, *, zero: bool) -> None:
+        """Put a mark into recording and lines; ``zero`` makes it the new power-on."""
+        at = self.recording.mark(text, zero=zero)
+        self._keep(Line(at, self.recording.size, text, mark=True))
+
+    def tell(self) -> None:
+        """Make everybody who waits look up."""
+        self.changed.notify_all()
+        self.feed.wake()
+
+    def abort(self, error: HarnessError) -> None:
+        """End every wait with this error, until the next power-on."""
+        with self.changed:
+            self.aborted = self.aborted or error
+            self.tell()
+
+    def allow(self, names: Sequence[str]) -> None:
+        """Let exactly these checks fit without harm; raises OptionError for a name that is none."""
+        unknown = sorted(set(names) - NAMES)
+        if unknown:
+            raise OptionError(
+                f"there is no console check named {', '.join(unknown)}",
+                hint=f"choose from: {', '.join(sorted(NAMES))}",
+            )
+        self.crashes.allowed = frozenset(names)
+
+    @property
+    def crash(self) -> Finding | None:
+        """The first fatal finding since power-on that nobody wanted."""
+        return next((finding for finding in self.crashes.findings[self._life :] if finding.fatal), None)
+
+    def check(self) -> None:
+        """Raise if the appliance has crashed, as soon as its last words are complete."""
+        with self.changed:
+            if self.aborted is not None:
+                raise self.aborted
+            finding = self.crash
+            if finding is None:
+                return
+            self.changed.wait_for(lambda: finding.settled, PANIC_WINDOW + 1)
+            raise finding.error(where=self.name)
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _see(self, lines: Sequence[Line]) -> None:
+        known = len(self.crashes.findings)
+        for line in lines:
+            self._keep(line)
+            begun = self.phases.see(line)
+            if begun is not None:
+                self.crashes.forget_suspicions()
+            self.crashes.see(line, boot=len(self.phases.boots))
+            if begun is not None:
+                self._look_for_loop(begun, line)
+        self._claim_provoked(known)
+
+    def _keep(self, line: Line) -> None:
+        self.lines.append(line)
+        self.seen += 1
+
+    def _claim_provoked(self, known: int) -> None:
+        """Mark the fatal findings after the first ``known`` ones as expected while a test provokes a crash."""
+        if not self.provoking:
+            return
+        for finding in self.crashes.findings[known:]:
+            if finding.fatal:
+                finding.expected = True
+                self.provoked = self.provoked or finding
+
+    def _look_for_loop(self, begun: Boot, line: Line) -> None:
+        chain = reboot_loop(self.phases.boots, self._loop)
+        if not chain:
+            return
+        crashes = [finding for finding in self.crashes.findings if finding.severity is Severity.FATAL]
+        cause = (
+            crashes[-1].what if crashes else "none was printed (a watchdog, or a fault that stops the processor)"
+        )
+        seconds = chain[-1].started - chain[0].started
+        what = f"it started {len(chain)} times within {seconds:.0f} s and never came to serve; last cause: {cause}"
+        self._add("reboot-loop", what, RebootLoop, line, begun.number)
+
+    def _look_for_silence(self, now: float) -> float | None:
+        """Report silence if it has lasted; returns when it would have, None while nobody watches."""
+        boot = self.phases.current
+        if self.silence is None or (boot is not None and boot.ready):
+            return None
+        if now - self.last_byte < self.silence:
+            return self.last_byte + self.silence
+        came = f"boot {boot.number} came to {boot.last_phase}" if boot else "no kernel has started"
+        what = f"the console has said nothing for {now - self.last_byte:.0f} s and nothing serves yet; {came}"
+        line = self.lines[-1] if self.lines else Line(now, self.recording.size, "(nothing)", mark=True)
+        self._add("silence", what, ConsoleSilence, line, boot.number if boot else 0)
+        self.silence = None
+        self.tell()
+        return None
+
+    def _add(self, name: str, what: str, error: type[RebootLoop | ConsoleSilence], line: Line, boot: int) -> None:
+        self.crashes.add(Finding(name, what, Severity.FATAL, error, line, boot, evidence=list(self.lines)[-30:]))
