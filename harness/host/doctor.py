@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import json as json_module
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Literal, TextIO
 
 from harness import boards
 from harness.boards import Board, Boot
+from harness.errors import HarnessError
 from harness.host import requirements, systemd_boot
 from harness.host.requirements import Finding, Host
 
@@ -23,6 +24,8 @@ READY = 0
 SETUP_MISSING = 12
 ROOM = 2 * 1024**3
 """Bytes that images, overlays, Go modules and captures of a first run come to, and then some."""
+WIDTH = 100
+"""Columns for what is told about one thing; the JSON has it in full."""
 MEMORY = 2 * 1024**3
 """Bytes for two machines at a time and the Go build."""
 
@@ -39,6 +42,7 @@ class Line:
     """The command that mends it, "" when there is nothing to mend or no single command does."""
 
 
+Trier = Callable[[Sequence[str], Path, Path], list[Line]]
 NOT_TRIED = Line("Accelerator", "note", "not tried", "there is no QEMU to try it with")
 
 
@@ -61,7 +65,7 @@ def run(json: bool, out: TextIO, *, host: Host | None = None) -> int:
     return READY if report.ready else SETUP_MISSING
 
 
-def examine(host: Host, accelerator: Callable[[Sequence[str]], list[Line]] | None = None) -> Report:
+def examine(host: Host, accelerator: Trier | None = None) -> Report:
     """Look at everything; ``accelerator`` tries the accelerator (the real one when None) in some seconds."""
     findings = requirements.examine_all(host)
     go = requirements.find_go(host)
@@ -69,12 +73,17 @@ def examine(host: Host, accelerator: Callable[[Sequence[str]], list[Line]] | Non
     board_lines = [board_line(board, findings, host) for board in boards.boards()]
     possible = tuple(line.name for line in board_lines if line.state == "ok")
     lines += board_lines
-    lines += (accelerator or try_accelerator)(possible) if possible else [NOT_TRIED]
+    places = folders(host)
+    lines += (
+        (accelerator or try_accelerator)(possible, module_cache(go, host), places["cache"])
+        if possible
+        else [NOT_TRIED]
+    )
     lines += [finding_line(finding, host) for finding in findings]
     lines.append(go_line(go))
     lines += [loader_line(arch, host) for arch in requirements.EFI_NAME if arch != host.machine()]
     lines.append(memory_line(host))
-    lines += [folder_line(name, path) for name, path in folders(host).items()]
+    lines += [folder_line(name, path) for name, path in places.items()]
     ready = all(line.state != "missing" for line in lines)
     verdict, next_step = conclude(possible, ready, checkout())
     return Report(tuple(lines), possible, ready, verdict, next_step)
@@ -166,19 +175,37 @@ def loader_line(arch: str, host: Host) -> Line:
     return Line("Firmware and files", "missing", name, f"goes into {arch} images as their UEFI boot loader", mend)
 
 
-def try_accelerator(names: Sequence[str]) -> list[Line]:
-    """What runs the guests' processors, for one board of each architecture: KVM only when it was seen to work."""
-    choose = getattr(importlib.import_module("harness.machine.accelerator"), "choose", None)
-    if choose is None:
-        return [Line("Accelerator", "note", "tcg", "no other is tried yet")]
-    lines = {}
-    for board in boards.boards(tuple(names)):
-        if board.arch not in lines:
-            chosen = choose("auto", board)
-            lines[board.arch] = Line(
-                "Accelerator", "ok", f"{board.arch} guests", f"{chosen.name}: {chosen.reason}"
-            )
+def try_accelerator(names: Sequence[str], modules: Path, cache: Path) -> list[Line]:
+    """What runs the guests' processors, for one board of each architecture: KVM only when it was seen to work.
+
+    ``modules`` is Go's module cache, whose kernel packages have a kernel to try it with. Takes up to 20 s the
+    first time after this host was booted; the answer is kept in ``cache``, where a run looks for it too.
+    """
+    from harness.machine.accelerator import choose
+    from harness.machine.qemu import find_qemu
+    from harness.machine.run_dir import RunDir
+
+    lines: dict[str, Line] = {}
+    with RunDir() as run_dir:
+        for board in boards.boards(tuple(names)):
+            if board.arch in lines:
+                continue
+            kernels = sorted(modules.glob(f"github.com/gokrazy/kernel.{board.arch}@*/vmlinuz"))
+            kernel = kernels[-1] if kernels else None
+            name = f"{board.arch} guests"
+            try:
+                chosen = choose("auto", board, qemu=find_qemu(board), run_dir=run_dir, kernel=kernel, cache=cache)
+            except HarnessError as error:
+                lines[board.arch] = Line("Accelerator", "missing", name, error.what, error.hint)
+            else:
+                lines[board.arch] = Line("Accelerator", "ok", name, f"{chosen.name}, {chosen.reason}")
     return list(lines.values())
+
+
+def module_cache(go: Finding, host: Host) -> Path:
+    """Where Go keeps modules; the usual place when there is no Go to ask."""
+    said = host.output(go.where, "env", "GOMODCACHE").strip() if go.ok else ""
+    return Path(said) if said.startswith("/") else Path(host.env.get("HOME") or Path.home()) / "go" / "pkg" / "mod"
 
 
 def memory_line(host: Host) -> Line:
@@ -231,7 +258,8 @@ def as_text(report: Report) -> str:
         for line in report.lines:
             if line.section != section:
                 continue
-            text.append(f"  {line.state:<8}{line.name:<{width}}  {line.detail}")
+            detail = textwrap.shorten(line.detail, WIDTH, placeholder=" ...")
+            text.append(f"  {line.state:<8}{line.name:<{width}}  {detail}")
             if line.mend:
                 text.append(f"  {'':<8}{'':<{width}}  mend: {line.mend}")
         text.append("")

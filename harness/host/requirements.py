@@ -133,10 +133,18 @@ def table(machine: str) -> tuple[Requirement, ...]:
             ask=("-V",),
         ),
         Requirement(
+            name="e2fsck",
+            why="mends /perm after a power cut, before it is read or written",
+            package="e2fsprogs",
+            minimum=(1, 47),
+            ask=("-V",),
+        ),
+        Requirement(
             name="CA certificates",
             why="go into the images, and let Go fetch modules",
             package="ca-certificates",
             files=("/etc/ssl/certs/ca-certificates.crt",),
+            elsewhere=(("/etc/pki/tls/certs/ca-bundle.crt",), ("/etc/ssl/ca-bundle.pem",), ("/etc/ssl/cert.pem",)),
         ),
     )
 

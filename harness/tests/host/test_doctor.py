@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from harness.host.doctor import Line
 from harness.tests.host.conftest import MadeUpHost
 
 
-def accelerator(names: Sequence[str]) -> list[Line]:
+def accelerator(names: Sequence[str], modules: Path, cache: Path) -> list[Line]:
     assert names
     return [Line("Accelerator", "ok", "amd64 guests", "tcg: KVM was tried and did not run a guest")]
 
@@ -38,7 +39,7 @@ def test_without_arm64_firmware_the_other_boards_stay_possible(host: MadeUpHost)
 def test_without_qemu_nothing_is_tried_and_nothing_is_possible(host: MadeUpHost) -> None:
     del host.programs["qemu-system-x86_64"], host.programs["qemu-system-aarch64"]
 
-    def must_not_run(names: Sequence[str]) -> list[Line]:
+    def must_not_run(names: Sequence[str], modules: Path, cache: Path) -> list[Line]:
         raise AssertionError("the accelerator was tried without a QEMU")
 
     report = doctor.examine(host, must_not_run)
