@@ -116,7 +116,7 @@ def build(
         timestamp = _timestamp(request, inputs.key, environ)
 
         def make(work: Path, disk: Path) -> Mapping[str, Any]:
-            return to_record(_Packer(request, inputs, timestamp, work, progress).write(disk))
+            return to_record(_Packer(request, inputs, timestamp, work, cache, progress).write(disk))
 
         entry = cache.get(_digest(inputs.key, timestamp), make, progress=progress)
     return image_of(entry, instance)
@@ -245,8 +245,15 @@ class _Packer:
     """One build, step by step, in a work folder that somebody else removes."""
 
     def __init__(
-        self, request: BuildRequest, inputs: Inputs, timestamp: str, work: Path, progress: Progress
+        self,
+        request: BuildRequest,
+        inputs: Inputs,
+        timestamp: str,
+        work: Path,
+        cache: Cache,
+        progress: Progress,
     ) -> None:
+        self.cache = cache
         self.request = request
         self.inputs = inputs
         self.timestamp = timestamp
@@ -262,7 +269,11 @@ class _Packer:
         kernel = inputs.kernel.folder or planned.folder(inputs.kernel.package)
         check_kernel(instance, kernel)
         source = init_source(planned.services, planned.environment, timestamp=self.timestamp)
-        programs = build_programs(inputs, planned, source, self.work / "bin", self.progress)
+        name = _digest(instance.config.hostname, instance.arch)[:32]
+        with self.cache.programs(name) as keep:
+            programs = build_programs(
+                inputs, planned, source, keep=keep, out=self.work / "bin", progress=self.progress
+            )
         infos = inputs.go.build_info(list(programs.values()))
         self.progress("packing the root file system")
         root = self._root(planned, programs, infos, kernel)

@@ -4,6 +4,7 @@ images/KEY/disk.img   read-only, sparse
 images/KEY/image.json what was read out of it (no password); written last, so an entry with it is complete
 locks/KEY.lock        held shared by whoever uses the image, exclusively by whoever makes or removes it
 work/KEY.PID/         where it is being made
+programs/NAME/        programs of earlier builds: Go does not link again what is unchanged
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,8 @@ from harness.errors import HostDiskFull, InternalError
 
 _DISK = "disk.img"
 _META = "image.json"
+_KEEP_PROGRAMS = 30 * 24 * 3600.0
+"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,20 @@ class Cache:
         if self._read(key) is None:
             raise InternalError("a cache entry cannot be read back", where=str(folder))
 
+    @contextlib.contextmanager
+    def programs(self, name: str) -> Iterator[Path]:
+        """The folder that keeps programs under this name; only one process at a time has it."""
+        self._prepare()
+        handle = os.open(self._lock_file(f"programs-{name}"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            folder = self.root / "programs" / name
+            folder.mkdir(exist_ok=True)
+            os.utime(folder)
+            yield folder
+        finally:
+            os.close(handle)
+
     def entries(self) -> list[CacheEntry]:
         """All complete entries, the last used first."""
         folders = self.root.glob(f"images/*/{_META}")
@@ -166,7 +184,8 @@ class Cache:
     def prune(self, max_bytes: int = 0) -> list[CacheEntry]:
         """Remove the longest unused entries until the rest takes at most ``max_bytes``, and all leftovers.
 
-        Entries in use stay. Returns what was removed.
+        Entries in use stay. Programs kept for later builds go when nobody built with them for a month, or with
+        ``max_bytes`` 0. Returns the removed entries.
         """
         self._prepare()
         entries = self.entries()
@@ -184,6 +203,11 @@ class Cache:
             with self._exclusively(leftover.name.split(".")[0]) as mine:
                 if mine:
                     self._remove(leftover)
+        oldest = time.time() - _KEEP_PROGRAMS if max_bytes else float("inf")
+        for folder in (self.root / "programs").iterdir():
+            with self._exclusively(f"programs-{folder.name}") as mine:
+                if mine and folder.stat().st_mtime < oldest:
+                    self._remove(folder)
         return removed
 
     @contextlib.contextmanager
@@ -206,7 +230,7 @@ class Cache:
     def _prepare(self) -> None:
         # Images hold passwords and keys, so nobody else may read them.
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in ("images", "locks", "work"):
+        for name in ("images", "locks", "work", "programs"):
             (self.root / name).mkdir(exist_ok=True, mode=0o700)
 
     def _folder(self, key: str) -> Path:

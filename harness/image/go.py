@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 import re
@@ -193,10 +194,11 @@ class GoToolchain:
                 broken[request] = "it matches no package"
         return packages, broken
 
-    def build(self, root: ModuleRoot | None, folder: Path, programs: Sequence[Program], out: Path) -> None:
+    def build(self, root: ModuleRoot, folder: Path, programs: Sequence[Program], *, keep: Path, out: Path) -> None:
         """Build programs into ``out`` under their names; raises BuildFailed, ModuleUnavailable, HostDiskFull.
 
-        Those with the same flags are built by one call of Go, which does what can be done at the same time.
+        Those with the same flags are built by one call of Go, which does what can be done at the same time. It
+        writes into ``keep``, where it finds the programs of an earlier build and links only what has changed.
         """
         batches: dict[tuple[object, ...], list[Program]] = {}
         for program in programs:
@@ -204,9 +206,10 @@ class GoToolchain:
             while any(other.basename == program.basename for other in batches.get(shared, ())):
                 shared = (*shared, "again")  # Go would write both to the same file
             batches.setdefault(shared, []).append(program)
-        for number, batch in enumerate(batches.values()):
-            made = out / f".batch{number}"
-            made.mkdir(parents=True)
+        out.mkdir(parents=True)
+        for shared, batch in batches.items():
+            made = keep / hashlib.sha256(repr(shared).encode()).hexdigest()[:16]
+            made.mkdir(exist_ok=True)
             first = batch[0]
             arguments = ["build", "-mod=mod", *STEADY, f"-tags={','.join((*TAGS, *first.tags))}"]
             arguments += [*first.flags, "-o", f"{made}{os.sep}", *(program.path for program in batch)]
@@ -215,8 +218,7 @@ class GoToolchain:
             if done.returncode:
                 raise self._failure(_what_failed(done.stderr), done, root, folder)
             for program in batch:
-                (made / program.basename).rename(out / program.name)
-            shutil.rmtree(made)
+                shutil.copyfile(made / program.basename, out / program.name)
 
     def build_info(self, files: Sequence[Path]) -> dict[Path, str]:
         """What Go noted in each binary, as runtime/debug.BuildInfo prints it."""

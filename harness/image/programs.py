@@ -94,9 +94,12 @@ def _service(path: str, package: str, inputs: Inputs) -> Service:
 
 
 def build_programs(
-    inputs: Inputs, planned: Plan, init: str, out: Path, progress: Callable[[str], None]
+    inputs: Inputs, planned: Plan, init: str, *, keep: Path, out: Path, progress: Callable[[str], None]
 ) -> dict[str, Path]:
-    """Build all programs and init into ``out``: paths on the device -> binaries; raises BuildFailed."""
+    """Build all programs and init into ``out``: paths on the device -> binaries; raises BuildFailed.
+
+    ``keep`` holds the programs of an earlier build of the same instance, or nothing.
+    """
     config = inputs.instance.config
     by_root: dict[Path, tuple[StagedRoot, list[Program]]] = {}
     result: dict[str, Path] = {}
@@ -123,7 +126,9 @@ def build_programs(
     add(home, Program(f"./{_INIT_FOLDER}", _INIT_FOLDER, "init"), "/gokrazy/init")
     progress(f"building {len(result)} programs")
     for staged, programs in by_root.values():
-        inputs.go.build(staged.root, staged.folder, programs, out / staged.folder.name)
+        name = staged.folder.name
+        (keep / name).mkdir(exist_ok=True)
+        inputs.go.build(staged.root, staged.folder, programs, keep=keep / name, out=out / name)
     return result
 
 
