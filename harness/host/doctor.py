@@ -17,6 +17,7 @@ from harness.boards import Board, Boot
 from harness.errors import HarnessError
 from harness.host import requirements, systemd_boot
 from harness.host.requirements import Finding, Host
+from harness.shipped import images_folder
 
 State = Literal["ok", "note", "missing"]
 
@@ -68,7 +69,7 @@ def run(json: bool, out: TextIO, *, host: Host | None = None) -> int:
 def examine(host: Host, accelerator: Trier | None = None) -> Report:
     """Look at everything; ``accelerator`` tries the accelerator (the real one when None) in some seconds."""
     findings = requirements.examine_all(host)
-    go = requirements.find_go(host)
+    go = requirements.find_go(host, requirements.go_minimum(images_folder()))
     lines = [system_line(host), python_line()]
     board_lines = [board_line(board, findings, host) for board in boards.boards()]
     possible = tuple(line.name for line in board_lines if line.state == "ok")
