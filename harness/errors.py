@@ -126,9 +126,7 @@ class AuthenticationRefused(ApplianceFault):
 class RequestRefused(ApplianceFault):
     """The device answered a request with an error; ``status`` is the HTTP status."""
 
-    def __init__(
-        self, what: str, *, status: int, where: str = "", hint: str = "", evidence: str = ""
-    ) -> None:
+    def __init__(self, what: str, *, status: int, where: str = "", hint: str = "", evidence: str = "") -> None:
         super().__init__(what, where=where, hint=hint, evidence=evidence)
         self.status = status
 
@@ -144,9 +142,7 @@ class ServiceMissing(ApplianceFault):
 class CommandFailed(ApplianceFault):
     """A command on the device ended with another status than 0; ``status`` is that status."""
 
-    def __init__(
-        self, what: str, *, status: int, where: str = "", hint: str = "", evidence: str = ""
-    ) -> None:
+    def __init__(self, what: str, *, status: int, where: str = "", hint: str = "", evidence: str = "") -> None:
         super().__init__(what, where=where, hint=hint, evidence=evidence)
         self.status = status
 

@@ -77,7 +77,7 @@ class Settings:
     next_image: str | None = None
     from_image: str | None = None
     boards: tuple[str, ...] | None = None
-    accel: str = "auto"
+    accel: Literal["auto", "tcg", "kvm"] = "auto"
     builder: Literal["auto", "gok", "own"] = "auto"
     kernel: str | None = None
     with_modules: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ class Layout:
 class Service:
     """A program that init supervises, as the image configures it.
 
-    ``path`` is what the device calls it (``/user/hello``), ``package`` its Go import path if known ("" if not).
+    ``path`` is what the device calls it (``/user/hello``), ``package`` its Go import path ("" if unknown).
     ``starts`` tells whether init starts it at boot, keeps it stopped, or waits for the clock first.
     """
 
@@ -108,6 +108,8 @@ class Image:
     has_serial_shell: bool = False
     modules: Mapping[str, str] = field(default_factory=dict)
     """Go module path -> version, of everything that went in, as far as known."""
+    sbom_hash: str = ""
+    """The hash of the software bill of materials, which the device reports; "" when the image has none."""
     boot_loader: str = ""
     """Version and digest of the EFI boot loader in the image, as far as known."""
     instance: str = ""

@@ -12,7 +12,7 @@ from harness.verdict import Verdict
 if TYPE_CHECKING:
     from harness.lab import Lab
 
-PHASES = ("kernel", "root", "init", "build", "listening", "ready")
+PHASES = ("kernel", "root", "init", "build", "http", "ready")
 
 EXPLANATIONS = {
     Fault.HARNESS: "the harness broke its own promise (exit status 10): please report it",

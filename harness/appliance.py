@@ -1,0 +1,444 @@
+"""Appliance: the running thing that scenarios talk to."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from harness.abilities import why_not
+from harness.boards import Board, Budget
+from harness.console.console import Console
+from harness.console.findings import Finding
+from harness.console.phases import Boot, Cause, slot_of
+from harness.console.shell import SerialShell
+from harness.demands import demand
+from harness.errors import ApplianceFault, InternalError, OptionError, WaitTimeout
+from harness.firmware.stage import Stage
+from harness.gokrazy.breakglass import Breakglass
+from harness.gokrazy.client import Device
+from harness.gokrazy.keys import generate_key
+from harness.gokrazy.logs import LogStream
+from harness.gokrazy.status import ServiceStatus, Status
+from harness.gokrazy.update import Mangle, Updater, Upload
+from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
+from harness.image.fat import FatVolume
+from harness.image.model import Image, Slot, UpdateFiles
+from harness.machine.accelerator import Accelerator
+from harness.machine.capture import Capture
+from harness.machine.command import Network
+from harness.machine.overlay import Overlay
+from harness.machine.power import Power
+from harness.machine.run_dir import RunDir
+from harness.wiring import Wiring, forwards
+
+SETTLED = 2.5
+"""Seconds without a change: init starts what fell one second after its end."""
+
+
+@dataclass(frozen=True)
+class BootFiles:
+    """What the boot partition says about the next boot, read while the machine was off."""
+
+    cmdline: str
+    loader: str | None
+    """The options line of loader/entries/gokrazy.conf, None when there is no such file."""
+
+    @property
+    def slots(self) -> set[Slot | None]:
+        """The slots that the files name: one, unless they disagree."""
+        return {slot_of(text) for text in (self.cmdline, self.loader) if text is not None}
+
+
+@dataclass(frozen=True)
+class ColdStart:
+    """How an appliance came up from power-on, before it was captured or not."""
+
+    boot: Boot | None
+    """None without a console."""
+    unclean: tuple[Finding, ...]
+    ready: float
+    """Seconds from power-on to the first answer over HTTP."""
+
+
+class Appliance:
+    """One appliance of one test: an image, a board, and the machine that plays it.
+
+    ``device`` is its web interface, ``console`` its serial console, ``power`` the machine's switch. Every wait
+    has the limit that ``budget`` gives for this board and accelerator, in seconds, and ends at once with the cause
+    when the console shows a crash. ``slot`` and ``build`` come from what runs, never from what the disk says.
+    """
+
+    def __init__(
+        self,
+        *,
+        image: Image,
+        board: Board,
+        budget: Budget,
+        overlay: Overlay,
+        stage: Stage,
+        run_dir: RunDir,
+        accelerator: Accelerator,
+        network: Network,
+        folder: Path,
+        key: Path | None,
+        files_of: Callable[[Image], UpdateFiles],
+    ) -> None:
+        self.image = image
+        self.board = board
+        self.budget = budget
+        self.folder = folder
+        """Where this appliance's logs go."""
+        self.console = Console(folder, name=f"{image.hostname} on {board.name}")
+        self._wiring = Wiring(self.console)
+        self.power = Power(
+            board,
+            overlay,
+            stage,
+            run_dir=run_dir,
+            accelerator=accelerator,
+            forwards=forwards(image),
+            network=network,
+            on_console=self._wiring.on_console,
+            listener=self._wiring.listener,
+        )
+        self.boot_files: BootFiles | None = None
+        """As read at the last ``cold_boot``."""
+        self.cold_start: ColdStart | None = None
+        """How it came up from its last power-on; for a restored copy, how the captured machine did."""
+        self.deviations: dict[str, str] = {}
+        """Known deviations that this appliance showed: which, and the evidence."""
+        self._key = key
+        self._files_of = files_of
+        self._ready: list[tuple[str, dict[str, float]]] = []
+        self._password = image.password
+        self._device: Device | None = None
+        self._shell: SerialShell | None = None
+
+    # -- what it can do
+
+    def can(self, ability: str) -> bool:
+        """Whether the image has what a scenario needs; ``why_not`` says what is missing."""
+        return not self.why_not(ability)
+
+    def why_not(self, ability: str) -> str:
+        """Return why the image cannot do this, "" when it can."""
+        return why_not(self.image, ability, has_key=self._key is not None)
+
+    # -- its life
+
+    def power_on(self) -> None:
+        """Switch it on, from the firmware up."""
+        self._wiring.next = Cause.POWER_ON
+        self.power.on()
+        self._forget_device()
+        self.cold_start = None
+
+    def wait_until_ready(self) -> Status:
+        """Wait until the web interface answers with the image's password; returns what it said.
+
+        Raises what the console showed if it crashed or fell silent, else WaitTimeout, AuthenticationRefused.
+        """
+        with self.console.watch_silence(self.budget.silence) if self.can("console") else contextlib.nullcontext():
+            status = self.device.wait_until_ready(self.budget.ready)
+        if self.cold_start is None:
+            boot = self.console.current
+            ready = self.console.recording.seconds()
+            self.cold_start = ColdStart(boot, tuple(self.console.unclean()), ready)
+            self._ready.append(("cold", self._times(boot, ready)))
+        return status
+
+    def capture(self, folder: Path) -> tuple[Capture, ColdStart]:
+        """Freeze it as it is, and end it: copies go on from there."""
+        if self.cold_start is None:
+            raise InternalError("only an appliance that is ready can be captured", where=self.console.name)
+        return self.power.capture(folder), self.cold_start
+
+    def restore(self, capture: Capture, start: ColdStart) -> None:
+        """Go on where a captured appliance stood."""
+        began = time.monotonic()
+        self._wiring.next, self._wiring.boot = Cause.RESTORED, start.boot
+        self.power.restore(capture)
+        self.cold_start = start
+        self._forget_device()
+        self.device.wait_until_ready(self.budget.ready)
+        self._ready.append(("warm", {"ready": time.monotonic() - began}))
+
+    def power_off(self) -> None:
+        """Have it switch itself off, and wait until it did."""
+        self.device.power_off()
+        if not self.power.wait_off(self.budget.power_off):
+            self.check()
+            raise WaitTimeout(
+                f"waited {self.budget.power_off:.0f} s for the appliance to switch itself off",
+                where=self.console.name,
+                evidence=self.console.excerpt(15),
+            )
+        self.power.off()
+
+    def cut_power(self) -> None:
+        """Pull the plug: nothing is written any more from this moment on."""
+        self.power.off()
+
+    def cold_boot(self) -> Status:
+        """Switch it off properly and on again in a new QEMU, through its firmware, until it is ready."""
+        self.power_off()
+        self.boot_files = self.read_boot_files()
+        self.power_on()
+        return self.wait_until_ready()
+
+    def wait_for_boot(self, *, after: int) -> Boot:
+        """Wait until a kernel starts that comes after boot number ``after``."""
+        return self.console.wait_for_boot(after=after, timeout=self.budget.reboot)
+
+    def reboot(self, *, kexec: bool = True) -> Status:
+        """Ask it to reboot and wait until it is ready again; ``kexec=False`` goes through the firmware."""
+        before = self.status()
+        self.device.reboot(kexec=kexec)
+        return self.device.wait_for_reboot(before, self.budget.reboot)
+
+    def read_boot_files(self) -> BootFiles:
+        """Read what boots next from the boot partition; only while the machine is off."""
+        boot = self.image.layout.boot
+        volume = FatVolume.open(self.power.overlay.extract(boot, self.folder / "boot.fat"))
+        loader = None
+        if "loader/entries/gokrazy.conf" in {name.lower() for name in volume.files()}:
+            loader = volume.read("loader/entries/gokrazy.conf").decode(errors="replace")
+        return BootFiles(volume.read("cmdline.txt").decode(errors="replace"), loader)
+
+    # -- who it is
+
+    @property
+    def device(self) -> Device:
+        """Its web interface."""
+        if self._device is None:
+            self._device = self.device_with_password(self._password)
+        return self._device
+
+    def _forget_device(self) -> None:
+        """Drop the connections, and the ports, which a new QEMU may have changed."""
+        if self._device is not None:
+            self._device.close()
+        self._device = None
+
+    def device_with_password(self, password: str | None) -> Device:
+        """Return its web interface as somebody sees it who knows this password."""
+        return Device(
+            f"http://127.0.0.1:{self.power.ports['http']}",
+            password=password,
+            verify=False,
+            check=self.check,
+            https_url=f"https://127.0.0.1:{self.power.ports['https']}",
+        )
+
+    def check(self) -> None:
+        """Raise what is known to be wrong: QEMU itself first, then what the console showed."""
+        self.power.check()
+        self.console.check()
+
+    def status(self) -> Status:
+        """Return what the web interface says about the device."""
+        return self.device.status()
+
+    @property
+    def build(self) -> str:
+        """The build timestamp of the image that runs."""
+        return self.status().build_timestamp
+
+    @property
+    def slot(self) -> Slot:
+        """The slot that runs, from the running kernel's own command line."""
+        boot = self.console.current if self.can("console") else None
+        if boot is not None and boot.slot is not None:
+            return boot.slot
+        with self.breakglass() as rescue:
+            slot = slot_of(rescue.run("cat /proc/cmdline").text)
+        if slot is None:
+            raise ApplianceFault("the running kernel's command line names no slot", where="/proc/cmdline")
+        return slot
+
+    def runs(self, image: Image) -> bool:
+        """Whether what runs is this image: its build timestamp and its SBOM, as far as the image tells them."""
+        status = self.status()
+        return image.build in ("", status.build_timestamp) and image.sbom_hash in ("", status.sbom_hash)
+
+    # -- its services
+
+    def service(self, name: str) -> ServiceStatus:
+        """Return one service as it is now."""
+        return self.device.service(name)
+
+    def wait_until_settled(self, *, besides: Collection[str] = ()) -> Status:
+        """Wait until no service (``besides`` those named) has started, ended or been restarted for 2.5 seconds."""
+        last: tuple[object, float] | None = None
+
+        def attempt(_: Deadline) -> Done[Status] | NotYet:
+            nonlocal last
+            status = self.status()
+            state = [
+                (one.path, one.pid, one.stopped, one.started)
+                for one in status.services
+                if not {one.path, one.name} & set(besides)
+            ]
+            if last is None or last[0] != state:
+                last = state, time.monotonic()
+            elif time.monotonic() - last[1] >= SETTLED:
+                return Done(status)
+            return NotYet("; ".join(str(one) for one in status.services))
+
+        return poll("the services to settle", self.budget.ready, attempt, where=self.device.url, check=self.check)
+
+    def trouble_with(self, name: str) -> str:
+        """Return what is wrong with a service that should be settled, "" when it is as the image wants it.
+
+        Started at boot: it runs since its first start, or ended with status 0 or 125 and stays down. Not started
+        at boot: it never ran.
+        """
+        service = self.service(name)
+        wanted = self.image.service(service.path)
+        if wanted is not None and wanted.starts == "manual":
+            return "" if service.stopped and service.pid == 0 else f"it should not have been started: {service}"
+        starts = self.device.attempts(name) or 0
+        if starts > 1:
+            last = "\n".join(str(line) for line in self.device.recent_log(name)[-10:])
+            return f"it was started {starts} times: {service}\n{last}"
+        return "" if service.stopped or service.pid > 0 else f"it was not started: {service}"
+
+    def hello(self, path: str) -> str:
+        """Get a page from the project's own hello program."""
+        answer = requests.get(f"http://127.0.0.1:{self.power.ports['hello']}{path}", timeout=self.budget.service)
+        answer.raise_for_status()
+        return answer.text
+
+    def start(self, name: str) -> None:
+        """Start a stopped service over HTTP."""
+        self.device.start(name)
+
+    def stop(self, name: str) -> None:
+        """Stop a service over HTTP."""
+        self.device.stop(name)
+
+    def restart(self, name: str) -> None:
+        """Restart a service over HTTP."""
+        self.device.restart(name)
+
+    def wait_for_service(self, name: str, predicate: Callable[[ServiceStatus], bool], what: str) -> ServiceStatus:
+        """Wait until the service is as ``predicate`` demands, which ``what`` says in words."""
+        return self.device.wait_for_service(name, predicate, self.budget.service, what=what)
+
+    def attempts(self, name: str) -> int:
+        """How often init started the service since boot, by its log; raises WaitTimeout when the log is silent."""
+        attempts = self.device.attempts(name)
+        if attempts is None:
+            raise WaitTimeout(f"the log of {name} does not say how often it was started", where=self.device.url)
+        return attempts
+
+    def log_stream(self, name: str) -> LogStream:
+        """Follow a service's log from its last 100 lines on; use it in a ``with`` statement."""
+        return self.device.log(name)
+
+    # -- the ways in
+
+    @property
+    def shell(self) -> SerialShell:
+        """The root shell on the serial console."""
+        if self._shell is None:
+            self._shell = SerialShell(self.console)
+        return self._shell
+
+    @contextlib.contextmanager
+    def breakglass(self) -> Iterator[Breakglass]:
+        """Start breakglass, connect with the run's key, and close the connection at the end."""
+        rescue = self._breakglass(self._key)
+        try:
+            rescue.start(timeout=self.budget.service)
+            rescue.connect()
+            yield rescue
+        finally:
+            rescue.close()
+
+    def connect_breakglass(self, *, key: Path | None = None, password: str | None = None) -> None:
+        """Try to connect to breakglass as it is now, with this key or password, and close again."""
+        rescue = self._breakglass(key or self._key)
+        try:
+            if password is not None:
+                rescue.try_password(password)
+            else:
+                rescue.connect()
+        finally:
+            rescue.close()
+
+    def foreign_key(self, folder: Path) -> Path:
+        """Make a key that nobody authorised."""
+        return generate_key(folder / f"foreign-{secrets.token_hex(4)}").private
+
+    def _breakglass(self, key: Path | None) -> Breakglass:
+        if key is None:
+            raise OptionError(
+                "no key is known that breakglass on this image accepts", hint="give one with --gk-ssh-key"
+            )
+        return Breakglass("127.0.0.1", self.power.ports["ssh"], key=key, device=self.device)
+
+    # -- updates
+
+    def update(self, image: Image) -> list[Upload]:
+        """Update to ``image`` as gok does: root, boot, MBR, switch, reboot; waits until the device runs it."""
+        files = self._files_of(image)
+        uploads = Updater(self.device).update(root=files.root, boot=files.boot, mbr=files.mbr)
+        before = self.status()
+        self.device.reboot()
+        if image.password != self._password:
+            self._password, self._device = image.password, None
+        if image.build and image.build != before.build_timestamp:
+            self.device.wait_for_build(image.build, self.budget.reboot)
+        else:
+            self.device.wait_for_reboot(before, self.budget.reboot)
+        return uploads
+
+    def update_boot_only(self, image: Image) -> None:
+        """Install the boot file system of ``image`` for the slot that runs, then the MBR that fits it."""
+        files = self._files_of(image)
+        updater = Updater(self.device)
+        updater.put_boot_only(files.boot)
+        updater.put_mbr(files.mbr)
+
+    def send_root(self, image: Image, *, mangle: Mangle | None = None) -> Upload:
+        """Send the root file system of ``image`` to the slot that is down; ``mangle`` damages it on its way."""
+        return Updater(self.device, mangle=mangle).put_root(self._files_of(image).root)
+
+    # -- demands
+
+    def demand(self, name: str) -> AbstractContextManager[None]:
+        """Make a demand by name, which a row of harness/deviations.py may know to be unmet."""
+        return demand(name, self.image.modules, self.deviations)
+
+    # -- what remains of it
+
+    def boot_times(self) -> list[tuple[str, str, dict[str, float]]]:
+        """Each time it became ready: board, "cold" or "warm", and the seconds from power-on to each phase."""
+        return [(self.board.name, kind, times) for kind, times in self._ready]
+
+    @staticmethod
+    def _times(boot: Boot | None, ready: float) -> dict[str, float]:
+        phases = {phase.name.lower(): at for phase, at in boot.at.items()} if boot is not None else {}
+        return {**phases, "ready": ready}
+
+    def excerpts(self) -> list[tuple[str, str]]:
+        """What the device said at last: title and text."""
+        parts = [("gokrazy console", self.console.excerpt() or "(the console said nothing)")]
+        if self.console.boots:
+            parts.append(("gokrazy boots", "\n".join(str(boot) for boot in self.console.boots)))
+        parts.append(("gokrazy files", str(self.folder)))
+        return parts
+
+    def close(self) -> None:
+        """Switch it off hard, and let go of everything."""
+        self._forget_device()
+        self.power.off()
+        self.console.close()

@@ -1,0 +1,348 @@
+"""Lab: everything a session shares: boards, images, captures, and the appliances made of them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TextIO
+
+from harness import boards
+from harness.boards import Board, Budget
+from harness.errors import BoardMismatch, ToolMissing
+from harness.image.model import Image
+from harness.options import Settings
+from harness.stock import Stock
+
+if TYPE_CHECKING:
+    from harness.appliance import Appliance, ColdStart
+    from harness.machine.accelerator import Accelerator
+    from harness.machine.capture import Capture
+    from harness.machine.command import Network
+    from harness.machine.overlay import BaseFormat
+    from harness.machine.run_dir import RunDir
+    from harness.report.recorder import Outcome
+
+
+@dataclass(frozen=True)
+class Booted:
+    """A captured machine, and how its cold boot went."""
+
+    capture: Capture
+    start: ColdStart
+
+
+class Lab:
+    """What the tests of one process share; made cheaply, it opens things when they are first needed.
+
+    ``say`` is told what takes long. ``deviations`` collects the known deviations that were seen.
+    """
+
+    def __init__(self, settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> None:
+        self.settings = settings
+        self.say = say
+        self.boots: list[tuple[str, str, dict[str, float]]] = []
+        """Board, way of starting, and seconds since power-on of each phase."""
+        self.facts: dict[str, str] = {}
+        """What the report says about the run."""
+        self.report_path: Path | None = None
+        self.stock = Stock(settings, folder=lambda name: self.run_dir.folder(name, bulky=True), say=say)
+        self._run_dir: RunDir | None = None
+        self._bases: dict[str, tuple[Path, BaseFormat]] = {}
+        self._booted: dict[tuple[str, str], Booted] = {}
+        self._accelerators: dict[str, Accelerator] = {}
+        self._key: Path | None = settings.ssh_key
+        self._live: dict[str, Appliance] = {}
+        self._unfit: dict[str, str] = {}
+
+    # -- boards
+
+    @property
+    def boards(self) -> tuple[Board, ...]:
+        """The boards of this run: those asked for, else the default ones that fit what is tested.
+
+        Raises BoardMismatch for a board that was asked for and does not fit.
+        """
+        chosen = boards.boards(self.settings.boards or boards.DEFAULT)
+        arch = self.stock.arch()
+        if arch is None:
+            return chosen
+        fitting = tuple(board for board in chosen if board.arch == arch)
+        if self.settings.boards and len(fitting) < len(chosen):
+            wrong = ", ".join(board.name for board in chosen if board.arch != arch)
+            raise BoardMismatch(
+                f"what is to be tested is built for {arch}, and {wrong} cannot run it",
+                hint=f"boards for {arch}: {', '.join(one.name for one in boards.boards() if one.arch == arch)}",
+            )
+        return fitting
+
+    def budget(self, board: Board) -> Budget:
+        """The board's time limits for the accelerator and factor of this run."""
+        return board.budget.scaled(self.settings.time_factor * self.accelerator(board).factor)
+
+    def accelerator(self, board: Board) -> Accelerator:
+        """What runs this board's processors here, tried once a run."""
+        if board.name not in self._accelerators:
+            from harness.image.cache import default_root
+            from harness.image.fat import FatVolume
+            from harness.machine.accelerator import choose
+            from harness.machine.qemu import find_qemu
+
+            image = self.stock.image(board, "hello")
+            kernel = self.run_dir.folder("probe", bulky=True) / "vmlinuz"
+            boot = image.layout.boot
+            kernel.write_bytes(FatVolume.open(image.path, offset=boot.offset, size=boot.size).read("vmlinuz"))
+            self._accelerators[board.name] = choose(
+                self.settings.accel,
+                board,
+                qemu=find_qemu(board),
+                run_dir=self.run_dir,
+                kernel=kernel,
+                cache=self.settings.cache or default_root(),
+            )
+        return self._accelerators[board.name]
+
+    # -- images
+
+    def prepare(self, wanted: Iterable[tuple[str, str]], *, updates: bool) -> None:
+        """Find QEMU and make every image that the tests will need; says what was made."""
+        from harness.machine.qemu import find_qemu
+
+        for name, family in wanted:
+            board = boards.board(name)
+            try:
+                qemu = find_qemu(board)
+            except ToolMissing as error:
+                if "too old" not in error.what:
+                    raise
+                self._unfit[name] = f"this host's QEMU is too old for {name}: {error.what}"
+                continue
+            image = self.stock.image(board, family)
+            self._note(f"image {family}" if self.settings.is_own else "image", image)
+            accelerator = self.accelerator(board)
+            line = f"{board.title}; QEMU {qemu.version}, {accelerator.name} ({accelerator.reason})"
+            if self.facts.setdefault(name, line) is line:
+                self.say(f"gokrazy: {name}: {line}")
+            if updates:
+                self.stock.next_image(board, family)
+
+    def _note(self, title: str, image: Image) -> None:
+        text = f"{image.path.name} {image.arch} build {image.build} by {image.builder}, sha256 {image.digest[:16]}"
+        if self.facts.setdefault(f"{title} {image.arch}", text) is text:
+            self.say(f"gokrazy: {title}: {text}")
+            for module, version in sorted(image.modules.items()):
+                if module.startswith("github.com/gokrazy/"):
+                    self.facts.setdefault(module, version)
+            for note in image.notes:
+                self.say(f"gokrazy: {image.hostname}: {note}")
+
+    # -- appliances
+
+    @property
+    def run_dir(self) -> RunDir:
+        """The private folder of this run, with the guard over it."""
+        if self._run_dir is None:
+            from harness.machine.run_dir import RunDir
+
+            self._run_dir = RunDir()
+        return self._run_dir
+
+    @property
+    def artifacts(self) -> Path:
+        """Where logs and the report go."""
+        return self.settings.artifacts.expanduser().absolute()
+
+    def why_not(self, board: Board, family: str, needs: Iterable[str]) -> str:
+        """Return why a test that needs this cannot run, "" when it can."""
+        if board.name in self._unfit:
+            return self._unfit[board.name]
+        if not self.settings.is_own and family != "hello":
+            return f"not applicable: it needs the project's own {family} image"
+        from harness.abilities import why_not
+
+        image = self.stock.image(board, family)
+        return next(
+            (reason for need in needs if (reason := why_not(image, need, has_key=self.has_key(image)))), ""
+        )
+
+    def has_key(self, image: Image) -> bool:
+        """Whether a key is known that breakglass on this image accepts."""
+        breakglass = image.breakglass
+        if breakglass is None:
+            return False
+        placed = (
+            not breakglass.has_keys and breakglass.authorized_keys.startswith("/perm/") and image.perm == "ext4"
+        )
+        return self.settings.ssh_key is not None or placed
+
+    @property
+    def key(self) -> Path:
+        """The private key of this run: the one that was given, else one made for it."""
+        if self._key is None:
+            from harness.gokrazy.keys import generate_key
+
+            self._key = generate_key(self.run_dir.folder("key")).private
+        return self._key
+
+    @contextmanager
+    def appliance(
+        self,
+        board: Board,
+        image: Image,
+        *,
+        name: str,
+        running: bool = True,
+        cold: bool = False,
+        network: Network | None = None,
+    ) -> Iterator[Appliance]:
+        """An appliance of its own for whoever asks, gone when the ``with`` block ends; ``name`` is for its logs.
+
+        ``running`` waits until it is ready; unless ``cold``, it may be a restored copy of a machine booted before.
+        """
+        mode = network or self.settings.network
+        warm = running and not cold and self.settings.warm != "off" and board.can_capture
+        warm = warm and mode == self.settings.network
+        booted = self._captured(board, image) if warm else None
+        appliance = self._make(board, image, name, mode, booted)
+        self._live[name] = appliance
+        try:
+            if booted is not None:
+                appliance.restore(booted.capture, booted.start)
+            elif running:
+                appliance.power_on()
+            if running:
+                appliance.wait_until_ready()
+            yield appliance
+        finally:
+            self.boots.extend(appliance.boot_times())
+            appliance.close()
+
+    def _captured(self, board: Board, image: Image) -> Booted:
+        key = (board.name, image.digest)
+        if key not in self._booted:
+            name = f"captured-{board.name}-{image.hostname}"
+            with self.appliance(board, image, name=name, cold=True) as appliance:
+                self._booted[key] = Booted(*appliance.capture(self.run_dir.folder("capture", bulky=True)))
+        return self._booted[key]
+
+    def _make(self, board: Board, image: Image, name: str, network: Network, booted: Booted | None) -> Appliance:
+        from harness.appliance import Appliance
+        from harness.firmware.stage import stage_for
+        from harness.machine.overlay import Overlay
+
+        run_dir = self.run_dir
+        folder = run_dir.folder("disk", bulky=True)
+        if booted is None:
+            base, base_format = self._base(image)
+            overlay = Overlay.create(base, folder, base_format=base_format)
+        else:
+            overlay = booted.capture.overlay(folder)
+        return Appliance(
+            image=image,
+            board=board,
+            budget=self.budget(board),
+            overlay=overlay,
+            stage=stage_for(board, image.layout, run_dir.folder("firmware"), fast_boot=self.settings.fast_boot),
+            run_dir=run_dir,
+            accelerator=self.accelerator(board),
+            network=network,
+            folder=_fresh(self.artifacts / _slug(name)),
+            key=self.key if self.has_key(image) else None,
+            files_of=self.stock.update_files,
+        )
+
+    def _base(self, image: Image) -> tuple[Path, BaseFormat]:
+        """The image itself, or a layer over it that lets the run's key in."""
+        breakglass = image.breakglass
+        if breakglass is None or self.settings.ssh_key is not None or not self.has_key(image):
+            return image.path, "raw"
+        if image.digest not in self._bases:
+            from harness.image.perm import write_files
+            from harness.machine.overlay import Overlay
+
+            assert image.layout.perm is not None
+            overlay = Overlay.create(image.path, self.run_dir.folder("base", bulky=True))
+            perm = overlay.extract(image.layout.perm, overlay.path.with_name("perm.ext4"))
+            line = self.key.with_name(f"{self.key.name}.pub").read_bytes()
+            write_files(perm, {breakglass.authorized_keys.removeprefix("/perm/"): line})
+            overlay.write(image.layout.perm.offset, perm)
+            perm.unlink()
+            self._bases[image.digest] = overlay.path, "qcow2"
+        return self._bases[image.digest]
+
+    def show(self, board: Board, *, network: Network, out: TextIO) -> None:
+        """Boot the image on this board and show its console, until it ends or the user has seen enough."""
+        image = self.stock.image(board, "hello")
+        with self.appliance(board, image, name="boot", cold=True, network=network, running=False) as appliance:
+            appliance.power_on()
+            for name, port in appliance.power.ports.items():
+                self.say(f"gokrazy: {name}: 127.0.0.1:{port}")
+            shown = appliance.console.mark()
+            while appliance.power.is_on:
+                appliance.console.wait(0.2)
+                mark = appliance.console.mark()
+                out.write(appliance.console.since(shown))
+                out.flush()
+                shown = mark
+
+    # -- what came of it
+
+    def excerpts(self, name: str) -> list[tuple[str, str]]:
+        """What the device of this test said at last: title and text."""
+        appliance = self._live.get(name)
+        return appliance.excerpts() if appliance is not None else []
+
+    def properties(self, name: str) -> list[tuple[str, str]]:
+        """What JUnit should know about the test."""
+        appliance = self._live.get(name)
+        if appliance is None:
+            return []
+        image = appliance.image
+        facts = {
+            "gk_board": appliance.board.name,
+            "gk_image": image.digest,
+            "gk_build": image.build,
+            "gk_builder": image.builder,
+            "gk_accelerator": self.accelerator(appliance.board).name,
+        }
+        facts.update({f"gk_deviation:{name}": evidence for name, evidence in appliance.deviations.items()})
+        return list(facts.items())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self, outcomes: Iterable[Outcome] = ()) -> None:
+        """End every machine, remove every disk, and write the report if anything ran."""
+        if self._run_dir is not None:
+            self._run_dir.close()
+            self._run_dir = None
+        rows = list(outcomes)
+        if rows and self.boots:
+            from harness.report.page import write_page
+            from harness.report.summary import boot_table
+
+            self.artifacts.mkdir(parents=True, exist_ok=True)
+            self.report_path = self.artifacts / "report.html"
+            facts = {
+                **self.facts,
+                **{f"build {name}": f"{took:.1f} s" for name, took in self.stock.build_seconds.items()},
+            }
+            write_page(self.report_path, facts.items(), "\n".join(boot_table(self.boots)), rows)
+
+
+def _fresh(folder: Path) -> Path:
+    """A folder with nothing of an earlier run in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _slug(name: str) -> str:
+    """A test's name as a folder's."""
+    return re.sub(r"[^A-Za-z0-9.=-]+", "_", name.replace(".py::", "-")).strip("_")

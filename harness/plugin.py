@@ -1,0 +1,268 @@
+"""The pytest plugin: options, markers, fixtures, header, summary, exit status.
+
+Nothing heavy is imported before a test needs it, so ``pytest --help`` and ``--collect-only`` work on a machine
+that has no QEMU. All names carry the prefix ``gk``; the fixtures are ``board``, ``appliance``, ``appliance_off``
+and ``next_image``, and everything else hangs off the appliance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness import boards
+from harness.errors import Fault, HarnessError, SetupMissing, UserError
+from harness.options import OPTIONS, Settings, settings_from
+from harness.report.recorder import Recorder
+from harness.verdict import Verdict, fault_of
+
+if TYPE_CHECKING:
+    from harness.appliance import Appliance
+    from harness.boards import Board
+    from harness.image.model import Image
+    from harness.lab import Lab
+
+MARKERS = (
+    "gk_tier(name): when this test runs: 'ci' (default) or 'nightly'",
+    "gk_board(*names): run on these boards only",
+    "gk_image(family): which of the project's own images it needs: 'hello' (default) or 'crasher'",
+    "gk_needs(*abilities): what the image must have: 'console', 'breakglass', 'serial-shell', 'programs'",
+    "gk_cold: start from a cold boot, never from a restored copy",
+    "gk_network(mode): 'open' lets the guest reach the outside",
+)
+
+SETTINGS = pytest.StashKey[Settings]()
+VERDICT = pytest.StashKey[Verdict]()
+RECORDER = pytest.StashKey[Recorder]()
+LAB = pytest.StashKey["Lab"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add each option and its ini twin."""
+    group = parser.getgroup("gokrazy", "gokrazy appliances under QEMU")
+    for option in OPTIONS:
+        text = f"{option.help} (ini: {option.ini})"
+        if option.kind == "flag":
+            group.addoption(option.flag, dest=option.ini, action="store_true", default=None, help=text)
+            parser.addini(option.ini, option.help, type="bool", default=None)
+        elif option.kind == "list":
+            group.addoption(
+                option.flag, dest=option.ini, action="append", default=None, metavar=option.metavar, help=text
+            )
+            parser.addini(option.ini, option.help, type="args", default=None)
+        else:
+            group.addoption(
+                option.flag,
+                dest=option.ini,
+                default=None,
+                metavar=option.metavar,
+                choices=option.choices or None,
+                help=text,
+            )
+            parser.addini(option.ini, option.help, default=None)
+
+
+def _raw_options(config: pytest.Config) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for option in OPTIONS:
+        value = config.getoption(option.ini)
+        if value is None:
+            value = config.getini(option.ini) or None
+        values[option.ini] = value
+    return values
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers and check the options."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    try:
+        settings = settings_from(_raw_options(config))
+        for name in settings.boards or ():
+            boards.board(name)
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[SETTINGS] = settings
+    config.stash[VERDICT] = verdict = Verdict(strict=settings.strict)
+    config.stash[RECORDER] = recorder = Recorder(verdict)
+    config.pluginmanager.register(recorder, "gokrazy-recorder")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what this run is about; what the images are is said once they are there."""
+    from harness.report.header import header_lines
+
+    return header_lines(config.stash[SETTINGS])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that needs a board once on each board that it and the run allow."""
+    if "board" not in metafunc.fixturenames:
+        return
+    allowed: set[str] = set(boards.NAMES)
+    for mark in metafunc.definition.iter_markers("gk_board"):
+        allowed &= set(mark.args)
+    try:
+        chosen = _lab(metafunc.config).boards
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from None
+    names = [board.name for board in chosen if board.name in allowed]
+    metafunc.parametrize("board", names, ids=names, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what belongs to another tier."""
+    tier = config.stash[SETTINGS].tier
+    if tier == "all":
+        return
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    for item in items:
+        mark = item.get_closest_marker("gk_tier")
+        name = mark.args[0] if mark else "ci"
+        (kept if name == tier else left_out).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+
+def _needs_appliance(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and "board" in item.fixturenames
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Build or find every image before the first test, so that a bad input is one error and not one a test."""
+    config = session.config
+    items = [item for item in session.items if _needs_appliance(item)]
+    if config.option.collectonly or not items or session.testsfailed:
+        return
+    lab = _lab(config)
+    wanted: dict[tuple[str, str], None] = {}
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        wanted[str(item.callspec.params["board"]), _family(item)] = None
+    try:
+        lab.prepare(tuple(wanted), updates=any("next_image" in _fixtures(item) for item in items))
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from None
+    except SetupMissing as error:
+        pytest.exit(str(error), returncode=Fault.SETUP.value)
+    except HarnessError as error:
+        pytest.exit(str(error), returncode=error.fault.value)
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
+
+
+def _family(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("gk_image")
+    return str(mark.args[0]) if mark else "hello"
+
+
+def _lab(config: pytest.Config) -> Lab:
+    lab = config.stash.get(LAB, None)
+    if lab is None:
+        from harness.lab import Lab
+
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+
+        def say(line: str) -> None:
+            if reporter is not None:
+                reporter.write_line(line)
+
+        lab = config.stash[LAB] = Lab(config.stash[SETTINGS], say=say)
+    return lab
+
+
+@pytest.fixture(scope="session")
+def board(request: pytest.FixtureRequest) -> Board:
+    """The board that this test runs on."""
+    return boards.board(request.param)
+
+
+@pytest.fixture
+def appliance(request: pytest.FixtureRequest, board: Board) -> Iterator[Appliance]:
+    """A running appliance of this test's own: ready, with nothing done to it yet."""
+    with _appliance(request, board, running=True) as appliance:
+        yield appliance
+
+
+@pytest.fixture
+def appliance_off(request: pytest.FixtureRequest, board: Board) -> Iterator[Appliance]:
+    """An appliance of this test's own that has not been switched on."""
+    with _appliance(request, board, running=False) as appliance:
+        yield appliance
+
+
+@pytest.fixture
+def next_image(request: pytest.FixtureRequest, board: Board) -> Image:
+    """The image to update to: ``--gk-next-image``, else a variation of the image under test."""
+    return _lab(request.config).stock.next_image(board, _family(request.node))
+
+
+def _appliance(
+    request: pytest.FixtureRequest, board: Board, *, running: bool
+) -> AbstractContextManager[Appliance]:
+    lab = _lab(request.config)
+    node = request.node
+    family = _family(node)
+    needs = tuple(str(need) for mark in node.iter_markers("gk_needs") for need in mark.args)
+    reason = lab.why_not(board, family, needs)
+    if reason:
+        pytest.skip(reason)
+    network = node.get_closest_marker("gk_network")
+    return lab.appliance(
+        board,
+        lab.stock.image(board, family),
+        name=node.nodeid,
+        running=running,
+        cold=node.get_closest_marker("gk_cold") is not None,
+        network=network.args[0] if network else None,
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say whose fault a failure is, and hang what the device said at that moment under the test."""
+    report = yield
+    if not _needs_appliance(item):
+        return report
+    # Attributes, not objects: a report may travel from another process.
+    report.gk_appliance = True  # type: ignore[attr-defined]
+    if report.failed and call.excinfo is not None:
+        fault = fault_of(call.excinfo.value)
+        report.gk_fault = fault.name if fault else None  # type: ignore[attr-defined]
+    lab = item.config.stash.get(LAB, None)
+    if lab is not None:
+        if report.failed:
+            report.sections.extend(lab.excerpts(item.nodeid))
+        if report.when == "call":
+            item.user_properties.extend(lab.properties(item.nodeid))
+            report.user_properties = list(item.user_properties)
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Boot times of each board, deviations, skips with their reasons, and where the report is."""
+    from harness.report.summary import write_summary
+
+    write_summary(terminalreporter, config.stash[VERDICT], config.stash.get(LAB, None))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Stop what runs, write the report, and let the exit status say whose fault it was."""
+    config = session.config
+    lab = config.stash.get(LAB, None)
+    if lab is not None:
+        lab.close(config.stash[RECORDER].outcomes.values())
+    if not config.option.collectonly:
+        session.exitstatus = config.stash[VERDICT].exit_status(int(exitstatus))
