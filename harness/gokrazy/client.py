@@ -312,6 +312,7 @@ class Device:
         """Until nothing answers any more, as after a power-off."""
 
         def attempt(deadline: Deadline) -> Done[None] | NotYet:
+            self.forget_connections()
             probe = self.probe(timeout=deadline.slice(TRY))
             gone = probe.reach in (Reach.REFUSED, Reach.RESET, Reach.SILENT)
             return Done(None) if gone else NotYet(probe.seen)

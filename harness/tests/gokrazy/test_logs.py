@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from harness.errors import AuthenticationRefused, DeviceUnreachable, KernelPanic, ServiceMissing, WaitTimeout
+from harness.gokrazy.client import Device
+from harness.gokrazy.logs import LogStream
+from harness.tests.gokrazy.fake_device import PASSWORD, FakeDevice
+
+NTP = "/gokrazy/ntp"
+
+
+def test_lines_of_both_streams(fake: FakeDevice, device: Device) -> None:
+    fake.log(NTP).put(("stdout", "one"))
+    fake.log(NTP).put(("stderr", " two: with a blank and a \rreturn"))
+    with device.log("ntp") as log:
+        assert log.wait_for("two", 5)
+        assert [(one.stream, one.text) for one in log.lines] == [
+            ("stdout", "one"),
+            ("stderr", " two: with a blank and a \rreturn"),
+        ]
+
+
+def test_one_stream_only(fake: FakeDevice, device: Device) -> None:
+    fake.log(NTP).put(("stdout", "one"))
+    fake.log(NTP).put(("stderr", "two"))
+    with device.log("ntp", "stderr") as log:
+        log.wait_for("two", 5)
+        assert [(one.stream, one.text) for one in log.lines] == [("stderr", "two")]
+
+
+def test_headers_that_come_late(fake: FakeDevice, device: Device) -> None:
+    with device.log("ntp") as log:
+        with pytest.raises(WaitTimeout, match="'word' in the log of /gokrazy/ntp") as caught:
+            log.wait_for("word", 0.2)
+        assert "empty" in caught.value.evidence
+        threading.Timer(0.2, lambda: fake.log(NTP).put(("stdout", "a word at last"))).start()
+        assert log.wait_for(r"a (\w+)", 5).group(1) == "word"
+
+
+def test_each_wait_goes_on_where_the_last_one_stopped(fake: FakeDevice, device: Device) -> None:
+    for number in range(3):
+        fake.log(NTP).put(("stderr", f"attempt {number}, starting"))
+    with device.log("ntp") as log:
+        found = [log.wait_for(r"attempt (\d)", 5).group(1) for _ in range(3)]
+        assert found == ["0", "1", "2"]
+        with pytest.raises(WaitTimeout) as caught:
+            log.wait_for("attempt", 0.1)
+        assert "attempt 2" in caught.value.evidence
+
+
+def test_closing_a_silent_stream_is_quick_and_leaves_no_thread(device: Device) -> None:
+    before = threading.active_count()
+    log = device.log("ntp")
+    start = time.monotonic()
+    log.close()
+    assert time.monotonic() - start < 2
+    assert threading.active_count() <= before + 1  # the server's own thread for the request
+    assert not any(one.name == f"log of {NTP}" for one in threading.enumerate())
+    with pytest.raises(DeviceUnreachable, match="closed here"):
+        log.wait_for("x", 5)
+
+
+def test_the_device_ends_the_stream(fake: FakeDevice, device: Device) -> None:
+    fake.log(NTP).put(("stdout", "last words"))
+    fake.log(NTP).put(None)
+    with device.log("ntp") as log:
+        log.wait_for("last", 5)
+        with pytest.raises(DeviceUnreachable, match="ended the log stream"):
+            log.wait_for("more", 5)
+        assert log.ended is not None
+
+
+def test_a_crash_wins(fake: FakeDevice) -> None:
+    dead = threading.Event()
+
+    def check() -> None:
+        if dead.is_set():
+            raise KernelPanic("it is dead")
+
+    device = Device(fake.url, password=PASSWORD, check=check)
+    with device.log("ntp") as log:
+        dead.set()
+        fake.log(NTP).put(None)
+        with pytest.raises(KernelPanic):
+            log.wait_for("x", 5)
+
+
+def test_no_such_service(fake: FakeDevice, device: Device) -> None:
+    with pytest.raises(ServiceMissing):
+        device.log("hello")
+    fake.status["Services"] = fake.status["Services"][:1]
+    with LogStream(device.endpoint, NTP) as log, pytest.raises(Exception, match="404"):
+        log.wait_for("x", 5)
+
+
+def test_a_refused_password(fake: FakeDevice) -> None:
+    stranger = Device(fake.url, password="wrong")
+    with LogStream(stranger.endpoint, NTP) as log, pytest.raises(AuthenticationRefused):
+        log.wait_for("x", 5)
+
+
+def test_nobody_listens() -> None:
+    with pytest.raises(DeviceUnreachable):
+        LogStream(Device("http://127.0.0.1:1", password="x").endpoint, NTP)
+
+
+def test_recent_log_and_attempts(fake: FakeDevice, device: Device) -> None:
+    assert device.recent_log("ntp", quiet=0.1) == []
+    for number in (3, 4):
+        fake.log(NTP).put(("stderr", f'2026/11/22 gokrazy: attempt {number}, starting ["{NTP}"]'))
+    assert device.attempts("ntp") == 5
+    assert device.attempts("dhcp") is None
+
+
+def test_follow(fake: FakeDevice, device: Device) -> None:
+    for number in range(5):
+        fake.log(NTP).put(("stdout", str(number)))
+    with device.log("ntp") as log:
+        assert [one.text for one in log.follow(0.3)] == ["0", "1", "2", "3", "4"]
+
+
+def test_old_lines_are_given_up(fake: FakeDevice, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.gokrazy.logs.MAX_LINES", 10)
+    for number in range(25):
+        fake.log(NTP).put(("stdout", f"line {number}"))
+    with device.log("ntp") as log:
+        log.wait_for("line 24", 5)
+        assert len(log.lines) == 10
+        assert log.dropped == 15
