@@ -1,7 +1,7 @@
 """What runs the guest's processors: KVM only when it has been seen to run a kernel of this board, else TCG.
 
 A device node that exists and opens says nothing: there are hosts whose KVM runs SeaBIOS and then dies with an
-internal error while the kernel unpacks itself. So the board's own kernel is started, and must say that it is there.
+internal error while the kernel unpacks itself. So the board's own kernel is started and must be heard.
 """
 
 from __future__ import annotations

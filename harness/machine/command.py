@@ -16,8 +16,9 @@ from harness.machine.qemu import SANDBOX
 Network = Literal["restricted", "open"]
 
 QMP_FD = 3
-CONSOLE_FD = 4
-"""QEMU inherits connected sockets here: no socket file, no port, nothing to find for other users."""
+CONSOLE_OUT_FD = 4
+CONSOLE_IN_FD = 5
+"""QEMU inherits its connections here: no socket file, no port, nothing to find for other users."""
 MAC = "52:54:00:67:6f:6b"
 
 
@@ -64,8 +65,7 @@ def command(spec: Spec) -> list[str]:
         "-S",
         "-chardev", f"socket,id=qmp,fd={QMP_FD}",
         "-mon", "chardev=qmp,mode=control",
-        "-chardev", f"socket,id=console,fd={CONSOLE_FD}" if spec.console else "null,id=console",
-        "-serial", "chardev:console",
+        *_console(spec),
         *_disk(spec),
         *_network(spec),
         "-device", "virtio-rng-pci",
@@ -83,6 +83,18 @@ def _machine(spec: Spec) -> str:
     if spec.loaded.vars:
         options.append("pflash1=firmware-vars")
     return ",".join(options)
+
+
+def _console(spec: Spec) -> list[str]:
+    if not spec.console:
+        return ["-chardev", "null,id=console", "-serial", "chardev:console"]
+    return [
+        *("-add-fd", f"fd={CONSOLE_OUT_FD},set=1"),
+        *("-add-fd", f"fd={CONSOLE_IN_FD},set=2"),
+        # append: QEMU would truncate a file, and a pipe cannot be.
+        *("-chardev", "file,id=console,path=/dev/fdset/1,append=on,input-path=/dev/fdset/2"),
+        *("-serial", "chardev:console"),
+    ]
 
 
 def _disk(spec: Spec) -> list[str]:

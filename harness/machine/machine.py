@@ -25,6 +25,7 @@ from harness.machine.process import Exit, GuardedProcess
 from harness.machine.qemu import QemuProgram, find_qemu
 from harness.machine.qmp import Event, Qmp
 from harness.machine.run_dir import RunDir
+from harness.machine.wire import Wire
 
 QUIT_LIMIT = 10.0
 TERM_LIMIT = 5.0
@@ -151,9 +152,23 @@ class Machine:
             console=self._on_console is not None,
             incoming=incoming,
         )
+        with contextlib.ExitStack() as undo:
+            wire = None
+            if self._on_console is not None:
+                wire = Wire()
+                undo.callback(wire.close)
+            self._connect(command(spec), wire)
+            if self.forwards:
+                self.ports = self._learn_ports()
+            undo.pop_all()
+        if wire is not None and self._on_console is not None:
+            wire.start()
+            self._on_console(wire.ours)
+
+    def _connect(self, argv: list[str], wire: Wire | None) -> None:
+        """Start QEMU and greet it."""
         qmp_here, qmp_there = socket.socketpair()
-        console_here, console_there = socket.socketpair()
-        self._process = self._run_dir.guard.spawn(command(spec), [qmp_there, console_there])
+        self._process = self._run_dir.guard.spawn(argv, [qmp_there, *(wire.for_qemu if wire else ())])
         self._qmp = Qmp(
             self._run_dir.loop,
             qmp_here,
@@ -164,19 +179,12 @@ class Machine:
         try:
             self._qmp.connect()
         except QemuFailed as error:
-            console_here.close()
             exit_ = self._process.wait(LAST_WORDS)
             if exit_ is None:
                 raise
             raise launch_failure(self.board.name, self._process.argv, exit_) from error
         self._process.on_exit(self._inbox.put)
         threading.Thread(target=self._watch, name=f"machine-{self.board.name}", daemon=True).start()
-        if self.forwards:
-            self.ports = self._learn_ports()
-        if self._on_console is not None:
-            self._on_console(console_here)
-        else:
-            console_here.close()
 
     def _learn_ports(self) -> dict[str, int]:
         said = self.hmp("info usernet")

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from harness.errors import InternalError
 from harness.machine import guard as guard_program
@@ -40,6 +41,16 @@ class Exit:
             return f"signal {signal.Signals(self.signal).name}"
         except ValueError:
             return f"signal {self.signal}"
+
+
+class Inheritable(Protocol):
+    """A socket or a file that a program may inherit."""
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+
+    def close(self) -> None:
+        """Close it here."""
 
 
 class GuardedProcess:
@@ -130,8 +141,8 @@ class Guard:
         """The process number of the guard itself."""
         return self._process.pid
 
-    def spawn(self, argv: Sequence[str], sockets: Sequence[socket.socket] = ()) -> GuardedProcess:
-        """Start a program; ``sockets`` become its descriptors 3, 4, ... and are closed here.
+    def spawn(self, argv: Sequence[str], files: Sequence[Inheritable] = ()) -> GuardedProcess:
+        """Start a program; ``files`` become its descriptors 3, 4, ... and are closed here.
 
         The program's absence shows as exit status 127 with the reason in ``stderr``. Raises InternalError when
         the guard is gone.
@@ -144,11 +155,11 @@ class Guard:
             self._running[number] = process
         try:
             order = {"id": number, "do": "start", "argv": list(argv)}
-            self.order(order, [write, *(s.fileno() for s in sockets)])
+            self.order(order, [write, *(file.fileno() for file in files)])
         finally:
             os.close(write)
-            for socket_ in sockets:
-                socket_.close()
+            for file in files:
+                file.close()
         if not process._started.wait(START_LIMIT):
             raise InternalError(f"the guard did not start {argv[0]} within {START_LIMIT:.0f} s")
         if self._error and not process.pid:

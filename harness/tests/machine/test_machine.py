@@ -1,0 +1,246 @@
+"""With a real QEMU that runs no guest: the machine stands still or has an empty disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.boards import board
+from harness.errors import HostMemoryShort, ImageLocked, InternalError, PortTaken, QemuFailed
+from harness.firmware.bios import BiosStage
+from harness.machine.accelerator import TCG, Accelerator, choose
+from harness.machine.capture import load, save
+from harness.machine.machine import Ended, Machine, Rung
+from harness.machine.overlay import Overlay
+from harness.machine.power import Power
+from harness.machine.qemu import find_qemu
+from harness.machine.qmp import Event, QmpRefused
+from harness.machine.run_dir import RunDir
+
+pytestmark = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
+
+BOARD = board("pc-bios")
+LIMIT = 30.0
+Make = Callable[..., Machine]
+
+
+@pytest.fixture
+def golden(tmp_path: Path) -> Path:
+    path = tmp_path / "golden.img"
+    path.write_bytes(bytes(1 << 20))
+    path.chmod(0o444)
+    return path
+
+
+@pytest.fixture
+def make(run_dir: RunDir, golden: Path) -> Make:
+    def made(**given: Any) -> Machine:
+        options: dict[str, Any] = {"accelerator": TCG, "memory": 64, "cpus": 1, **given}
+        overlay = options.pop("overlay", None) or Overlay.create(golden, run_dir.folder("disk", bulky=True))
+        return Machine(options.pop("board", BOARD), overlay, run_dir=run_dir, **options)
+
+    return made
+
+
+def test_it_starts_paused_with_ports_of_its_own_choice_and_quits(make: Make) -> None:
+    machine = make(forwards={"http": 80, "ssh": 22, "web": 80})
+    machine.start_paused()
+    assert machine.execute("query-status")["status"] == "prelaunch"
+    assert set(machine.ports) == {"http", "ssh", "web"}
+    assert machine.ports["http"] == machine.ports["web"] != machine.ports["ssh"]
+    socket.create_connection(("127.0.0.1", machine.ports["http"]), timeout=5).close()
+    assert Path(f"/proc/{machine.pid}").exists()
+    assert machine.stop() is Rung.QUIT
+    assert machine.stop() is Rung.GONE
+    assert machine.ended is not None
+    assert machine.ended.reason == "host-qmp-quit"
+    assert machine.ended.failure is None
+    assert not Path(f"/proc/{machine.pid}").exists()
+    machine.check()
+
+
+def test_the_console_is_handed_over_before_the_first_instruction(make: Make) -> None:
+    sockets: list[socket.socket] = []
+    status: list[str] = []
+
+    def sink(console: socket.socket) -> None:
+        sockets.append(console)
+        status.append(machine.execute("query-status")["status"])
+
+    machine = make(on_console=sink)
+    machine.start()
+    assert status == ["prelaunch"]
+    machine.stop()
+    sockets[0].settimeout(LIMIT)
+    while sockets[0].recv(4096):
+        pass
+    sockets[0].close()
+
+
+def test_a_reset_is_an_event(make: Make) -> None:
+    heard: list[Event | Ended] = []
+    machine = make(listener=heard.append)
+    machine.start()
+    machine.reset()
+    event = machine.wait_event(lambda event: event.name == "RESET", LIMIT)
+    assert event is not None
+    assert event.data["reason"] == "host-qmp-system-reset"
+    assert event in heard
+    machine.stop()
+    assert machine.wait_event(lambda event: event.name == "NEVER", LIMIT) is None
+
+
+def test_a_qemu_that_is_killed_is_the_hosts_fault(make: Make) -> None:
+    machine = make()
+    machine.start()
+    os.kill(machine.pid, signal.SIGSEGV)
+    ended = machine.wait_exit(LIMIT)
+    assert ended is not None
+    assert ended.exit.signal == signal.SIGSEGV
+    with pytest.raises(QemuFailed, match="SIGSEGV"):
+        machine.check()
+    with pytest.raises(QemuFailed):
+        machine.execute("query-status")
+
+
+def test_a_qemu_that_hangs_is_silent_and_falls_to_the_last_rung(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.machine.machine.QUIT_LIMIT", 0.5)
+    monkeypatch.setattr("harness.machine.machine.TERM_LIMIT", 0.5)
+    machine = make()
+    machine.start()
+    os.kill(machine.pid, signal.SIGSTOP)
+    with pytest.raises(QemuFailed, match="did not answer the QMP command query-status"):
+        machine.execute("query-status", timeout=0.3)
+    assert machine.stop() is Rung.KILL
+
+
+def test_more_memory_than_there_is(make: Make) -> None:
+    with pytest.raises(HostMemoryShort) as caught:
+        make(memory=1 << 27).start()
+    assert "exit status 1" in caught.value.what
+    assert "qemu-system-x86_64" in caught.value.evidence
+
+
+def test_a_port_that_is_taken(make: Make) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(PortTaken):
+            make(forwards={"http": 80}, prefer={"http": other.getsockname()[1]}).start()
+
+
+def test_an_overlay_that_another_qemu_has(make: Make, golden: Path, run_dir: RunDir) -> None:
+    first = make()
+    first.start_paused()
+    stranger = Overlay(first.overlay.path, golden, first.overlay.size)
+    with pytest.raises(ImageLocked):
+        make(overlay=stranger).start()
+    with pytest.raises(InternalError):
+        make(overlay=first.overlay).start()
+    assert stranger.attached is None
+    first.stop()
+    assert first.overlay.attached is None
+
+
+def test_a_refused_command_says_why(make: Make) -> None:
+    machine = make()
+    machine.start_paused()
+    with pytest.raises(QmpRefused) as caught:
+        machine.execute("device_del", {"id": "nothing"})
+    assert "nothing" in caught.value.reason
+    machine.stop()
+
+
+def test_the_guests_memory_and_disk_go_on_from_a_capture(make: Make, run_dir: RunDir) -> None:
+    machine = make(forwards={"http": 80})
+    machine.start()
+    machine.hmp("p 1")
+    capture = save(machine, BiosStage(), run_dir.folder("capture", bulky=True))
+    assert machine.ended is not None
+    assert capture.state.stat().st_mode & 0o777 == 0o600
+    copies = []
+    for _ in range(2):
+        overlay = capture.overlay(run_dir.folder("disk", bulky=True))
+        copy = make(overlay=overlay, forwards={"http": 80})
+        load(copy, capture)
+        copies.append(copy)
+    assert copies[0].ports != copies[1].ports
+    for copy in copies:
+        copy.resume()
+        assert copy.execute("query-status")["status"] == "running"
+        copy.stop()
+    with pytest.raises(InternalError, match="does not fit"):
+        load(make(overlay=capture.overlay(run_dir.folder("disk", bulky=True)), memory=96), capture)
+
+
+def test_power_on_the_pc_goes_through_resets_and_new_processes(run_dir: RunDir, golden: Path) -> None:
+    overlay = Overlay.create(golden, run_dir.folder("disk", bulky=True))
+    power = Power(BOARD, overlay, BiosStage(), run_dir=run_dir, accelerator=TCG, forwards={"http": 80}, memory=64)
+    power.on()
+    first = power.machine.pid
+    port = power.ports["http"]
+    power.reset()
+    assert power.wait_power_on(2, LIMIT) is not None
+    assert power.machine.pid == first
+    power.cycle()
+    assert power.machine.pid != first
+    assert power.ports["http"] == port
+    assert [on.cause for on in power.power_ons] == ["power-on", "host-qmp-system-reset", "power-cycle"]
+    assert [on.new_process for on in power.power_ons] == [True, False, True]
+    with pytest.raises(InternalError):
+        power.on()
+    assert power.is_on
+    assert power.off() is Rung.QUIT
+    assert power.wait_off(0)
+
+
+def test_power_says_when_qemu_died(run_dir: RunDir, golden: Path) -> None:
+    overlay = Overlay.create(golden, run_dir.folder("disk", bulky=True))
+    heard: list[object] = []
+    told = threading.Event()
+
+    def listener(news: object) -> None:
+        heard.append(news)
+        if isinstance(news, QemuFailed):
+            told.set()
+
+    power = Power(BOARD, overlay, BiosStage(), run_dir=run_dir, accelerator=TCG, memory=64, listener=listener)
+    power.on()
+    os.kill(power.machine.pid, signal.SIGKILL)
+    assert told.wait(LIMIT)
+    with pytest.raises(QemuFailed, match="SIGKILL"):
+        power.wait_power_on(2, LIMIT)
+
+
+def test_closing_the_run_is_no_failure_of_qemu(make: Make, run_dir: RunDir) -> None:
+    machine = make()
+    machine.start()
+    began = time.monotonic()
+    run_dir.close()
+    assert time.monotonic() - began < 10
+    ended = machine.wait_exit(LIMIT)
+    assert ended is not None
+    assert ended.failure is None
+
+
+def test_kvm_needs_more_than_a_device_node(run_dir: RunDir, tmp_path: Path) -> None:
+    qemu = find_qemu(BOARD)
+    chosen = choose("auto", board("virt"), qemu=qemu, run_dir=run_dir, device=tmp_path / "kvm")
+    assert isinstance(chosen, Accelerator)
+    assert chosen.name == "tcg"
+    missing = choose("auto", BOARD, qemu=qemu, run_dir=run_dir, device=tmp_path / "kvm")
+    assert missing.reason.startswith("no KVM: ")
+    (tmp_path / "kvm").touch()
+    untried = choose("auto", BOARD, qemu=qemu, run_dir=run_dir, device=tmp_path / "kvm")
+    assert "no KVM: " in untried.reason
