@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ConfigError
+from harness.image.cache import default_root
 from harness.image.disk import partuuid
 from harness.image.instance import Instance, wrong_kernel
 from harness.image.model import Arch
@@ -51,11 +52,15 @@ class EfiLoader:
 
 
 def find_efi_loaders(environ: Mapping[str, str] = os.environ) -> tuple[EfiLoader, ...]:
-    """The systemd-boot files that this machine has (Debian: systemd-boot-efi), for any architecture."""
+    """The systemd-boot files that this machine has, for any architecture.
+
+    Those of the folders that GOKHARNESS_EFI_DIR names come first, then those that were fetched for the harness, then
+    Debian's package systemd-boot-efi, which has only the host's own architecture.
+    """
     given = [Path(part) for part in environ.get(EFI_FOLDER_VARIABLE, "").split(os.pathsep) if part]
     found: list[EfiLoader] = []
     for arch, name, dest in _EFI:
-        for folder in (*given, _EFI_FOLDER):
+        for folder in (*given, default_root(environ) / "systemd-boot", _EFI_FOLDER):
             if (folder / name).is_file():
                 found.append(EfiLoader(arch, dest, folder / name, (folder / name).read_bytes()))
                 break
