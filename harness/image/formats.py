@@ -48,7 +48,7 @@ def unwrap(path: Path, *, work: Path) -> Path:
         if kind in ("raw", "zip"):
             return here
         done = _unwrap_once(here, kind, path, work)
-        if here != path:
+        if here not in (path, done):
             here.unlink(missing_ok=True)
         here = done
     raise ImageError(

@@ -43,7 +43,9 @@ def image_from_file(path: Path, *, work: Path, password: str | None = None) -> I
     here = unwrap(path, work=work)
     notes = [] if here == path else [f"unpacked from {path.name}"]
     if kind_of(here) == "zip":
-        here = gaf.assemble(here, work=work)
+        archive, here = here, gaf.assemble(here, work=work)
+        if archive != path:
+            archive.unlink()
         notes = [f"disk assembled from {path.name}, with an empty ext4 on /perm"]
     return load_raw(here, password=password, notes=notes)
 
