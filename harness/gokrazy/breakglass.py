@@ -219,6 +219,8 @@ class Breakglass:
 
     def put(self, local: Path, remote: str, *, mode: int | None = None, timeout: float = COMMAND) -> None:
         """Copy a file to the device; ``mode`` as in chmod. Raises CommandFailed where the device refuses."""
+        if not local.is_file():
+            raise OptionError("there is no such file to copy to the device", where=str(local))
         with self._files(f"take {remote}", timeout) as sftp:
             sftp.put(str(local), remote)
             if mode is not None:
@@ -235,12 +237,13 @@ class Breakglass:
 
     def get(self, remote: str, local: Path, *, timeout: float = COMMAND) -> None:
         """Copy a file from the device; raises CommandFailed where the device refuses."""
-        with self._files(f"give {remote}", timeout) as sftp:
-            sftp.get(remote, str(local))
+        local.write_bytes(self.get_bytes(remote, timeout=timeout))
 
     def get_bytes(self, remote: str, *, timeout: float = COMMAND) -> bytes:
         """A file's content, also of files in /proc, which have no size; raises CommandFailed as ``put``."""
         with self._files(f"give {remote}", timeout) as sftp, sftp.open(remote, "rb") as file:
+            if size := file.stat().st_size:
+                file.prefetch(size)
             return file.read()
 
     def run_binary(

@@ -96,7 +96,7 @@ class Connection:
         timer.start()
         try:
             yield
-        except (paramiko.SSHException, EOFError, OSError) as error:
+        except (paramiko.SSHException, paramiko.SFTPError, EOFError, OSError) as error:
             self._check()
             if expired.is_set() or isinstance(error, TimeoutError):
                 raise WaitTimeout(
@@ -104,7 +104,9 @@ class Connection:
                 ) from None
             if not self.alive:
                 raise lost(self.address, what) from None
-            raise
+            raise DeviceUnreachable(
+                f"the device did not {what} over SSH: {_words(error)}", where=str(self.address)
+            ) from None
         finally:
             timer.cancel()
 
