@@ -113,11 +113,12 @@ class Console:
             self._reader.start()
 
     def powered_on(self) -> None:
-        """The machine, attached while it was paused, runs from this moment on: it is second 0."""
+        """The machine, attached while it was paused, runs from this moment on: it is second 0.
+
+        After a reset the time goes on as before.
+        """
         with self._changed:
-            self._intake.note("running", zero=True)
-            self._intake.last_byte = 0.0
-            self._intake.phases.machine_started(Cause.POWER_ON, 0.0)
+            self._intake.runs_now()
 
     def was_reset(self) -> None:
         """The machine was reset without QEMU ending (QMP said so)."""

@@ -45,6 +45,8 @@ class Check:
     cured_by: re.Pattern[str] | None = None
     look_back: int = 5
     """How many of the lines before it belong to the evidence."""
+    firmware: bool = False
+    """Whether it counts only while no kernel runs: a program may print such words with no harm."""
 
 
 def _check(
@@ -58,6 +60,7 @@ def _check(
     patience: float = 0.0,
     cured_by: str = "",
     look_back: int = 5,
+    firmware: bool = False,
 ) -> Check:
     return Check(
         name,
@@ -69,6 +72,7 @@ def _check(
         patience,
         re.compile(cured_by) if cured_by else None,
         look_back,
+        firmware,
     )
 
 
@@ -301,6 +305,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         FirmwareFailure,
         kernel=False,
+        firmware=True,
         look_back=15,
     ),
     _check(
@@ -311,6 +316,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         FirmwareFailure,
         kernel=False,
+        firmware=True,
         look_back=15,
     ),
     _check(
@@ -320,6 +326,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         FirmwareFailure,
         kernel=False,
+        firmware=True,
         look_back=15,
     ),
     _check(
@@ -328,6 +335,7 @@ CHECKS: tuple[Check, ...] = (
         "UEFI could not load one of its boot options: {1}",
         NOTED,
         kernel=False,
+        firmware=True,
     ),
     _check(
         "kernel-damaged",
@@ -336,6 +344,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         FirmwareFailure,
         kernel=False,
+        firmware=True,
     ),
 )
 
@@ -369,9 +378,14 @@ OPEN_ENDED = frozenset({"silence", "reboot-loop"})
 NAMES = frozenset(check.name for check in CHECKS) | OPEN_ENDED
 
 
-def classify(text: str, *, kernel: bool) -> tuple[Check, re.Match[str]] | None:
-    """Return the check that this line fits, and how; None if it is an ordinary or a benign line."""
+def classify(text: str, *, kernel: bool, firmware: bool) -> tuple[Check, re.Match[str]] | None:
+    """Return the check that this line fits, and how; None if it is an ordinary or a benign line.
+
+    ``kernel`` says whether the kernel printed it, ``firmware`` whether no kernel runs.
+    """
     for check in CHECKS:
+        if check.firmware and not firmware:
+            continue
         if check.kernel is not None and check.kernel != kernel:
             continue
         match = check.pattern.search(text)

@@ -116,14 +116,14 @@ class CrashWatcher:
         self._suspicions: list[_Suspicion] = []
         self._alike: dict[str, list[Finding]] = {}
 
-    def see(self, line: Line, *, boot: int) -> None:
-        """Take in the next line."""
+    def see(self, line: Line, *, boot: int, firmware: bool = False) -> None:
+        """Take in the next line; ``boot`` is the boot's number, ``firmware`` tells that no kernel runs."""
         for suspicion in list(self._suspicions):
             cure = suspicion.check.cured_by
             if cure is not None and cure.search(line.text):
                 self._suspicions.remove(suspicion)
         absorbed = self._extend_open(line)
-        hit = None if line.mark else classify(line.text, kernel=line.kernel)
+        hit = None if line.mark else classify(line.text, kernel=line.kernel, firmware=firmware)
         if hit is not None:
             check, match = hit
             if absorbed is not None:

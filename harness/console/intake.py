@@ -48,6 +48,7 @@ class Intake:
         """Seconds of silence that are an error while the appliance does not serve; None: nobody watches."""
         self._loop = loop
         self._power_ons = 0
+        self._cause = Cause.POWER_ON
         self._life = 0
 
     # --- what the reader calls -------------------------------------------------------------------------------
@@ -106,12 +107,21 @@ class Intake:
             self.aborted = None
             self.feed.skip()
             self.note(f"{cause.value} {self._power_ons}", zero=True)
+        self._cause = cause
         self.last_byte = self.recording.seconds()
         self.crashes.forget_suspicions()
         if cause is Cause.RESTORED and boot is not None:
             self.phases.adopt(boot, self.last_byte)
         else:
             self.phases.machine_started(cause, self.last_byte)
+        self.tell()
+
+    def runs_now(self) -> None:
+        """The machine was held until now: it is second 0 of a power-on and of a restored machine."""
+        self.note("running", zero=self._cause is not Cause.RESET)
+        self.last_byte = self.recording.seconds()
+        if self._cause is not Cause.RESTORED:
+            self.phases.machine_started(self._cause, self.last_byte)
         self.tell()
 
     def note(self, text: str, *, zero: bool) -> None:
@@ -165,7 +175,7 @@ class Intake:
             begun = self.phases.see(line)
             if begun is not None:
                 self.crashes.forget_suspicions()
-            self.crashes.see(line, boot=len(self.phases.boots))
+            self.crashes.see(line, boot=len(self.phases.boots), firmware=self.phases.in_firmware)
             if begun is not None:
                 self._look_for_loop(begun, line)
         self._claim_provoked(known)

@@ -151,6 +151,12 @@ class PhaseWatcher:
         """The boot that runs, None before the first kernel (and after a power-on until its kernel)."""
         return self.boots[-1] if self.boots and self._mark is None else None
 
+    @property
+    def in_firmware(self) -> bool:
+        """Whether no kernel runs, so that what is said comes from firmware or boot loader."""
+        boot = self.current
+        return boot is None or self._began is not None or Phase.RESTART in boot.at or Phase.PANIC in boot.at
+
     def machine_started(self, cause: Cause, at: float) -> None:
         """The machine starts from its firmware (or its kernel, on boards without one)."""
         self._mark = cause, at
@@ -187,7 +193,7 @@ class PhaseWatcher:
             if match is not None:
                 return self._kernel_started(match[1], line.at)
         boot = self.current
-        if boot is None or Phase.RESTART in boot.at or Phase.PANIC in boot.at or _BANNER.search(text):
+        if self.in_firmware or _BANNER.search(text):
             self._see_firmware(line)
         if boot is not None:
             self._see_system(boot, line)

@@ -102,7 +102,7 @@ def outcome(data: bytes, cuts: list[int]) -> tuple[object, ...]:
     lines += splitter.close(offset=len(data), at=0.0)
     for line in lines:
         phases.see(line)
-        crashes.see(line, boot=len(phases.boots))
+        crashes.see(line, boot=len(phases.boots), firmware=phases.in_firmware)
     return lines, phases.boots, crashes.findings
 
 

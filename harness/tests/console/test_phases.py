@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.console.lines import LineSplitter
+from harness.console.loops import LoopRule, reboot_loop
+from harness.console.phases import Boot, Cause, Phase, PhaseWatcher, slot_of
+
+CMDLINE = "console=ttyAMA0 root=PARTUUID=60c24cc1-f3f9-427a-8199-386f27b50001/PARTNROFF={} ro init=/gokrazy/init"
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "slot"),
+    [
+        (CMDLINE.format(1), "A"),
+        (CMDLINE.format(2), "B"),
+        (CMDLINE.format(3), None),
+        ("root=PARTUUID=2e18c40c-02 ro", "A"),
+        ("root=PARTUUID=2e18c40c-03 ro", "B"),
+        ("root=/dev/mmcblk0p2", "A"),
+        ("root=/dev/sda3 quiet", "B"),
+        ("root=/dev/nvme0n1p3", "B"),
+        ("root=/dev/sda2 root=PARTUUID=60c24cc1-f3f9-427a-8199-386f27b50001/PARTNROFF=2", "B"),
+        ("xroot=/dev/sda2", None),
+        ("root=/dev/vda", None),
+        ("", None),
+    ],
+)
+def test_the_slot_is_what_root_says(cmdline: str, slot: str | None) -> None:
+    assert slot_of(cmdline) == slot
+
+
+class Machine:
+    """Feeds lines to a watcher, a second apart."""
+
+    def __init__(self) -> None:
+        self.watcher = PhaseWatcher()
+        self.now = 0.0
+        self.watcher.machine_started(Cause.POWER_ON, 0.0)
+
+    def say(self, *texts: str) -> Machine:
+        splitter = LineSplitter()
+        for text in texts:
+            self.now += 1.0
+            for line in splitter.feed(text.encode() + b"\r\n", offset=0, at=self.now):
+                self.watcher.see(line)
+        return self
+
+    @property
+    def last(self) -> Boot:
+        return self.watcher.boots[-1]
+
+
+K = "[    1.000000] "
+LINUX = "[    0.000000] Linux version 7.1.3 (gokrazy@docker) #1"
+UP = "2026/11/22 now listening on 10.0.2.15:80"
+
+
+def test_a_power_on_counts_from_second_0() -> None:
+    machine = Machine().say(
+        "SeaBIOS (version 1.16.3)", "Booting from Hard Disk...", LINUX, K + "Run /gokrazy/init as init process"
+    )
+    assert machine.last.cause is Cause.POWER_ON
+    assert machine.last.at == {Phase.FIRMWARE: 1.0, Phase.LOADER: 2.0, Phase.KERNEL: 3.0, Phase.INIT: 4.0}
+    assert machine.last.took(Phase.INIT) == 4.0
+    assert machine.last.took(Phase.HTTP) is None
+
+
+def test_a_reset_that_nobody_announced_begins_with_the_firmware() -> None:
+    machine = Machine().say(
+        LINUX, UP, "UEFI firmware (version  built at 13:10:49)", "BdsDxe: starting Boot0001", LINUX
+    )
+    assert [boot.cause for boot in machine.watcher.boots] == [Cause.POWER_ON, Cause.RESET]
+    assert machine.last.started == 3.0
+    assert machine.last.took(Phase.KERNEL) == 2.0
+    assert machine.last.at[Phase.LOADER] == 4.0
+
+
+def test_a_reset_without_firmware_begins_with_the_restart() -> None:
+    machine = Machine().say(LINUX, UP, K + "reboot: Restarting system", LINUX)
+    assert (machine.last.cause, machine.last.started, machine.last.asked) == (Cause.RESET, 3.0, False)
+
+
+def test_a_reboot_that_was_asked_for_is_told_apart() -> None:
+    machine = Machine().say(
+        LINUX, UP, "2026/11/22 sending sigterm to all services", K + "kexec_core: Starting new kernel", LINUX
+    )
+    assert (machine.last.cause, machine.last.started, machine.last.asked) == (Cause.KEXEC, 4.0, True)
+
+
+def test_while_the_machine_starts_no_boot_is_current() -> None:
+    machine = Machine().say(LINUX, UP)
+    assert machine.watcher.current is machine.last
+    machine.watcher.machine_started(Cause.RESET, 5.0)
+    assert machine.watcher.current is None
+    assert machine.watcher.in_firmware
+    machine.say(LINUX)
+    assert (machine.last.number, machine.last.cause, machine.last.started) == (2, Cause.RESET, 5.0)
+
+
+def test_addresses_that_need_no_network_are_not_ready() -> None:
+    machine = Machine().say(
+        LINUX,
+        "now listening on /run/gokrazy-http.sock",
+        "now listening on 127.0.0.1:80",
+        "now listening on [::1]:80",
+        "now listening on [fe80::5054:ff:fe12:3456%eth0]:80",
+    )
+    assert machine.last.http == ()
+    assert Phase.HTTP not in machine.last.at
+    machine.say(UP)
+    assert machine.last.http == ("10.0.2.15:80",)
+    assert machine.last.ready
+
+
+@pytest.mark.parametrize(
+    ("text", "phase"),
+    [
+        (K + "reboot: Power down", Phase.POWER_DOWN),
+        (K + "reboot: System halted", Phase.HALTED),
+        (K + "Reboot failed -- System halted", Phase.HALTED),
+        (K + "Kernel panic - not syncing: x", Phase.PANIC),
+        ("2026/11/22 update.go:375: Synchronous reboot requested", Phase.SHUTDOWN),
+    ],
+)
+def test_how_a_system_ends(text: str, phase: Phase) -> None:
+    assert Machine().say(LINUX, text).last.last_phase is phase
+
+
+def test_a_restored_machine_goes_on_in_its_boot() -> None:
+    captured = Machine().say(LINUX, K + "Kernel command line: " + CMDLINE.format(2), UP).last
+    watcher = PhaseWatcher()
+    boot = watcher.adopt(captured, 0.5)
+    assert watcher.current is boot
+    assert (boot.cause, boot.slot, boot.ready, boot.started) == (Cause.RESTORED, "B", True, 0.5)
+
+
+def test_the_slot_without_command_line_is_what_init_says() -> None:
+    machine = Machine().say(LINUX, "update handler will be called with inactiveRootPartition = 2")
+    assert machine.last.slot == "B"
+
+
+def test_a_boot_says_what_it_was() -> None:
+    machine = Machine().say(LINUX, K + "Kernel command line: " + CMDLINE.format(1))
+    assert str(machine.last) == "boot 1 (power-on), Linux 7.1.3, slot A: kernel 1.0 s"
+
+
+RULE = LoopRule(starts=3, window=100.0)
+
+
+def boots(*causes: tuple[Cause, float, bool, bool]) -> list[Boot]:
+    made = []
+    for number, (cause, started, ready, asked) in enumerate(causes, 1):
+        boot = Boot(number, cause, started, at={Phase.HTTP: started} if ready else {})
+        boot.asked = asked
+        made.append(boot)
+    return made
+
+
+ON, RESET = Cause.POWER_ON, Cause.RESET
+
+
+@pytest.mark.parametrize(
+    ("history", "loop"),
+    [
+        ([(ON, 0, False, False), (RESET, 20, False, False), (RESET, 40, False, False)], [1, 2, 3]),
+        ([(ON, 0, False, False), (RESET, 20, False, False)], []),
+        ([(ON, 0, False, False), (RESET, 20, True, False), (RESET, 40, False, False)], []),
+        ([(ON, 0, False, False), (RESET, 20, False, True), (RESET, 40, False, False)], []),
+        ([(ON, 0, False, False), (ON, 20, False, False), (ON, 40, False, False)], []),
+        ([(ON, 0, False, False), (RESET, 90, False, False), (RESET, 180, False, False)], []),
+        ([(ON, 0, True, False), *[(RESET, t, False, False) for t in (20, 40, 60)]], [2, 3, 4]),
+    ],
+)
+def test_a_reboot_loop(history: list[tuple[Cause, float, bool, bool]], loop: list[int]) -> None:
+    assert [boot.number for boot in reboot_loop(boots(*history), RULE)] == loop
