@@ -8,13 +8,13 @@ and ``next_image``, and everything else hangs off the appliance.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness import boards
-from harness.errors import Fault, HarnessError, SetupMissing, UserError
+from harness.errors import HarnessError, UserError
 from harness.options import OPTIONS, Settings, settings_from
 from harness.report.recorder import Recorder
 from harness.verdict import Verdict, fault_of
@@ -98,6 +98,15 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return header_lines(config.stash[SETTINGS])
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Look at what is to be tested before anything is collected: what is wrong with it is a usage error."""
+    settings = session.config.stash[SETTINGS]
+    if not settings.is_own:
+        with _as_pytest_says():
+            _lab(session.config).boards  # noqa: B018  it raises
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that needs a board once on each board that it and the run allow."""
     if "board" not in metafunc.fixturenames:
@@ -105,11 +114,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     allowed: set[str] = set(boards.NAMES)
     for mark in metafunc.definition.iter_markers("gk_board"):
         allowed &= set(mark.args)
-    try:
-        chosen = _lab(metafunc.config).boards
-    except UserError as error:
-        raise pytest.UsageError(str(error)) from None
-    names = [board.name for board in chosen if board.name in allowed]
+    names = [board.name for board in _lab(metafunc.config).boards if board.name in allowed]
     metafunc.parametrize("board", names, ids=names, indirect=True, scope="session")
 
 
@@ -145,12 +150,17 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     for item in items:
         assert isinstance(item, pytest.Function)
         wanted[str(item.callspec.params["board"]), _family(item)] = None
-    try:
+    with _as_pytest_says():
         lab.prepare(tuple(wanted), updates=any("next_image" in _fixtures(item) for item in items))
+
+
+@contextmanager
+def _as_pytest_says() -> Iterator[None]:
+    """Turn an error outside of any test into a usage error, or into the exit status of whose fault it is."""
+    try:
+        yield
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
-    except SetupMissing as error:
-        pytest.exit(str(error), returncode=Fault.SETUP.value)
     except HarnessError as error:
         pytest.exit(str(error), returncode=error.fault.value)
 

@@ -1,0 +1,139 @@
+"""The plugin from outside: what a pytest run with it says, and its exit status. No QEMU is started here."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TEN_LINES = """
+import pytest
+
+def test_boots(appliance):
+    assert appliance.status().hostname == "mine"
+
+@pytest.mark.gk_board("virt")
+def test_only_there(appliance):
+    pass
+
+@pytest.mark.gk_tier("nightly")
+def test_at_night(appliance):
+    pass
+"""
+
+CONFIG = """{"Hostname": "mine", "Environment": ["GOARCH=arm64"], "Update": {"HTTPPassword": "x"},
+"KernelPackage": "github.com/gokrazy/kernel.arm64", "FirmwarePackage": "", "EEPROMPackage": "",
+"SerialConsole": "ttyAMA0,115200", "Packages": []}"""
+
+
+@pytest.fixture
+def run(pytester, tmp_path):
+    """Run pytest in a process of its own, with nothing on PATH that could start a machine."""
+    pytester.makepyfile(test_mine=TEN_LINES)
+
+    def run(*arguments, path=str(tmp_path)):
+        environment = {**os.environ, "PATH": path, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        environment.pop("PYTEST_ADDOPTS", None)
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+            cwd=pytester.path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def instance(folder: Path, config: str = CONFIG) -> Path:
+    folder.mkdir()
+    (folder / "config.json").write_text(config)
+    return folder
+
+
+def test_help_lists_every_option_and_needs_no_qemu(run):
+    status, said = run("--help")
+    assert status == 0
+    for option in ("--gk-instance", "--gk-image", "--gk-board", "--gk-warm", "--gk-ssh-key"):
+        assert option in said
+
+
+def test_collecting_needs_no_qemu_and_lists_each_board(run):
+    status, said = run("--collect-only", "-q")
+    assert status == 0, said
+    for name in ("pc-bios", "pc-uefi", "virt"):
+        assert f"test_boots[{name}]" in said
+    assert "test_only_there[virt]" in said
+    assert "test_only_there[pc-bios]" not in said
+    assert "test_at_night" not in said
+
+
+def test_the_other_tier(run):
+    status, said = run("--collect-only", "-q", "--gk-tier", "nightly")
+    assert status == 0
+    assert "test_at_night[virt]" in said
+    assert "test_boots" not in said
+
+
+def test_only_the_boards_that_fit_the_instance(run, tmp_path):
+    status, said = run("--collect-only", "-q", f"--gk-instance={instance(tmp_path / 'mine')}")
+    assert status == 0, said
+    assert "test_boots[virt]" in said
+    assert "pc-bios" not in said
+
+
+def test_the_ini_twin_of_an_option(run, pytester):
+    pytester.makeini("[pytest]\ngk_board = virt-uefi\n")
+    status, said = run("--collect-only", "-q")
+    assert status == 0, said
+    assert "test_boots[virt-uefi]" in said
+    assert "test_boots[virt]" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--gk-board=toaster"], "there is no board 'toaster'"),
+        (["--gk-time-factor=0"], "--gk-time-factor"),
+        (["--gk-instance=/nowhere/at/all"], "/nowhere/at/all"),
+        (["--gk-instance=a", "--gk-image=b"], "two things to test"),
+        (["--gk-image=/nowhere.img"], "/nowhere.img"),
+    ],
+)
+def test_wrong_input_is_one_usage_error(run, arguments, message):
+    status, said = run(*arguments)
+    assert status == 4, said
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_a_board_that_does_not_fit_is_a_usage_error(run, tmp_path):
+    status, said = run(f"--gk-instance={instance(tmp_path / 'mine')}", "--gk-board=pc-bios")
+    assert status == 4
+    assert "built for arm64" in said
+
+
+def test_a_broken_config_is_one_usage_error_with_line_and_path(run, tmp_path):
+    folder = instance(tmp_path / "mine", CONFIG.replace('["GOARCH=arm64"]', '"GOARCH=arm64"'))
+    status, said = run(f"--gk-instance={folder}")
+    assert status == 4, said
+    assert "config.json:1" in said
+    assert "$.Environment" in said
+
+
+def test_without_qemu_the_status_is_12_and_says_what_to_install(run):
+    status, said = run("--gk-board=virt")
+    assert status == 12, said
+    assert "qemu-system-arm" in said
+
+
+def test_tests_without_an_appliance_are_left_alone(run, pytester):
+    pytester.makepyfile(test_mine="def test_plain(): pass")
+    status, said = run()
+    assert status == 0
+    assert "1 passed" in said
+    pytester.makepyfile(test_mine="import pytest\ndef test_plain(): pytest.skip('not today')")
+    assert run()[0] == 0
