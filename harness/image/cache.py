@@ -99,7 +99,7 @@ class Cache:
         try:
             while True:
                 # Again after making it: going from exclusive to shared lets somebody else in between.
-                fcntl.flock(handle, fcntl.LOCK_SH)
+                _lock(handle, fcntl.LOCK_SH, progress)
                 entry = self._read(key)
                 if entry is not None:
                     break
@@ -121,11 +121,7 @@ class Cache:
     ) -> None:
         # The shared lock goes first: two processes that both keep one while asking for more wait for ever.
         fcntl.flock(handle, fcntl.LOCK_UN)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("another process makes this image: waiting for it")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        _lock(handle, fcntl.LOCK_EX, progress)
         if self._read(key) is not None:
             return
         self._remove(self._folder(key))
@@ -267,6 +263,15 @@ class Cache:
     @staticmethod
     def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _lock(handle: int, kind: int, progress: Callable[[str], None]) -> None:
+    """Take a lock, and say so when that means to wait. Its holder's end frees it, however that comes."""
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        progress("another process makes this image: waiting for it")
+        fcntl.flock(handle, kind)
 
 
 def file_digest(path: Path) -> str:

@@ -95,5 +95,6 @@ def modules_of(infos: Sequence[str]) -> dict[str, str]:
                 last = parts[1]
                 modules[last] = parts[2]
             elif parts[0] == "=>" and last and len(parts) > 2:
-                modules[last] = "(local)" if parts[1].startswith((".", "/")) else f"{parts[1]} {parts[2]}"
+                other = parts[2] if parts[1] == last else f"{parts[1]} {parts[2]}"
+                modules[last] = "(local)" if parts[1].startswith((".", "/")) else other
     return dict(sorted(modules.items()))

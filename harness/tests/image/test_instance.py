@@ -80,7 +80,7 @@ def test_the_architecture(
 def test_a_kernel_of_another_architecture(
     tmp_path: Path, environ: dict[str, str], goarch: str, kernel: str | None
 ) -> None:
-    with pytest.raises(ConfigError, match="the kernel .* is one for") as raised:
+    with pytest.raises(ConfigError, match=r"the kernel .* is one for") as raised:
         load(tmp_path, environ, Environment=[f"GOARCH={goarch}"], KernelPackage=kernel)
     assert "$.KernelPackage" in raised.value.where
 

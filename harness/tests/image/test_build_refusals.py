@@ -1,0 +1,111 @@
+"""What the own builder does not implement is refused, and options that make no sense are named."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import ConfigError, OptionError
+from harness.image.build import BuildRequest, build
+from harness.image.cache import Cache
+from harness.image.inputs import folder_digest, parse_kernel
+from harness.image.instance import load_instance
+
+BASE: dict[str, Any] = {
+    "Hostname": "vm",
+    "Update": {"HTTPPassword": "pw"},
+    "Environment": ["GOARCH=amd64"],
+    "KernelPackage": "github.com/gokrazy/kernel.amd64",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "vm"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(BASE, indent=1))
+    return folder
+
+
+def run(folder: Path, **options: Any) -> None:
+    with Cache(folder.parent / "cache") as cache:
+        build(
+            BuildRequest(folder, builder="own", **options),
+            cache=cache,
+            environ={"HOME": str(folder.parent), "PATH": "/usr/bin:/bin"},
+        )
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"DeviceType": "rock64"}, "$.DeviceType"),
+        ({"BootloaderExtraEEPROM": ["BOOT_UART=1"]}, "$.BootloaderExtraEEPROM"),
+        ({"PackageConfig": {"a/b": {"WaitFor": ["net-route"]}}}, '$.PackageConfig["a/b"].WaitFor'),
+        ({"PackageConfig": {"a/b": {"Capabilities": "cap_net_raw+ep"}}}, '$.PackageConfig["a/b"].Capabilities'),
+        ({"InternalCompatibilityFlags": {"InitPkg": "a/init"}}, "$.InternalCompatibilityFlags.InitPkg"),
+        ({"InternalCompatibilityFlags": {"OverwriteInit": "x"}}, "$.InternalCompatibilityFlags.OverwriteInit"),
+    ],
+)
+def test_a_field_that_is_not_implemented(folder: Path, fields: dict[str, Any], path: str) -> None:
+    (folder / "config.json").write_text(json.dumps({**BASE, **fields}, indent=1))
+    with pytest.raises(ConfigError, match="does not implement") as raised:
+        run(folder)
+    line = raised.value.where.split(":")[1].split(" ")[0]
+    assert raised.value.where.endswith(f"({path})")
+    name = path.rsplit(".", 1)[1]
+    assert f'"{name}"' in (folder / "config.json").read_text().splitlines()[int(line) - 1]
+
+
+def test_the_old_layouts_files(folder: Path) -> None:
+    (folder / "flags" / "a").mkdir(parents=True)
+    (folder / "flags" / "a" / "flags.txt").write_text("-x")
+    with pytest.raises(ConfigError, match="does not read flags"):
+        run(folder)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"kernel": "github.com/gokrazy/kernel.amd64"}, "no kernel can be made of"),
+        ({"kernel": "./nowhere"}, "no kernel can be made of"),
+        ({"kernel": "/tmp"}, "has no vmlinuz"),
+    ],
+)
+def test_options_that_make_no_sense(folder: Path, options: dict[str, Any], what: str) -> None:
+    with pytest.raises(OptionError, match=what):
+        run(folder, **options)
+
+
+def test_a_kernel_folder_for_another_architecture(folder: Path, tmp_path: Path) -> None:
+    kernel = tmp_path / "kernel"
+    kernel.mkdir()
+    (kernel / "vmlinuz").write_bytes(b"MZ".ljust(0x38, b"\0") + b"ARMd")
+    with pytest.raises(ConfigError, match="is one for arm64"):
+        run(folder, kernel=str(kernel))
+
+
+def test_a_kernel_folder_or_a_version(folder: Path, tmp_path: Path) -> None:
+    instance = load_instance(folder, environ={"HOME": str(tmp_path)})
+    (tmp_path / "k").mkdir()
+    (tmp_path / "k" / "vmlinuz").touch()
+    kernel, version = parse_kernel(str(tmp_path / "k"), instance)
+    assert (kernel.package, kernel.folder, version) == ("github.com/gokrazy/kernel.amd64", tmp_path / "k", "")
+    kernel, version = parse_kernel("github.com/rtr7/kernel@latest", instance)
+    assert (kernel.package, kernel.folder, version) == ("github.com/rtr7/kernel", None, "latest")
+
+
+def test_a_folders_digest_sees_names_modes_and_contents_but_not_version_control(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    seen = {folder_digest(tmp_path)}
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text("x")
+    assert folder_digest(tmp_path) in seen
+    (tmp_path / "a").write_text("2")
+    seen.add(folder_digest(tmp_path))
+    (tmp_path / "a").chmod(0o755)
+    seen.add(folder_digest(tmp_path))
+    (tmp_path / "a").rename(tmp_path / "b")
+    seen.add(folder_digest(tmp_path))
+    assert len(seen) == 4
