@@ -288,6 +288,8 @@ class Console:
             match, before = feed.spawn.match, feed.spawn.before or ""
         except pexpect.TIMEOUT:
             raise self._timed_out(awaited, timeout) from None
+        except pexpect.EOF:
+            raise InternalError("the console was closed under one who expects", where=awaited) from None
         finally:
             self._expecting.release()
         # The match may lie in the chunk that brought the crash as well: the crash counts.

@@ -311,7 +311,7 @@ CHECKS: tuple[Check, ...] = (
     _check(
         "boot-loader-failed",
         r"Error loading .*|Failed to (?:execute|load|start|open) \\?\S+.*: .*|EFI stub: ERROR: .*"
-        r"|BdsDxe: failed to start .*|.*\\vmlinuz: (?:Not Found|Load Error|Unsupported|Volume Corrupt.*)",
+        r"|BdsDxe: failed to start .*|\\vmlinuz: (?:Not Found|Load Error|Unsupported|Volume Corrupt.*)",
         "the boot loader could not start the kernel: {0}",
         FATAL,
         FirmwareFailure,

@@ -100,15 +100,14 @@ class Intake:
     def machine_started(self, cause: Cause, boot: Boot | None) -> None:
         """A machine begins: by power-on, by a reset that it asked for, or restored in the middle of ``boot``."""
         if cause is Cause.RESET:
-            self.note("reset", zero=False)
+            self.last_byte = self.note("reset", zero=False)
         else:
             self._power_ons += 1
             self._life = len(self.crashes.findings)
             self.aborted = None
             self.feed.skip()
-            self.note(f"{cause.value} {self._power_ons}", zero=True)
+            self.last_byte = self.note(f"{cause.value} {self._power_ons}", zero=True)
         self._cause = cause
-        self.last_byte = self.recording.seconds()
         self.crashes.forget_suspicions()
         if cause is Cause.RESTORED and boot is not None:
             self.phases.adopt(boot, self.last_byte)
@@ -118,16 +117,16 @@ class Intake:
 
     def runs_now(self) -> None:
         """The machine was held until now: it is second 0 of a power-on and of a restored machine."""
-        self.note("running", zero=self._cause is not Cause.RESET)
-        self.last_byte = self.recording.seconds()
+        self.last_byte = self.note("running", zero=self._cause is not Cause.RESET)
         if self._cause is not Cause.RESTORED:
             self.phases.machine_started(self._cause, self.last_byte)
         self.tell()
 
-    def note(self, text: str, *, zero: bool) -> None:
-        """Put a mark into recording and lines; ``zero`` makes it the new power-on."""
+    def note(self, text: str, *, zero: bool) -> float:
+        """Put a mark into recording and lines; ``zero`` makes it the new power-on. Returns its seconds."""
         at = self.recording.mark(text, zero=zero)
         self._keep(Line(at, self.recording.size, text, mark=True))
+        return at
 
     def tell(self) -> None:
         """Make everybody who waits look up."""

@@ -61,7 +61,7 @@ class Recording:
         self._flush_entry()
         if zero:
             self._zero = self._clock()
-        at = self.seconds()
+        at = 0.0 if zero else self.seconds()
         self._write_index({"mark": text, "t": round(at, 4), "at": self.size})
         return at
 

@@ -2,7 +2,8 @@
 
 init starts it when a byte comes on the console (GOKRAZY.md's serial shell: ``/tmp/serial-busybox/ash``, else
 ``/perm/sh``); there is no login. The kernel and init print in between at any time, so a command's output comes
-back as base64, each line with a token before it: whatever else is printed can be told apart and left out.
+back as base64, each line with a token and its number before it: whatever else is printed can be told apart and
+left out, and what got lost is noticed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from types import TracebackType
 
 from harness.console.console import Console, Mark
 from harness.console.dialogue import Await, Dialogue, Forget, Type, play
+from harness.console.findings import shortened
 from harness.console.lines import LineSplitter
 from harness.errors import CommandFailed, InternalError, ServiceMissing, WaitTimeout
 
@@ -76,23 +78,31 @@ class Frame:
 
     @property
     def end(self) -> str:
-        """The line after the answer's last one."""
-        return f"{self.token} end"
+        """What the line after the answer's last one looks like: it says how many there were."""
+        return rf"{self.token} end (\d+)"
 
     def answer(self, raw: bytes) -> tuple[int, bytes]:
         """Return status and output out of what the console said; raises InternalError if it cannot be read."""
         splitter = LineSplitter()
         lines = splitter.feed(raw, offset=0, at=0.0) + splitter.close(offset=len(raw), at=0.0)
-        marked = re.compile(rf"{self.token}:([A-Za-z0-9+/=]+)$")
-        found = (marked.search(line.text) for line in lines if not line.kernel)
+        marked = re.compile(rf"{self.token}:(\d+):([A-Za-z0-9+/=]+)$")
+        ended = re.compile(rf"{self.end}$")
+        found: dict[int, str] = {}
+        expected = -1
+        for line in lines:
+            if match := marked.search(line.text):
+                found[int(match[1])] = match[2]
+            elif match := ended.search(line.text):
+                expected = int(match[1])
         try:
-            data = base64.b64decode("".join(match[1] for match in found if match), validate=True)
-            output, status = data.rsplit(b"\n", 1)
+            if list(found) != list(range(1, expected + 1)):
+                raise ValueError(f"{len(found)} of {expected} lines came whole")
+            output, status = base64.b64decode("".join(found.values()), validate=True).rsplit(b"\n", 1)
             return int(status), output
         except (binascii.Error, ValueError) as error:
             raise InternalError(
                 f"the answer of the serial shell cannot be read: {error}",
-                evidence="\n".join(str(one) for one in lines),
+                evidence="\n".join(str(one) for one in shortened(lines, 60)),
             ) from error
 
 
@@ -102,17 +112,17 @@ def frame(text: str, token: str) -> Frame:
     The token is typed in two halves, so that the shell's echo of what is typed never looks like an answer.
     """
     half = len(token) // 2
-    broken = f'{token[:half]}""{token[half:]}'
+    broken = f'"{token[:half]}" "{token[half:]}'
     typed: list[str] = []
-    if text.isprintable() and text.isascii() and len(text) <= _LONGEST_TYPED:
-        inner = shlex.quote(text)
-    else:
+    inner = shlex.quote(text)
+    if not (text.isprintable() and text.isascii() and len(inner) <= _LONGEST_TYPED):
         encoded = base64.b64encode(text.encode()).decode()
         typed = [f"gk={encoded[:_PIECE]}"]
         typed += [f"gk=${{gk}}{encoded[at : at + _PIECE]}" for at in range(_PIECE, len(encoded), _PIECE)]
         inner = '"$(echo $gk | base64 -d)"'
     run = f"( eval {inner} ) </dev/null 2>&1; printf '\\n%d' $?;"
-    typed.append(f"{{ {run} }} | base64 | sed s/^/{broken}:/; echo {broken} end")
+    awk = f'{{print {broken}:" NR ":" $0}} END {{print {broken} end " NR}}'
+    typed.append(f"{{ {run} }} | base64 | awk '{awk}'")
     return Frame(tuple(typed), token)
 
 
