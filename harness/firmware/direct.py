@@ -48,6 +48,8 @@ class DirectStage:
         append = self._append(cmdline)
         path = self._folder / KERNEL
         try:
+            # A new file, not new content: a capture may hold a link to the old one.
+            path.unlink(missing_ok=True)
             path.write_bytes(kernel)
         except OSError as error:
             raise HostDiskFull(f"cannot write the kernel: {error.strerror}", where=str(path)) from error
@@ -57,10 +59,15 @@ class DirectStage:
         return Loaded(kernel=path, append=append, notes=tuple(notes))
 
     def keep(self, loaded: Loaded, folder: Path) -> Loaded:
-        """Copy the kernel."""
+        """Keep the kernel: by a link where the file systems allow, else by a copy."""
         if loaded.kernel is None:
             return loaded
-        return replace(loaded, kernel=copy_sparse(loaded.kernel, folder / loaded.kernel.name))
+        kept = folder / loaded.kernel.name
+        try:
+            kept.hardlink_to(loaded.kernel)
+        except OSError:
+            copy_sparse(loaded.kernel, kept)
+        return replace(loaded, kernel=kept)
 
     def adopt(self, kept: Loaded) -> Loaded:
         """QEMU wants the kernel's file at a restore too, but only reads it: no copy is needed."""

@@ -120,7 +120,8 @@ def test_a_kept_kernel_outlives_the_machine(tmp_path: Path, folder: Path) -> Non
     source, boot = disk(tmp_path, {"vmlinuz": b"kernel", "cmdline.txt": CMDLINE.encode()})
     stage = DirectStage(boot, folder)
     kept = stage.keep(stage.prepare(source), tmp_path)
-    (folder / "vmlinuz").unlink()
+    source, _ = disk(tmp_path, {"vmlinuz": b"other!", "cmdline.txt": CMDLINE.encode()})
+    stage.prepare(source)
     assert stage.adopt(kept).kernel == tmp_path / "vmlinuz"
     assert (tmp_path / "vmlinuz").read_bytes() == b"kernel"
 
