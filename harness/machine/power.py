@@ -47,12 +47,12 @@ class PowerOn:
 class SeaBiosEcho:
     """Tells SeaBIOS's own reset from a reset that somebody wanted.
 
-    When SeaBIOS finds at the reset vector that it ran before, it resets the machine once more to start from a clean
-    state: each RESET on a BIOS board is followed by a second one, a fifth of a second later on a busy host.
+    When SeaBIOS finds at the reset vector that it ran before, it resets the machine once more to start from a
+    clean state: each RESET on a BIOS board is followed by a second one, a fifth of a second later on a busy host.
     """
 
     WINDOW = 5.0
-    """Seconds; a kernel that crashes sooner than that still resets in such pairs, so its resets are counted right."""
+    """Seconds; a kernel that crashes sooner still resets in such pairs, so its resets are counted right."""
 
     def __init__(self) -> None:
         self._expected_until = 0.0
