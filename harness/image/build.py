@@ -7,7 +7,6 @@ import datetime
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +24,6 @@ from harness.image.init_program import init_source
 from harness.image.inputs import (
     GOKRAZY,
     Inputs,
-    Kernel,
     check_kernel_folder,
     content_key,
     gather_extras,
@@ -111,8 +109,8 @@ def build(
             environ=environ,
         )
     refuse_unknown_to_own_builder(instance)
-    with tempfile.TemporaryDirectory(prefix="gokharness-") as temp:
-        inputs = _gather(request, instance, Path(temp), environ)
+    with cache.scratch() as scratch:
+        inputs = _gather(request, instance, scratch, environ)
         timestamp = _timestamp(request, inputs.key, environ)
 
         def make(work: Path, disk: Path) -> Mapping[str, Any]:
@@ -136,7 +134,10 @@ def image_of(entry: CacheEntry, instance: Instance) -> Image:
 def _builder(request: BuildRequest, environ: Mapping[str, str]) -> Literal["gok", "own"]:
     beyond_gok = [
         name
-        for name in ("kernel", "with_modules", "serial", "timestamp", "extra_files", "fast_boot", "ca_bundle")
+        for name in (
+            *("kernel", "with_modules", "serial", "timestamp", "extra_files", "fast_boot"),
+            *("ca_bundle", "localtime"),
+        )
         if getattr(request, name)
     ]
     if request.builder == "gok":
@@ -390,4 +391,4 @@ class _Packer:
         )
 
 
-__all__ = ["BuildRequest", "Kernel", "build"]
+__all__ = ["BuildRequest", "build"]

@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,6 +172,33 @@ class Cache:
         finally:
             os.close(handle)
 
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """An empty folder that is removed afterwards: by the next user of the cache if this process is killed."""
+        self._prepare()
+        self._sweep()
+        key = f"scratch-{uuid.uuid4().hex}"
+        handle = os.open(self._lock_file(key), os.O_RDWR | os.O_CREAT, 0o600)
+        folder = self.root / "work" / f"{key}.{os.getpid()}"
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            folder.mkdir(mode=0o700)
+            yield folder
+        finally:
+            self._remove(folder)
+            self._lock_file(key).unlink(missing_ok=True)
+            os.close(handle)
+
+    def _sweep(self) -> None:
+        """Remove the work folders of processes that are gone."""
+        for leftover in (self.root / "work").iterdir():
+            key = leftover.name.split(".")[0]
+            with self._exclusively(key) as mine:
+                if mine:
+                    self._remove(leftover)
+                    if key.startswith("scratch-"):
+                        self._lock_file(key).unlink(missing_ok=True)
+
     def entries(self) -> list[CacheEntry]:
         """All complete entries, the last used first."""
         folders = self.root.glob(f"images/*/{_META}")
@@ -195,10 +223,7 @@ class Cache:
                     self._remove(self._folder(entry.key))
                     removed.append(entry)
                     total -= entry.bytes_on_disk
-        for leftover in (self.root / "work").iterdir():
-            with self._exclusively(leftover.name.split(".")[0]) as mine:
-                if mine:
-                    self._remove(leftover)
+        self._sweep()
         oldest = time.time() - _KEEP_PROGRAMS if max_bytes else float("inf")
         for folder in (self.root / "programs").iterdir():
             with self._exclusively(f"programs-{folder.name}") as mine:

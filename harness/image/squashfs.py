@@ -166,8 +166,8 @@ def _add_to_tar(tar: tarfile.TarFile, path: str, node: Node, mtime: int) -> None
     info = tarfile.TarInfo(path[1:])
     info.mtime = mtime
     if isinstance(node, Link):
-        # The mode that gokrazy's packer gives links; Linux looks at none.
-        info.type, info.linkname, info.mode = tarfile.SYMTYPE, node.target, 0o444
+        # mksquashfs gives every link this mode; gokrazy's packer writes 0444, and Linux looks at neither.
+        info.type, info.linkname, info.mode = tarfile.SYMTYPE, node.target, 0o777
         tar.addfile(info)
         return
     info.mode = node.mode

@@ -125,6 +125,19 @@ def test_prune_removes_leftovers_and_kept_programs(tmp_path: Path) -> None:
     assert list((tmp_path / "programs").iterdir()) == []
 
 
+def test_a_scratch_folder_goes_with_its_user_and_spares_others(tmp_path: Path) -> None:
+    (tmp_path / "work" / "scratch-dead.1").mkdir(parents=True)
+    (tmp_path / "work" / "k.1").mkdir()
+    first, second = Cache(tmp_path), Cache(tmp_path)
+    with first, second, first.scratch() as mine:
+        (mine / "file").touch()
+        with second.scratch() as other:
+            assert (mine / "file").exists()
+            assert sorted((tmp_path / "work").iterdir()) == sorted([mine, other])
+    assert list((tmp_path / "work").iterdir()) == []
+    assert not list((tmp_path / "locks").glob("scratch-*"))
+
+
 def _get_slowly(root: Path, log: Path, ready: Any) -> None:
     def make(work: Path, disk: Path) -> Made:
         with log.open("a") as file:
