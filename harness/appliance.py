@@ -24,7 +24,7 @@ from harness.firmware.stage import Stage
 from harness.gokrazy.breakglass import Breakglass
 from harness.gokrazy.client import Device
 from harness.gokrazy.keys import generate_key
-from harness.gokrazy.logs import LogStream
+from harness.gokrazy.logs import LogStream, Stream
 from harness.gokrazy.status import ServiceStatus, Status
 from harness.gokrazy.update import Mangle, Updater, Upload
 from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
@@ -36,6 +36,7 @@ from harness.machine.command import Network
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power
 from harness.machine.run_dir import RunDir
+from harness.progress import StartWatch
 from harness.wiring import Wiring, forwards
 
 SETTLED = 2.5
@@ -117,6 +118,7 @@ class Appliance:
         self._key = key
         self._files_of = files_of
         self._ready: list[tuple[str, dict[str, float]]] = []
+        self._starting: StartWatch | None = None
         self._password = image.password
         self._device: Device | None = None
         self._shell: SerialShell | None = None
@@ -136,9 +138,11 @@ class Appliance:
     def power_on(self) -> None:
         """Switch it on, from the firmware up."""
         self._wiring.next = Cause.POWER_ON
+        self.cold_start = None
+        if self.can("console"):
+            self._starting = StartWatch(self.console, self.image, self.budget)
         self.power.on()
         self._forget_device()
-        self.cold_start = None
 
     def wait_until_ready(self) -> Status:
         """Wait until the web interface answers with the image's password; returns what it said.
@@ -147,6 +151,7 @@ class Appliance:
         """
         with self.console.watch_silence(self.budget.silence) if self.can("console") else contextlib.nullcontext():
             status = self.device.wait_until_ready(self.budget.ready)
+        self._starting = None
         if self.cold_start is None:
             boot = self.console.current
             ready = self.console.recording.seconds()
@@ -241,6 +246,8 @@ class Appliance:
         """Raise what is known to be wrong: QEMU itself first, then what the console showed."""
         self.power.check()
         self.console.check()
+        if self._starting is not None:
+            self._starting.check()
 
     def status(self) -> Status:
         """Return what the web interface says about the device."""
@@ -339,9 +346,12 @@ class Appliance:
             raise WaitTimeout(f"the log of {name} does not say how often it was started", where=self.device.url)
         return attempts
 
-    def log_stream(self, name: str) -> LogStream:
-        """Follow a service's log from its last 100 lines on; use it in a ``with`` statement."""
-        return self.device.log(name)
+    def log_stream(self, name: str, stream: Stream = "both") -> LogStream:
+        """Follow a service's log from its last 100 lines on; use it in a ``with`` statement.
+
+        The device does not keep stdout and stderr in their order: wait for one stream where the order matters.
+        """
+        return self.device.log(name, stream)
 
     # -- the ways in
 

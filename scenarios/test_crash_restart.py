@@ -6,9 +6,10 @@ pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_image("crasher")]
 
 
 def test_a_program_that_panics_is_started_again(appliance):
-    with appliance.log_stream("panic-once") as log:
+    with appliance.log_stream("panic-once", "stderr") as log:
         log.wait_for(r"panic: ", timeout=appliance.budget.service)
         log.wait_for(r"exit status 2", timeout=appliance.budget.service)
+    with appliance.log_stream("panic-once", "stdout") as log:
         log.wait_for(r"panic-once: start 2, staying up", timeout=appliance.budget.service)
     service = appliance.service("panic-once")
     assert not service.stopped

@@ -220,6 +220,12 @@ class GoToolchain:
             for program in batch:
                 shutil.copyfile(made / program.basename, out / program.name)
 
+    def build_in_place(self, folder: Path, package: str, out: Path) -> None:
+        """Build one package of the module in ``folder`` into the file ``out``, without changing the module."""
+        done = self._run(["build", "-mod=readonly", *STEADY, "-o", str(out), package], folder)
+        if done.returncode:
+            raise self._failure(_what_failed(done.stderr), done, None, folder)
+
     def build_info(self, files: Sequence[Path]) -> dict[Path, str]:
         """What Go noted in each binary, as runtime/debug.BuildInfo prints it."""
         done = self._run(["version", "-m", *map(str, files)], files[0].parent)

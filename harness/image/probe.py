@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.image.go import GoToolchain, Program
+from harness.image.go import GoToolchain
 from harness.image.model import Arch
 from harness.shipped import images_folder
 
@@ -12,7 +12,7 @@ PACKAGE = "gokrazy.test/programs/cmd/probe"
 
 
 def build_probe(arch: Arch, out: Path) -> Path:
-    """Build it for this architecture into the new folder ``out``; raises ToolMissing, BuildFailed."""
+    """Build it for this architecture into the file ``out``; raises ToolMissing, BuildFailed."""
     go = GoToolchain.find(arch=arch, build_env={})
-    go.build(None, images_folder() / "programs", [Program(PACKAGE, "probe", "probe")], out)
-    return out / "probe"
+    go.build_in_place(images_folder() / "programs", PACKAGE, out)
+    return out
