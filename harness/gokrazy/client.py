@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from harness.errors import HarnessError, OptionError, RequestRefused
-from harness.gokrazy.logs import LogLine, LogStream, Stream
+from harness.gokrazy.logs import FIRST, LogLine, LogStream, Stream
 from harness.gokrazy.status import (
     Features,
     ServiceStatus,
@@ -79,7 +79,7 @@ class Device:
 
     ``verify`` is for https: True for the host's authorities, a Path to trust that certificate whatever its name,
     False to trust anybody. The device redirects http to https on its own port number, which a forwarded port has
-    not: give ``https_url`` to have redirects followed there.
+    not: give ``https_url``, and a wait or ``probe`` that is redirected goes on there, as do all calls after it.
     """
 
     def __init__(
@@ -179,10 +179,15 @@ class Device:
         """The service's log: the last 100 lines of each stream, then what it says from now on. To be closed."""
         return LogStream(self._endpoint, self.service(name).path, stream)
 
-    def recent_log(self, name: str, stream: Stream = "both", *, quiet: float = 0.5) -> list[LogLine]:
-        """What the device still has of the log, whose end is not marked: until ``quiet`` seconds bring nothing."""
+    def recent_log(
+        self, name: str, stream: Stream = "both", *, quiet: float = 0.5, first: float = FIRST
+    ) -> list[LogLine]:
+        """What the device still has of the log, whose end is not marked: until ``quiet`` seconds bring nothing.
+
+        An empty log is believed after ``first`` seconds.
+        """
         with self.log(name, stream) as log:
-            return log.collect(quiet=quiet, limit=10 * quiet + TRY)
+            return log.collect(quiet=quiet, limit=10 * quiet + TRY, first=first)
 
     def attempts(self, name: str) -> int | None:
         """How often the service was started since boot, read from its log; None where the log has lost it."""
@@ -332,13 +337,17 @@ class Device:
                 return None
             return str(service)
 
-        self._wait_for_status(f"service {name} {what or 'to change its state'}", timeout, other)
+        self._wait_for_status(f"service {name} {what or 'to change its state'}", timeout, other, down=False)
         return found[-1]
 
-    def _wait_for_status(self, what: str, timeout: float, other: Callable[[Status], str | None]) -> Status:
+    def _wait_for_status(
+        self, what: str, timeout: float, other: Callable[[Status], str | None], *, down: bool = True
+    ) -> Status:
         def attempt(deadline: Deadline) -> Done[Status] | NotYet:
-            # Short at first: a connection made before the guest's network is up is found dead only by its limit.
-            probe = self.probe(timeout=deadline.slice(min(TRY, 1 + deadline.elapsed / 10)))
+            # While it may be down, tries are short at first: a connection made before its network is up is found
+            # dead only by the limit. They grow, as a busy device may need seconds to answer.
+            longest = min(TRY, 1 + deadline.elapsed / 10) if down else TRY
+            probe = self.probe(timeout=deadline.slice(longest))
             if probe.status is None:
                 self.forget_connections()
                 if probe.reach in _FINAL and probe.error:

@@ -23,6 +23,8 @@ Stream: TypeAlias = Literal["stdout", "stderr", "both"]
 
 MAX_LINES = 20_000
 """Lines kept; older ones are dropped and counted."""
+FIRST = 3.0
+"""Seconds in which the first line of a log that is not empty comes, on a busy device."""
 MAX_LINE = 1 << 20
 """Bytes of one line."""
 
@@ -43,6 +45,9 @@ class LogLine:
 
 class LogStream:
     """The lines of one service, read by a thread of its own, so none is missed while nobody looks.
+
+    A device that goes down without closing its connections (a kexec, a power loss) leaves the stream open and
+    silent: waits run into their limits then, and a stream is to be opened anew after each restart.
 
     The device sends no header before the first line (statuslog.go), so an open stream without an answer is normal:
     the reader has no time-out; each wait has. ``http.client`` instead of requests, because only the socket itself
@@ -122,23 +127,25 @@ class LogStream:
             evidence=last or "(the log is empty)",
         )
 
-    def collect(self, *, quiet: float, limit: float) -> list[LogLine]:
-        """What comes until nothing came for ``quiet`` seconds, at most for ``limit`` seconds."""
+    def collect(self, *, quiet: float, limit: float, first: float = FIRST) -> list[LogLine]:
+        """What comes until nothing came for ``quiet`` seconds (``first`` for the first line), at most ``limit``."""
         end = time.monotonic() + limit
         got: list[LogLine] = []
         with self._changed:
             while time.monotonic() < end:
-                if self._ended and not isinstance(self._ended, DeviceUnreachable):
-                    raise self._ended
+                if self._ended:
+                    break  # the device never ends a stream by itself while it is up
                 before = self._seen, self._dropped + len(self._lines)
                 got += self._take()
-                if self._ended:
-                    break
                 if not self._changed.wait_for(
                     lambda: self._ended or self._dropped + len(self._lines) > before[1],  # noqa: B023
-                    min(quiet, max(0.0, end - time.monotonic())),
+                    min(quiet if got else first, max(0.0, end - time.monotonic())),
                 ):
-                    break
+                    return got
+            ended = self._ended
+        if ended:
+            self._endpoint.raise_cause()
+            raise ended
         return got
 
     def follow(self, limit: float) -> Iterator[LogLine]:

@@ -155,10 +155,6 @@ class Endpoint:
             session.verify = self.verify
         return session
 
-    def close(self) -> None:
-        """Drop all connections."""
-        self._session.close()
-
     def forget_connections(self) -> None:
         """Drop kept-alive connections: their other end is gone after a reboot or a restored capture."""
         self._session.close()  # the pools are emptied; the session itself stays usable

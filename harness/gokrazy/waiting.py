@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from harness.errors import WaitTimeout
+from harness.errors import HarnessError, WaitTimeout
 
 T = TypeVar("T")
 
@@ -92,8 +92,16 @@ def poll(
         f"waited {deadline.elapsed:.1f} s for {what} ({_count(tries)}); last seen: {outcome.seen}",
         where=where,
         hint=hint,
-        evidence=evidence() if evidence else "",
+        evidence=_ask(evidence) if evidence else "",
     )
+
+
+def _ask(evidence: Callable[[], str]) -> str:
+    """The evidence, or why there is none: the wait's own error must not be lost over it."""
+    try:
+        return evidence()
+    except HarnessError as error:
+        return f"(not to be had: {error.what})"
 
 
 def _count(tries: int) -> str:

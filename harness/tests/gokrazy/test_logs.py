@@ -109,11 +109,23 @@ def test_nobody_listens() -> None:
 
 
 def test_recent_log_and_attempts(fake: FakeDevice, device: Device) -> None:
-    assert device.recent_log("ntp", quiet=0.1) == []
+    assert device.recent_log("ntp", first=0.1) == []
     for number in (3, 4):
         fake.log(NTP).put(("stderr", f'2026/11/22 gokrazy: attempt {number}, starting ["{NTP}"]'))
     assert device.attempts("ntp") == 5
+    fake.log("/gokrazy/dhcp").put(("stderr", "the ring has turned"))
     assert device.attempts("dhcp") is None
+
+
+def test_a_slow_first_line_is_waited_for(fake: FakeDevice, device: Device) -> None:
+    threading.Timer(0.8, lambda: fake.log(NTP).put(("stdout", "late"))).start()
+    assert [one.text for one in device.recent_log("ntp", quiet=0.1)] == ["late"]
+
+
+def test_a_log_that_ends_is_no_empty_log(fake: FakeDevice, device: Device) -> None:
+    fake.log(NTP).put(None)
+    with pytest.raises(DeviceUnreachable):
+        device.recent_log("ntp")
 
 
 def test_follow(fake: FakeDevice, device: Device) -> None:
