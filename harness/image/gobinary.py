@@ -76,7 +76,7 @@ def string_variable(program: bytes, name: str) -> bytes | None:
         header = _memory(program, address, 16)
         pointer, length = struct.unpack("<QQ", header)
         return _memory(program, pointer, length) if length <= 4096 else None
-    except (struct.error, ValueError):
+    except (struct.error, ValueError, OverflowError):
         return None  # a damaged or foreign program says nothing
 
 
