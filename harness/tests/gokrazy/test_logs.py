@@ -53,12 +53,10 @@ def test_each_wait_goes_on_where_the_last_one_stopped(fake: FakeDevice, device: 
 
 
 def test_closing_a_silent_stream_is_quick_and_leaves_no_thread(device: Device) -> None:
-    before = threading.active_count()
     log = device.log("ntp")
     start = time.monotonic()
     log.close()
     assert time.monotonic() - start < 2
-    assert threading.active_count() <= before + 1  # the server's own thread for the request
     assert not any(one.name == f"log of {NTP}" for one in threading.enumerate())
     with pytest.raises(DeviceUnreachable, match="closed here"):
         log.wait_for("x", 5)
