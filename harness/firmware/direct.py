@@ -12,6 +12,8 @@ from harness.firmware.uefi import copy_sparse
 from harness.image.fat_volume import FatVolume
 from harness.image.model import Extent
 
+MAGICS = ((56, b"ARM\x64"), (514, b"HdrS"), (0, b"\x1f\x8b"), (4, b"zimg"))
+"""Where the headers of kernels stand: arm64 (booting.rst), x86 (boot.rst), gzip, EFI zboot."""
 KERNEL = "vmlinuz"
 CMDLINE = "cmdline.txt"
 ROOTDELAY = re.compile(r"(?:^|\s)rootdelay=\S+")
@@ -45,6 +47,7 @@ class DirectStage:
             ) from error
         finally:
             partition.unlink(missing_ok=True)
+        self._must_be_a_kernel(kernel)
         append = self._append(cmdline)
         path = self._folder / KERNEL
         try:
@@ -87,6 +90,16 @@ class DirectStage:
                 f"{name} in the boot partition is empty", where=f"partition 1, at byte {self._boot.offset}"
             )
         return data
+
+    def _must_be_a_kernel(self, kernel: bytes) -> None:
+        """QEMU starts whatever it is given: without this, a damaged kernel would only be silent."""
+        if not any(kernel[at : at + len(magic)] == magic for at, magic in MAGICS):
+            raise FirmwareFailure(
+                f"{KERNEL} in the boot partition is no Linux kernel: it does not begin like one",
+                where=f"partition 1, at byte {self._boot.offset}",
+                hint="the last update of the boot file system may have been cut short",
+                evidence=f"it begins with {kernel[:16].hex(' ')}",
+            )
 
     def _append(self, cmdline: bytes) -> str:
         append = self._plain(cmdline)

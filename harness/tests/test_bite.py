@@ -1,0 +1,201 @@
+"""Proof of bite: damaged on purpose, the appliance must turn the right scenario red, soon, naming the cause."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.appliance import Appliance
+from harness.boards import board
+from harness.errors import (
+    AuthenticationRefused,
+    BootFailure,
+    DeviceUnreachable,
+    FirmwareFailure,
+    HarnessError,
+    InitFailure,
+    KernelPanic,
+)
+from harness.faults.damage import edit_boot_file, replace_root, with_file, without, write_perm, zero
+from harness.image.model import Extent, Image
+from harness.image.squashfs import Node, SquashFs
+from harness.lab import Lab
+from harness.machine.overlay import Overlay
+from harness.options import Settings
+from harness.shipped import scenarios_folder
+
+pytestmark = pytest.mark.gk_tier("ci")
+
+BOARD = "virt"
+SOON = 120.0
+"""Seconds until red, on a busy host; what is measured is printed."""
+
+
+def scenario(name: str) -> Callable[..., None]:
+    """A scenario's own function, such as ``boot:test_...``."""
+    module, function = name.split(":")
+    path = scenarios_folder() / f"test_{module}.py"
+    spec = importlib.util.spec_from_file_location(f"scenario_{module}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    found: Callable[..., None] = getattr(loaded, function)
+    return found
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    damage: Callable[[Overlay, Image], None]
+    scenario: str
+    error: type[BaseException]
+    words: str
+    """What the error must say, as a pattern over its whole text."""
+
+
+BOOTS = "boot:test_the_appliance_boots_from_power_on_to_its_web_interface"
+
+
+def truncated_root(overlay: Overlay, image: Image) -> None:
+    start = image.layout.root_a.offset
+    used = SquashFs(image.path, start).bytes_used
+    zero(overlay, Extent(start + used // 4, used - used // 4))
+
+
+def damaged_kernel(overlay: Overlay, image: Image) -> None:
+    edit_boot_file(overlay, image, "vmlinuz", lambda kernel: bytes(len(kernel) // 2) + kernel[len(kernel) // 2 :])
+
+
+def wrong_partuuid(overlay: Overlay, image: Image) -> None:
+    edit_boot_file(
+        overlay, image, "cmdline.txt", lambda text: re.sub(rb"PARTUUID=60c24cc1", b"PARTUUID=deadbeef", text)
+    )
+
+
+def foreign_init(overlay: Overlay, image: Image) -> None:
+    # Only the ELF header's machine: the kernel looks no further.
+    init = SquashFs(image.path, image.layout.root_a.offset).read("/gokrazy/init")
+    replace_root(overlay, image, with_file("/gokrazy/init", init[:18] + b"\x3e\x00" + init[20:]))
+
+
+CASES = (
+    Case(
+        "no init",
+        lambda overlay, image: replace_root(overlay, image, without("/gokrazy/init")),
+        BOOTS,
+        InitFailure,
+        r"/gokrazy/init",
+    ),
+    Case("init of a foreign architecture", foreign_init, BOOTS, InitFailure, r"architecture"),
+    Case("truncated root file system", truncated_root, BOOTS, BootFailure, r"(?i)squashfs|root|init"),
+    Case("damaged kernel", damaged_kernel, BOOTS, FirmwareFailure, r"vmlinuz"),
+    Case("wrong PARTUUID", wrong_partuuid, BOOTS, KernelPanic, r"(?i)root"),
+    Case(
+        "empty command line",
+        lambda overlay, image: edit_boot_file(overlay, image, "cmdline.txt", lambda text: b" " * len(text)),
+        BOOTS,
+        FirmwareFailure,
+        r"cmdline.txt",
+    ),
+    Case(
+        "wrong password",
+        lambda overlay, image: replace_root(overlay, image, with_file("/etc/gokr-pw.txt", b"another-one")),
+        BOOTS,
+        AuthenticationRefused,
+        r"gokrazy",
+    ),
+    Case(
+        "no DHCP",
+        lambda overlay, image: replace_root(overlay, image, without("/gokrazy/dhcp")),
+        BOOTS,
+        BootFailure,
+        r"DHCP",
+    ),
+    Case(
+        "web interface on another port",
+        lambda overlay, image: replace_root(overlay, image, with_file("/etc/http-port.txt", b"81")),
+        BOOTS,
+        DeviceUnreachable,
+        r"10\.0\.2\.15:81",
+    ),
+    Case(
+        "service missing",
+        lambda overlay, image: replace_root(overlay, image, without("/user/hello")),
+        "boot:test_every_service_is_in_its_expected_state",
+        AssertionError,
+        r"no such file",
+    ),
+    Case(
+        "no key for breakglass",
+        lambda overlay, image: write_perm(overlay, image, "breakglass.authorized_keys", b"# nobody\n"),
+        "breakglass:test_commands_report_their_output_and_status",
+        HarnessError,
+        r"(?i)key|refused",
+    ),
+    Case(
+        "modules missing",
+        lambda overlay, image: replace_root(overlay, image, without_modules),
+        "boot:test_kernel_and_modules_are_the_ones_built_and_fit_each_other",
+        AssertionError,
+        r"modules",
+    ),
+)
+
+
+def without_modules(path: str, node: Node) -> Node | None:
+    return None if path.startswith("/lib/modules/") else node
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    artifacts = Path(os.environ.get("GK_BITE_ARTIFACTS", str(tmp_path_factory.mktemp("bite"))))
+    with Lab(Settings(boards=(BOARD,), artifacts=artifacts)) as lab:
+        lab.prepare([(BOARD, "hello")], updates=False)
+        yield lab
+
+
+def as_pytest_would(body: Callable[..., None], appliance: Appliance, *, running: bool) -> None:
+    """The fixture's part, then the scenario's."""
+    if running:
+        appliance.power_on()
+        appliance.wait_until_ready()
+    body(appliance)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
+def test_a_damage_turns_the_right_scenario_red(
+    case: Case,
+    lab: Lab,
+    record_property: Callable[[str, object], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    image = lab.stock.image(board(BOARD), "hello")
+    body = scenario(case.scenario)
+    with lab.appliance(board(BOARD), image, name=f"bite-{case.name}", running=False) as appliance:
+        case.damage(appliance.power.overlay, image)
+        began = time.monotonic()
+        with pytest.raises(case.error) as caught:
+            as_pytest_would(body, appliance, running=case.scenario != BOOTS)
+        seconds = time.monotonic() - began
+    said = str(caught.value)
+    assert re.search(case.words, said), said
+    assert seconds < SOON
+    first = said.splitlines()[0]
+    record_property("seconds until red", f"{seconds:.1f}")
+    with capsys.disabled():
+        print(f"\n{case.name}: {case.scenario.split(':')[1]} red after {seconds:.1f} s: {first}")
+
+
+def test_without_damage_the_same_scenario_is_green(lab: Lab) -> None:
+    image = lab.stock.image(board(BOARD), "hello")
+    with lab.appliance(board(BOARD), image, name="bite-none", running=False) as appliance:
+        replace_root(appliance.power.overlay, image, lambda _path, node: node)
+        scenario(BOOTS)(appliance)
