@@ -128,7 +128,7 @@ class LogStream:
         )
 
     def collect(self, *, quiet: float, limit: float, first: float = FIRST) -> list[LogLine]:
-        """What comes until ``quiet`` seconds bring nothing (``first`` for the first line), at most for ``limit``."""
+        """What comes until ``quiet`` seconds bring nothing (``first`` at the beginning), at most for ``limit``."""
         end = time.monotonic() + limit
         got: list[LogLine] = []
         with self._changed:

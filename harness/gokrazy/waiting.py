@@ -52,9 +52,12 @@ class Deadline:
         """Whether the limit is reached."""
         return self.left <= 0
 
-    def slice(self, longest: float) -> float:
-        """How long one try may take: at most ``longest`` seconds, and not (much) past the limit."""
-        return max(0.05, min(longest, self.left))
+    def slice(self, longest: float, *, least: float = 0.05) -> float:
+        """How long one try may take: ``longest`` seconds, or up to the limit, but at least ``least`` seconds.
+
+        A last try that is cut too short sees nothing but its own shortness, and that would be the error's text.
+        """
+        return max(least, min(longest, self.left))
 
 
 def poll(
