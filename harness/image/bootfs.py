@@ -54,7 +54,7 @@ class EfiLoader:
 def find_efi_loaders(environ: Mapping[str, str] = os.environ) -> tuple[EfiLoader, ...]:
     """The systemd-boot files that this machine has, for any architecture.
 
-    Those of the folders that GOKHARNESS_EFI_DIR names come first, then those that were fetched for the harness, then
+    Those of the folders that GOKHARNESS_EFI_DIR names come first, then fetched ones, then
     Debian's package systemd-boot-efi, which has only the host's own architecture.
     """
     given = [Path(part) for part in environ.get(EFI_FOLDER_VARIABLE, "").split(os.pathsep) if part]

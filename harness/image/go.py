@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import BuildFailed, HarnessError, HostDiskFull, ModuleUnavailable, ToolMissing
-from harness.image.gomod import ModuleRoot
+from harness.image.gomod import GoMod, ModuleRoot, parse_gomod
 
 TAGS = ("gokrazy", "netgo", "osusergo")
 # Paths of this machine and its clones' state must not get into a binary: the same source gives the same bytes.
@@ -141,13 +141,14 @@ class GoToolchain:
     def resolve(
         self, root: ModuleRoot, folder: Path, tags: Sequence[str] = TAGS
     ) -> tuple[list[Package], list[str]]:
-        """The packages of a module root, and the names of those that its go.mod did not pin.
+        """The packages of a module root, and the modules that its go.mod did not pin.
 
         What is not pinned is fetched at its latest version, as gok does. Raises ModuleUnavailable, BuildFailed.
         """
+        pinned = parse_gomod((folder / "go.mod").read_text("utf-8"), root.label)
         packages, broken = self._list(root, folder, tags)
         if not broken:
-            return packages, []
+            return packages, _unpinned(packages, pinned)
         asked = sorted({_request(root, name) for name in broken})
         done = self._run(["get", *asked], folder)
         if done.returncode:
@@ -158,7 +159,7 @@ class GoToolchain:
             raise BuildFailed(
                 f"Go cannot load the package {name}", where=root.label, evidence=root.real_paths(reason)
             )
-        return packages, asked
+        return packages, _unpinned(packages, pinned)
 
     def _list(self, root: ModuleRoot, folder: Path, tags: Sequence[str]) -> tuple[list[Package], dict[str, str]]:
         arguments = ["list", "-mod=mod", "-e", f"-tags={','.join(tags)}", f"-json={_LIST_FIELDS}", *root.packages]
@@ -280,6 +281,12 @@ class GoToolchain:
                 evidence=evidence,
             )
         return BuildFailed(what, where=where, hint="the lines below are the compiler's", evidence=evidence)
+
+
+def _unpinned(packages: Sequence[Package], mod: GoMod) -> list[str]:
+    """The modules that go.mod did not name before Go completed it."""
+    modules = {package.module for package in packages if package.version != "(local)"}
+    return sorted(modules - set(mod.requires) - {mod.module})
 
 
 def _what_failed(stderr: str) -> str:

@@ -26,7 +26,9 @@ def test_a_real_config(reference: Path) -> None:
 
 
 def test_what_is_unset_or_null_has_gokrazys_default(tmp_path: Path) -> None:
-    read = config(tmp_path, '{"Hostname": "a", "KernelPackage": null, "FirmwarePackage": "", "GokrazyPackages": []}')
+    read = config(
+        tmp_path, '{"Hostname": "a", "KernelPackage": null, "FirmwarePackage": "", "GokrazyPackages": []}'
+    )
     assert read.kernel_package == "github.com/gokrazy/kernel.rpi"
     assert read.firmware_package == ""
     assert read.eeprom_package == "github.com/gokrazy/rpi-eeprom"
