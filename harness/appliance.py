@@ -113,6 +113,8 @@ class Appliance:
         """As read at the last ``cold_boot``."""
         self.cold_start: ColdStart | None = None
         """How it came up from its last power-on; for a restored copy, how the captured machine did."""
+        self.downtimes: list[float] = []
+        """Of each update: seconds from the request to reboot to the first answer of what was installed."""
         self.deviations: dict[str, str] = {}
         """Known deviations that this appliance showed: which, and the evidence."""
         self._key = key
@@ -402,6 +404,7 @@ class Appliance:
         files = self._files_of(image)
         uploads = Updater(self.device).update(root=files.root, boot=files.boot, mbr=files.mbr)
         before = self.status()
+        began = time.monotonic()
         self.device.reboot()
         if image.password != self._password:
             self._password, self._device = image.password, None
@@ -409,6 +412,7 @@ class Appliance:
             self.device.wait_for_build(image.build, self.budget.reboot)
         else:
             self.device.wait_for_reboot(before, self.budget.reboot)
+        self.downtimes.append(time.monotonic() - began)
         return uploads
 
     def update_boot_only(self, image: Image) -> None:

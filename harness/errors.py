@@ -18,6 +18,7 @@ HarnessError
   InternalError             the harness broke its own promise (exit status 10)
   HostFault                 this machine could not carry the run (exit status 11)
     QemuFailed              QEMU ended, crashed or stopped answering by itself
+    HostTooBusy             it did not give QEMU the processor time that the guest's hardware needs
     HostDiskFull            no room for overlays, captures or images
     HostMemoryShort         QEMU could not get its memory
     ImageLocked             another process writes to the image
@@ -161,6 +162,10 @@ class HostFault(HarnessError):
 
 class QemuFailed(HostFault):
     """QEMU ended, crashed or stopped answering by itself."""
+
+
+class HostTooBusy(HostFault):
+    """This machine did not give QEMU the processor time that the guest's hardware needs."""
 
 
 class HostDiskFull(HostFault):

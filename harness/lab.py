@@ -159,7 +159,7 @@ class Lab:
         """Return why a test that needs this cannot run, "" when it can."""
         if board.name in self._unfit:
             return self._unfit[board.name]
-        if not self.settings.is_own and family != "hello":
+        if not self.settings.is_own and family == "crasher":
             return f"not applicable: it needs the project's own {family} image"
         from harness.abilities import why_not
 
@@ -308,6 +308,8 @@ class Lab:
             "gk_builder": image.builder,
             "gk_accelerator": self.accelerator(appliance.board).name,
         }
+        if appliance.downtimes:
+            facts["gk_downtime_seconds"] = ", ".join(f"{seconds:.1f}" for seconds in appliance.downtimes)
         facts.update({f"gk_deviation:{name}": evidence for name, evidence in appliance.deviations.items()})
         return list(facts.items())
 

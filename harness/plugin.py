@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 MARKERS = (
     "gk_tier(name): when this test runs: 'ci' (default) or 'nightly'",
     "gk_board(*names): run on these boards only",
-    "gk_image(family): which of the project's own images it needs: 'hello' (default) or 'crasher'",
-    "gk_needs(*abilities): what the image must have: 'console', 'breakglass', 'serial-shell', 'programs'",
+    "gk_image(family): which image it needs: 'hello' (the one under test), 'crasher' (own) or 'from' (--gk-from)",
+    "gk_needs(*abilities): what the image must have: 'console', 'breakglass', 'serial-shell', 'slot'",
     "gk_cold: start from a cold boot, never from a restored copy",
     "gk_network(mode): 'open' lets the guest reach the outside",
 )
@@ -119,16 +119,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what belongs to another tier."""
-    tier = config.stash[SETTINGS].tier
-    if tier == "all":
-        return
+    """Leave out what belongs to another tier, and the release path when there is nothing to come from."""
+    settings = config.stash[SETTINGS]
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     for item in items:
         mark = item.get_closest_marker("gk_tier")
-        name = mark.args[0] if mark else "ci"
-        (kept if name == tier else left_out).append(item)
+        tier = mark.args[0] if mark else "ci"
+        wanted = settings.tier in ("all", tier) and (settings.from_image is not None or _family(item) != "from")
+        (kept if wanted else left_out).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept

@@ -12,6 +12,8 @@ from harness.image.model import Arch, Image, UpdateFiles
 from harness.options import Settings
 from harness.shipped import images_folder
 
+FROM = "from"
+"""The family of the image that ``--gk-from`` names."""
 NEXT = {"/etc/gokrazy-harness/release": "next\n"}
 """What the next image has in its root file system beyond the one under test, so that the two differ in content."""
 
@@ -45,7 +47,9 @@ class Stock:
         """The image under test for this board; builds it when that was not done yet."""
         key = (board.arch, family)
         if key not in self._images:
-            if self.settings.image is not None:
+            if family == FROM:
+                image = self.subject(str(self.settings.from_image))
+            elif self.settings.image is not None:
                 image = self.given(str(self.settings.image))
             else:
                 image = self.build(self.settings.instance or str(images_folder() / f"{family}-{board.arch}"))
@@ -59,7 +63,12 @@ class Stock:
         return image
 
     def next_image(self, board: Board, family: str) -> Image:
-        """What an update installs: what was given, else the instance once more with one more file in it."""
+        """What an update installs: what was given, else the instance once more with one more file in it.
+
+        What was released is updated to the image under test.
+        """
+        if family == FROM:
+            return self.image(board, "hello")
         if self.settings.next_image is not None:
             return self.subject(self.settings.next_image)
         if self.settings.image is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from harness.console.crashes import Check, Severity, classify
 from harness.console.lines import Line
-from harness.errors import ApplianceFault
+from harness.errors import HarnessError
 
 PANIC_WINDOW = 2.0
 """Seconds to wait for the rest of a kernel's last words before a crash is reported."""
@@ -36,7 +36,7 @@ class Finding:
     what: str
     """One sentence: what happened."""
     severity: Severity
-    error_type: type[ApplianceFault]
+    error_type: type[HarnessError]
     line: Line
     boot: int
     """The number of the boot it happened in; 0 before the first kernel."""
@@ -57,7 +57,7 @@ class Finding:
         """Whether it ends the waits."""
         return self.severity is Severity.FATAL and not self.expected and not self.allowed
 
-    def error(self, *, where: str = "") -> ApplianceFault:
+    def error(self, *, where: str = "") -> HarnessError:
         """Return the error that stands for it."""
         place = f"console, {self.line.at:.1f} s after power-on"
         if self.boot:
