@@ -324,6 +324,7 @@ class Lab:
         if self._run_dir is not None:
             self._run_dir.close()
             self._run_dir = None
+        self.stock.close()
         rows = list(outcomes)
         if rows and self.boots:
             from harness.report.page import write_page

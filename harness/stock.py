@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.boards import Board
 from harness.errors import BoardMismatch
@@ -12,8 +13,13 @@ from harness.image.model import Arch, Image, UpdateFiles
 from harness.options import Settings
 from harness.shipped import images_folder
 
+if TYPE_CHECKING:
+    from harness.image.cache import Cache
+
 FROM = "from"
 """The family of the image that ``--gk-from`` names."""
+SERIAL = {"amd64": "ttyS0,115200", "arm64": "ttyAMA0,115200"}
+"""The SerialConsole that ``--gk-serial`` asks for."""
 NEXT = {"/etc/gokrazy-harness/release": "next\n"}
 """What the next image has in its root file system beyond the one under test, so that the two differ in content."""
 
@@ -29,6 +35,7 @@ class Stock:
         """How long each build (or taking it from the cache) took."""
         self._folder = folder
         self._say = say
+        self._cache: Cache | None = None
         self._images: dict[tuple[str, str], Image] = {}
         self._given: dict[str, Image] = {}
         self._files: dict[str, UpdateFiles] = {}
@@ -87,23 +94,32 @@ class Stock:
         """Build an instance, or take it from the cache; a variation differs from it by one file in /etc."""
         from harness.image.build import BuildRequest, build
         from harness.image.cache import Cache, default_root
-        from harness.image.instance import find_instance
+        from harness.image.instance import load_instance
 
         settings = self.settings
+        if self._cache is None:
+            self._cache = Cache(settings.cache or default_root())
         request = BuildRequest(
-            instance=find_instance(instance),
+            instance=instance,
             builder=settings.builder,
             kernel=settings.kernel,
             with_modules=settings.with_modules,
+            serial=SERIAL[load_instance(instance).arch] if settings.serial else None,
             perm=settings.perm,
             timestamp=settings.timestamp,
             fast_boot=settings.fast_boot,
             extra_files=NEXT if variation else {},
         )
         started = time.monotonic()
-        image = build(request, cache=Cache(settings.cache or default_root()), progress=self._say)
+        image = build(request, cache=self._cache, progress=self._say)
         self.build_seconds[f"{image.hostname} {variation}".strip()] = time.monotonic() - started
         return image
+
+    def close(self) -> None:
+        """Let others prune the images of this run from the cache."""
+        if self._cache is not None:
+            self._cache.close()
+            self._cache = None
 
     def given(self, name: str) -> Image:
         """A finished image, read once."""

@@ -38,13 +38,9 @@ def test_exit_status(status, made, expected):
 
 
 def test_the_fault_is_found_behind_what_it_caused():
-    try:
-        try:
-            raise QemuFailed("gone")
-        except QemuFailed as error:
-            raise RuntimeError("a test's own words") from error
-    except RuntimeError as caught:
-        assert fault_of(caught) is Fault.HOST
+    broken = RuntimeError("a test's own words")
+    broken.__cause__ = QemuFailed("gone")
+    assert fault_of(broken) is Fault.HOST
     assert fault_of(KernelPanic("oops")) is Fault.APPLIANCE
     assert fault_of(ValueError()) is None
     assert fault_of(None) is None
