@@ -329,8 +329,8 @@ CHECKS: tuple[Check, ...] = (
     _check(
         "boot-menu",
         r"Reboot Into Firmware Interface",
-        "systemd-boot has no kernel to start and shows its menu: loader/entries/gokrazy.conf, or the kernel that it "
-        "names, is missing or damaged",
+        "systemd-boot has no kernel to start and shows its menu: loader/entries/gokrazy.conf, or the kernel that "
+        "it names, is missing or damaged",
         FATAL,
         FirmwareFailure,
         kernel=False,

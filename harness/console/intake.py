@@ -48,6 +48,7 @@ class Intake:
         """Seconds of silence that are an error while the appliance does not serve; None: nobody watches."""
         self._loop = loop
         self._power_ons = 0
+        self._reported_starts = 0
         self._cause = Cause.POWER_ON
         self._life = 0
 
@@ -113,13 +114,13 @@ class Intake:
             self.phases.adopt(boot, self.last_byte)
         else:
             self.phases.machine_started(cause, self.last_byte)
+            self._look_for_false_starts(self.lines[-1])
         self.tell()
 
     def runs_now(self) -> None:
         """The machine was held until now: it is second 0 of a power-on and of a restored machine."""
         self.last_byte = self.note("running", zero=self._cause is not Cause.RESET)
-        if self._cause is not Cause.RESTORED:
-            self.phases.machine_started(self._cause, self.last_byte)
+        self.phases.runs_now(self.last_byte)
         self.tell()
 
     def note(self, text: str, *, zero: bool) -> float:
@@ -177,6 +178,7 @@ class Intake:
             self.crashes.see(line, boot=len(self.phases.boots), firmware=self.phases.in_firmware)
             if begun is not None:
                 self._look_for_loop(begun, line)
+            self._look_for_false_starts(line)
         self._claim_provoked(known)
 
     def _keep(self, line: Line) -> None:
@@ -203,6 +205,18 @@ class Intake:
         seconds = chain[-1].started - chain[0].started
         what = f"it started {len(chain)} times within {seconds:.0f} s and never came to serve; last cause: {cause}"
         self._add("reboot-loop", what, RebootLoop, line, begun.number)
+
+    def _look_for_false_starts(self, line: Line) -> None:
+        """A machine that resets before its kernel speaks: a boot sector or a kernel that faults at once."""
+        starts = self.phases.false_starts
+        if starts < self._loop.starts or starts <= self._reported_starts:
+            self._reported_starts = min(self._reported_starts, starts)
+            return
+        self._reported_starts = starts
+        what = (
+            f"the machine started {starts} times and no kernel said a word: it is damaged, or what should load it"
+        )
+        self._add("reboot-loop", what, RebootLoop, line, len(self.phases.boots))
 
     def _look_for_silence(self, now: float) -> float | None:
         """Report silence if it has lasted; returns when it would have, None while nobody watches."""

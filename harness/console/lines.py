@@ -9,6 +9,9 @@ from dataclasses import dataclass
 _ESCAPE = re.compile(
     rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()#%][0-9A-Za-z@]|[=>78cDEHMNOZ])"
 )
+# Firmware menus move the cursor instead of ending their lines.
+_END = re.compile(rb"\n|\x1b\[[0-9;]{0,8}[Hf]")
+_LONGEST_END = 11
 _CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\n")
 
 KERNEL_STAMP = re.compile(r"\[ *(\d+\.\d{6})\](?:\[ *[TC]\d+\])? ")
@@ -50,32 +53,34 @@ class LineSplitter:
 
     def __init__(self, *, longest: int = LONGEST) -> None:
         self._longest = longest
-        self._partial = bytearray()
+        self._partial = b""
         self._carry = ""
 
     def feed(self, data: bytes, *, offset: int, at: float) -> list[Line]:
         """Return the lines that this chunk completes; ``offset`` is where the chunk begins in the stream."""
         lines: list[Line] = []
-        begin = 0
+        buffer = self._partial + data
+        offset -= len(self._partial)
+        begin, search_from = 0, max(0, len(self._partial) - _LONGEST_END)
         while True:
-            room = self._longest - len(self._partial)
-            newline = data.find(b"\n", begin, begin + room)
-            if newline >= 0:
-                end = newline + 1
-            elif len(data) - begin >= room:
-                end = begin + room
+            found = _END.search(buffer, max(begin, search_from), begin + self._longest)
+            if found is not None:
+                end = found.end()
+            elif len(buffer) - begin >= self._longest:
+                end = begin + self._longest
             else:
-                self._partial += data[begin:]
-                return lines
-            self._partial += data[begin:end]
+                break
+            self._emit(lines, buffer[begin:end], offset + end, at)
             begin = end
-            self._emit(lines, offset + end, at)
+        self._partial = buffer[begin:]
+        return lines
 
     def close(self, *, offset: int, at: float) -> list[Line]:
         """Return what is left as lines: the stream ended here."""
         lines: list[Line] = []
         if self._partial:
-            self._emit(lines, offset, at)
+            self._emit(lines, self._partial, offset, at)
+            self._partial = b""
         if self._carry:
             lines.append(Line(at, offset, self._carry))
             self._carry = ""
@@ -84,11 +89,12 @@ class LineSplitter:
     @property
     def partial(self) -> str:
         """What has been printed of a line that is not complete yet."""
-        return plain(bytes(self._partial))
+        return plain(self._partial)
 
-    def _emit(self, lines: list[Line], offset: int, at: float) -> None:
-        text = plain(bytes(self._partial)).rstrip("\n")
-        self._partial.clear()
+    def _emit(self, lines: list[Line], raw: bytes, offset: int, at: float) -> None:
+        text = plain(raw).rstrip("\n")
+        if not text and not raw.endswith(b"\n"):
+            return
         stamp = KERNEL_STAMP.search(text)
         if stamp is None:
             lines.append(Line(at, offset, self._carry + text))

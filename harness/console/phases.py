@@ -134,7 +134,8 @@ _USER: tuple[tuple[str, re.Pattern[str], Phase], ...] = (
 _LOCAL = ("/", "127.", "[::1]", "[fe80:", "localhost:")
 """Beginnings of addresses that tell nothing: the web interface listens there with no network at all."""
 _LOADER = re.compile(r"BdsDxe: starting Boot|Booting from Hard Disk|systemd-boot|EFI stub: ")
-_BANNER = re.compile(r"^SeaBIOS \(version|^UEFI firmware \(version|BdsDxe: ")
+_FIRST_WORDS = re.compile(r"^SeaBIOS \(version|^UEFI firmware \(version")
+_BANNER = re.compile(rf"{_FIRST_WORDS.pattern}|BdsDxe: ")
 
 
 class PhaseWatcher:
@@ -145,6 +146,12 @@ class PhaseWatcher:
         self._mark: tuple[Cause, float] | None = None
         self._began: float | None = None
         self._early: dict[Phase, float] = {}
+        self._announced = self._banners = 0
+
+    @property
+    def false_starts(self) -> int:
+        """How often the machine has started since the last kernel, announced or seen by the firmware's words."""
+        return max(self._announced, self._banners)
 
     @property
     def current(self) -> Boot | None:
@@ -159,9 +166,17 @@ class PhaseWatcher:
 
     def machine_started(self, cause: Cause, at: float) -> None:
         """The machine starts from its firmware (or its kernel, on boards without one)."""
+        if cause is not Cause.RESET:
+            self._announced = self._banners = 0
+        self._announced += 1
         self._mark = cause, at
         self._began = at
         self._early = {}
+
+    def runs_now(self, at: float) -> None:
+        """The machine that was announced, and held, begins at this moment."""
+        if self._mark is not None:
+            self._mark, self._began = (self._mark[0], at), at
 
     def adopt(self, boot: Boot, at: float) -> Boot:
         """The machine continues in this captured boot, whose phases all lie before now."""
@@ -211,6 +226,7 @@ class PhaseWatcher:
         else:
             cause, started = Cause.POWER_ON, 0.0
         boot = Boot(len(self.boots) + 1, cause, started, at={**self._early, Phase.KERNEL: at}, kernel=release)
+        self._announced = self._banners = 0
         boot.asked = last is not None and Phase.SHUTDOWN in last.at
         self._mark, self._began, self._early = None, None, {}
         self.boots.append(boot)
@@ -220,6 +236,7 @@ class PhaseWatcher:
         """Note what speaks before a kernel does; its first line is the beginning of a boot nobody announced."""
         if not line.text.strip():
             return
+        self._banners += _FIRST_WORDS.search(line.text) is not None
         loader = _LOADER.search(line.text) is not None
         if line.kernel or (line.text[:4].isdigit() and not loader):
             return

@@ -193,6 +193,21 @@ class TestLoopAndSilence:
                 console.wait_for_phase("http", timeout=10)
         console.close()
 
+    def test_resets_before_any_kernel_are_one(self, console: Console) -> None:
+        with machine(console) as fake:
+            fake.say("SeaBIOS (version 1.16.3)\r\nBooting from Hard Disk...\r\n" * 3)
+            with pytest.raises(RebootLoop, match="started 3 times and no kernel said a word"):
+                console.wait_for_boot(after=0, timeout=10)
+        assert len(console.unclean()) == 1
+
+    def test_announced_resets_without_a_word_are_one(self, console: Console) -> None:
+        with machine(console):
+            console.was_reset()
+            console.check()
+            console.was_reset()
+            with pytest.raises(RebootLoop, match="no kernel said a word"):
+                console.check()
+
     def test_serving_in_between_is_none(self, tmp_path: Path) -> None:
         console = Console(tmp_path, loop=LoopRule(starts=3, window=60))
         replay(console, (LINUX + UP).encode() * 5)

@@ -32,6 +32,10 @@ EXAMPLES = (
     ("kernel-oops", K + "Unable to handle kernel NULL pointer dereference at virtual address 0000000000000000"),
     ("kernel-oops", K + "Internal error: Oops: 0000000096000044 [#1] PREEMPT SMP"),
     ("kernel-oops", K + "kernel BUG at fs/ext4/inode.c:2721!"),
+    (
+        "timer-starved",
+        K + "Kernel panic - not syncing: IO-APIC + timer doesn't work!  Boot with apic=debug and send a report.",
+    ),
     ("kernel-panic", K + "Kernel panic - not syncing: sysrq triggered crash"),
     ("soft-lockup", K + "watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [hello:104]"),
     ("kernel-bug", K + "BUG: scheduling while atomic: kworker/0:1/12/0x00000002"),
@@ -73,6 +77,7 @@ EXAMPLES = (
     ("nothing-to-boot", "BdsDxe: No bootable option or device was found."),
     ("nothing-to-boot", "UEFI Interactive Shell v2.2"),
     ("nothing-to-boot", "Shell> "),
+    ("boot-menu", "   Reboot Into Firmware Interface   "),
     ("boot-loader-failed", "Error loading \\vmlinuz: Not Found"),
     ("boot-loader-failed", "Failed to execute Linux (\\vmlinuz): Load Error"),
     ("boot-loader-failed", "EFI stub: ERROR: Failed to handle fs_proto"),

@@ -58,6 +58,13 @@ def test_caller_ids_of_the_kernel_are_known() -> None:
     assert split(b"[    1.000000][    T1] hi\r\n")[0].kernel
 
 
+def test_a_menu_that_moves_the_cursor_has_lines_too() -> None:
+    menu = b" \x1b[2J\x1b[01;01H\x1b[25;23H\x1b[0m   Reboot   \x1b[27;01H\x1b[0m  Boot in 10 s. \x1b[26;20H\xc4"
+    splitter = LineSplitter()
+    live = splitter.feed(menu, offset=0, at=0.0)
+    assert [line.text for line in live] == [" ", "   Reboot   ", "  Boot in 10 s. "]
+
+
 def test_a_line_without_end_is_cut() -> None:
     assert [len(text) for text in texts(b"x" * 20000)] == [8192, 8192, 3616]
 
@@ -71,7 +78,7 @@ def test_offsets_are_where_lines_end() -> None:
 
 
 pieces = st.sampled_from(
-    [b"\r", b"\n", b"\r\n", b"text", b"[    1.000000] k", b"\x1b[2J", b"\x1b", b"[", b"\xc3\xa4"]
+    [b"\r", b"\n", b"\r\n", b"text", b"[    1.000000] k", b"\x1b[2J", b"\x1b[01;01H", b"\x1b", b"[", b"\xc3\xa4"]
 )
 
 

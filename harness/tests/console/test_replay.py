@@ -14,7 +14,7 @@ from harness.console.crashes import Severity
 from harness.console.findings import CrashWatcher
 from harness.console.lines import LineSplitter
 from harness.console.phases import Cause, Phase, PhaseWatcher
-from harness.errors import InitFailure, KernelPanic
+from harness.errors import FirmwareFailure, InitFailure, KernelPanic
 from harness.tests.console.replay import DATA, recorded, replay
 
 CLEAN = (
@@ -29,10 +29,26 @@ CRASHED = {
     "panic-no-root-arm64": ("root-not-found", KernelPanic, "386f27b50001/PARTNROFF=1"),
     "wrong-arch-amd64-kernel-arm64-root": ("init-not-executable", InitFailure, "another architecture"),
 }
+FIRMWARE = {
+    "bios-empty-disk": "Boot failed: not a bootable disk",
+    "uefi-empty-disk": "UEFI Interactive Shell",
+    "uefi-no-kernel": "systemd-boot has no kernel to start",
+    "uefi-damaged-kernel": r"could not start the kernel: Error loading \vmlinuz: Unsupported",
+}
+
+
+@pytest.mark.parametrize("name", FIRMWARE)
+def test_firmware_that_starts_no_kernel_is_told(console: Console, name: str) -> None:
+    replay(console, recorded(name), 100)
+
+    assert console.boots == []
+    with pytest.raises(FirmwareFailure) as raised:
+        console.check()
+    assert FIRMWARE[name] in raised.value.what
 
 
 def test_every_recorded_console_is_judged() -> None:
-    assert {path.stem for path in DATA.glob("*.log")} == {*CLEAN, *CRASHED}
+    assert {path.stem for path in DATA.glob("*.log")} == {*CLEAN, *CRASHED, *FIRMWARE}
 
 
 @pytest.mark.parametrize("name", CLEAN)
