@@ -327,10 +327,12 @@ class Lab:
         self.stock.close()
         rows = list(outcomes)
         if rows and self.boots:
+            from harness.report import durations
             from harness.report.page import write_page
             from harness.report.summary import boot_table
 
             self.artifacts.mkdir(parents=True, exist_ok=True)
+            durations.keep(self.artifacts, rows)
             self.report_path = self.artifacts / "report.html"
             facts = {
                 **self.facts,

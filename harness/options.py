@@ -64,6 +64,7 @@ OPTIONS = (
     Option("artifacts", "where logs and the report go (default: .gokharness)", metavar="DIR"),
     Option("cache", "where built images are kept", metavar="DIR"),
     Option("tier", "which tests to run", metavar="TIER", choices=("ci", "nightly", "all")),
+    Option("list", "only say what would run, and about how long it takes", kind="flag"),
     Option("strict", "a skip is a failure", kind="flag"),
 )
 
@@ -93,6 +94,7 @@ class Settings:
     artifacts: Path = Path(".gokharness")
     cache: Path | None = None
     tier: str = "ci"
+    list: bool = False
     strict: bool = False
 
     @property

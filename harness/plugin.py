@@ -86,6 +86,8 @@ def pytest_configure(config: pytest.Config) -> None:
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS] = settings
+    if settings.list:
+        config.option.collectonly = True
     config.stash[VERDICT] = verdict = Verdict(strict=settings.strict)
     config.stash[RECORDER] = recorder = Recorder(verdict)
     config.pluginmanager.register(recorder, "gokrazy-recorder")
@@ -131,6 +133,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """With ``--gk-list``, say how long what was collected will take."""
+    config = session.config
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if config.stash[SETTINGS].list and reporter is not None:
+        from harness.report import durations
+
+        known = durations.load(_lab(config).artifacts)
+        for item in session.items:
+            reporter.write_line(f"{known.get(item.nodeid, durations.GUESS):6.1f} s  {item.nodeid}")
+        reporter.write_line(durations.estimate([item.nodeid for item in session.items], known))
 
 
 def _needs_appliance(item: pytest.Item) -> bool:

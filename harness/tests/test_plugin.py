@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,12 +28,15 @@ CONFIG = """{"Hostname": "mine", "Environment": ["GOARCH=arm64"], "Update": {"HT
 "SerialConsole": "ttyAMA0,115200", "Packages": []}"""
 
 
+Run = Callable[..., tuple[int, str]]
+
+
 @pytest.fixture
-def run(pytester, tmp_path):
+def run(pytester: pytest.Pytester, tmp_path: Path) -> Run:
     """Run pytest in a process of its own, with nothing on PATH that could start a machine."""
     pytester.makepyfile(test_mine=TEN_LINES)
 
-    def run(*arguments, path=str(tmp_path)):
+    def run(*arguments: str, path: str = str(tmp_path)) -> tuple[int, str]:
         environment = {**os.environ, "PATH": path, "XDG_CACHE_HOME": str(tmp_path / "cache")}
         environment.pop("PYTEST_ADDOPTS", None)
         done = subprocess.run(
@@ -54,14 +58,14 @@ def instance(folder: Path, config: str = CONFIG) -> Path:
     return folder
 
 
-def test_help_lists_every_option_and_needs_no_qemu(run):
+def test_help_lists_every_option_and_needs_no_qemu(run: Run) -> None:
     status, said = run("--help")
     assert status == 0
     for option in ("--gk-instance", "--gk-image", "--gk-board", "--gk-warm", "--gk-ssh-key"):
         assert option in said
 
 
-def test_collecting_needs_no_qemu_and_lists_each_board(run):
+def test_collecting_needs_no_qemu_and_lists_each_board(run: Run) -> None:
     status, said = run("--collect-only", "-q")
     assert status == 0, said
     for name in ("pc-bios", "pc-uefi", "virt"):
@@ -71,21 +75,21 @@ def test_collecting_needs_no_qemu_and_lists_each_board(run):
     assert "test_at_night" not in said
 
 
-def test_the_other_tier(run):
+def test_the_other_tier(run: Run) -> None:
     status, said = run("--collect-only", "-q", "--gk-tier", "nightly")
     assert status == 0
     assert "test_at_night[virt]" in said
     assert "test_boots" not in said
 
 
-def test_only_the_boards_that_fit_the_instance(run, tmp_path):
+def test_only_the_boards_that_fit_the_instance(run: Run, tmp_path: Path) -> None:
     status, said = run("--collect-only", "-q", f"--gk-instance={instance(tmp_path / 'mine')}")
     assert status == 0, said
     assert "test_boots[virt]" in said
     assert "pc-bios" not in said
 
 
-def test_the_ini_twin_of_an_option(run, pytester):
+def test_the_ini_twin_of_an_option(run: Run, pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\ngk_board = virt-uefi\n")
     status, said = run("--collect-only", "-q")
     assert status == 0, said
@@ -103,20 +107,20 @@ def test_the_ini_twin_of_an_option(run, pytester):
         (["--gk-image=/nowhere.img"], "/nowhere.img"),
     ],
 )
-def test_wrong_input_is_one_usage_error(run, arguments, message):
+def test_wrong_input_is_one_usage_error(run: Run, arguments: list[str], message: str) -> None:
     status, said = run(*arguments)
     assert status == 4, said
     assert message in said
     assert "Traceback" not in said
 
 
-def test_a_board_that_does_not_fit_is_a_usage_error(run, tmp_path):
+def test_a_board_that_does_not_fit_is_a_usage_error(run: Run, tmp_path: Path) -> None:
     status, said = run(f"--gk-instance={instance(tmp_path / 'mine')}", "--gk-board=pc-bios")
     assert status == 4
     assert "built for arm64" in said
 
 
-def test_a_broken_config_is_one_usage_error_with_line_and_path(run, tmp_path):
+def test_a_broken_config_is_one_usage_error_with_line_and_path(run: Run, tmp_path: Path) -> None:
     folder = instance(tmp_path / "mine", CONFIG.replace('["GOARCH=arm64"]', '"GOARCH=arm64"'))
     status, said = run(f"--gk-instance={folder}")
     assert status == 4, said
@@ -124,13 +128,13 @@ def test_a_broken_config_is_one_usage_error_with_line_and_path(run, tmp_path):
     assert "$.Environment" in said
 
 
-def test_without_qemu_the_status_is_12_and_says_what_to_install(run):
+def test_without_qemu_the_status_is_12_and_says_what_to_install(run: Run) -> None:
     status, said = run("--gk-board=virt")
     assert status == 12, said
     assert "qemu-system-arm" in said
 
 
-def test_tests_without_an_appliance_are_left_alone(run, pytester):
+def test_tests_without_an_appliance_are_left_alone(run: Run, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_mine="def test_plain(): pass")
     status, said = run()
     assert status == 0

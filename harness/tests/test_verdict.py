@@ -1,12 +1,14 @@
 """The exit status: red never looks green, and the host's failures are not the appliance's."""
 
+from typing import Any
+
 import pytest
 
 from harness.errors import Fault, KernelPanic, QemuFailed
 from harness.verdict import Verdict, fault_of
 
 
-def verdict(**values):
+def verdict(**values: Any) -> Verdict:
     skipped = values.pop("skipped", {})
     faults = values.pop("faults", {})
     result = Verdict(**values)
@@ -33,11 +35,11 @@ def verdict(**values):
         (5, {}, 5),
     ],
 )
-def test_exit_status(status, made, expected):
+def test_exit_status(status: int, made: dict[str, Any], expected: int) -> None:
     assert verdict(**made).exit_status(status) == expected
 
 
-def test_the_fault_is_found_behind_what_it_caused():
+def test_the_fault_is_found_behind_what_it_caused() -> None:
     broken = RuntimeError("a test's own words")
     broken.__cause__ = QemuFailed("gone")
     assert fault_of(broken) is Fault.HOST

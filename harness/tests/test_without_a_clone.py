@@ -1,0 +1,85 @@
+"""Use without a clone: ten lines in somebody's repository, and a wheel in an empty environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from harness.shipped import images_folder
+
+pytestmark = pytest.mark.gk_tier("ci")
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TEN_LINES = """
+def test_it_greets(appliance):
+    assert "hello-arm64" in appliance.hello("/")
+
+
+def test_the_counter_survives_a_power_cut(appliance):
+    with appliance.breakglass() as rescue:
+        rescue.run("wget -q -O- --post-data= http://127.0.0.1:8080/counter")
+    appliance.cut_power()
+    appliance.power_on()
+    appliance.wait_until_ready()
+    assert appliance.hello("/counter").strip() == "1"
+"""
+
+
+def run(command: list[str], folder: Path, **environment: str) -> str:
+    """Run it in a folder that is no clone; returns what it printed, and fails with it."""
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHONPATH", "TOX"))
+    }
+    done = subprocess.run(
+        command, cwd=folder, env={**clean, **environment}, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_ten_lines_in_somebody_else_s_repository(tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text(TEN_LINES)
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\ngk_instance = {images_folder() / 'hello-arm64'}\n")
+    said = run([sys.executable, "-m", "pytest", "--gk-board=virt", "--junitxml=out.xml"], tmp_path)
+    assert "2 passed" in said
+    properties = {
+        found.get("name"): found.get("value") for found in ET.parse(tmp_path / "out.xml").iter("property")
+    }
+    assert properties["gk_board"] == "virt"
+    assert properties["gk_builder"] in ("own", "gok")
+
+
+def test_the_wheel_checks_an_instance_from_an_empty_environment(tmp_path: Path) -> None:
+    if not (ROOT / "pyproject.toml").is_file():
+        pytest.skip("not a clone: there is nothing to build a wheel from")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    run(build, tmp_path)
+    (wheel,) = tmp_path.glob("pytest_gokrazy-*.whl")
+    run([sys.executable, "-m", "venv", "empty"], tmp_path)
+    programs = tmp_path / "empty/bin"
+    run([str(programs / "pip"), "install", "--quiet", *kept_wheels(), str(wheel)], tmp_path)
+    packages = next((tmp_path / "empty/lib").glob("python*/site-packages"))
+    assert not (packages / "harness/tests").exists()
+    instance = packages / "harness/data/images/hello-arm64"
+
+    check = [str(programs / "gokharness"), "check", str(instance), "--board", "virt"]
+    listed = run([*check, "--list"], tmp_path)
+    assert "test_the_web_interface_asks_for_the_password[virt]" in listed
+    assert "tests, about" in listed
+    said = run([*check, "--junit", "out.xml", "--", "-k", "test_boot and not settle"], tmp_path)
+    assert "passed" in said
+    assert "report:" in said
+    assert int(next(ET.parse(tmp_path / "out.xml").iter("testsuite")).get("tests", "0")) >= 4
+
+
+def kept_wheels() -> list[str]:
+    """Install from the wheels that the set-up kept, so that it works offline; else from the index."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    wheels = cache / "gokharness/wheels"
+    return ["--no-index", "--find-links", str(wheels)] if wheels.is_dir() else []
