@@ -306,6 +306,11 @@ class TestPowerCycles:
         assert console.recording.size == 100_000
         fake.end()
 
+    def test_a_last_line_without_end_is_a_line(self, console: Console) -> None:
+        replay(console, f"{K}Kernel panic - not syncing: cut off he".encode())
+        with pytest.raises(KernelPanic, match="cut off he"):
+            console.check()
+
     def test_the_end_of_the_machine_is_seen(self, console: Console) -> None:
         fake = FakeMachine()
         console.attach(fake.theirs)
