@@ -1,6 +1,6 @@
 """The root shell on the serial console, of an image with the package serial-busybox.
 
-init starts it when a byte comes on the console (GOKRAZY.md's serial shell: ``/tmp/serial-busybox/ash``, else
+init starts it when a byte comes on the console (gokrazy's tryStartShell: ``/tmp/serial-busybox/ash``, else
 ``/perm/sh``); there is no login. The kernel and init print in between at any time, so a command's output comes
 back as base64, each line with a token and its number before it: whatever else is printed can be told apart and
 left out, and what got lost is noticed.
