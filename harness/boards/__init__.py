@@ -11,7 +11,7 @@ from harness.errors import OptionError
 NAMES = ("pc-bios", "pc-uefi", "virt-uefi", "virt")
 DEFAULT = ("pc-bios", "pc-uefi", "virt")
 
-__all__ = ["DEFAULT", "NAMES", "Board", "Boot", "Budget", "board", "boards"]
+__all__ = ["DEFAULT", "NAMES", "Board", "Boot", "Budget", "board", "boards", "table"]
 
 
 def board(name: str) -> Board:
@@ -24,3 +24,12 @@ def board(name: str) -> Board:
 def boards(names: tuple[str, ...] = NAMES) -> tuple[Board, ...]:
     """Return the boards of these names, in this order."""
     return tuple(board(name) for name in names)
+
+
+def table() -> str:
+    """What each board proves and what it cannot, as the Markdown table of the README."""
+    lines = ["| board | proves | cannot |", "| --- | --- | --- |"]
+    for one in boards():
+        name = f"`{one.name}`{'' if one.name in DEFAULT else ' (not in the default set)'}"
+        lines.append(f"| {name}: {one.title} | {'; '.join(one.proves)} | {'; '.join(one.cannot)} |")
+    return "\n".join(lines)

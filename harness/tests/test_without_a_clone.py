@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -10,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.shipped import images_folder
+from harness.shipped import images_folder, scenarios_folder
 
 pytestmark = pytest.mark.gk_tier("ci")
 
@@ -76,6 +79,33 @@ def test_the_wheel_checks_an_instance_from_an_empty_environment(tmp_path: Path) 
     assert "passed" in said
     assert "report:" in said
     assert int(next(ET.parse(tmp_path / "out.xml").iter("testsuite")).get("tests", "0")) >= 4
+
+
+def test_an_instance_without_a_serial_console_is_normal(tmp_path: Path) -> None:
+    shutil.copytree(images_folder(), tmp_path / "images")
+    config = tmp_path / "images/hello-arm64/config.json"
+    config.write_text(config.read_text().replace('"ttyAMA0,115200"', '"disabled"'))
+    said = run(
+        [
+            *(sys.executable, "-m", "pytest", "-c", "/dev/null", "--rootdir", str(tmp_path), "-k", "test_boot"),
+            *("--gk-instance", str(config.parent), "--gk-board=virt", "-rs", str(scenarios_folder())),
+        ],
+        tmp_path,
+    )
+    assert re.search(r"\b1 skipped\b", said)
+    assert "skipped   1x  not applicable: the image has no serial console" in said
+    assert "failed" not in said
+
+
+def test_a_packed_image_is_checked_and_updated_to_from_an_older_one(tmp_path: Path) -> None:
+    # What it prints for others comes first, what it says meanwhile goes to stderr.
+    built = run([sys.executable, "-m", "harness", "build", str(images_folder() / "hello-arm64")], tmp_path)
+    packed = tmp_path / "candidate.img.gz"
+    with Path(built.splitlines()[0]).open("rb") as source, gzip.open(packed, "wb", compresslevel=1) as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+    check = [sys.executable, "-m", "harness", "check", str(packed), "--from", str(images_folder() / "hello-arm64")]
+    said = run([*check, "--board", "virt", "--", "-k", "released or password"], tmp_path)
+    assert "2 passed" in said
 
 
 def kept_wheels() -> list[str]:
