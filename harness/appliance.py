@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +24,8 @@ from harness.firmware.stage import Stage
 from harness.gokrazy.breakglass import Breakglass
 from harness.gokrazy.client import Device
 from harness.gokrazy.keys import generate_key
-from harness.gokrazy.logs import LogStream, Stream
-from harness.gokrazy.status import ServiceStatus, Status
+from harness.gokrazy.status import Status
 from harness.gokrazy.update import Mangle, Updater, Upload
-from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 from harness.image.fat import FatVolume
 from harness.image.model import Image, Slot, UpdateFiles
 from harness.machine.accelerator import Accelerator
@@ -37,10 +35,8 @@ from harness.machine.overlay import Overlay
 from harness.machine.power import Power
 from harness.machine.run_dir import RunDir
 from harness.progress import StartWatch
+from harness.services import Services
 from harness.wiring import Wiring, forwards
-
-SETTLED = 2.5
-"""Seconds without a change: init starts what fell one second after its end."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ class ColdStart:
     """Seconds from power-on to the first answer over HTTP."""
 
 
-class Appliance:
+class Appliance(Services):
     """One appliance of one test: an image, a board, and the machine that plays it.
 
     ``device`` is its web interface, ``console`` its serial console, ``power`` the machine's switch. Every wait
@@ -251,10 +247,6 @@ class Appliance:
         if self._starting is not None:
             self._starting.check()
 
-    def status(self) -> Status:
-        """Return what the web interface says about the device."""
-        return self.device.status()
-
     @property
     def build(self) -> str:
         """The build timestamp of the image that runs."""
@@ -277,85 +269,13 @@ class Appliance:
         status = self.status()
         return image.build in ("", status.build_timestamp) and image.sbom_hash in ("", status.sbom_hash)
 
-    # -- its services
-
-    def service(self, name: str) -> ServiceStatus:
-        """Return one service as it is now."""
-        return self.device.service(name)
-
-    def wait_until_settled(self, *, besides: Collection[str] = ()) -> Status:
-        """Wait until no service (``besides`` those named) has started, ended or been restarted for 2.5 seconds."""
-        last: tuple[object, float] | None = None
-
-        def attempt(_: Deadline) -> Done[Status] | NotYet:
-            nonlocal last
-            status = self.status()
-            state = [
-                (one.path, one.pid, one.stopped, one.started)
-                for one in status.services
-                if not {one.path, one.name} & set(besides)
-            ]
-            if last is None or last[0] != state:
-                last = state, time.monotonic()
-            elif time.monotonic() - last[1] >= SETTLED:
-                return Done(status)
-            return NotYet("; ".join(str(one) for one in status.services))
-
-        return poll("the services to settle", self.budget.ready, attempt, where=self.device.url, check=self.check)
-
-    def trouble_with(self, name: str) -> str:
-        """Return what is wrong with a service that should be settled, "" when it is as the image wants it.
-
-        Started at boot: it runs since its first start, or ended with status 0 or 125 and stays down. Not started
-        at boot: it never ran.
-        """
-        service = self.service(name)
-        wanted = self.image.service(service.path)
-        if wanted is not None and wanted.starts == "manual":
-            return "" if service.stopped and service.pid == 0 else f"it should not have been started: {service}"
-        starts = self.device.attempts(name) or 0
-        if starts > 1:
-            last = "\n".join(str(line) for line in self.device.recent_log(name)[-10:])
-            return f"it was started {starts} times: {service}\n{last}"
-        return "" if service.stopped or service.pid > 0 else f"it was not started: {service}"
+    # -- the ways in
 
     def hello(self, path: str) -> str:
         """Get a page from the project's own hello program."""
         answer = requests.get(f"http://127.0.0.1:{self.power.ports['hello']}{path}", timeout=self.budget.service)
         answer.raise_for_status()
         return answer.text
-
-    def start(self, name: str) -> None:
-        """Start a stopped service over HTTP."""
-        self.device.start(name)
-
-    def stop(self, name: str) -> None:
-        """Stop a service over HTTP."""
-        self.device.stop(name)
-
-    def restart(self, name: str) -> None:
-        """Restart a service over HTTP."""
-        self.device.restart(name)
-
-    def wait_for_service(self, name: str, predicate: Callable[[ServiceStatus], bool], what: str) -> ServiceStatus:
-        """Wait until the service is as ``predicate`` demands, which ``what`` says in words."""
-        return self.device.wait_for_service(name, predicate, self.budget.service, what=what)
-
-    def attempts(self, name: str) -> int:
-        """How often init started the service since boot, by its log; raises WaitTimeout when the log is silent."""
-        attempts = self.device.attempts(name)
-        if attempts is None:
-            raise WaitTimeout(f"the log of {name} does not say how often it was started", where=self.device.url)
-        return attempts
-
-    def log_stream(self, name: str, stream: Stream = "both") -> LogStream:
-        """Follow a service's log from its last 100 lines on; use it in a ``with`` statement.
-
-        The device does not keep stdout and stderr in their order: wait for one stream where the order matters.
-        """
-        return self.device.log(name, stream)
-
-    # -- the ways in
 
     @property
     def shell(self) -> SerialShell:

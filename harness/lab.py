@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.machine.command import Network
     from harness.machine.overlay import BaseFormat
     from harness.machine.run_dir import RunDir
-    from harness.report.recorder import Outcome
+    from harness.report.recorder import BootTimes
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,8 @@ class Lab:
     def __init__(self, settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> None:
         self.settings = settings
         self.say = say
-        self.boots: list[tuple[str, str, dict[str, float]]] = []
-        """Board, way of starting, and seconds since power-on of each phase."""
-        self.facts: dict[str, str] = {}
-        """What the report says about the run."""
-        self.report_path: Path | None = None
+        self._boots: list[BootTimes] = []
+        self._facts: dict[str, str] = {}
         self.stock = Stock(settings, folder=lambda name: self.run_dir.folder(name, bulky=True), say=say)
         self._run_dir: RunDir | None = None
         self._bases: dict[str, tuple[Path, BaseFormat]] = {}
@@ -124,18 +121,18 @@ class Lab:
             self._note(f"image {family}" if self.settings.is_own else "image", image)
             accelerator = self.accelerator(board)
             line = f"{board.title}; QEMU {qemu.version}, {accelerator.name} ({accelerator.reason})"
-            if self.facts.setdefault(name, line) is line:
+            if self._facts.setdefault(name, line) is line:
                 self.say(f"gokrazy: {name}: {line}")
             if updates:
                 self.stock.next_image(board, family)
 
     def _note(self, title: str, image: Image) -> None:
         text = f"{image.path.name} {image.arch} build {image.build} by {image.builder}, sha256 {image.digest[:16]}"
-        if self.facts.setdefault(f"{title} {image.arch}", text) is text:
+        if self._facts.setdefault(f"{title} {image.arch}", text) is text:
             self.say(f"gokrazy: {title}: {text}")
             for module, version in sorted(image.modules.items()):
                 if module.startswith("github.com/gokrazy/"):
-                    self.facts.setdefault(module, version)
+                    self._facts.setdefault(module, version)
             for note in image.notes:
                 self.say(f"gokrazy: {image.hostname}: {note}")
 
@@ -217,7 +214,7 @@ class Lab:
                 appliance.wait_until_ready()
             yield appliance
         finally:
-            self.boots.extend(appliance.boot_times())
+            self._boots.extend(appliance.boot_times())
             appliance.close()
 
     def _captured(self, board: Board, image: Image) -> Booted:
@@ -319,26 +316,21 @@ class Lab:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self, outcomes: Iterable[Outcome] = ()) -> None:
-        """End every machine, remove every disk, and write the report if anything ran."""
+    def news(self) -> dict[str, object]:
+        """What happened since this was last asked: boot times and facts about the run, as JSON has them."""
+        facts = {
+            **self._facts,
+            **{f"build {name}": f"{took:.1f} s" for name, took in self.stock.build_seconds.items()},
+        }
+        boots, self._boots = self._boots, []
+        return {"boots": boots, "facts": facts}
+
+    def close(self) -> None:
+        """End every machine and remove every disk."""
         if self._run_dir is not None:
             self._run_dir.close()
             self._run_dir = None
         self.stock.close()
-        rows = list(outcomes)
-        if rows and self.boots:
-            from harness.report import durations
-            from harness.report.page import write_page
-            from harness.report.summary import boot_table
-
-            self.artifacts.mkdir(parents=True, exist_ok=True)
-            durations.keep(self.artifacts, rows)
-            self.report_path = self.artifacts / "report.html"
-            facts = {
-                **self.facts,
-                **{f"build {name}": f"{took:.1f} s" for name, took in self.stock.build_seconds.items()},
-            }
-            write_page(self.report_path, facts.items(), "\n".join(boot_table(self.boots)), rows)
 
 
 def _fresh(folder: Path) -> Path:

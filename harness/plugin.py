@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -79,6 +80,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and check the options."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    if not config.pluginmanager.hasplugin("xdist"):
+        config.addinivalue_line("markers", "xdist_group(name): means something with pytest-xdist only")
     try:
         settings = settings_from(_raw_options(config))
         for name in settings.boards or ():
@@ -133,6 +136,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
+    for item in filter(_needs_appliance, items):
+        assert isinstance(item, pytest.Function)
+        # With pytest-xdist and --dist loadgroup, one process boots and captures what these tests share.
+        item.add_marker(pytest.mark.xdist_group(f"{item.callspec.params['board']}-{_family(item)}"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -142,7 +149,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if config.stash[SETTINGS].list and reporter is not None:
         from harness.report import durations
 
-        known = durations.load(_lab(config).artifacts)
+        known = durations.load(_page(config).parent)
         for item in session.items:
             reporter.write_line(f"{known.get(item.nodeid, durations.GUESS):6.1f} s  {item.nodeid}")
         reporter.write_line(durations.estimate([item.nodeid for item in session.items], known))
@@ -265,6 +272,7 @@ def pytest_runtest_makereport(
         report.gk_fault = fault.name if fault else None  # type: ignore[attr-defined]
     lab = item.config.stash.get(LAB, None)
     if lab is not None:
+        report.gk_news = lab.news()  # type: ignore[attr-defined]
         if report.failed:
             report.sections.extend(lab.excerpts(item.nodeid))
         if report.when == "call":
@@ -278,7 +286,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Boot times of each board, deviations, skips with their reasons, and where the report is."""
     from harness.report.summary import write_summary
 
-    write_summary(terminalreporter, config.stash[VERDICT], config.stash.get(LAB, None))
+    write_summary(terminalreporter, config.stash[RECORDER], _page(config))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -287,6 +295,19 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     config = session.config
     lab = config.stash.get(LAB, None)
     if lab is not None:
-        lab.close(config.stash[RECORDER].outcomes.values())
-    if not config.option.collectonly:
-        session.exitstatus = config.stash[VERDICT].exit_status(int(exitstatus))
+        lab.close()
+    recorder = config.stash[RECORDER]
+    # A worker of pytest-xdist sees only its share: the report is written where all of it comes together.
+    if config.option.collectonly or hasattr(config, "workerinput"):
+        return
+    if recorder.boots:
+        from harness.report import durations
+        from harness.report.page import write_page
+
+        durations.keep(_page(config).parent, recorder.outcomes.values())
+        write_page(_page(config), recorder)
+    session.exitstatus = config.stash[VERDICT].exit_status(int(exitstatus))
+
+
+def _page(config: pytest.Config) -> Path:
+    return config.stash[SETTINGS].artifacts.expanduser().absolute() / "report.html"

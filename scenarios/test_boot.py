@@ -8,13 +8,13 @@ from harness.errors import AuthenticationRefused
 pytestmark = pytest.mark.gk_tier("ci")
 
 
-def test_the_appliance_boots_from_power_on_to_its_web_interface(appliance_off):
-    appliance_off.power_on()
-    status = appliance_off.wait_until_ready()
-    assert status.hostname == appliance_off.image.hostname
-    assert appliance_off.image.build in ("", status.build_timestamp)
-    if appliance_off.can("slot"):
-        assert appliance_off.slot == "A"
+def test_the_appliance_boots_from_power_on_to_its_web_interface(appliance):
+    assert 0 < appliance.cold_start.ready < appliance.budget.ready
+    status = appliance.status()
+    assert status.hostname == appliance.image.hostname
+    assert appliance.image.build in ("", status.build_timestamp)
+    if appliance.can("slot"):
+        assert appliance.slot == "A"
 
 
 @pytest.mark.gk_needs("console")

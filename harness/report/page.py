@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from harness.report.recorder import Outcome
+from harness.report.recorder import Outcome, Recorder
+from harness.report.summary import boot_table
 
 STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222}
@@ -17,19 +17,22 @@ pre{background:#f6f6f6;padding:.8rem;overflow:auto;font-size:12.5px}summary{curs
 """
 
 
-def write_page(path: Path, facts: Iterable[tuple[str, str]], tables: str, outcomes: Iterable[Outcome]) -> None:
-    """Write the page; ``facts`` are name and value of what the run was, ``tables`` is preformatted text."""
-    rows = list(outcomes)
+def write_page(path: Path, recorder: Recorder) -> None:
+    """Write the page of a run that is over."""
+    rows = list(recorder.outcomes.values())
     counts = {kind: sum(row.outcome == kind for row in rows) for kind in ("passed", "failed", "error", "skipped")}
     title = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "nothing ran"
+    deviations = [f"known deviation  {name}: {text}" for name, text in recorder.verdict.deviations.items()]
+    tables = "\n".join([*boot_table(recorder.boots), *deviations])
     parts = [
         f"<!doctype html><meta charset=utf-8><title>gokrazy: {escape(title)}</title><style>{STYLE}</style>",
         f"<h1>{escape(title)}</h1><table>",
-        *(f"<tr><th>{escape(name)}<td>{escape(value)}" for name, value in facts),
+        *(f"<tr><th>{escape(name)}<td>{escape(value)}" for name, value in recorder.facts.items()),
         f"</table><pre>{escape(tables)}</pre><table><tr><th>test<th>outcome<th>seconds",
         *(_row(row) for row in rows),
         "</table>",
     ]
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(parts), encoding="utf-8")
 
 

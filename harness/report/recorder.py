@@ -26,17 +26,27 @@ class Outcome:
     properties: dict[str, str] = field(default_factory=dict)
 
 
+BootTimes = tuple[str, str, dict[str, float]]
+"""Board, "cold" or "warm", and the seconds since power-on of each phase."""
+
+
 class Recorder:
     """A pytest plugin object: one Outcome a test, in the order in which they ran."""
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
         self.outcomes: dict[str, Outcome] = {}
+        self.boots: list[BootTimes] = []
+        self.facts: dict[str, str] = {}
+        """What the run is made of: name and value."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in one phase of one test."""
         outcome = self.outcomes.setdefault(report.nodeid, Outcome(report.nodeid, "passed"))
         outcome.seconds += report.duration
+        news = getattr(report, "gk_news", {})
+        self.boots += [(str(board), str(kind), dict(times)) for board, kind, times in news.get("boots", [])]
+        self.facts.update(news.get("facts", {}))
         for name, value in report.user_properties:
             outcome.properties[str(name)] = str(value)
             if str(name).startswith("gk_deviation:"):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
 
 from harness.errors import Fault
-from harness.verdict import Verdict
-
-if TYPE_CHECKING:
-    from harness.lab import Lab
+from harness.report.recorder import BootTimes, Recorder
 
 PHASES = ("kernel", "root", "init", "build", "http", "ready")
 
@@ -31,14 +30,14 @@ class Terminal(Protocol):
         """Write one line."""
 
 
-def write_summary(terminal: Terminal, verdict: Verdict, lab: Lab | None) -> None:
+def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> None:
     """Write what a person wants to know after a run; nothing when no appliance was asked for."""
-    if lab is None and not verdict.skipped and not verdict.faults:
+    verdict = recorder.verdict
+    if not recorder.boots and not verdict.skipped and not verdict.faults:
         return
     terminal.section("gokrazy")
-    if lab is not None:
-        for line in boot_table(lab.boots):
-            terminal.write_line(line)
+    for line in boot_table(recorder.boots):
+        terminal.write_line(line)
     for name, evidence in sorted(verdict.deviations.items()):
         terminal.write_line(f"known deviation  {name}: {evidence}")
     for reason, count in sorted(verdict.skipped.items()):
@@ -46,11 +45,11 @@ def write_summary(terminal: Terminal, verdict: Verdict, lab: Lab | None) -> None
     for fault, explanation in EXPLANATIONS.items():
         if verdict.faults[fault]:
             terminal.write_line(f"{verdict.faults[fault]} failures: {explanation}")
-    if lab is not None and lab.report_path is not None:
-        terminal.write_line(f"report: {lab.report_path}")
+    if page is not None and page.exists():
+        terminal.write_line(f"report: {page}")
 
 
-def boot_table(boots: list[tuple[str, str, dict[str, float]]]) -> list[str]:
+def boot_table(boots: Sequence[BootTimes]) -> list[str]:
     """One aligned line a board and way of starting: the median seconds since power-on at which each phase came."""
     if not boots:
         return []

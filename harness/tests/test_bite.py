@@ -15,6 +15,7 @@ import pytest
 from harness.appliance import Appliance
 from harness.boards import board
 from harness.errors import (
+    ApplianceFault,
     AuthenticationRefused,
     BootFailure,
     DeviceUnreachable,
@@ -130,7 +131,7 @@ CASES = (
         "service missing",
         lambda overlay, image: replace_root(overlay, image, without("/user/hello")),
         "boot:test_every_service_is_in_its_expected_state",
-        AssertionError,
+        ApplianceFault,
         r"no such file",
     ),
     Case(
@@ -162,11 +163,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield lab
 
 
-def as_pytest_would(body: Callable[..., None], appliance: Appliance, *, running: bool) -> None:
+def as_pytest_would(body: Callable[..., None], appliance: Appliance) -> None:
     """The fixture's part, then the scenario's."""
-    if running:
-        appliance.power_on()
-        appliance.wait_until_ready()
+    appliance.power_on()
+    appliance.wait_until_ready()
     body(appliance)
 
 
@@ -183,7 +183,7 @@ def test_a_damage_turns_the_right_scenario_red(
         case.damage(appliance.power.overlay, image)
         began = time.monotonic()
         with pytest.raises(case.error) as caught:
-            as_pytest_would(body, appliance, running=case.scenario != BOOTS)
+            as_pytest_would(body, appliance)
         seconds = time.monotonic() - began
     said = str(caught.value)
     assert re.search(case.words, said), said
@@ -198,4 +198,4 @@ def test_without_damage_the_same_scenario_is_green(lab: Lab) -> None:
     image = lab.stock.image(board(BOARD), "hello")
     with lab.appliance(board(BOARD), image, name="bite-none", running=False) as appliance:
         replace_root(appliance.power.overlay, image, lambda _path, node: node)
-        scenario(BOOTS)(appliance)
+        as_pytest_would(scenario(BOOTS), appliance)
