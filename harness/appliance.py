@@ -16,7 +16,7 @@ from harness.abilities import why_not
 from harness.boards import Board, Budget
 from harness.console.console import Console
 from harness.console.findings import Finding
-from harness.console.phases import Boot, Cause, slot_of
+from harness.console.phases import Boot, Cause, Phase, slot_of
 from harness.console.shell import SerialShell
 from harness.demands import demand
 from harness.errors import ApplianceFault, InternalError, OptionError, WaitTimeout
@@ -26,6 +26,7 @@ from harness.gokrazy.client import Device
 from harness.gokrazy.keys import generate_key
 from harness.gokrazy.status import Status
 from harness.gokrazy.update import Mangle, Updater, Upload
+from harness.gokrazy.waiting import Deadline
 from harness.image.fat import FatVolume
 from harness.image.model import Image, Slot, UpdateFiles
 from harness.machine.accelerator import Accelerator
@@ -37,6 +38,9 @@ from harness.machine.run_dir import RunDir
 from harness.progress import StartWatch
 from harness.services import Services
 from harness.wiring import Wiring, forwards
+
+LOOK = 1.0
+"""Seconds between two looks at what the console does not tell: QEMU's own failures, a phase that is overdue."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ class Appliance(Services):
         self._key = key
         self._files_of = files_of
         self._ready: list[tuple[str, dict[str, float]]] = []
+        self._boots_before = 0
         self._starting: StartWatch | None = None
         self._password = image.password
         self._device: Device | None = None
@@ -137,6 +142,7 @@ class Appliance(Services):
         """Switch it on, from the firmware up."""
         self._wiring.next = Cause.POWER_ON
         self.cold_start = None
+        self._boots_before = len(self.console.boots)
         if self.can("console"):
             self._starting = StartWatch(self.console, self.image, self.budget)
         self.power.on()
@@ -147,8 +153,8 @@ class Appliance(Services):
 
         Raises what the console showed if it crashed or fell silent, else WaitTimeout, AuthenticationRefused.
         """
-        with self.console.watch_silence(self.budget.silence) if self.can("console") else contextlib.nullcontext():
-            status = self.device.wait_until_ready(self.budget.ready)
+        self._until_it_listens(self._boots_before, self.budget.ready)
+        status = self.device.wait_until_ready(self.budget.ready)
         self._starting = None
         if self.cold_start is None:
             boot = self.console.current
@@ -156,6 +162,25 @@ class Appliance(Services):
             self.cold_start = ColdStart(boot, tuple(self.console.unclean()), ready)
             self._ready.append(("cold", self._times(boot, ready)))
         return status
+
+    def _until_it_listens(self, after: int, limit: float) -> None:
+        """Wait for the console's word that the web interface listens, in a boot after that number.
+
+        An event, where a connection that is tried too early waits for its own limit: QEMU accepts it before the
+        guest has a network. Without a console there is nothing to wait for.
+        """
+        if not self.can("console"):
+            return
+        deadline = Deadline(limit)
+        with self.console.watch_silence(self.budget.silence):
+            while True:
+                try:
+                    self.console.wait_for_phase(Phase.HTTP, timeout=deadline.slice(LOOK), after=after)
+                    return
+                except WaitTimeout:
+                    self.check()
+                    if deadline.over:
+                        raise
 
     def capture(self, folder: Path) -> tuple[Capture, ColdStart]:
         """Freeze it as it is, and end it: copies go on from there."""
@@ -203,7 +228,9 @@ class Appliance(Services):
     def reboot(self, *, kexec: bool = True) -> Status:
         """Ask it to reboot and wait until it is ready again; ``kexec=False`` goes through the firmware."""
         before = self.status()
+        boots = len(self.console.boots)
         self.device.reboot(kexec=kexec)
+        self._until_it_listens(boots, self.budget.reboot)
         return self.device.wait_for_reboot(before, self.budget.reboot)
 
     def read_boot_files(self) -> BootFiles:
@@ -324,8 +351,10 @@ class Appliance(Services):
         files = self._files_of(image)
         uploads = Updater(self.device).update(root=files.root, boot=files.boot, mbr=files.mbr)
         before = self.status()
+        boots = len(self.console.boots)
         began = time.monotonic()
         self.device.reboot()
+        self._until_it_listens(boots, self.budget.reboot)
         if image.password != self._password:
             self._password, self._device = image.password, None
         if image.build and image.build != before.build_timestamp:

@@ -80,8 +80,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and check the options."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    if not config.pluginmanager.hasplugin("xdist"):
-        config.addinivalue_line("markers", "xdist_group(name): means something with pytest-xdist only")
     try:
         settings = settings_from(_raw_options(config))
         for name in settings.boards or ():
@@ -136,10 +134,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
-    for item in filter(_needs_appliance, items):
-        assert isinstance(item, pytest.Function)
-        # With pytest-xdist and --dist loadgroup, one process boots and captures what these tests share.
-        item.add_marker(pytest.mark.xdist_group(f"{item.callspec.params['board']}-{_family(item)}"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """With ``--dist loadgroup``, keep the tests of a board together."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from harness.sharing import BoardScheduling
+
+    return BoardScheduling(config, log)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -81,7 +81,8 @@ class Shell:
         token = secrets.token_hex(4)
         # The echo shows the token in two halves, so only the answer matches.
         self.send_line(f"{line}; echo {token[:4]}''{token[4:]}:$?:")
-        echo = rf"{token[:4]}''{token[4:]}:\$\?:\r*\n"
+        # What is typed before the shell is up is echoed twice, by the terminal and by the shell: the last one counts.
+        echo = rf".*{token[:4]}''{token[4:]}:\$\?:\r*\n"
         found = self.expect(rf"(?s){echo}(.*?){token}:(\d+):", timeout)
         return int(found.group(2)), found.group(1).replace("\r\n", "\n")
 
