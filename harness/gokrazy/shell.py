@@ -81,7 +81,7 @@ class Shell:
         token = secrets.token_hex(4)
         # The echo shows the token in two halves, so only the answer matches.
         self.send_line(f"{line}; echo {token[:4]}''{token[4:]}:$?:")
-        # What is typed before the shell is up is echoed twice, by the terminal and by the shell: the last one counts.
+        # What is typed before the shell is up is echoed twice, by terminal and shell: the last echo counts.
         echo = rf".*{token[:4]}''{token[4:]}:\$\?:\r*\n"
         found = self.expect(rf"(?s){echo}(.*?){token}:(\d+):", timeout)
         return int(found.group(2)), found.group(1).replace("\r\n", "\n")

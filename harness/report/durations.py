@@ -38,4 +38,4 @@ def estimate(names: Iterable[str], known: Mapping[str, float]) -> str:
     basis = (
         "guessed" if guessed == len(names) else f"{guessed} of them guessed" if guessed else "as they last took"
     )
-    return f"{len(names)} tests, about {max(1, round(seconds / 60))} min ({basis})"
+    return f"{len(names)} test{'' if len(names) == 1 else 's'}, about {max(1, round(seconds / 60))} min ({basis})"

@@ -1,0 +1,98 @@
+"""The report: what came of each test, the boots, and nothing that a reader should not see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.report import durations
+from harness.report.page import write_page
+from harness.report.recorder import Outcome, Recorder
+from harness.report.summary import boot_table, write_summary
+from harness.verdict import Verdict
+
+
+class Terminal:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def section(self, title: str, sep: str = "=") -> None:
+        self.lines.append(f"{sep} {title} {sep}")
+
+    def write_line(self, line: str) -> None:
+        self.lines.append(line)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    recorder = Recorder(Verdict())
+    recorder.boots = [
+        ("virt", "cold", {"kernel": 1.0, "ready": 6.0}),
+        ("virt", "cold", {"kernel": 3.0, "ready": 8.0}),
+        ("virt", "warm", {"ready": 0.5}),
+    ]
+    recorder.facts = {"image": "<hello>"}
+    recorder.outcomes = {
+        "a::passes": Outcome("a::passes", "passed", 1.0),
+        "a::fails": Outcome("a::fails", "failed", 2.0, error="E  <bad>", sections=[("console", "Oops & more")]),
+    }
+    return recorder
+
+
+def test_the_table_has_a_line_a_board_and_start_with_medians(recorder: Recorder) -> None:
+    head, cold, warm = boot_table(recorder.boots)
+    assert head.split() == ["boot,", "seconds", "start", "n", "kernel", "root", "init", "build", "http", "ready"]
+    assert cold.split() == ["virt", "cold", "2", "2.0", "-", "-", "-", "-", "7.0"]
+    assert warm.split() == ["virt", "warm", "1", "-", "-", "-", "-", "-", "0.5"]
+    assert len({len(line) for line in (head, cold, warm)}) == 1
+
+
+def test_no_boots_no_table() -> None:
+    assert boot_table([]) == []
+
+
+def test_the_summary_names_skips_deviations_and_the_report(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.verdict.skipped["no breakglass"] = 3
+    recorder.verdict.deviations["modules"] = "they do not fit"
+    page = tmp_path / "report.html"
+    page.touch()
+    terminal = Terminal()
+    write_summary(terminal, recorder, page)
+    said = "\n".join(terminal.lines)
+    assert "skipped   3x  no breakglass" in said
+    assert "known deviation  modules: they do not fit" in said
+    assert f"report: {page}" in said
+
+
+def test_the_summary_is_silent_when_there_was_no_appliance() -> None:
+    terminal = Terminal()
+    write_summary(terminal, Recorder(Verdict()), None)
+    assert terminal.lines == []
+
+
+def test_the_page_counts_escapes_and_keeps_what_the_device_said(recorder: Recorder, tmp_path: Path) -> None:
+    page = tmp_path / "new" / "report.html"
+    write_page(page, recorder)
+    text = page.read_text()
+    assert "<h1>1 passed, 1 failed</h1>" in text
+    assert "&lt;hello&gt;" in text
+    assert "E  &lt;bad&gt;" in text
+    assert "Oops &amp; more" in text
+    assert "<bad>" not in text
+
+
+def test_durations_are_kept_and_merged(tmp_path: Path) -> None:
+    durations.keep(tmp_path, [Outcome("a", "passed", 61.0), Outcome("b", "skipped", 9.0)])
+    durations.keep(tmp_path, [Outcome("c", "failed", 59.0)])
+    known = durations.load(tmp_path)
+    assert known == {"a": 61.0, "c": 59.0}
+    assert durations.estimate(["a", "c"], known) == "2 tests, about 2 min (as they last took)"
+    assert durations.estimate(["a", "new"], known) == "2 tests, about 1 min (1 of them guessed)"
+    assert durations.estimate(["new"], {}) == "1 test, about 1 min (guessed)"
+
+
+@pytest.mark.parametrize("damaged", ["", "[]", "{", '{"a": "soon"}'])
+def test_damaged_durations_are_none(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / "durations.json").write_text(damaged)
+    assert durations.load(tmp_path) == {}
