@@ -31,9 +31,13 @@ MARKERS = (
     "gk_board(*names): run on these boards only",
     "gk_image(family): which image it needs: 'hello' (the one under test), 'crasher' (own) or 'from' (--gk-from)",
     "gk_needs(*abilities): what the image must have: 'console', 'breakglass', 'serial-shell', 'slot'",
+    "gk_any_firmware: not about firmware: in the tier 'ci', one board of each architecture is enough",
     "gk_cold: start from a cold boot, never from a restored copy",
     "gk_network(mode): 'open' lets the guest reach the outside",
 )
+
+NO_BOARD = "no-board"
+"""Stands for the board of a test that none of the run's boards may run: it is left out, not skipped."""
 
 SETTINGS = pytest.StashKey[Settings]()
 VERDICT = pytest.StashKey[Verdict]()
@@ -116,9 +120,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     allowed: set[str] = set(boards.NAMES)
     for mark in metafunc.definition.iter_markers("gk_board"):
+        for name in mark.args:
+            boards.board(str(name))
         allowed &= set(mark.args)
     names = [board.name for board in _lab(metafunc.config).boards if board.name in allowed]
-    metafunc.parametrize("board", names, ids=names, indirect=True, scope="session")
+    metafunc.parametrize("board", names or [NO_BOARD], ids=names or [NO_BOARD], indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -126,14 +132,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     settings = config.stash[SETTINGS]
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
+    enough = _one_of_each_architecture(config) if settings.tier == "ci" else frozenset(boards.NAMES)
     for item in items:
         mark = item.get_closest_marker("gk_tier")
         tier = mark.args[0] if mark else "ci"
-        wanted = settings.tier in ("all", tier) and (settings.from_image is not None or _family(item) != "from")
+        on_a_board = not _needs_appliance(item) or _board(item) != NO_BOARD
+        if _needs_appliance(item) and item.get_closest_marker("gk_any_firmware"):
+            on_a_board = _board(item) in enough
+        wanted = (
+            on_a_board
+            and settings.tier in ("all", tier)
+            and (settings.from_image is not None or _family(item) != "from")
+        )
         (kept if wanted else left_out).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
+
+
+def _one_of_each_architecture(config: pytest.Config) -> frozenset[str]:
+    """The first of the run's boards for each architecture."""
+    first: dict[str, str] = {}
+    for board in _lab(config).boards:
+        first.setdefault(board.arch, board.name)
+    return frozenset(first.values())
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -173,8 +195,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     lab = _lab(config)
     wanted: dict[tuple[str, str], None] = {}
     for item in items:
-        assert isinstance(item, pytest.Function)
-        wanted[str(item.callspec.params["board"]), _family(item)] = None
+        wanted[_board(item), _family(item)] = None
     with _as_pytest_says():
         lab.prepare(tuple(wanted), updates=any("next_image" in _fixtures(item) for item in items))
 
@@ -188,6 +209,10 @@ def _as_pytest_says() -> Iterator[None]:
         raise pytest.UsageError(str(error)) from None
     except HarnessError as error:
         pytest.exit(str(error), returncode=error.fault.value)
+
+
+def _board(item: pytest.Item) -> str:
+    return str(item.callspec.params["board"]) if isinstance(item, pytest.Function) else NO_BOARD
 
 
 def _fixtures(item: pytest.Item) -> list[str]:

@@ -6,11 +6,12 @@ import pytest
 
 from harness.errors import AuthenticationRefused, DeviceUnreachable
 
-pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_needs("breakglass")]
+pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_needs("breakglass"), pytest.mark.gk_any_firmware]
 
 
 def test_breakglass_is_down_until_it_is_started(appliance):
-    assert appliance.service("breakglass").stopped
+    # It is started at boot like every service, and leaves at once with status 125.
+    appliance.wait_for_service("breakglass", lambda service: service.stopped, "stopped")
     with pytest.raises(DeviceUnreachable):
         appliance.connect_breakglass()
     with appliance.breakglass() as rescue:
@@ -56,7 +57,9 @@ def test_breakglass_is_gone_after_a_reboot(appliance):
     with appliance.breakglass() as rescue:
         rescue.put_bytes(b"x", "/tmp/gone")
     appliance.reboot()
-    assert appliance.service("breakglass").stopped
+    appliance.wait_for_service("breakglass", lambda service: service.stopped, "stopped")
+    with pytest.raises(DeviceUnreachable):
+        appliance.connect_breakglass()
     with appliance.breakglass() as rescue:
         assert rescue.run("test -e /tmp/gone", check=False).status != 0
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_image("crasher")]
+pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_image("crasher"), pytest.mark.gk_any_firmware]
 
 
 def test_a_program_that_panics_is_started_again(appliance):
@@ -87,8 +87,9 @@ def test_a_kernel_panic_reboots_after_its_time_into_the_same_slot_with_its_data(
         appliance.start("panic-kernel")
     assert "sysrq triggered crash" in crash.finding.what
     boot = appliance.wait_for_boot(after=before)
-    # The kernel's own command line says panic=10.
-    assert boot.started - crash.finding.line.at >= 9
+    # panic=10: ten seconds by a clock that the kernel calibrated on an emulated timer, 7.8 to 11 s by ours.
+    assert any("Rebooting in 10 seconds" in line.text for line in crash.finding.evidence)
+    assert boot.started - crash.finding.line.at > 5
     appliance.wait_until_ready()
     assert appliance.slot == slot
     with appliance.breakglass() as rescue:

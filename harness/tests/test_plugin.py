@@ -21,6 +21,10 @@ def test_only_there(appliance):
 @pytest.mark.gk_tier("nightly")
 def test_at_night(appliance):
     pass
+
+@pytest.mark.gk_any_firmware
+def test_anywhere(appliance):
+    pass
 """
 
 CONFIG = """{"Hostname": "mine", "Environment": ["GOARCH=arm64"], "Update": {"HTTPPassword": "x"},
@@ -73,6 +77,30 @@ def test_collecting_needs_no_qemu_and_lists_each_board(run: Run) -> None:
     assert "test_only_there[virt]" in said
     assert "test_only_there[pc-bios]" not in said
     assert "test_at_night" not in said
+
+
+def test_a_test_for_another_board_is_left_out_and_not_skipped(run: Run) -> None:
+    status, said = run("--collect-only", "-q", "--gk-board=pc-uefi")
+    assert status == 0, said
+    assert "test_boots[pc-uefi]" in said
+    assert "test_only_there" not in said
+    assert "deselected" in said
+
+
+def test_what_is_not_about_firmware_runs_once_an_architecture_and_everywhere_at_night(run: Run) -> None:
+    said = run("--collect-only", "-q")[1]
+    assert "test_anywhere[pc-bios]" in said
+    assert "test_anywhere[virt]" in said
+    assert "test_anywhere[pc-uefi]" not in said
+    assert "test_anywhere[pc-uefi]" in run("--collect-only", "-q", "--gk-board=pc-uefi")[1]
+    assert "test_anywhere[pc-uefi]" in run("--collect-only", "-q", "--gk-tier=all")[1]
+
+
+def test_a_marker_with_an_unknown_board_is_an_error(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_mine=TEN_LINES.replace('gk_board("virt")', 'gk_board("vrit")'))
+    status, said = run("--collect-only", "-q")
+    assert status == 2
+    assert "there is no board 'vrit'" in said
 
 
 def test_the_other_tier(run: Run) -> None:
