@@ -31,6 +31,7 @@ def test_releases(kernel: bytes, release: str, arch: str) -> None:
         bzimage()[:0x210],
         b"MZ\0\0zimg",
     ],
+    ids=["empty", "no kernel", "cut gzip", "cut zboot", "cut bzImage", "magic alone"],
 )
 def test_damaged_ones_say_nothing(kernel: bytes) -> None:
     assert kernel_release(kernel) == ""
