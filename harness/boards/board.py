@@ -34,7 +34,7 @@ class Budget:
     """From power-on to the first answer over HTTP."""
     silence: float = 60.0
     """How long the console may say nothing before the appliance is ready."""
-    network: float = 60.0
+    network: float = 45.0
     """From init supervising its services to the web interface listening on an address that came by DHCP."""
     answer: float = 30.0
     """From the web interface listening on that address to its first answer."""

@@ -234,8 +234,9 @@ class SquashFs:
 
     def extract(self, path: str, dest: Path) -> None:
         """Copy a file or directory to the same path below ``dest``, which must not exist; the caller owns them."""
+        wanted = [] if path.strip("/") == "" else [_absolute(path)]  # unsquashfs knows no path for all of it
         done = self._unsquashfs(
-            "-no-wildcards", "-no-xattrs", "-no-progress", "-quiet", "-d", dest, self.path, _absolute(path)
+            "-no-wildcards", "-no-xattrs", "-no-progress", "-quiet", "-d", dest, self.path, *wanted
         )
         if not os.path.lexists(dest / path.strip("/")):
             raise self._damaged(f"{path} cannot be extracted", done)

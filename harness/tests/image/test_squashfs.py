@@ -164,3 +164,9 @@ def test_a_failing_pack_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         pack(tree, tmp_path / "root", mtime=MTIME)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_everything_can_be_extracted_at_once(packed: Path, tmp_path: Path) -> None:
+    SquashFs(packed).extract("/", tmp_path / "all")
+    there = {f"/{path.relative_to(tmp_path / 'all')}" for path in (tmp_path / "all").rglob("*")} | {"/"}
+    assert there == {entry.path for entry in SquashFs(packed).entries()}
