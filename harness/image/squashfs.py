@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -156,6 +157,9 @@ def _feed(argv: list[str], tree: Tree, mtime: int, said: io.BufferedRandom) -> s
             pass  # it ended early, and its own words say why
         except BaseException:
             process.kill()
+            # What is still buffered has nowhere to go, and must not hide what went wrong.
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
             raise
         status = process.wait()
     said.seek(0)
