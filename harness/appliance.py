@@ -34,6 +34,7 @@ from harness.machine.capture import Capture
 from harness.machine.command import Network
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power
+from harness.machine.qemu import QemuProgram
 from harness.machine.run_dir import RunDir
 from harness.progress import StartWatch
 from harness.services import Services
@@ -86,6 +87,7 @@ class Appliance(Services):
         stage: Stage,
         run_dir: RunDir,
         accelerator: Accelerator,
+        qemu: QemuProgram,
         network: Network,
         folder: Path,
         key: Path | None,
@@ -104,6 +106,7 @@ class Appliance(Services):
             stage,
             run_dir=run_dir,
             accelerator=accelerator,
+            qemu=qemu,
             forwards=forwards(image),
             network=network,
             on_console=self._wiring.on_console,

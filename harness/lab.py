@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.machine.capture import Capture
     from harness.machine.command import Network
     from harness.machine.overlay import BaseFormat
+    from harness.machine.qemu import QemuProgram
     from harness.machine.run_dir import RunDir
     from harness.report.recorder import BootTimes
 
@@ -50,6 +51,7 @@ class Lab:
         self._run_dir: RunDir | None = None
         self._bases: dict[str, tuple[Path, BaseFormat]] = {}
         self._booted: dict[tuple[str, str], Booted] = {}
+        self._qemus: dict[str, QemuProgram] = {}
         self._accelerators: dict[str, Accelerator] = {}
         self._key: Path | None = settings.ssh_key
         self._live: dict[str, Appliance] = {}
@@ -80,13 +82,20 @@ class Lab:
         """The board's time limits for the accelerator and factor of this run."""
         return board.budget.scaled(self.settings.time_factor * self.accelerator(board).factor)
 
+    def qemu(self, board: Board) -> QemuProgram:
+        """The QEMU that plays this board, asked once a run; raises ToolMissing."""
+        if board.name not in self._qemus:
+            from harness.machine.qemu import find_qemu
+
+            self._qemus[board.name] = find_qemu(board)
+        return self._qemus[board.name]
+
     def accelerator(self, board: Board) -> Accelerator:
         """What runs this board's processors here, tried once a run."""
         if board.name not in self._accelerators:
             from harness.image.cache import default_root
             from harness.image.fat import FatVolume
             from harness.machine.accelerator import choose
-            from harness.machine.qemu import find_qemu
 
             image = self.stock.image(board, "hello")
             kernel = self.run_dir.folder("probe", bulky=True) / "vmlinuz"
@@ -95,7 +104,7 @@ class Lab:
             self._accelerators[board.name] = choose(
                 self.settings.accel,
                 board,
-                qemu=find_qemu(board),
+                qemu=self.qemu(board),
                 run_dir=self.run_dir,
                 kernel=kernel,
                 cache=self.settings.cache or default_root(),
@@ -106,12 +115,10 @@ class Lab:
 
     def prepare(self, wanted: Iterable[tuple[str, str]], *, updates: bool) -> None:
         """Find QEMU and make every image that the tests will need; says what was made."""
-        from harness.machine.qemu import find_qemu
-
         for name, family in wanted:
             board = boards.board(name)
             try:
-                qemu = find_qemu(board)
+                qemu = self.qemu(board)
             except ToolMissing as error:
                 if "too old" not in error.what:
                     raise
@@ -203,7 +210,8 @@ class Lab:
         warm = running and not cold and self.settings.warm != "off" and board.can_capture
         warm = warm and mode == self.settings.network
         booted = self._captured(board, image) if warm else None
-        appliance = self._make(board, image, name, mode, booted)
+        firmware = self.run_dir.folder("firmware")
+        appliance = self._make(board, image, name, mode, booted, firmware)
         self._live[name] = appliance
         try:
             if booted is not None:
@@ -216,6 +224,8 @@ class Lab:
         finally:
             self._boots.extend(appliance.boot_times())
             appliance.close()
+            for folder in (appliance.power.overlay.path.parent, firmware):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _captured(self, board: Board, image: Image) -> Booted:
         key = (board.name, image.digest)
@@ -225,7 +235,9 @@ class Lab:
                 self._booted[key] = Booted(*appliance.capture(self.run_dir.folder("capture", bulky=True)))
         return self._booted[key]
 
-    def _make(self, board: Board, image: Image, name: str, network: Network, booted: Booted | None) -> Appliance:
+    def _make(
+        self, board: Board, image: Image, name: str, network: Network, booted: Booted | None, firmware: Path
+    ) -> Appliance:
         from harness.appliance import Appliance
         from harness.firmware.stage import stage_for
         from harness.machine.overlay import Overlay
@@ -242,9 +254,10 @@ class Lab:
             board=board,
             budget=self.budget(board),
             overlay=overlay,
-            stage=stage_for(board, image.layout, run_dir.folder("firmware"), fast_boot=self.settings.fast_boot),
+            stage=stage_for(board, image.layout, firmware, fast_boot=self.settings.fast_boot),
             run_dir=run_dir,
             accelerator=self.accelerator(board),
+            qemu=self.qemu(board),
             network=network,
             folder=_fresh(self.artifacts / _slug(name)),
             key=self.key if self.has_key(image) else None,
