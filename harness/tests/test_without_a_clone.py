@@ -97,6 +97,7 @@ def test_an_instance_without_a_serial_console_is_normal(tmp_path: Path) -> None:
     assert "failed" not in said
 
 
+@pytest.mark.gk_tier("nightly")
 def test_a_packed_image_is_checked_and_updated_to_from_an_older_one(tmp_path: Path) -> None:
     # What it prints for others comes first, what it says meanwhile goes to stderr.
     built = run([sys.executable, "-m", "harness", "build", str(images_folder() / "hello-arm64")], tmp_path)
