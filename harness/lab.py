@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,9 +113,12 @@ class Lab:
 
     # -- images
 
-    def prepare(self, wanted: Iterable[tuple[str, str]], *, updates: bool) -> None:
-        """Find QEMU and make every image that the tests will need; says what was made."""
-        for name, family in wanted:
+    def prepare(self, wanted: Mapping[tuple[str, str], bool]) -> None:
+        """Find QEMU and make every image that the tests will need; says what was made.
+
+        ``wanted`` maps board and family to whether there are tests that update.
+        """
+        for (name, family), updates in wanted.items():
             board = boards.board(name)
             try:
                 qemu = self.qemu(board)
@@ -134,7 +137,9 @@ class Lab:
                 self.stock.next_image(board, family)
 
     def _note(self, title: str, image: Image) -> None:
-        text = f"{image.path.name} {image.arch} build {image.build} by {image.builder}, sha256 {image.digest[:16]}"
+        text = (
+            f"{image.hostname} ({image.arch}) build {image.build} by {image.builder}, sha256 {image.digest[:16]}"
+        )
         if self._facts.setdefault(f"{title} {image.arch}", text) is text:
             self.say(f"gokrazy: {title}: {text}")
             for module, version in sorted(image.modules.items()):

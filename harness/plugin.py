@@ -193,11 +193,12 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     if config.option.collectonly or not items or session.testsfailed:
         return
     lab = _lab(config)
-    wanted: dict[tuple[str, str], None] = {}
+    wanted: dict[tuple[str, str], bool] = {}
     for item in items:
-        wanted[_board(item), _family(item)] = None
+        key = _board(item), _family(item)
+        wanted[key] = wanted.get(key, False) or "next_image" in _fixtures(item)
     with _as_pytest_says():
-        lab.prepare(tuple(wanted), updates=any("next_image" in _fixtures(item) for item in items))
+        lab.prepare(wanted)
 
 
 @contextmanager

@@ -159,7 +159,7 @@ def without_modules(path: str, node: Node) -> Node | None:
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     artifacts = Path(os.environ.get("GK_BITE_ARTIFACTS", str(tmp_path_factory.mktemp("bite"))))
     with Lab(Settings(boards=(BOARD,), artifacts=artifacts)) as lab:
-        lab.prepare([(BOARD, "hello")], updates=False)
+        lab.prepare({(BOARD, "hello"): False})
         yield lab
 
 

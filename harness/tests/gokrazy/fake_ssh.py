@@ -133,8 +133,8 @@ def _run(fake: FakeBreakglass, channel: paramiko.Channel, command: str) -> None:
         try:
             while data := os.read(source, 4096):
                 send(data)
-        except OSError:
-            pass
+        except (OSError, EOFError):
+            pass  # the other side has hung up
 
     threads = [
         threading.Thread(target=copy, args=(stdout.fileno(), channel.sendall), daemon=True),
