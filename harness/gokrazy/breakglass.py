@@ -20,6 +20,8 @@ from harness.gokrazy.ssh import STEP, Address, Connection, SshReach, connect, pr
 from harness.gokrazy.transport import excerpt
 from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 
+LISTENS = "listening on "
+UP = "host key fingerprint: "
 COMMAND = 60.0
 """Seconds a command may take, unless told otherwise."""
 
@@ -85,7 +87,8 @@ class Breakglass:
         def attempt(deadline: Deadline) -> Done[None] | NotYet:
             reach = self.probe(timeout=deadline.slice(2.0))
             if reach is SshReach.READY:
-                return Done(None)
+                half = self._half_up(device)
+                return NotYet(f"it greets, but {half}") if half else Done(None)
             service = device.service(self._service)
             if service.stopped:
                 device.start(self._service)
@@ -100,6 +103,20 @@ class Breakglass:
             hint="its log tells why it does not start; are authorized keys in the image?",
             evidence=lambda: "\n".join(map(str, device.recent_log(self._service)[-10:])),
         )
+
+    def _half_up(self, device: Device) -> str:
+        """What breakglass still waits for although it greets, "" when it is up.
+
+        It accepts connections on its first address before it has tried the others, and ends when one of them is
+        not ready (breakglass.go, main): whoever connects in between is dropped. Its last word when it is up is its
+        key's fingerprint.
+        """
+        said = [
+            line.text
+            for line in device.recent_log(self._service, "stdout", quiet=0.2, first=2.0)
+            if line.text.startswith((LISTENS, UP))
+        ]
+        return f"its last word is {said[-1]!r}" if said and not said[-1].startswith(UP) else ""
 
     def stop(self, *, timeout: float = STEP) -> None:
         """Have the device stop breakglass, and wait until nobody greets any more."""

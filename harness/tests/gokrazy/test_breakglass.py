@@ -313,6 +313,27 @@ def test_start_and_stop(fake: FakeDevice, device: Device, server: FakeBreakglass
     assert service_of(fake)["Stopped"]
 
 
+def test_it_is_not_up_before_it_listens_everywhere(
+    fake: FakeDevice, device: Device, server: FakeBreakglass, key: KeyPair
+) -> None:
+    # It greets on its IPv4 address, and is about to fall over its IPv6 one.
+    log = fake.log("/user/breakglass")
+    log.put(("stdout", "listening on 127.0.0.1:22"))
+    log.put(("stdout", "listening on 10.0.2.15:22"))
+    breakglass = Breakglass("127.0.0.1", server.port, key.private, device=device)
+    with pytest.raises(WaitTimeout, match=r"it greets, but its last word is 'listening on 10.0.2.15:22'"):
+        breakglass.start(timeout=0.05)
+
+
+def test_it_is_up_once_it_has_said_its_fingerprint(
+    fake: FakeDevice, device: Device, server: FakeBreakglass, key: KeyPair
+) -> None:
+    log = fake.log("/user/breakglass")
+    for line in ("listening on 10.0.2.15:22", "listening on [fe80::1%eth0]:22", "host key fingerprint: SHA256:x"):
+        log.put(("stdout", line))
+    Breakglass("127.0.0.1", server.port, key.private, device=device).start(timeout=0.05)
+
+
 def test_a_start_that_never_succeeds(
     fake: FakeDevice, device: Device, server: FakeBreakglass, key: KeyPair
 ) -> None:
