@@ -16,7 +16,7 @@ from harness.gokrazy.client import Device
 from harness.gokrazy.command import Result, Running, Wrapped
 from harness.gokrazy.keys import load_key
 from harness.gokrazy.shell import Shell
-from harness.gokrazy.ssh import STEP, Address, Connection, SshReach, connect, probe
+from harness.gokrazy.ssh import STEP, Address, Connection, SshReach, connect, hang_up, probe
 from harness.gokrazy.transport import excerpt
 from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 
@@ -190,7 +190,7 @@ class Breakglass:
         try:
             result = running.finish(stdin, wrapped)
         finally:
-            running.channel.close()
+            hang_up(running.channel)
         if check and result.status != 0:
             ended = f"ended with status {result.status}" if result.status >= 0 else "was ended by a signal"
             raise CommandFailed(
@@ -212,10 +212,10 @@ class Breakglass:
                 except paramiko.SSHException:
                     if not connection.alive:
                         raise
-                    channel.close()
+                    hang_up(channel)
                     return None
         except BaseException:
-            channel.close()
+            hang_up(channel)
             raise
         return Running(text, connection, channel, deadline, self._check)
 
@@ -228,7 +228,7 @@ class Breakglass:
                 channel.get_pty("vt100", width, height)
                 channel.invoke_shell()
         except BaseException:
-            channel.close()
+            hang_up(channel)
             raise
         return Shell(channel, str(self.address), self._check)
 

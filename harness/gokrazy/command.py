@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import paramiko
 
 from harness.errors import CommandFailed, WaitTimeout
-from harness.gokrazy.ssh import Connection, lost
+from harness.gokrazy.ssh import Connection, hang_up, lost
 from harness.gokrazy.transport import excerpt
 from harness.gokrazy.waiting import Deadline
 
@@ -118,7 +118,7 @@ class Running:
                     break
                 if wrapped and not released and wrapped.arrived(self._out, self._err):
                     released = True
-                    _hang_up(self.channel)
+                    _end_input(self.channel)
                 self._check()
                 if max(len(self._out), len(self._err)) > OUTPUT_LIMIT:
                     raise CommandFailed(
@@ -135,7 +135,7 @@ class Running:
                         evidence=excerpt(said) or "(it said nothing)",
                     )
                 selector.select(self._deadline.slice(1.0))
-        self.channel.close()
+        hang_up(self.channel)
         feeder.join(5)
         seconds = self._deadline.elapsed
         if wrapped and (plain := wrapped.unwrap(self._out, self._err)):
@@ -160,9 +160,9 @@ def _feed(channel: paramiko.Channel, stdin: bytes, hang_up: bool) -> None:
         if stdin:
             channel.sendall(stdin)
     if hang_up:
-        _hang_up(channel)
+        _end_input(channel)
 
 
-def _hang_up(channel: paramiko.Channel) -> None:
+def _end_input(channel: paramiko.Channel) -> None:
     with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
         channel.shutdown_write()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import paramiko
 
 from harness.errors import DeviceUnreachable, WaitTimeout
+from harness.gokrazy.ssh import hang_up
 from harness.gokrazy.waiting import Deadline
 
 KEPT = 1 << 20
@@ -34,7 +35,7 @@ class Shell:
 
     def close(self) -> None:
         """Hang up."""
-        self._channel.close()
+        hang_up(self._channel)
 
     def send(self, text: str) -> None:
         """Type ``text`` as it is; a line ends with a carriage return. Raises DeviceUnreachable once it hung up."""

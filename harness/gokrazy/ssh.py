@@ -198,6 +198,12 @@ def fingerprint(key: paramiko.PKey) -> str:
     return str(key.fingerprint)
 
 
+def hang_up(channel: paramiko.Channel) -> None:
+    """Close a channel; where the connection is lost there is nobody left to tell, and no reason to complain."""
+    with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
+        channel.close()
+
+
 def _words(error: BaseException) -> str:
     text = str(error) or "closed by the device"
     return "no greeting came" if "banner" in text else text

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import paramiko
 import pytest
@@ -21,7 +22,7 @@ from harness.errors import (
 from harness.gokrazy.breakglass import Breakglass
 from harness.gokrazy.client import Device
 from harness.gokrazy.keys import KeyPair, generate_key, load_key
-from harness.gokrazy.ssh import SshReach
+from harness.gokrazy.ssh import SshReach, hang_up
 from harness.tests.gokrazy.fake_device import PASSWORD, FakeDevice
 from harness.tests.gokrazy.fake_ssh import FakeBreakglass
 
@@ -354,3 +355,11 @@ def test_a_refused_password_is_not_waited_for(server: FakeBreakglass, key: KeyPa
     stranger = Device(fake.url, password=PASSWORD + "x")
     with pytest.raises(AuthenticationRefused):
         Breakglass("127.0.0.1", server.port, key.private, device=stranger).start(timeout=30)
+
+
+def test_hanging_up_a_lost_connection_is_no_error(breakglass: Breakglass) -> None:
+    class Lost:
+        def close(self) -> None:
+            raise EOFError
+
+    hang_up(cast(paramiko.Channel, Lost()))
