@@ -239,11 +239,15 @@ class Appliance(Services):
     def read_boot_files(self) -> BootFiles:
         """Read what boots next from the boot partition; only while the machine is off."""
         boot = self.image.layout.boot
-        volume = FatVolume.open(self.power.overlay.extract(boot, self.folder / "boot.fat"))
-        loader = None
-        if "loader/entries/gokrazy.conf" in {name.lower() for name in volume.files()}:
-            loader = volume.read("loader/entries/gokrazy.conf").decode(errors="replace")
-        return BootFiles(volume.read("cmdline.txt").decode(errors="replace"), loader)
+        partition = self.power.overlay.extract(boot, self.power.overlay.path.with_name("boot.fat"))
+        try:
+            volume = FatVolume.open(partition)
+            loader = None
+            if volume.exists("loader/entries/gokrazy.conf"):
+                loader = volume.read("loader/entries/gokrazy.conf").decode(errors="replace")
+            return BootFiles(volume.read("cmdline.txt").decode(errors="replace"), loader)
+        finally:
+            partition.unlink(missing_ok=True)
 
     # -- who it is
 

@@ -223,7 +223,6 @@ class Lab:
                 appliance.restore(booted.capture, booted.start)
             elif running:
                 appliance.power_on()
-            if running:
                 appliance.wait_until_ready()
             yield appliance
         finally:
@@ -275,16 +274,12 @@ class Lab:
         if breakglass is None or self.settings.ssh_key is not None or not self.has_key(image):
             return image.path, "raw"
         if image.digest not in self._bases:
-            from harness.image.perm import write_files
+            from harness.faults.damage import write_perm
             from harness.machine.overlay import Overlay
 
-            assert image.layout.perm is not None
             overlay = Overlay.create(image.path, self.run_dir.folder("base", bulky=True))
-            perm = overlay.extract(image.layout.perm, overlay.path.with_name("perm.ext4"))
             line = self.key.with_name(f"{self.key.name}.pub").read_bytes()
-            write_files(perm, {breakglass.authorized_keys.removeprefix("/perm/"): line})
-            overlay.write(image.layout.perm.offset, perm)
-            perm.unlink()
+            write_perm(overlay, image, breakglass.authorized_keys.removeprefix("/perm/"), line)
             self._bases[image.digest] = overlay.path, "qcow2"
         return self._bases[image.digest]
 
