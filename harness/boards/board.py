@@ -17,6 +17,8 @@ class Boot(Enum):
     """edk2 and the systemd-boot of the image."""
     HARNESS = "harness"
     """The harness reads the boot partition and hands kernel and command line to QEMU, at every reset."""
+    RASPBERRY = "raspberry"
+    """The harness does what a Raspberry Pi's firmware does, device tree included, at every reset."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,5 @@ class Board:
     cannot: tuple[str, ...] = ()
     can_capture: bool = True
     """Whether a booted machine can be captured and restored."""
+    model: str = ""
+    """The Raspberry Pi model whose firmware is played (a key of ``harness.firmware.models``), "" for none."""

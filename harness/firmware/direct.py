@@ -6,14 +6,11 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from harness.errors import FirmwareFailure, HostDiskFull, ImageError
+from harness.firmware.boot_partition import boot_partition, write_anew
 from harness.firmware.stage import Disk, Loaded
 from harness.firmware.uefi import copy_sparse
-from harness.image.fat_volume import FatVolume
 from harness.image.model import Extent
 
-MAGICS = ((56, b"ARM\x64"), (514, b"HdrS"), (0, b"\x1f\x8b"), (4, b"zimg"))
-"""Where the headers of kernels stand: arm64 (booting.rst), x86 (boot.rst), gzip, EFI zboot."""
 KERNEL = "vmlinuz"
 CMDLINE = "cmdline.txt"
 ROOTDELAY = re.compile(r"(?:^|\s)rootdelay=\S+")
@@ -32,87 +29,39 @@ class DirectStage:
 
     def prepare(self, disk: Disk) -> Loaded:
         """Read the boot partition; raises FirmwareFailure when it has nothing that could be started."""
-        partition = self._folder / "boot.fat"
-        disk.extract(self._boot, partition)
-        try:
-            volume = FatVolume.open(partition)
-            kernel = self._read(volume, KERNEL)
-            cmdline = self._read(volume, CMDLINE)
-        except ImageError as error:
-            raise FirmwareFailure(
-                "the boot partition is damaged: its file system cannot be read",
-                where=f"partition 1, at byte {self._boot.offset}",
-                hint="the last update of the boot file system may have been cut short",
-                evidence=error.what,
-            ) from error
-        finally:
-            partition.unlink(missing_ok=True)
-        self._must_be_a_kernel(kernel)
-        append = self._append(cmdline)
-        path = self._folder / KERNEL
-        try:
-            # A new file, not new content: a capture may hold a link to the old one.
-            path.unlink(missing_ok=True)
-            path.write_bytes(kernel)
-        except OSError as error:
-            raise HostDiskFull(f"cannot write the kernel: {error.strerror}", where=str(path)) from error
-        notes = ["no boot loader is tested: the harness starts the kernel of the boot partition"]
-        if self._fast_boot and append != self._plain(cmdline):
-            notes.append("rootdelay was dropped from the kernel's command line")
-        return Loaded(kernel=path, append=append, notes=tuple(notes))
+        with boot_partition(disk, self._boot, self._folder) as files:
+            kernel = files.kernel(KERNEL)
+            line = files.command_line(CMDLINE)
+        append, dropped = without_rootdelay(line) if self._fast_boot else (line, ())
+        notes = ("no boot loader is tested: the harness starts the kernel of the boot partition", *dropped)
+        return Loaded(kernel=write_anew(self._folder / KERNEL, kernel), append=append, notes=notes)
 
     def keep(self, loaded: Loaded, folder: Path) -> Loaded:
         """Keep the kernel: by a link where the file systems allow, else by a copy."""
-        if loaded.kernel is None:
-            return loaded
-        kept = folder / loaded.kernel.name
-        try:
-            kept.hardlink_to(loaded.kernel)
-        except OSError:
-            copy_sparse(loaded.kernel, kept)
-        return replace(loaded, kernel=kept)
+        return keep_files(loaded, folder)
 
     def adopt(self, kept: Loaded) -> Loaded:
         """QEMU wants the kernel's file at a restore too, but only reads it: no copy is needed."""
         return kept
 
-    def _read(self, volume: FatVolume, name: str) -> bytes:
-        if not volume.exists(name):
-            there = ", ".join(sorted(volume.files())) or "nothing"
-            raise FirmwareFailure(
-                f"there is no {name} in the boot partition",
-                where=f"partition 1, at byte {self._boot.offset}",
-                evidence=f"the boot partition holds: {there}",
-            )
-        data = volume.read(name)
-        if not data.strip(b"\0 \r\n"):
-            raise FirmwareFailure(
-                f"{name} in the boot partition is empty", where=f"partition 1, at byte {self._boot.offset}"
-            )
-        return data
 
-    def _must_be_a_kernel(self, kernel: bytes) -> None:
-        """QEMU starts whatever it is given: without this, a damaged kernel would only be silent."""
-        if not any(kernel[at : at + len(magic)] == magic for at, magic in MAGICS):
-            raise FirmwareFailure(
-                f"{KERNEL} in the boot partition is no Linux kernel: it does not begin like one",
-                where=f"partition 1, at byte {self._boot.offset}",
-                hint="the last update of the boot file system may have been cut short",
-                evidence=f"it begins with {kernel[:16].hex(' ')}",
-            )
+def without_rootdelay(line: str) -> tuple[str, tuple[str, ...]]:
+    """The command line without the kernel's wait for slow disks, and a note if there was one."""
+    shorter = ROOTDELAY.sub("", line).strip()
+    return shorter, () if shorter == line else ("rootdelay was dropped from the kernel's command line",)
 
-    def _append(self, cmdline: bytes) -> str:
-        append = self._plain(cmdline)
-        if "root=" not in append:
-            raise FirmwareFailure(
-                f"{CMDLINE} in the boot partition names no root file system",
-                where=f"partition 1, at byte {self._boot.offset}",
-                evidence=append,
-            )
-        return ROOTDELAY.sub("", append).strip() if self._fast_boot else append
 
-    @staticmethod
-    def _plain(cmdline: bytes) -> str:
-        """The command line as a loader passes it on: its first line, without the padding."""
-        text = cmdline.split(b"\0")[0].decode("ascii", errors="replace")
-        return text.splitlines()[0].strip() if text.strip() else ""
+def keep_files(loaded: Loaded, folder: Path) -> Loaded:
+    """Keep what QEMU was given to load, by links where the file systems allow, else by copies."""
+    kept = loaded
+    for name in ("kernel", "dtb"):
+        path = getattr(loaded, name)
+        if path is None:
+            continue
+        copy = folder / path.name
+        try:
+            copy.hardlink_to(path)
+        except OSError:
+            copy_sparse(path, copy)
+        kept = replace(kept, **{name: copy})
+    return kept

@@ -49,19 +49,25 @@ class Stage(Protocol):
         """Take what ``keep`` put away as the state of this machine's firmware, in place of ``prepare``."""
 
 
-def stage_for(board: Board, layout: Layout, folder: Path, *, fast_boot: bool = False) -> Stage:
+def stage_for(
+    board: Board, layout: Layout, folder: Path, *, fast_boot: bool = False, quirks: bool = True
+) -> Stage:
     """The firmware stage of ``board``, with ``folder`` for its files.
 
-    ``fast_boot`` drops the kernel's wait for slow disks where the harness gives the command line.
-    Raises FirmwareFileMissing.
+    ``fast_boot`` drops the kernel's wait for slow disks where the harness gives the command line; ``quirks`` lets
+    the device tree of a Raspberry Pi be made to fit QEMU's boards. Raises FirmwareFileMissing.
     """
     # Imported here: each of them needs the types above.
     from harness.firmware.bios import BiosStage
     from harness.firmware.direct import DirectStage
+    from harness.firmware.models import model
+    from harness.firmware.raspberry import RaspberryStage
     from harness.firmware.uefi import UefiStage
 
     if board.boot is Boot.BIOS:
         return BiosStage()
     if board.boot is Boot.UEFI:
         return UefiStage(board.arch, folder)
+    if board.boot is Boot.RASPBERRY:
+        return RaspberryStage(layout.boot, folder, model(board.model), quirks=quirks)
     return DirectStage(layout.boot, folder, fast_boot=fast_boot)

@@ -1,0 +1,105 @@
+"""The boot partition as whoever starts the kernel reads it; says what a person with a dead device would ask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import FirmwareFailure, HostDiskFull, ImageError
+from harness.firmware.stage import Disk
+from harness.image.fat_volume import FatVolume
+from harness.image.model import Extent
+
+MAGICS = ((56, b"ARM\x64"), (514, b"HdrS"), (0, b"\x1f\x8b"), (4, b"zimg"))
+"""Where the headers of kernels stand: arm64 (booting.rst), x86 (boot.rst), gzip, EFI zboot."""
+CUT_SHORT = "the last update of the boot file system may have been cut short"
+_NAMED = 30
+"""File names in an error; a Raspberry Pi's boot partition has 400 files."""
+_ROOT = re.compile(r"(?:^|\s)root=\S")
+
+
+class BootPartition:
+    """The files of the boot partition; reading raises FirmwareFailure, or ImageError where the FAT is damaged."""
+
+    def __init__(self, volume: FatVolume, boot: Extent) -> None:
+        self._volume = volume
+        self.where = f"partition 1, at byte {boot.offset}"
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of this name, in whatever case."""
+        return self._volume.exists(name)
+
+    def read(self, name: str, *, hint: str = "") -> bytes:
+        """The content of a file that must be there and have any; ``hint`` is for when it is not."""
+        if not self._volume.exists(name):
+            raise FirmwareFailure(
+                f"there is no {name} in the boot partition",
+                where=self.where,
+                hint=hint,
+                evidence=f"the boot partition holds: {self.listing()}",
+            )
+        data = self._volume.read(name)
+        if not data.strip(b"\0 \r\n"):
+            raise FirmwareFailure(f"{name} in the boot partition is empty", where=self.where, hint=CUT_SHORT)
+        return data
+
+    def kernel(self, name: str, *, hint: str = "") -> bytes:
+        """A file that begins like a kernel.
+
+        QEMU starts whatever it is given: without this, a damaged kernel would only be silent.
+        """
+        kernel = self.read(name, hint=hint)
+        if not any(kernel[at : at + len(magic)] == magic for at, magic in MAGICS):
+            raise FirmwareFailure(
+                f"{name} in the boot partition is no Linux kernel: it does not begin like one",
+                where=self.where,
+                hint=CUT_SHORT,
+                evidence=f"it begins with {kernel[:16].hex(' ')}",
+            )
+        return kernel
+
+    def command_line(self, name: str) -> str:
+        """The kernel's command line as a loader passes it on: the file's first line, without the padding."""
+        text = self.read(name).split(b"\0")[0].decode("ascii", errors="replace")
+        line = text.splitlines()[0].strip() if text.strip() else ""
+        if not _ROOT.search(line):
+            raise FirmwareFailure(
+                f"{name} in the boot partition names no root file system", where=self.where, evidence=line
+            )
+        return line
+
+    def listing(self) -> str:
+        """The names of the files, those of the top first, and not more than a reader wants."""
+        names = sorted(self._volume.files(), key=lambda name: (name.count("/"), name))
+        rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        return (", ".join(names[:_NAMED]) or "nothing") + rest
+
+
+@contextmanager
+def boot_partition(disk: Disk, boot: Extent, folder: Path) -> Iterator[BootPartition]:
+    """Read the boot partition of a machine that is off; a damaged file system becomes FirmwareFailure."""
+    copy = folder / "boot.fat"
+    disk.extract(boot, copy)
+    try:
+        yield BootPartition(FatVolume.open(copy), boot)
+    except ImageError as error:
+        raise FirmwareFailure(
+            "the boot partition is damaged: its file system cannot be read",
+            where=f"partition 1, at byte {boot.offset}",
+            hint=CUT_SHORT,
+            evidence=error.what,
+        ) from error
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def write_anew(path: Path, data: bytes) -> Path:
+    """Write a file for QEMU; a new one, not new content, for a capture may hold a link to the old one."""
+    try:
+        path.unlink(missing_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise HostDiskFull(f"cannot write {path.name}: {error.strerror}", where=str(path)) from error
+    return path
