@@ -238,16 +238,11 @@ class Appliance(Services):
 
     def read_boot_files(self) -> BootFiles:
         """Read what boots next from the boot partition; only while the machine is off."""
-        boot = self.image.layout.boot
-        partition = self.power.overlay.extract(boot, self.power.overlay.path.with_name("boot.fat"))
-        try:
-            volume = FatVolume.open(partition)
-            loader = None
-            if volume.exists("loader/entries/gokrazy.conf"):
-                loader = volume.read("loader/entries/gokrazy.conf").decode(errors="replace")
-            return BootFiles(volume.read("cmdline.txt").decode(errors="replace"), loader)
-        finally:
-            partition.unlink(missing_ok=True)
+        volume = FatVolume.open(self.power.overlay.source(self.image.layout.boot))
+        loader = None
+        if volume.exists("loader/entries/gokrazy.conf"):
+            loader = volume.read("loader/entries/gokrazy.conf").decode(errors="replace")
+        return BootFiles(volume.read("cmdline.txt").decode(errors="replace"), loader)
 
     # -- who it is
 

@@ -17,6 +17,8 @@ MAGICS = ((56, b"ARM\x64"), (514, b"HdrS"), (0, b"\x1f\x8b"), (4, b"zimg"))
 CUT_SHORT = "the last update of the boot file system may have been cut short"
 _NAMED = 30
 """File names in an error; a Raspberry Pi's boot partition has 400 files."""
+_BLANK = 4096
+"""Bytes that settle for nearly every file whether it is blank: the whole of a kernel takes a while to look at."""
 _ROOT = re.compile(r"(?:^|\s)root=\S")
 
 
@@ -41,7 +43,7 @@ class BootPartition:
                 evidence=f"the boot partition holds: {self.listing()}",
             )
         data = self._volume.read(name)
-        if not data.strip(b"\0 \r\n"):
+        if not data[:_BLANK].strip(b"\0 \r\n") and not data.strip(b"\0 \r\n"):
             raise FirmwareFailure(f"{name} in the boot partition is empty", where=self.where, hint=CUT_SHORT)
         return data
 
@@ -78,12 +80,10 @@ class BootPartition:
 
 
 @contextmanager
-def boot_partition(disk: Disk, boot: Extent, folder: Path) -> Iterator[BootPartition]:
+def boot_partition(disk: Disk, boot: Extent) -> Iterator[BootPartition]:
     """Read the boot partition of a machine that is off; a damaged file system becomes FirmwareFailure."""
-    copy = folder / "boot.fat"
-    disk.extract(boot, copy)
     try:
-        yield BootPartition(FatVolume.open(copy), boot)
+        yield BootPartition(FatVolume.open(disk.source(boot)), boot)
     except ImageError as error:
         raise FirmwareFailure(
             "the boot partition is damaged: its file system cannot be read",
@@ -91,8 +91,6 @@ def boot_partition(disk: Disk, boot: Extent, folder: Path) -> Iterator[BootParti
             hint=CUT_SHORT,
             evidence=error.what,
         ) from error
-    finally:
-        copy.unlink(missing_ok=True)
 
 
 def write_anew(path: Path, data: bytes) -> Path:

@@ -29,7 +29,7 @@ class DirectStage:
 
     def prepare(self, disk: Disk) -> Loaded:
         """Read the boot partition; raises FirmwareFailure when it has nothing that could be started."""
-        with boot_partition(disk, self._boot, self._folder) as files:
+        with boot_partition(disk, self._boot) as files:
             kernel = files.kernel(KERNEL)
             line = files.command_line(CMDLINE)
         append, dropped = without_rootdelay(line) if self._fast_boot else (line, ())

@@ -34,7 +34,7 @@ class RaspberryStage:
     def prepare(self, disk: Disk) -> Loaded:
         """Do what the firmware does; raises FirmwareFailure where a real board would stay dark."""
         notes = [f"the harness plays the firmware of a {self._model.title}"]
-        with boot_partition(disk, self._boot, self._folder) as files:
+        with boot_partition(disk, self._boot) as files:
             config = files.read("config.txt").decode("ascii", errors="replace")
             found = re.findall(r"^kernel=(\S+)", config, re.MULTILINE)
             kernel = files.kernel(found[-1] if found else "kernel8.img")

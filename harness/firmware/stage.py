@@ -8,16 +8,15 @@ from typing import Protocol
 
 from harness.boards import Board, Boot
 from harness.image.model import Extent, Layout
+from harness.image.source import ByteSource
 
 
 class Disk(Protocol):
     """The disk of a machine that is off."""
 
-    def read(self, offset: int, size: int) -> bytes:
-        """Bytes of the disk."""
-
-    def extract(self, extent: Extent, dest: Path) -> Path:
-        """Copy a stretch of the disk into a file."""
+    def source(self, extent: Extent) -> ByteSource:
+        """A stretch of the disk to read from, for as long as the machine stays off."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Literal
 from harness.errors import HostDiskFull, InternalError, QemuFailed, ToolMissing
 from harness.image.model import SECTOR, Extent
 from harness.machine.failure import classify
+from harness.machine.mapped import MappedDisk, stretches
 
 PACKAGE = "qemu-utils"
 LIMIT = 120.0
@@ -29,11 +30,13 @@ class Overlay:
     While a machine has it attached, reading and writing from here raise InternalError: QEMU owns it then.
     """
 
-    def __init__(self, path: Path, base: Path, size: int) -> None:
+    def __init__(self, path: Path, base: Path, size: int, chain: Sequence[Path]) -> None:
         self.path = path
         self.base = base
         self.size = size
         """Bytes, as the guest sees it."""
+        self.chain = tuple(chain)
+        """The files it is made of: itself, what lies under it, and so on down to the image."""
         self._user: str | None = None
 
     @classmethod
@@ -46,7 +49,10 @@ class Overlay:
         base = base.resolve()
         run_tool("qemu-img", ["create", "-q", "-f", "qcow2", "-b", str(base), "-F", base_format, str(path)])
         path.chmod(0o600)
-        return cls(path, base, _virtual_size(path))
+        layers = json.loads(
+            run_tool("qemu-img", ["info", "--output=json", "-f", "qcow2", "--backing-chain", str(path)])
+        )
+        return cls(path, base, int(layers[0]["virtual-size"]), [Path(layer["filename"]) for layer in layers])
 
     @property
     def attached(self) -> str | None:
@@ -65,14 +71,18 @@ class Overlay:
 
     def read(self, offset: int, size: int) -> bytes:
         """Bytes of the disk as the guest would see them."""
+        return self.source(Extent(offset, size)).read_at(0, size)
+
+    def source(self, extent: Extent) -> MappedDisk:
+        """A stretch of the disk to read from as it is now, for as long as nobody writes to it."""
         self._must_be_off("read")
-        self._must_fit(offset, size)
-        start = offset // SECTOR * SECTOR
-        end = -(-(offset + size) // SECTOR) * SECTOR
-        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix="read-") as folder:
-            part = Path(folder) / "part"
-            self._copy_out(Extent(start, end - start), part)
-            return part.read_bytes()[offset - start : offset - start + size]
+        self._must_fit(extent.offset, extent.size)
+        start = extent.offset // SECTOR * SECTOR
+        end = -(-(extent.offset + extent.size) // SECTOR) * SECTOR
+        limits = [f"--start-offset={start}", f"--max-length={end - start}"]
+        arguments = ["map", "--output=json", "-f", "qcow2", *limits, str(self.path)]
+        said = run_tool("qemu-img", arguments, where=self.path) if end > start else "[]"
+        return MappedDisk(extent, stretches(said, self.chain), may_read=lambda: self._must_be_off("read"))
 
     def extract(self, extent: Extent, dest: Path) -> Path:
         """Copy a stretch of the disk into a file, holes kept as holes; returns ``dest``."""
@@ -175,11 +185,6 @@ def run_tool(tool: str, arguments: Sequence[str], *, where: Path | None = None) 
         hint=hint,
         evidence=f"{said}\n{' '.join(command)}",
     )
-
-
-def _virtual_size(path: Path) -> int:
-    info = json.loads(run_tool("qemu-img", ["info", "--output=json", "-f", "qcow2", str(path)]))
-    return int(info["virtual-size"])
 
 
 def _flat(options: dict[str, str]) -> str:

@@ -9,6 +9,7 @@ from harness.firmware.direct import DirectStage
 from harness.firmware.stage import stage_for
 from harness.image.fat import write_fat
 from harness.image.model import Extent, Layout
+from harness.image.source import FileSource
 
 CMDLINE = "console=tty1 console=ttyAMA0,115200 root=PARTUUID=60c24cc1/PARTNROFF=1 ro rootdelay=10 panic=10"
 START = 4096
@@ -21,12 +22,8 @@ class FileDisk:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self, offset: int, size: int) -> bytes:
-        return self.path.read_bytes()[offset : offset + size]
-
-    def extract(self, extent: Extent, dest: Path) -> Path:
-        dest.write_bytes(self.read(extent.offset, extent.size))
-        return dest
+    def source(self, extent: Extent) -> FileSource:
+        return FileSource(self.path, extent.offset, extent.size)
 
 
 def disk(folder: Path, files: dict[str, bytes]) -> tuple[FileDisk, Extent]:

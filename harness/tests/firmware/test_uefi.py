@@ -8,15 +8,13 @@ from harness.errors import FirmwareFileMissing
 from harness.firmware import uefi
 from harness.firmware.uefi import Edk2, UefiStage, copy_sparse, find_edk2
 from harness.image.model import Extent
+from harness.image.source import ByteSource
 
 
 class NoDisk:
     """edk2 reads the disk itself: the stage must not."""
 
-    def read(self, offset: int, size: int) -> bytes:
-        raise AssertionError
-
-    def extract(self, extent: Extent, dest: Path) -> Path:
+    def source(self, extent: Extent) -> ByteSource:
         raise AssertionError
 
 

@@ -143,7 +143,7 @@ def test_a_port_that_is_taken(make: Make) -> None:
 def test_an_overlay_that_another_qemu_has(make: Make, golden: Path, run_dir: RunDir) -> None:
     first = make()
     first.start_paused()
-    stranger = Overlay(first.overlay.path, golden, first.overlay.size)
+    stranger = Overlay(first.overlay.path, golden, first.overlay.size, first.overlay.chain)
     with pytest.raises(ImageLocked):
         make(overlay=stranger).start()
     with pytest.raises(InternalError):

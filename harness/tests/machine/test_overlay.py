@@ -58,6 +58,37 @@ def test_what_is_written_is_read_and_the_neighbours_stay(overlay: Overlay, offse
     assert overlay.read(start, end - start) == expected
 
 
+def test_layers_over_layers_are_read_where_their_bytes_lie(overlay: Overlay, tmp_path: Path) -> None:
+    overlay.write(1 << 20, b"middle" * 20000)
+    (tmp_path / "top").mkdir()
+    top = Overlay.create(overlay.path, tmp_path / "top", base_format="qcow2")
+    top.write((1 << 20) + 70000, bytes(70000))
+    assert top.chain == (top.path, overlay.path, overlay.base)
+    expected = bytearray(CONTENT)
+    expected[1 << 20 : (1 << 20) + 120000] = b"middle" * 20000
+    expected[(1 << 20) + 70000 : (1 << 20) + 140000] = bytes(70000)
+    source = top.source(Extent(700, SIZE - 700))
+    assert source.read_at(0, SIZE) == expected[700:]
+    for offset in (0, (1 << 20) + 69_000, SIZE - 1000):
+        assert source.read_at(offset, 5000) == expected[700 + offset : 5700 + offset]
+    assert source.read_at(SIZE - 700, 1) == b""
+
+
+def test_a_source_is_shut_once_a_machine_has_the_disk(overlay: Overlay) -> None:
+    source = overlay.source(Extent(0, 4096))
+    overlay.attach("virt")
+    with pytest.raises(InternalError, match="cannot read"):
+        source.read_at(0, 1)
+
+
+def test_an_image_that_ends_within_a_sector_goes_on_with_zeroes(tmp_path: Path) -> None:
+    image = tmp_path / "odd.img"
+    image.write_bytes(b"x" * 700)
+    odd = Overlay.create(image, tmp_path)
+    assert odd.size == 1024
+    assert odd.read(512, 512) == b"x" * 188 + bytes(324)
+
+
 def test_zeroes_overwrite_what_was_there(overlay: Overlay) -> None:
     overlay.write(1 << 20, bytes(1 << 20))
     assert overlay.read(1 << 20, 1 << 20) == bytes(1 << 20)
