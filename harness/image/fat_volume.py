@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 from harness.errors import ImageError
@@ -177,13 +178,11 @@ class FatVolume:
         needed = -(-entry.size // size)
         if len(chain) < needed:
             raise self._damaged(f"{entry.path} says it has {entry.size} bytes, but has only {len(chain) * size}")
-        runs: list[Extent] = []
-        for number in chain[:needed]:
-            offset = self._place(number)
-            if runs and runs[-1].offset + runs[-1].size == offset:
-                runs[-1] = Extent(runs[-1].offset, runs[-1].size + size)
-            else:
-                runs.append(Extent(offset, size))
+        breaks = [at for at in range(1, needed) if chain[at] != chain[at - 1] + 1]
+        runs = [
+            Extent(self._place(chain[begin]), (end - begin) * size)
+            for begin, end in pairwise([0, *breaks, needed])
+        ]
         # The last cluster may be cut where the volume's file ends, as long as the file's own bytes are there.
         last = runs[-1]
         runs[-1] = Extent(last.offset, last.size - (needed * size - entry.size))
