@@ -154,12 +154,12 @@ class Running:
             self._err += self.channel.recv_stderr(CHUNK)
 
 
-def _feed(channel: paramiko.Channel, stdin: bytes, hang_up: bool) -> None:
+def _feed(channel: paramiko.Channel, stdin: bytes, then_end: bool) -> None:
     """Send what the command is to read; a command that ends without reading is no error."""
     with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
         if stdin:
             channel.sendall(stdin)
-    if hang_up:
+    if then_end:
         _end_input(channel)
 
 
