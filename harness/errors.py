@@ -17,7 +17,10 @@ HarnessError
     CommandFailed           a command on the device ended with another status than 0
   InternalError             the harness broke its own promise (exit status 10)
   HostFault                 this machine could not carry the run (exit status 11)
-    QemuFailed              QEMU ended, crashed or stopped answering by itself
+    QemuFailed              QEMU did not start, ended by itself, or did not do what it was told
+      QemuCrashed           a signal ended it that nobody here sent
+      QmpSilent             it is there, and does not answer
+      AcceleratorFailed     KVM broke under the machine
     HostTooBusy             it did not give QEMU the processor time that the guest's hardware needs
     HostDiskFull            no room for overlays, captures or images
     HostMemoryShort         QEMU could not get its memory
@@ -161,7 +164,19 @@ class HostFault(HarnessError):
 
 
 class QemuFailed(HostFault):
-    """QEMU ended, crashed or stopped answering by itself."""
+    """QEMU did not start, ended by itself, or did not do what it was told."""
+
+
+class QemuCrashed(QemuFailed):
+    """A signal ended QEMU that nobody here sent."""
+
+
+class QmpSilent(QemuFailed):
+    """QEMU is there, and does not answer within the limit of a command."""
+
+
+class AcceleratorFailed(QemuFailed):
+    """KVM broke under the machine: another accelerator may well run it."""
 
 
 class HostTooBusy(HostFault):

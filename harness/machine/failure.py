@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
+import signal
 from collections.abc import Sequence
+from pathlib import Path
 
 from harness.errors import (
+    AcceleratorFailed,
     HarnessError,
     HostDiskFull,
     HostFault,
     HostMemoryShort,
     ImageLocked,
     PortTaken,
+    QemuCrashed,
     QemuFailed,
 )
 from harness.machine.process import Exit
 
 SIGNS: tuple[tuple[str, type[HostFault], str, str], ...] = (
     (
-        r"cannot set up guest memory|Cannot allocate memory|cannot allocate .*memory",
+        r"cannot set up guest memory|Cannot allocate memory|cannot allocate .*memory"
+        r"|GLib.*failed to allocate",
         HostMemoryShort,
         "QEMU could not get the memory of the machine",
         "close other programs, run fewer machines at a time, or give the machine less memory",
@@ -42,6 +48,12 @@ SIGNS: tuple[tuple[str, type[HostFault], str, str], ...] = (
         "a port of this machine that was asked for is in use",
         "end the program that uses it, or let QEMU choose",
     ),
+    (
+        r"terminating on signal \d+ from pid",
+        QemuFailed,
+        "another process of this machine ended QEMU",
+        "see below which one it was",
+    ),
 )
 """What QEMU prints -> the error, what happened, what to do."""
 
@@ -54,17 +66,49 @@ def classify(said: str) -> tuple[type[HostFault], str, str]:
     return QemuFailed, "", ""
 
 
-def launch_failure(name: str, argv: Sequence[str], exit_: Exit) -> HarnessError:
+def launch_failure(name: str, argv: Sequence[str], exit_: Exit, *, accelerator: str = "tcg") -> HarnessError:
     """The error for a QEMU that did not come as far as greeting over QMP."""
-    kind, what, hint = classify(exit_.stderr)
+    kind, what, hint = _meaning(exit_, accelerator, out_of_memory=False)
     what = f"{what}: QEMU did not start" if what else "QEMU did not start"
     return kind(
         f"{what} ({exit_})", where=name, hint=hint, evidence=f"{exit_.stderr or '(no output)'}\n{shlex.join(argv)}"
     )
 
 
-def death(name: str, exit_: Exit) -> HarnessError:
-    """The error for a QEMU that ended by itself while the machine ran."""
-    kind, what, hint = classify(exit_.stderr)
+def death(name: str, exit_: Exit, *, accelerator: str = "tcg", out_of_memory: bool = False) -> HarnessError:
+    """The error for a QEMU that ended by itself; ``out_of_memory``: the kernel killed something meanwhile."""
+    kind, what, hint = _meaning(exit_, accelerator, out_of_memory)
     what = f"{what}: QEMU ended by itself" if what else "QEMU ended by itself"
     return kind(f"{what} ({exit_})", where=name, hint=hint, evidence=exit_.stderr or "(no output)")
+
+
+def accelerator_failure(name: str, accelerator: str, seen: str) -> AcceleratorFailed:
+    """The error for an accelerator that gave up under a machine."""
+    return AcceleratorFailed(
+        f"QEMU's accelerator {accelerator} gave up", where=name, hint="use the accelerator tcg", evidence=seen
+    )
+
+
+def out_of_memory_kills(vmstat: Path = Path("/proc/vmstat")) -> int:
+    """How many processes the kernel of this host has killed for want of memory since it booted."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in vmstat.read_text().splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                return int(count)
+    return 0
+
+
+def _meaning(exit_: Exit, accelerator: str, out_of_memory: bool) -> tuple[type[HostFault], str, str]:
+    kind, what, hint = classify(exit_.stderr)
+    if what:
+        return kind, what, hint
+    if accelerator == "kvm" and "kvm" in exit_.stderr.lower():
+        return AcceleratorFailed, "QEMU's accelerator kvm gave up", "use the accelerator tcg"
+    if exit_.signal == signal.SIGKILL and out_of_memory:
+        return (
+            HostMemoryShort,
+            "the kernel of this host killed processes for want of memory",
+            "close other programs, run fewer machines at a time, or give the machine less memory",
+        )
+    return (QemuCrashed if exit_.signal else QemuFailed), "", ""

@@ -15,14 +15,15 @@ from enum import Enum
 from typing import Any
 
 from harness.boards import Board
-from harness.errors import HarnessError, HostDiskFull, InternalError, QemuFailed
+from harness.errors import HarnessError, HostDiskFull, InternalError, QemuFailed, QmpSilent
 from harness.firmware.stage import Loaded
 from harness.machine.accelerator import Accelerator
 from harness.machine.command import Network, Spec, command
-from harness.machine.failure import death, launch_failure
+from harness.machine.failure import accelerator_failure, death, launch_failure, out_of_memory_kills
 from harness.machine.overlay import Overlay
 from harness.machine.process import Exit, GuardedProcess
 from harness.machine.qemu import QemuProgram, find_qemu
+from harness.machine.qmp import COMMAND_LIMIT as ANSWER_LIMIT
 from harness.machine.qmp import Event, Qmp
 from harness.machine.run_dir import RunDir
 from harness.machine.wire import Wire
@@ -30,6 +31,8 @@ from harness.machine.wire import Wire
 QUIT_LIMIT = 10.0
 TERM_LIMIT = 5.0
 KILL_LIMIT = 10.0
+LOOK = 5.0
+"""Seconds between two looks whether QEMU still answers, while somebody waits for the guest."""
 LAST_WORDS = 2.0
 """Seconds that QEMU's last events may lag behind its end."""
 FORWARDED = re.compile(r"^\s*TCP\[HOST_FORWARD\]\s+\S+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", re.MULTILINE)
@@ -114,6 +117,8 @@ class Machine:
         self._end: Ended | None = None
         self._asked_to_stop = False
         self._paused = False
+        self._killed_before = out_of_memory_kills()
+        self._looked = time.monotonic()
 
     # -- starting
 
@@ -182,7 +187,9 @@ class Machine:
             exit_ = self._process.wait(LAST_WORDS)
             if exit_ is None:
                 raise
-            raise launch_failure(self.board.name, self._process.argv, exit_) from error
+            raise launch_failure(
+                self.board.name, self._process.argv, exit_, accelerator=self.accelerator.name
+            ) from error
         self._process.on_exit(self._inbox.put)
         threading.Thread(target=self._watch, name=f"machine-{self.board.name}", daemon=True).start()
 
@@ -202,6 +209,9 @@ class Machine:
             self._process.wait(KILL_LIMIT)
         if self._qmp is not None:
             self._qmp.close()
+        if self._process is not None and self._process.exit is not None:
+            self._end = Ended(self._process.exit, "", None, time.monotonic())
+            self._ended.set()
         self.overlay.detach()
 
     # -- what it is
@@ -226,9 +236,22 @@ class Machine:
         return self._running().stderr
 
     def check(self) -> None:
-        """Raise what went wrong with QEMU itself, if anything did: to be called by whoever waits for the guest."""
+        """Raise what went wrong with QEMU itself, if anything did: to be called by whoever waits for the guest.
+
+        A guest that says nothing may stand in a QEMU that does nothing, so that is asked; raises QmpSilent.
+        """
         if self.failure is not None:
             raise self.failure
+        if self._end is None and self._qmp is not None and time.monotonic() - self._looked > LOOK:
+            try:
+                self.execute("query-status", timeout=ANSWER_LIMIT)
+            except QmpSilent as error:
+                self.failure = error
+                raise
+            except QemuFailed:
+                # It has ended, and its end says how.
+                pass
+            self._looked = time.monotonic()
 
     # -- acting on it
 
@@ -351,19 +374,20 @@ class Machine:
         elif event.name == "STOP" and not self._paused:
             with contextlib.suppress(QemuFailed):
                 if self.execute("query-status")["status"] == "internal-error":
-                    self.failure = QemuFailed(
-                        f"QEMU's accelerator {self.accelerator.name} gave up",
-                        where=self.board.name,
-                        hint="use the accelerator tcg",
-                        evidence=self.stderr(),
-                    )
+                    self.failure = accelerator_failure(self.board.name, self.accelerator.name, self.stderr())
 
     def _conclude(self, exit_: Exit) -> None:
         shutdown = next((event for event in reversed(self.events) if event.name == "SHUTDOWN"), None)
         reason = str(shutdown.data.get("reason", "")) if shutdown else ""
         meant = self._asked_to_stop or self._run_dir.guard.closing
-        if not meant and self.failure is None and (exit_.signal or exit_.code or not reason):
-            self.failure = death(self.board.name, exit_)
+        by_itself = exit_.signal or exit_.code or reason in ("", "host-signal", "host-error")
+        if not meant and self.failure is None and by_itself:
+            self.failure = death(
+                self.board.name,
+                exit_,
+                accelerator=self.accelerator.name,
+                out_of_memory=out_of_memory_kills() > self._killed_before,
+            )
         if self._qmp is not None:
             self._qmp.close()
         self.overlay.detach()

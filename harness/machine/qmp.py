@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from qemu.qmp import ConnectError, ExecInterruptedError, ExecuteError, QMPClient, QMPError, Runstate
 
-from harness.errors import QemuFailed
+from harness.errors import QemuFailed, QmpSilent
 
 T = TypeVar("T")
 
@@ -101,7 +101,7 @@ class Qmp:
         self._pump: Future[None] | None = None
 
     def connect(self, timeout: float = CONNECT_LIMIT) -> None:
-        """Take the greeting; raises QemuFailed when QEMU ends or says nothing within ``timeout`` seconds."""
+        """Take the greeting within ``timeout`` seconds; raises QmpSilent, or QemuFailed when QEMU ends."""
         self._connection.setblocking(False)
         try:
             self._wait(self._client.connect(self._connection), timeout, "greet over QMP")
@@ -115,7 +115,7 @@ class Qmp:
     def execute(
         self, command: str, arguments: Mapping[str, object] | None = None, *, timeout: float = COMMAND_LIMIT
     ) -> Any:
-        """Run a command and return its answer; raises QmpRefused (its error) or QemuFailed (no answer, gone)."""
+        """Run a command and return its answer; raises QmpRefused (its error), QmpSilent, or QemuFailed (gone)."""
         try:
             return self._wait(
                 self._client.execute(command, dict(arguments) if arguments else None),
@@ -151,7 +151,10 @@ class Qmp:
             return future.result(timeout)
         except FutureTimeout as error:
             future.cancel()
-            raise QemuFailed(f"{self._name}: QEMU did not {what} within {timeout:.0f} s") from error
+            raise QmpSilent(
+                f"{self._name}: QEMU is there, but did not {what} within {timeout:.3g} s",
+                hint="is it stopped, or does this machine swap, or wait for a disk?",
+            ) from error
 
     async def _dispatch(self) -> None:
         """Hand events over until the connection ends, then those that are still queued."""

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import ast
 import itertools
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from harness.boards import NAMES, board
 from harness.errors import InternalError
 from harness.firmware.stage import Loaded
 from harness.machine.command import Spec, command
+
+HARNESS = Path(__file__).parents[2]
 
 
 def spec(name: str, **changes: object) -> Spec:
@@ -117,3 +121,47 @@ def test_a_machine_without_console_reader_does_not_fill_a_socket() -> None:
 
 def test_an_incoming_machine_waits_for_its_state() -> None:
     assert after(command(spec("virt", incoming=True)), "-incoming") == ["defer"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("network", ["restricted", "open"])
+def test_every_machine_is_hardened(name: str, network: str) -> None:
+    loaded = Loaded(
+        kernel=Path("/r/vmlinuz"), append="console=ttyS0", code=Path("/r/code.fd"), vars=Path("/r/vars.fd")
+    )
+    arguments = command(spec(name, loaded=loaded, network=network))
+    sandbox = dict(part.split("=") for part in after(arguments, "-sandbox")[0].removeprefix("on,").split(","))
+    assert sandbox == dict.fromkeys(("obsolete", "elevateprivileges", "spawn", "resourcecontrol"), "deny")
+    # What QEMU adds unasked: a monitor, a serial port, a network card, a floppy, the user's configuration.
+    assert {"-nodefaults", "-no-user-config"} <= set(arguments)
+    # Nothing that others could connect to but the forwarded ports, and those on this host only.
+    assert not {"-monitor", "-qmp", "-vnc", "-spice", "-gdb", "-s", "-incoming"} & set(arguments)
+    for chardev in after(arguments, "-chardev"):
+        assert re.search(r"^socket,id=qmp,fd=\d+$|path=/dev/fdset/", chardev), chardev
+    assert all(re.match(r"fd=\d+,set=\d+$", added) for added in after(arguments, "-add-fd"))
+    for netdev in after(arguments, "-netdev"):
+        assert netdev.startswith("user,")
+        assert all(part.startswith("tcp:127.0.0.1:") for part in re.findall(r"hostfwd=([^,]*)", netdev))
+    # A format that is not named is guessed from what the guest wrote into its own disk.
+    for drive in after(arguments, "-drive"):
+        assert re.search(r"(^|,)format=\w+", drive), drive
+    assert not {"-hda", "-sd", "-cdrom", "-fda", "-pflash", "-mtdblock"} & set(arguments)
+    nodes = [json.loads(node) for node in after(arguments, "-blockdev")]
+    assert nodes
+    for node in nodes:
+        while isinstance(node, dict):
+            assert node["driver"] in {"file", "raw", "qcow2"}, node
+            node = node.get("file")
+
+
+def test_no_program_is_started_through_a_shell() -> None:
+    found = []
+    for path in sorted(HARNESS.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.keyword) and node.arg == "shell":
+                found.append(f"{path}:{node.value.lineno}")
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                name = f"{node.value.id}.{node.attr}"
+                if name in {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}:
+                    found.append(f"{path}:{node.lineno}")
+    assert found == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from harness.boards import board
-from harness.errors import HostMemoryShort, ImageLocked, InternalError, PortTaken, QemuFailed
+from harness.errors import HostMemoryShort, ImageLocked, InternalError, QemuFailed
 from harness.firmware.bios import BiosStage
 from harness.machine.accelerator import TCG, Accelerator, choose
 from harness.machine.capture import load, save
@@ -25,6 +26,7 @@ from harness.machine.power import Power
 from harness.machine.qemu import find_qemu
 from harness.machine.qmp import Event, QmpRefused
 from harness.machine.run_dir import RunDir
+from harness.tests.machine.guests import IDLES, OBEYS_THE_POWER_BUTTON, boot_sector
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
 
@@ -99,19 +101,6 @@ def test_a_reset_is_an_event(make: Make) -> None:
     assert machine.wait_event(lambda event: event.name == "NEVER", LIMIT) is None
 
 
-def test_a_qemu_that_is_killed_is_the_hosts_fault(make: Make) -> None:
-    machine = make()
-    machine.start()
-    os.kill(machine.pid, signal.SIGSEGV)
-    ended = machine.wait_exit(LIMIT)
-    assert ended is not None
-    assert ended.exit.signal == signal.SIGSEGV
-    with pytest.raises(QemuFailed, match="SIGSEGV"):
-        machine.check()
-    with pytest.raises(QemuFailed):
-        machine.execute("query-status")
-
-
 def test_a_qemu_that_hangs_is_silent_and_falls_to_the_last_rung(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,19 +114,55 @@ def test_a_qemu_that_hangs_is_silent_and_falls_to_the_last_rung(
     assert machine.stop() is Rung.KILL
 
 
+def test_a_guest_that_obeys_the_power_button_takes_the_first_rung(make: Make, tmp_path: Path) -> None:
+    machine, heard = guest(make, tmp_path, OBEYS_THE_POWER_BUTTON)
+    assert machine.stop(power_off=LIMIT) is Rung.POWER_OFF
+    assert machine.ended is not None
+    assert machine.ended.reason == "guest-shutdown"
+    assert machine.ended.failure is None
+    heard.close()
+
+
+def test_a_guest_that_ignores_it_costs_its_rungs_limit_and_no_more(make: Make, tmp_path: Path) -> None:
+    machine, heard = guest(make, tmp_path, IDLES)
+    began = time.monotonic()
+    assert machine.stop(power_off=0.5) is Rung.QUIT
+    assert 0.5 <= time.monotonic() - began < 5
+    heard.close()
+
+
+def test_a_qemu_without_qmp_is_ended_by_term(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = make()
+    machine.start()
+
+    def gone(*_: object, **__: object) -> None:
+        raise QemuFailed("no answer")
+
+    monkeypatch.setattr(machine, "execute", gone)
+    assert machine.stop() is Rung.TERM
+    assert machine.ended is not None
+    assert machine.ended.failure is None
+
+
+def guest(make: Make, tmp_path: Path, program: bytes) -> tuple[Machine, socket.socket]:
+    """A machine whose guest has said that it runs."""
+    (tmp_path / "golden.img").chmod(0o600)
+    (tmp_path / "golden.img").write_bytes(boot_sector(program).ljust(1 << 20, b"\0"))
+    consoles: list[socket.socket] = []
+    machine = make(on_console=consoles.append)
+    machine.start()
+    consoles[0].settimeout(LIMIT)
+    said = b""
+    while not said.endswith(b"R"):
+        said += consoles[0].recv(1)
+    return machine, consoles[0]
+
+
 def test_more_memory_than_there_is(make: Make) -> None:
     with pytest.raises(HostMemoryShort) as caught:
         make(memory=1 << 27).start()
     assert "exit status 1" in caught.value.what
     assert "qemu-system-x86_64" in caught.value.evidence
-
-
-def test_a_port_that_is_taken(make: Make) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        with pytest.raises(PortTaken):
-            make(forwards={"http": 80}, prefer={"http": other.getsockname()[1]}).start()
 
 
 def test_an_overlay_that_another_qemu_has(make: Make, golden: Path, run_dir: RunDir) -> None:
@@ -151,6 +176,23 @@ def test_an_overlay_that_another_qemu_has(make: Make, golden: Path, run_dir: Run
     assert stranger.attached is None
     first.stop()
     assert first.overlay.attached is None
+
+
+def test_the_sandbox_and_the_private_connections_are_real(make: Make, run_dir: RunDir) -> None:
+    machine = make(forwards={"http": 80})
+    machine.start()
+    status = Path(f"/proc/{machine.pid}/status").read_text()
+    assert machine.qemu.sandbox is bool(re.search(r"^Seccomp:\t2$", status, re.MULTILINE))
+    mine = {os.readlink(path) for path in Path(f"/proc/{machine.pid}/fd").iterdir() if path.is_symlink()}
+    inodes = {found[1] for link in mine if (found := re.match(r"socket:\[(\d+)\]", link))}
+    listening = [line.split() for line in Path(f"/proc/{machine.pid}/net/tcp").read_text().splitlines()[1:]]
+    ports = {line[1] for line in listening if line[3] == "0A" and line[9] in inodes}
+    assert ports == {f"0100007F:{machine.ports['http']:04X}"}
+    unix = [line.split() for line in Path(f"/proc/{machine.pid}/net/unix").read_text().splitlines()[1:]]
+    # Unix sockets without a name: there is nothing that another process could connect to.
+    assert all(len(line) == 7 for line in unix if line[6] in inodes)
+    assert not any(path.is_socket() for folder in (run_dir.path, run_dir.work) for path in folder.rglob("*"))
+    machine.stop()
 
 
 def test_a_refused_command_says_why(make: Make) -> None:
