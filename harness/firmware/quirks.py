@@ -35,12 +35,42 @@ class Quirk:
         return f"quirk {self.name}: {self.reason}; price: {self.price}"
 
 
-def _watchdog(tree: Tree) -> bool:
-    watchdog = tree.root.find("/soc/watchdog@7e100000")
-    if watchdog is None:
+WATCHDOG = "/soc/watchdog@7e100000"
+"""Power management, of which the watchdog is a part: reset and power-off are done with its registers."""
+_PASSWORD = 0x5A000000
+_RSTC, _RSTC_FULL_RESET = 0x1C, 0x20
+_RSTS, _RSTS_HALT = 0x20, 0x555
+"""Registers and values as in Linux' drivers/watchdog/bcm2835_wdt.c and QEMU's hw/misc/bcm2835_powermgt.c."""
+
+
+def _restart_by_register(tree: Tree) -> bool:
+    """Take the watchdog away, and tell the kernel to restart and power off by the same registers without it.
+
+    QEMU takes the arming of the watchdog (RSTC) for the reset itself, and gokrazy arms it as soon as there is
+    one. The kernel's generic drivers (syscon-reboot, syscon-poweroff) write the registers only when they are to.
+    A power-off takes two writes, so two nodes: their drivers are called in the order of the nodes.
+    """
+    watchdog, soc = tree.root.find(WATCHDOG), tree.root.find("/soc")
+    if watchdog is None or soc is None:
         return False
     watchdog.properties["status"] = DISABLED
+    soc.children.append(
+        Node(
+            "restart@7e100000",
+            {"compatible": b"syscon\0simple-mfd\0", "reg": watchdog.properties.get("reg", b"")[:8]},
+            [
+                _register_write("restart", b"syscon-reboot\0", _RSTC, _RSTC_FULL_RESET),
+                _register_write("halt", b"syscon-poweroff\0", _RSTS, _RSTS_HALT),
+                _register_write("halt-now", b"syscon-poweroff\0", _RSTC, _RSTC_FULL_RESET),
+            ],
+        )
+    )
     return True
+
+
+def _register_write(name: str, compatible: bytes, offset: int, value: int) -> Node:
+    cells = {"offset": offset, "value": _PASSWORD | value}
+    return Node(name, {"compatible": compatible, **{key: cell.to_bytes(4, "big") for key, cell in cells.items()}})
 
 
 def _usb_host(tree: Tree) -> bool:
@@ -55,12 +85,12 @@ def _usb_host(tree: Tree) -> bool:
 
 QUIRKS = (
     Quirk(
-        name="no-watchdog",
-        reason="QEMU's model of the watchdog resets the machine as soon as the watchdog is armed",
-        price="no watchdog, so the kernel cannot restart or power off the machine",
+        name="restart-by-register",
+        reason="QEMU's model of the watchdog resets the machine as soon as gokrazy arms it",
+        price="no watchdog; a power-off takes 3 s more and says `Unable to poweroff system` first",
         qemu="9.0 to 10.0",
         models=frozenset({"pi3", "pi3a+", "pi4"}),
-        edit=_watchdog,
+        edit=_restart_by_register,
     ),
     Quirk(
         name="disable-bt",
@@ -84,8 +114,3 @@ QUIRKS = (
 def quirks_of(model: str) -> Iterator[Quirk]:
     """The rows of the table for one model."""
     return (quirk for quirk in QUIRKS if model in quirk.models)
-
-
-def node(name: str, **properties: bytes) -> Node:
-    """A node in one expression."""
-    return Node(name, dict(properties))
