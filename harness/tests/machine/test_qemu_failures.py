@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import platform
 import shutil
@@ -114,8 +115,10 @@ def test_the_hosts_disk_is_full(make: Make, tmp_path: Path, run_dir: RunDir) -> 
 def test_another_qemu_has_the_image(make: Make) -> None:
     first = make()
     first.start_paused()
+    stranger = copy.copy(first.overlay)
+    stranger.detach()
     with pytest.raises(ImageLocked, match="another process uses the disk image"):
-        make(overlay=Overlay(first.overlay.path, first.overlay.base, first.overlay.size)).start()
+        make(overlay=stranger).start()
     first.stop()
 
 
