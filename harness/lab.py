@@ -65,18 +65,18 @@ class Lab:
 
         Raises BoardMismatch for a board that was asked for and does not fit.
         """
-        chosen = boards.boards(self.settings.boards or boards.DEFAULT)
-        arch = self.stock.arch()
-        if arch is None:
-            return chosen
-        fitting = tuple(board for board in chosen if board.arch == arch)
-        if self.settings.boards and len(fitting) < len(chosen):
-            wrong = ", ".join(board.name for board in chosen if board.arch != arch)
+        reasons = {board.name: self.stock.why_not(board) for board in boards.boards()}
+        if self.settings.boards is None:
+            of_a_pi = not self.settings.is_own and not all(reasons[name] for name in boards.RASPBERRY)
+            names = boards.RASPBERRY if of_a_pi else boards.DEFAULT
+            return boards.boards(tuple(name for name in names if not reasons[name]))
+        wrong = [f"{name}: {reasons[name]}" for name in self.settings.boards if reasons[name]]
+        if wrong:
             raise BoardMismatch(
-                f"what is to be tested is built for {arch}, and {wrong} cannot run it",
-                hint=f"boards for {arch}: {', '.join(one.name for one in boards.boards() if one.arch == arch)}",
+                f"what is to be tested cannot run on {'; '.join(wrong)}",
+                hint=f"boards that can: {', '.join(name for name in reasons if not reasons[name]) or 'none'}",
             )
-        return fitting
+        return boards.boards(self.settings.boards)
 
     def budget(self, board: Board) -> Budget:
         """The board's time limits for the accelerator and factor of this run."""
@@ -140,7 +140,7 @@ class Lab:
         text = (
             f"{image.hostname} ({image.arch}) build {image.build} by {image.builder}, sha256 {image.digest[:16]}"
         )
-        if self._facts.setdefault(f"{title} {image.arch}", text) is text:
+        if self._facts.setdefault(f"{title} {image.hostname}", text) is text:
             self.say(f"gokrazy: {title}: {text}")
             for module, version in sorted(image.modules.items()):
                 if module.startswith("github.com/gokrazy/"):

@@ -31,7 +31,7 @@ MARKERS = (
     "gk_board(*names): run on these boards only",
     "gk_image(family): which image it needs: 'hello' (the one under test), 'crasher' (own) or 'from' (--gk-from)",
     "gk_needs(*abilities): what the image must have: 'console', 'breakglass', 'serial-shell', 'slot'",
-    "gk_any_firmware: not about firmware: in the tier 'ci', one board of each architecture is enough",
+    "gk_any_firmware: not about firmware: in the tier 'ci', one of the boards that run the same image is enough",
     "gk_cold: start from a cold boot, never from a restored copy",
     "gk_network(mode): 'open' lets the guest reach the outside",
 )
@@ -132,7 +132,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     settings = config.stash[SETTINGS]
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
-    enough = _one_of_each_architecture(config) if settings.tier == "ci" else frozenset(boards.NAMES)
+    enough = _one_for_each_image(config) if settings.tier == "ci" else frozenset(boards.NAMES)
     for item in items:
         mark = item.get_closest_marker("gk_tier")
         tier = mark.args[0] if mark else "ci"
@@ -150,11 +150,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
 
-def _one_of_each_architecture(config: pytest.Config) -> frozenset[str]:
-    """The first of the run's boards for each architecture."""
+def _one_for_each_image(config: pytest.Config) -> frozenset[str]:
+    """Of the run's boards that run the same image the first, one that can be captured if there is one."""
+    lab = _lab(config)
     first: dict[str, str] = {}
-    for board in _lab(config).boards:
-        first.setdefault(board.arch, board.name)
+    for board in sorted(lab.boards, key=lambda board: not board.can_capture):
+        first.setdefault(lab.stock.kind(board), board.name)
     return frozenset(first.values())
 
 

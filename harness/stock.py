@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import boards
 from harness.boards import Board
 from harness.errors import BoardMismatch
-from harness.image.model import Arch, Image, UpdateFiles
+from harness.image.model import Image, UpdateFiles
 from harness.options import Settings
 from harness.shipped import images_folder
 
@@ -40,34 +41,43 @@ class Stock:
         self._given: dict[str, Image] = {}
         self._files: dict[str, UpdateFiles] = {}
 
-    def arch(self) -> Arch | None:
-        """The architecture of what is to be tested; None for the project's own images, which come for each."""
-        if self.settings.instance is not None:
-            from harness.image.instance import load_instance
+    def why_not(self, board: Board) -> str:
+        """Return why the board cannot start what is to be tested, "" when it can; builds nothing.
 
-            return load_instance(self.settings.instance).arch
+        An instance only tells its architecture and whether it has firmware: its image is looked at once built.
+        """
+        if self.settings.is_own:
+            return ""
         if self.settings.image is not None:
-            return self.given(str(self.settings.image)).arch
-        return None
+            return board.why_not(self.given(str(self.settings.image)))
+        from harness.image.instance import load_instance
+
+        instance = load_instance(str(self.settings.instance))
+        if instance.arch != board.arch:
+            return f"it is built for {instance.arch}, and {board.name} is {board.arch}"
+        if board.boot_files and not instance.config.firmware_package:
+            return f"it has no FirmwarePackage, and {board.name} starts from the Raspberry Pi's firmware files"
+        return ""
+
+    def kind(self, board: Board) -> str:
+        """Boards of the same kind run the same image."""
+        return board.family if self.settings.is_own else board.arch
+
+    def _instance(self, board: Board, family: str) -> str:
+        return self.settings.instance or str(images_folder() / f"{family}-{board.family}")
 
     def image(self, board: Board, family: str) -> Image:
-        """The image under test for this board; builds it when that was not done yet."""
-        key = (board.arch, family)
+        """The image under test for this board, built when that was not done yet; raises BoardMismatch."""
+        key = (self.kind(board), family)
         if key not in self._images:
             if family == FROM:
                 image = self.subject(str(self.settings.from_image))
             elif self.settings.image is not None:
                 image = self.given(str(self.settings.image))
             else:
-                image = self.build(self.settings.instance or str(images_folder() / f"{family}-{board.arch}"))
+                image = self.build(self._instance(board, family))
             self._images[key] = image
-        image = self._images[key]
-        if image.arch != board.arch:
-            raise BoardMismatch(
-                f"{image.path.name} is built for {image.arch}, and the board {board.name} is {board.arch}",
-                hint=f"choose a board of {image.arch}",
-            )
-        return image
+        return fitting(self._images[key], board)
 
     def next_image(self, board: Board, family: str) -> Image:
         """What an update installs: what was given, else the instance once more with one more file in it.
@@ -77,13 +87,12 @@ class Stock:
         if family == FROM:
             return self.image(board, "hello")
         if self.settings.next_image is not None:
-            return self.subject(self.settings.next_image)
+            return fitting(self.subject(self.settings.next_image), board)
         if self.settings.image is not None:
             return self.image(board, family)
-        key = (board.arch, f"{family}+next")
+        key = (self.kind(board), f"{family}+next")
         if key not in self._images:
-            instance = self.settings.instance or str(images_folder() / f"{family}-{board.arch}")
-            self._images[key] = self.build(instance, variation="next")
+            self._images[key] = self.build(self._instance(board, family), variation="next")
         return self._images[key]
 
     def subject(self, name: str) -> Image:
@@ -141,3 +150,16 @@ class Stock:
 
             self._files[image.digest] = update_files(image, self._folder("update"))
         return self._files[image.digest]
+
+
+def fitting(image: Image, board: Board) -> Image:
+    """The image, if the board can start it; else raises BoardMismatch."""
+    reason = board.why_not(image)
+    if reason:
+        others = ", ".join(one.name for one in boards.boards() if not one.why_not(image))
+        raise BoardMismatch(
+            f"{image.path.name} ({image.hostname}) cannot run on the board {board.name}: {reason}",
+            where=str(image.path),
+            hint=f"boards that can: {others or 'none'}",
+        )
+    return image

@@ -8,10 +8,12 @@ from typing import cast
 from harness.boards.board import Board, Boot, Budget
 from harness.errors import OptionError
 
-NAMES = ("pc-bios", "pc-uefi", "virt-uefi", "virt")
+NAMES = ("pc-bios", "pc-uefi", "virt-uefi", "virt", "raspi-virt")
 DEFAULT = ("pc-bios", "pc-uefi", "virt")
+RASPBERRY = ("raspi-virt",)
+"""What an image with the Raspberry Pi's firmware runs on by default, in place of ``virt``."""
 
-__all__ = ["DEFAULT", "NAMES", "Board", "Boot", "Budget", "board", "boards", "table"]
+__all__ = ["DEFAULT", "NAMES", "RASPBERRY", "Board", "Boot", "Budget", "board", "boards", "table"]
 
 
 def board(name: str) -> Board:

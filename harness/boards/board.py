@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from harness.image.model import Arch
+from harness.image.model import Arch, Image
 
 
 class Boot(Enum):
@@ -71,10 +71,14 @@ class Board:
     memory: int = 512
     """MiB."""
     cpus: int = 2
-    devices: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ("virtio-rng-pci",)
     """``-device`` arguments beyond disk and network card."""
     disk: str = "virtio-blk-pci"
     nic: str = "virtio-net-pci"
+    images: str = ""
+    """Which of the project's own images it runs (hello-IMAGES), where its architecture alone does not tell."""
+    boot_files: tuple[tuple[str, ...], ...] = ()
+    """What the boot partition of an image for it must have: of each group of names at least one."""
     min_qemu: tuple[int, int] = (9, 0)
     budget: Budget = Budget()
     proves: tuple[str, ...] = ()
@@ -83,3 +87,18 @@ class Board:
     """Whether a booted machine can be captured and restored."""
     model: str = ""
     """The Raspberry Pi model whose firmware is played (a key of ``harness.firmware.models``), "" for none."""
+
+    @property
+    def family(self) -> str:
+        """The suffix of the project's own images for it: boards with the same one run the same image."""
+        return self.images or self.arch
+
+    def why_not(self, image: Image) -> str:
+        """Return why the board cannot start this image, "" when it can."""
+        if image.arch != self.arch:
+            return f"it is built for {image.arch}, and {self.name} is {self.arch}"
+        there = {name.rsplit("/", 1)[-1].lower() for name in image.boot_files}
+        missing = [names for names in self.boot_files if not there.intersection(names)]
+        if missing:
+            return f"its boot partition lacks {', '.join(' or '.join(names) for names in missing)}"
+        return ""

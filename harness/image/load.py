@@ -103,6 +103,7 @@ def load_raw(
         has_serial_shell="/user/serial-busybox" in entries,
         modules=dict(modules) if modules is not None else _modules([build_info(init), *programs.values()]),
         sbom_hash=_sbom_hash(etc.text("/etc/gokrazy/sbom.json")),
+        boot_files=tuple(sorted(boot.files())),
         boot_loader=_boot_loader(boot, arch),
         instance=instance,
         notes=tuple(found_notes),

@@ -110,6 +110,8 @@ class Image:
     """Go module path -> version, of everything that went in, as far as known."""
     sbom_hash: str = ""
     """The hash of the software bill of materials, which the device reports; "" when the image has none."""
+    boot_files: tuple[str, ...] = ()
+    """The paths of all files in the boot partition."""
     boot_loader: str = ""
     """Version and digest of the EFI boot loader in the image, as far as known."""
     instance: str = ""

@@ -37,6 +37,7 @@ def from_record(
         kernel=Kernel(**kernel),
         services=tuple(Service(**{**service, "args": tuple(service["args"])}) for service in record["services"]),
         breakglass=Breakglass(**record["breakglass"]) if record["breakglass"] else None,
+        boot_files=tuple(record["boot_files"]),
         notes=(*notes, *(note for note in record["notes"] if note not in notes)),
     )
     return Image(**values)

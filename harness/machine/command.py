@@ -68,7 +68,6 @@ def command(spec: Spec) -> list[str]:
         *_console(spec),
         *_disk(spec),
         *_network(spec),
-        "-device", "virtio-rng-pci",
         *(argument for device in board.devices for argument in ("-device", device)),
         *_firmware(spec),
         *(["-no-reboot"] if board.boot is Boot.HARNESS else []),

@@ -16,7 +16,7 @@ IMAGES = Path(__file__).parents[2] / "images"
 PROGRAMS = IMAGES / "programs"
 FAMILIES = {
     "hello": ("hello-amd64", "hello-arm64", "hello-rpi"),
-    "crasher": ("crasher-amd64", "crasher-arm64"),
+    "crasher": ("crasher-amd64", "crasher-arm64", "crasher-rpi"),
 }
 INSTANCES = tuple(name for names in FAMILIES.values() for name in names)
 

@@ -117,6 +117,14 @@ def test_only_the_boards_that_fit_the_instance(run: Run, tmp_path: Path) -> None
     assert "pc-bios" not in said
 
 
+def test_an_instance_with_the_firmware_of_a_raspberry_pi_runs_on_its_boards(run: Run, tmp_path: Path) -> None:
+    folder = instance(tmp_path / "mine", CONFIG.replace('"FirmwarePackage": "", ', ""))
+    status, said = run("--collect-only", "-q", f"--gk-instance={folder}")
+    assert status == 0, said
+    assert "test_boots[raspi-virt]" in said
+    assert "test_boots[virt]" not in said
+
+
 def test_the_ini_twin_of_an_option(run: Run, pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\ngk_board = virt-uefi\n")
     status, said = run("--collect-only", "-q")
@@ -146,6 +154,13 @@ def test_a_board_that_does_not_fit_is_a_usage_error(run: Run, tmp_path: Path) ->
     status, said = run(f"--gk-instance={instance(tmp_path / 'mine')}", "--gk-board=pc-bios")
     assert status == 4
     assert "built for arm64" in said
+
+
+def test_an_instance_without_firmware_is_refused_by_a_raspberry_pi(run: Run, tmp_path: Path) -> None:
+    status, said = run(f"--gk-instance={instance(tmp_path / 'mine')}", "--gk-board=raspi-virt")
+    assert status == 4, said
+    assert "raspi-virt: it has no FirmwarePackage" in said
+    assert "boards that can: virt-uefi, virt" in said
 
 
 def test_a_broken_config_is_one_usage_error_with_line_and_path(run: Run, tmp_path: Path) -> None:

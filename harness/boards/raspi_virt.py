@@ -1,0 +1,24 @@
+"""The software of a Raspberry Pi on an arm64 virtual machine."""
+
+from harness.boards.board import Board, Boot
+
+BOARD = Board(
+    name="raspi-virt",
+    arch="arm64",
+    title="the Raspberry Pi's kernel and image on an arm64 virtual machine",
+    boot=Boot.HARNESS,
+    qemu="qemu-system-aarch64",
+    machine="virt-9.0",
+    cpu="cortex-a72",
+    console="ttyAMA0",
+    images="rpi",
+    boot_files=(("start.elf", "start4.elf"),),
+    proves=(
+        "the kernel in the image boots with the image's command line",
+        "init, services, full updates and A/B flip with the Raspberry Pi's kernel, without its clock",
+    ),
+    cannot=(
+        "any hardware of a Raspberry Pi: it has virtio disk and network",
+        "config.txt, device trees and overlays: the harness plays a boot loader that reads none of them",
+    ),
+)

@@ -1,0 +1,58 @@
+"""Which boards an image fits is decided by what is in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.boards import NAMES, board
+from harness.errors import BoardMismatch
+from harness.image.model import Arch, Extent, Image, Kernel, Layout
+from harness.stock import fitting
+
+PI = ("cmdline.txt", "config.txt", "vmlinuz", "bootcode.bin", "start.elf", "start4.elf", "fixup4.dat")
+TREES = ("bcm2710-rpi-3-b.dtb", "bcm2711-rpi-4-b.dtb", "overlays/disable-bt.dtbo")
+
+
+def image(arch: Arch, *boot_files: str) -> Image:
+    place = Extent(0, 512)
+    return Image(
+        path=Path("/images/mine.img"),
+        digest="0" * 64,
+        size=512,
+        arch=arch,
+        hostname="mine",
+        build="",
+        builder="given",
+        layout=Layout(place, place, place, None),
+        kernel=Kernel(""),
+        cmdline="",
+        services=(),
+        serial=None,
+        perm="blank",
+        boot_files=boot_files,
+    )
+
+
+def fits(one: Image) -> set[str]:
+    return {name for name in NAMES if not board(name).why_not(one)}
+
+
+def test_an_image_fits_the_boards_of_its_architecture_and_firmware() -> None:
+    assert fits(image("amd64", *PI, *TREES)) == {"pc-bios", "pc-uefi"}
+    assert fits(image("arm64", "vmlinuz", "cmdline.txt")) == {"virt", "virt-uefi"}
+    assert fits(image("arm64", *PI, *TREES)) == set(NAMES) - {"pc-bios", "pc-uefi"}
+
+
+def test_what_the_fat_calls_in_capitals_counts_too() -> None:
+    assert not board("raspi-virt").why_not(image("arm64", "START4.ELF"))
+
+
+def test_a_mismatch_is_one_error_that_names_what_is_missing_and_what_fits() -> None:
+    with pytest.raises(BoardMismatch) as raised:
+        fitting(image("arm64", "vmlinuz"), board("raspi-virt"))
+    said = str(raised.value)
+    assert "cannot run on the board raspi-virt" in said
+    assert "start.elf or start4.elf" in said
+    assert "boards that can: virt-uefi, virt" in said
