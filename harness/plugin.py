@@ -16,6 +16,7 @@ import pytest
 
 from harness import boards
 from harness.errors import HarnessError, UserError
+from harness.lifeline import end_with_parent
 from harness.options import OPTIONS, Settings, settings_from
 from harness.report.recorder import Recorder
 from harness.verdict import Verdict, fault_of
@@ -91,6 +92,8 @@ def pytest_configure(config: pytest.Config) -> None:
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS] = settings
+    if hasattr(config, "workerinput"):
+        end_with_parent()
     if settings.list:
         config.option.collectonly = True
     config.stash[VERDICT] = verdict = Verdict(strict=settings.strict)
