@@ -47,6 +47,8 @@ class Lab:
         self.say = say
         self._boots: list[BootTimes] = []
         self._facts: dict[str, str] = {}
+        self._firmware: dict[str, dict[str, None]] = {}
+        """What the firmware stages had to say, by board, each once."""
         self.stock = Stock(settings, folder=lambda name: self.run_dir.folder(name, bulky=True), say=say)
         self._run_dir: RunDir | None = None
         self._bases: dict[str, tuple[Path, BaseFormat]] = {}
@@ -227,6 +229,8 @@ class Lab:
             yield appliance
         finally:
             self._boots.extend(appliance.boot_times())
+            for power_on in appliance.power.power_ons:
+                self._firmware.setdefault(board.name, {}).update(dict.fromkeys(power_on.loaded.notes))
             appliance.close()
             for folder in (appliance.power.overlay.path.parent, firmware):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -258,7 +262,13 @@ class Lab:
             board=board,
             budget=self.budget(board),
             overlay=overlay,
-            stage=stage_for(board, image.layout, firmware, fast_boot=self.settings.fast_boot),
+            stage=stage_for(
+                board,
+                image.layout,
+                firmware,
+                fast_boot=self.settings.fast_boot,
+                quirks=not self.settings.no_quirks,
+            ),
             run_dir=run_dir,
             accelerator=self.accelerator(board),
             qemu=self.qemu(board),
@@ -333,6 +343,7 @@ class Lab:
         """What happened since this was last asked: boot times and facts about the run, as JSON has them."""
         facts = {
             **self._facts,
+            **{f"firmware {name}": "; ".join(notes) for name, notes in self._firmware.items() if notes},
             **{f"build {name}": f"{took:.1f} s" for name, took in self.stock.build_seconds.items()},
         }
         boots, self._boots = self._boots, []

@@ -53,6 +53,7 @@ OPTIONS = (
     Option("serial", "build with a serial console on this board", kind="flag"),
     Option("perm", "how /perm comes: formatted, or blank", metavar="STATE", choices=("ext4", "blank")),
     Option("fast-boot", "drop rootdelay from the kernel's command line", kind="flag"),
+    Option("no-quirks", "give Raspberry Pi boards the device tree of the image as it is", kind="flag"),
     Option("network", "what the guest may reach", metavar="MODE", choices=("restricted", "open")),
     Option(
         "warm", "give each test a restored copy of a booted machine", metavar="MODE", choices=("off", "session")
@@ -85,6 +86,7 @@ class Settings:
     serial: bool = False
     perm: Literal["ext4", "blank"] = "ext4"
     fast_boot: bool = False
+    no_quirks: bool = False
     network: Literal["restricted", "open"] = "restricted"
     warm: Literal["off", "session"] = "session"
     password_file: Path | None = None

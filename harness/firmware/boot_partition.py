@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.errors import FirmwareFailure, HostDiskFull, ImageError
 from harness.firmware.stage import Disk
+from harness.image.bootfs import kernel_arch
 from harness.image.fat_volume import FatVolume
 from harness.image.model import Extent
 
@@ -33,6 +34,10 @@ class BootPartition:
         """Whether there is a file of this name, in whatever case."""
         return self._volume.exists(name)
 
+    def find(self, name: str) -> bytes | None:
+        """The content of a file that need not be there."""
+        return self._volume.read(name) if self._volume.exists(name) else None
+
     def read(self, name: str, *, hint: str = "") -> bytes:
         """The content of a file that must be there and have any; ``hint`` is for when it is not."""
         if not self._volume.exists(name):
@@ -53,6 +58,12 @@ class BootPartition:
         QEMU starts whatever it is given: without this, a damaged kernel would only be silent.
         """
         kernel = self.read(name, hint=hint)
+        if kernel_arch(kernel[:1024]) == "arm":
+            raise FirmwareFailure(
+                f"{name} in the boot partition is a 32-bit kernel, which no board here starts",
+                where=self.where,
+                hint="gokrazy is 64-bit: use a kernel package such as github.com/gokrazy/kernel.rpi",
+            )
         if not any(kernel[at : at + len(magic)] == magic for at, magic in MAGICS):
             raise FirmwareFailure(
                 f"{name} in the boot partition is no Linux kernel: it does not begin like one",

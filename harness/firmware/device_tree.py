@@ -1,26 +1,126 @@
-"""The device tree that a Raspberry Pi's firmware hands to the kernel: the board's own, with overlays merged in."""
+"""The device tree that a Raspberry Pi's firmware hands to the kernel: the board's own, parameters, overlays.
+
+As the firmware does ("Device Trees, Overlays, and Parameters", part 5.1 of the Raspberry Pi documentation), a
+missing overlay, one for other hardware and a bad parameter are skipped; each is named in ``notes``. What would
+leave a real board without a device tree, and so dead, raises FirmwareFailure.
+"""
 
 from __future__ import annotations
 
 from harness.errors import FirmwareFailure
 from harness.firmware import overlay as overlays
 from harness.firmware.boot_partition import CUT_SHORT, BootPartition
+from harness.firmware.config_txt import TreeChange
 from harness.firmware.flat_tree import Tree, TreeError, dump, parse
+from harness.firmware.overlay_parameters import ParameterError, has_parameter, set_parameter
+
+OVERLAY_MAP = "overlay_map.dtb"
 
 
-def load(files: BootPartition, name: str) -> Tree:
-    """Read a device tree of the boot partition; raises FirmwareFailure when it is none."""
+def load(files: BootPartition, name: str, *, hint: str = "") -> Tree:
+    """Read a device tree or overlay of the boot partition; raises FirmwareFailure when it is none."""
     try:
-        return parse(files.read(name))
+        return parse(files.read(name, hint=hint))
     except TreeError as error:
         raise FirmwareFailure(
             f"{name} in the boot partition is no device tree: {error}", where=files.where, hint=CUT_SHORT
         ) from error
 
 
-def merged(base: Tree, overlay: Tree) -> Tree:
-    """``base`` with the overlay; raises TreeError, with ``base`` as it was."""
-    tree, copy = parse(dump(base)), parse(dump(overlay))
-    overlays.resolve(tree, copy)
-    overlays.merge(tree, copy)
-    return tree
+class TreeBuilder:
+    """One device tree on its way from the board's file to the kernel."""
+
+    def __init__(self, files: BootPartition, tree: Tree, *, overlay_folder: str, soc: str) -> None:
+        self.tree = tree
+        self.notes: list[str] = []
+        self.loaded: list[str] = []
+        """The overlays that were merged, by the names of their files."""
+        self._files = files
+        self._folder = overlay_folder
+        self._soc = soc
+        self._map = (
+            load(files, overlay_folder + OVERLAY_MAP) if files.exists(overlay_folder + OVERLAY_MAP) else None
+        )
+
+    def apply(self, change: TreeChange) -> bool:
+        """Set parameters of the tree itself, or merge an overlay; returns whether that went without a warning."""
+        before = len(self.notes)
+        if change.overlay:
+            self._merge(change)
+        else:
+            for name, value in change.parameters:
+                self._set(self.tree, self.tree, name, value, f"dtparam={name}")
+        return len(self.notes) == before
+
+    @property
+    def bootargs(self) -> str:
+        """What the tree itself wants on the kernel's command line; the firmware puts it before cmdline.txt."""
+        chosen = self.tree.root.child("chosen")
+        return "" if chosen is None else chosen.text("bootargs").strip()
+
+    @property
+    def serial_devices(self) -> dict[str, str]:
+        """What Linux calls the first and the second serial port, such as serial0 -> ttyAMA0."""
+        aliases = self.tree.root.child("aliases")
+        devices = {}
+        for name in ("serial0", "serial1"):
+            node = self.tree.root.find(aliases.text(name)) if aliases is not None and aliases.text(name) else None
+            compatible = node.properties.get("compatible", b"") if node is not None else b""
+            if b"pl011" in compatible:
+                devices[name] = "ttyAMA0"
+            elif b"aux-uart" in compatible:
+                devices[name] = "ttyS0"
+        return devices
+
+    def _merge(self, change: TreeChange) -> None:
+        mapped = self._mapped(change.overlay)
+        if mapped is None:
+            return
+        name, *built_in = mapped.split(",")
+        path = f"{self._folder}{name}.dtbo"
+        if not self._files.exists(path):
+            self.notes.append(f"dtoverlay={change.overlay} is skipped: there is no {path} in the boot partition")
+            return
+        overlay = load(self._files, path)
+        tree = parse(dump(self.tree))
+        first = [(one.partition("=")[0], one.partition("=")[2] if "=" in one else None) for one in built_in if one]
+        try:
+            overlays.resolve(tree, overlay)
+            for parameter, value in (*first, *change.parameters):
+                self._set(overlay, tree, parameter, value, f"dtoverlay={change.overlay},{parameter}")
+            overlays.merge(tree, overlay)
+        except overlays.MissingNode as error:
+            self.notes.append(f"dtoverlay={change.overlay} is skipped: {error}")
+        except TreeError as error:
+            raise FirmwareFailure(
+                f"{path} in the boot partition is damaged: {error}", where=self._files.where, hint=CUT_SHORT
+            ) from error
+        else:
+            self.tree = tree
+            self.loaded.append(name)
+
+    def _mapped(self, name: str) -> str | None:
+        """The overlay that stands for this one on this chip, with parameters, or None when there is none."""
+        row = self._map.root.child(name) if self._map is not None else None
+        if row is None:
+            return name
+        if self._soc in row.properties:
+            return row.text(self._soc) or name
+        if renamed := row.text("renamed"):
+            self.notes.append(f"dtoverlay={name}: the overlay is called {renamed} now")
+            return renamed
+        why = row.text("deprecated")
+        reason = f"it is gone: {why}" if why else f"it is not for {self._soc}"
+        self.notes.append(f"dtoverlay={name} is skipped: {reason}")
+        return None
+
+    def _set(self, tree: Tree, base: Tree, name: str, value: str | None, where: str) -> None:
+        """Set a parameter where it is known: in the overlay, else in the tree below it."""
+        known = next((one for one in (tree, base) if has_parameter(one, name)), None)
+        if known is None:
+            self.notes.append(f"{where} is skipped: there is no such parameter")
+            return
+        try:
+            set_parameter(known, name, value)
+        except ParameterError as error:
+            self.notes.append(f"{where} is skipped: {error}")

@@ -54,7 +54,7 @@ def without_rootdelay(line: str) -> tuple[str, tuple[str, ...]]:
 def keep_files(loaded: Loaded, folder: Path) -> Loaded:
     """Keep what QEMU was given to load, by links where the file systems allow, else by copies."""
     kept = loaded
-    for name in ("kernel", "dtb"):
+    for name in ("kernel", "dtb", "initrd"):
         path = getattr(loaded, name)
         if path is None:
             continue

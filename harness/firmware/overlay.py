@@ -17,8 +17,12 @@ FRAGMENTS = ("fragment@", "fragment-")
 ACTIVE, DORMANT = "__overlay__", "__dormant__"
 
 
+class MissingNode(TreeError):
+    """An overlay is for a node or label that the device tree does not have; the overlay itself is sound."""
+
+
 def resolve(base: Tree, overlay: Tree) -> None:
-    """Make the overlay's references numbers of ``base``; raises TreeError naming a label that ``base`` lacks."""
+    """Make the overlay's references numbers of ``base``; raises MissingNode for a label that ``base`` lacks."""
     offset = max((node.phandle or 0 for _, node in base.root.walk()), default=0)
     # A reference to the base must not be taken for a local one, nor be shifted with them: so those go first.
     _shift_phandles(overlay.root, offset)
@@ -32,7 +36,7 @@ def resolve(base: Tree, overlay: Tree) -> None:
     for label, places in (fixups.properties if fixups is not None else {}).items():
         target = base.root.find(label if label.startswith("/") else labels.get(label, "/__no_such_label__"))
         if target is None:
-            raise TreeError(f"it refers to {label!r}, which the device tree does not have")
+            raise MissingNode(f"it refers to {label!r}, which the device tree does not have")
         if target.phandle is None:
             highest += 1
             target.properties["phandle"] = highest.to_bytes(4, "big")
@@ -80,7 +84,7 @@ def _patch(overlay: Tree, place: str, phandle: int) -> None:
 
 
 def merge(base: Tree, overlay: Tree) -> None:
-    """Merge a resolved overlay into ``base``; raises TreeError when a fragment has no target there."""
+    """Merge a resolved overlay into ``base``; raises MissingNode when a target is not there."""
     _merge_within(overlay)
     exported = overlay.root.child("__exports__")
     symbols = overlay.root.child("__symbols__")
@@ -127,7 +131,7 @@ def _target(base: Tree, fragment: Node) -> Node:
     else:
         raise TreeError(f"{fragment.name} has no target")
     if found is None:
-        raise TreeError(f"{fragment.name} is for {path or 'a node'} that the device tree does not have")
+        raise MissingNode(f"{fragment.name} is for {path or 'a node'}, which the device tree does not have")
     return found
 
 

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import FirmwareFailure
-from harness.firmware.boot_partition import BootPartition, boot_partition, write_anew
-from harness.firmware.device_tree import load, merged
-from harness.firmware.direct import keep_files
-from harness.firmware.flat_tree import Tree, TreeError, dump
+from harness.firmware.boot_partition import CUT_SHORT, BootPartition, boot_partition, write_anew
+from harness.firmware.config_txt import Config, NotText, TreeChange, read_config
+from harness.firmware.device_tree import TreeBuilder, load
+from harness.firmware.direct import keep_files, without_rootdelay
+from harness.firmware.flat_tree import dump
 from harness.firmware.models import Model
 from harness.firmware.quirks import quirks_of
 from harness.firmware.stage import Disk, Loaded
+from harness.image.bootfs import kernel_arch
 from harness.image.model import Extent
 
-DTB = "board.dtb"
+CONFIG = "config.txt"
+ARM_64BIT_CONTROL = 0x200
+"""The bit of the old property arm_control that stands for arm_64bit."""
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The files that the firmware settled for."""
+
+    prefix: str
+    """``os_prefix`` as far as it counts."""
+    kernel: str
+    device_tree: str
+    command_line: str
+    overlay_folder: str
 
 
 class RaspberryStage:
@@ -25,53 +42,141 @@ class RaspberryStage:
     ``quirks`` is False.
     """
 
-    def __init__(self, boot: Extent, folder: Path, model: Model, *, quirks: bool = True) -> None:
+    def __init__(
+        self, boot: Extent, folder: Path, model: Model, *, fast_boot: bool = False, quirks: bool = True
+    ) -> None:
         self._boot = boot
         self._folder = folder
         self._model = model
+        self._fast_boot = fast_boot
         self._quirks = quirks
 
     def prepare(self, disk: Disk) -> Loaded:
         """Do what the firmware does; raises FirmwareFailure where a real board would stay dark."""
-        notes = [f"the harness plays the firmware of a {self._model.title}"]
         with boot_partition(disk, self._boot) as files:
-            config = files.read("config.txt").decode("ascii", errors="replace")
-            found = re.findall(r"^kernel=(\S+)", config, re.MULTILINE)
-            kernel = files.kernel(found[-1] if found else "kernel8.img")
-            append = files.command_line("cmdline.txt")
-            tree = self._device_tree(files, notes)
+            config = self._config(files)
+            notes = [f"the harness plays the firmware of a {self._model.title}", *config.warnings]
+            names = self._names(files, config, notes)
+            kernel = self._kernel(files, config, names.kernel)
+            line = files.command_line(names.command_line)
+            initrd = b"".join(files.read(_prefixed(names.prefix, name)) for name in config.initramfs)
+            builder = self._device_tree(files, config, names)
+        if self._fast_boot:
+            line, dropped = without_rootdelay(line)
+            notes += dropped
+        notes += [f"kernel: {names.kernel}, device tree: {names.device_tree}", *builder.notes]
         return Loaded(
             kernel=write_anew(self._folder / "kernel", kernel),
-            append=append,
-            dtb=write_anew(self._folder / DTB, dump(tree)),
+            append=_command_line(line, builder, config, notes),
+            dtb=write_anew(self._folder / "board.dtb", dump(builder.tree)),
+            initrd=write_anew(self._folder / "initrd", initrd) if initrd else None,
             notes=tuple(notes),
         )
 
     def keep(self, loaded: Loaded, folder: Path) -> Loaded:
-        """Keep kernel and device tree: by links where the file systems allow, else by copies."""
+        """Keep what was loaded: by links where the file systems allow, else by copies."""
         return keep_files(loaded, folder)
 
     def adopt(self, kept: Loaded) -> Loaded:
         """QEMU wants the files at a restore too, but only reads them: no copy is needed."""
         return kept
 
-    def _device_tree(self, files: BootPartition, notes: list[str]) -> Tree:
-        name = next((name for name in self._model.dtbs if files.exists(name)), self._model.dtbs[0])
-        tree = load(files, name)
-        notes.append(f"device tree: {name}")
-        if not self._quirks:
-            return tree
-        for quirk in quirks_of(self._model.name):
-            if quirk.overlay:
-                path = f"overlays/{quirk.overlay}.dtbo"
-                if not files.exists(path):
-                    notes.append(f"quirk {quirk.name} left out: there is no {path} in the boot partition")
-                    continue
-                try:
-                    tree = merged(tree, load(files, path))
-                except TreeError as error:
-                    raise FirmwareFailure(f"{path} cannot be applied: {error}", where=files.where) from error
-            if quirk.edit is not None and not quirk.edit(tree):
+    def _config(self, files: BootPartition) -> Config:
+        try:
+            return read_config(files.find, self._model, CONFIG)
+        except NotText as error:
+            raise FirmwareFailure(
+                f"{CONFIG} in the boot partition is damaged: {error}", where=files.where, hint=CUT_SHORT
+            ) from error
+
+    def _names(self, files: BootPartition, config: Config, notes: list[str]) -> _Names:
+        upstream = bool(config.number("upstream_kernel", 0))
+        prefix = config.values.get("os_prefix", "upstream/" if upstream else "")
+        trees = (*self._model.upstream_dtbs, *self._model.dtbs) if upstream else self._model.dtbs
+        given = config.values.get("device_tree")
+        if given == "":
+            raise FirmwareFailure(
+                f"{CONFIG} says that there is to be no device tree (device_tree=): Linux on arm64 needs one",
+                where=files.where,
+                hint="remove the line, or name a file in it",
+            )
+        if given is not None:
+            trees = (given,)
+        kernels = (config.values["kernel"],) if config.values.get("kernel") else self._kernels(config)
+        kernel, tree = _first(files, prefix, kernels), _first(files, prefix, trees)
+        if prefix and not (files.exists(kernel) and files.exists(tree)):
+            notes.append(f"os_prefix={prefix} is ignored: {kernel} and {tree} would both have to be there")
+            prefix, kernel, tree = "", _first(files, "", kernels), _first(files, "", trees)
+        folder = config.values.get("overlay_prefix", "overlays/")
+        if prefix and files.exists(f"{prefix}{folder}README"):
+            folder = prefix + folder
+        line = _prefixed(prefix, config.values.get("cmdline") or "cmdline.txt")
+        return _Names(prefix, kernel, tree, line, folder)
+
+    def _kernels(self, config: Config) -> tuple[str, ...]:
+        """The names that are looked for when config.txt names no kernel."""
+        return ("kernel8.img",) if self._is_64bit(config) else (*self._model.kernels32, "kernel.img")
+
+    def _is_64bit(self, config: Config) -> bool:
+        default = bool(config.number("arm_control", 0) & ARM_64BIT_CONTROL) or self._model.arm_64bit
+        return bool(config.number("arm_64bit", int(default)))
+
+    def _kernel(self, files: BootPartition, config: Config, name: str) -> bytes:
+        """The kernel, if the processors would be started in its mode."""
+        why = "config.txt names no kernel, so the firmware looks for this one"
+        hint = f"config.txt says kernel={name}" if "kernel" in config.values else why
+        kernel = files.kernel(name, hint=hint)
+        if (
+            kernel_arch(kernel[:1024]) == "arm64"
+            and not self._is_64bit(config)
+            and not name.endswith("kernel8.img")
+        ):
+            raise FirmwareFailure(
+                f"{name} is a 64-bit kernel, but the firmware would start it in 32-bit mode: the board stays dark",
+                where=f"{CONFIG} in {files.where}",
+                hint="put arm_64bit=1 into config.txt",
+            )
+        return kernel
+
+    def _device_tree(self, files: BootPartition, config: Config, names: _Names) -> TreeBuilder:
+        hint = f"a {self._model.title} needs one of: {', '.join(self._model.dtbs)}"
+        tree = load(files, names.device_tree, hint=hint)
+        builder = TreeBuilder(files, tree, overlay_folder=names.overlay_folder, soc=self._model.soc)
+        for change in config.changes:
+            builder.apply(change)
+        for quirk in quirks_of(self._model.name) if self._quirks else ():
+            if quirk.overlay in builder.loaded or (quirk.overlay and not builder.apply(TreeChange(quirk.overlay))):
                 continue
-            notes.append(quirk.note)
-        return tree
+            if quirk.edit is None or quirk.edit(builder.tree):
+                builder.notes.append(quirk.note)
+        return builder
+
+
+def _prefixed(prefix: str, name: str) -> str:
+    """A name below ``os_prefix``; a slash in front says that it is not."""
+    return name.lstrip("/") if name.startswith("/") else prefix + name
+
+
+def _first(files: BootPartition, prefix: str, names: tuple[str, ...]) -> str:
+    """The first of the names that is there, else the first."""
+    prefixed = [_prefixed(prefix, name) for name in names]
+    return next((name for name in prefixed if files.exists(name)), prefixed[0])
+
+
+def _command_line(line: str, builder: TreeBuilder, config: Config, notes: list[str]) -> str:
+    """What the device tree wants, then cmdline.txt, with the serial ports under the names they have here.
+
+    Source: raspberrypi-sys-mods issue 18: serial0 and serial1 are always replaced, and ttyAMA0 where the console
+    is ttyS0. QEMU's ``-append`` replaces the bootargs of the device tree, so they are put here.
+    """
+    devices = builder.serial_devices
+    for name, device in devices.items():
+        line = re.sub(rf"(?<==){name}\b", device, line)
+    if devices.get("serial0") == "ttyS0" and re.search(r"=ttyAMA0\b", line):
+        line = re.sub(r"(?<==)ttyAMA0\b", "ttyS0", line)
+        notes.append("the firmware makes ttyS0 of ttyAMA0 on the command line: Bluetooth has the other port")
+    console = devices.get("serial0", "")
+    enabled = config.number("enable_uart", int(console == "ttyAMA0"))
+    if console and f"console={console}" in line and not enabled:
+        notes.append(f"the console is {console}, but enable_uart is not 1: on a real board it may say nothing")
+    return f"{builder.bootargs} {line}".strip()

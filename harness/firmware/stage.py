@@ -27,6 +27,7 @@ class Loaded:
     append: str | None = None
     """The kernel's command line, where the harness gives it."""
     dtb: Path | None = None
+    initrd: Path | None = None
     code: Path | None = None
     """Firmware code for the first flash chip."""
     vars: Path | None = None
@@ -68,5 +69,5 @@ def stage_for(
     if board.boot is Boot.UEFI:
         return UefiStage(board.arch, folder)
     if board.boot is Boot.RASPBERRY:
-        return RaspberryStage(layout.boot, folder, model(board.model), quirks=quirks)
+        return RaspberryStage(layout.boot, folder, model(board.model), fast_boot=fast_boot, quirks=quirks)
     return DirectStage(layout.boot, folder, fast_boot=fast_boot)

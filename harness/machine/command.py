@@ -140,4 +140,6 @@ def _firmware(spec: Spec) -> list[str]:
         arguments += ["-kernel", str(loaded.kernel), "-append", loaded.append]
         if loaded.dtb:
             arguments += ["-dtb", str(loaded.dtb)]
+        if loaded.initrd:
+            arguments += ["-initrd", str(loaded.initrd)]
     return arguments
