@@ -2,9 +2,10 @@
 
 The rules are those of the firmware's own library, published as ``dtmerge`` in raspberrypi/utils. They go beyond
 libfdt's fdt_overlay_apply: references are resolved before parameters are set, fragments may be switched off
-(``__dormant__``) or be aimed at a node of the same overlay (which libfdt refuses, and a third of kernel.rpi's
-overlays need), only exported labels stay visible, aliases are made to point into the tree, and ``bootargs`` grow.
-Where none of that plays a part the result is libfdt's, to which a test holds it.
+(``__dormant__``) or be aimed at a node of the same overlay, only exported labels stay visible, aliases are made to
+point into the tree, and ``bootargs`` grow. libfdt's own program refuses 131 of the 328 overlays of kernel.rpi that
+fit a Raspberry Pi 4 (most for labels in fragments that are switched off), and has no place for parameters; where
+it merges one, a test holds the result here to its.
 """
 
 from __future__ import annotations

@@ -170,11 +170,11 @@ def _command_line(line: str, builder: TreeBuilder, config: Config, notes: list[s
     is ttyS0. QEMU's ``-append`` replaces the bootargs of the device tree, so they are put here.
     """
     devices = builder.serial_devices
-    for name, device in devices.items():
-        line = re.sub(rf"(?<==){name}\b", device, line)
+    replaced = dict(devices)
     if devices.get("serial0") == "ttyS0" and re.search(r"=ttyAMA0\b", line):
-        line = re.sub(r"(?<==)ttyAMA0\b", "ttyS0", line)
+        replaced["ttyAMA0"] = "ttyS0"
         notes.append("the firmware makes ttyS0 of ttyAMA0 on the command line: Bluetooth has the other port")
+    line = re.sub(r"(?<==)(serial[01]|ttyAMA0)\b", lambda found: replaced.get(found[0], found[0]), line)
     console = devices.get("serial0", "")
     enabled = config.number("enable_uart", int(console == "ttyAMA0"))
     if console and f"console={console}" in line and not enabled:

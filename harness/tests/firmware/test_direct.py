@@ -7,32 +7,11 @@ import pytest
 from harness.errors import FirmwareFailure
 from harness.firmware.direct import DirectStage
 from harness.firmware.stage import stage_for
-from harness.image.fat import write_fat
 from harness.image.model import Extent, Layout
-from harness.image.source import FileSource
+from harness.tests.firmware.pi import START, disk
 
 CMDLINE = "console=tty1 console=ttyAMA0,115200 root=PARTUUID=60c24cc1/PARTNROFF=1 ro rootdelay=10 panic=10"
-START = 4096
 HEAD = bytes(56) + b"ARM\x64"
-
-
-class FileDisk:
-    """A disk in a plain file, for a machine that is off."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def source(self, extent: Extent) -> FileSource:
-        return FileSource(self.path, extent.offset, extent.size)
-
-
-def disk(folder: Path, files: dict[str, bytes]) -> tuple[FileDisk, Extent]:
-    fat = folder / "fat"
-    fat.unlink(missing_ok=True)
-    write_fat(fat, list(files.items()), mtime=0)
-    content = fat.read_bytes()
-    (folder / "disk").write_bytes(bytes(START) + content)
-    return FileDisk(folder / "disk"), Extent(START, len(content))
 
 
 @pytest.fixture

@@ -1,0 +1,60 @@
+"""A Raspberry Pi's boot partition for tests: the real small files of kernel.rpi, and a stub for its kernel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.image.fat import write_fat
+from harness.image.model import Extent
+from harness.image.source import ByteSource, FileSource
+
+DATA = Path(__file__).parents[1] / "data" / "rpi"
+PI3_TREE, PI4_TREE = "bcm2710-rpi-3-b.dtb", "bcm2711-rpi-4-b.dtb"
+KERNEL = bytes(56) + b"ARM\x64" + b"a kernel"
+LINE = "console=tty1 console=serial0,115200 root=PARTUUID=60c24cc1/PARTNROFF=1 init=/gokrazy/init"
+START = 4096
+
+
+def real(name: str) -> bytes:
+    return (DATA / name).read_bytes()
+
+
+def boot_files(config: str | bytes | None = None, **others: bytes | None) -> dict[str, bytes]:
+    """The files of a Pi image, ``config`` instead of its config.txt; with None for a name it is left out."""
+    files: dict[str, bytes] = {
+        "vmlinuz": KERNEL,
+        "cmdline.txt": LINE.encode() + b" " * 64,
+        "config.txt": real("config.txt"),
+        PI3_TREE: real(PI3_TREE),
+        PI4_TREE: real(PI4_TREE),
+    }
+    for path in sorted((DATA / "overlays").iterdir()):
+        files[f"overlays/{path.name}"] = path.read_bytes()
+    if config is not None:
+        files["config.txt"] = config if isinstance(config, bytes) else config.encode()
+    for name, content in others.items():
+        if content is None:
+            del files[name]
+        else:
+            files[name] = content
+    return files
+
+
+class FileDisk:
+    """A disk in a plain file, for a machine that is off."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def source(self, extent: Extent) -> ByteSource:
+        return FileSource(self.path, extent.offset, extent.size)
+
+
+def disk(folder: Path, files: dict[str, bytes]) -> tuple[FileDisk, Extent]:
+    """A disk with these files in its boot partition."""
+    fat = folder / "fat"
+    fat.unlink(missing_ok=True)
+    write_fat(fat, list(files.items()), mtime=0)
+    content = fat.read_bytes()
+    (folder / "disk").write_bytes(bytes(START) + content)
+    return FileDisk(folder / "disk"), Extent(START, len(content))
