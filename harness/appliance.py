@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import requests
@@ -20,6 +21,7 @@ from harness.console.phases import Boot, Cause, Phase, slot_of
 from harness.console.shell import SerialShell
 from harness.demands import demand
 from harness.errors import ApplianceFault, InternalError, OptionError, WaitTimeout
+from harness.faults.damage import write_perm
 from harness.firmware.stage import Stage
 from harness.gokrazy.breakglass import Breakglass
 from harness.gokrazy.client import Device
@@ -37,9 +39,12 @@ from harness.machine.power import Power
 from harness.machine.qemu import QemuProgram
 from harness.machine.run_dir import RunDir
 from harness.progress import StartWatch
+from harness.seeding import seed
 from harness.services import Services
 from harness.wiring import Wiring, forwards
 
+LAST_TIME = "home/ntp/ntp-time-at-last-shutdown"
+"""Where gokrazy's cmd/ntp keeps the time, below /perm (its ntp.go), as RFC 3339."""
 LOOK = 1.0
 """Seconds between two looks at what the console does not tell: QEMU's own failures, a phase that is overdue."""
 
@@ -96,6 +101,7 @@ class Appliance(Services):
         self.image = image
         self.board = board
         self.budget = budget
+        self.knows_time = board.knows_time
         self.folder = folder
         """Where this appliance's logs go."""
         self.console = Console(folder, name=f"{image.hostname} on {board.name}")
@@ -112,6 +118,7 @@ class Appliance(Services):
             on_console=self._wiring.on_console,
             listener=self._wiring.listener,
         )
+        self.console.when_halted(self.power.halted)
         self.boot_files: BootFiles | None = None
         """As read at the last ``cold_boot``."""
         self.cold_start: ColdStart | None = None
@@ -212,6 +219,14 @@ class Appliance(Services):
                 evidence=self.console.excerpt(15),
             )
         self.power.off()
+
+    def set_clock(self, when: datetime) -> None:
+        """Put a time where gokrazy keeps that of the last shutdown; only while off.
+
+        It is what a device without a clock knows of the time at its next start, before it has a network.
+        """
+        write_perm(self.power.overlay, self.image, LAST_TIME, when.isoformat().encode())
+        self.knows_time = True
 
     def cut_power(self) -> None:
         """Pull the plug: nothing is written any more from this moment on."""
@@ -351,7 +366,21 @@ class Appliance(Services):
     def update(self, image: Image) -> list[Upload]:
         """Update to ``image`` as gok does: root, boot, MBR, switch, reboot; waits until the device runs it."""
         files = self._files_of(image)
-        uploads = Updater(self.device).update(root=files.root, boot=files.boot, mbr=files.mbr)
+        updater = Updater(self.device, stall=self.budget.upload)
+        uploads = updater.update(root=files.root, boot=files.boot, mbr=files.mbr)
+        self._reboot_into(image)
+        return uploads
+
+    def seed_inactive(self, image: Image) -> Slot:
+        """Put ``image`` onto the slot that is down, as an update does before it switches; only while off."""
+        return seed(self.power.overlay, self.image.layout, image, self._files_of(image))
+
+    def flip(self, image: Image) -> None:
+        """Have it switch to the slot that is down, which holds ``image``, and reboot; waits until it runs that."""
+        Updater(self.device).switch()
+        self._reboot_into(image)
+
+    def _reboot_into(self, image: Image) -> None:
         before = self.status()
         boots = len(self.console.boots)
         began = time.monotonic()
@@ -364,18 +393,17 @@ class Appliance(Services):
         else:
             self.device.wait_for_reboot(before, self.budget.reboot)
         self.downtimes.append(time.monotonic() - began)
-        return uploads
 
     def update_boot_only(self, image: Image) -> None:
         """Install the boot file system of ``image`` for the slot that runs, then the MBR that fits it."""
         files = self._files_of(image)
-        updater = Updater(self.device)
+        updater = Updater(self.device, stall=self.budget.upload)
         updater.put_boot_only(files.boot)
         updater.put_mbr(files.mbr)
 
     def send_root(self, image: Image, *, mangle: Mangle | None = None) -> Upload:
         """Send the root file system of ``image`` to the slot that is down; ``mangle`` damages it on its way."""
-        return Updater(self.device, mangle=mangle).put_root(self._files_of(image).root)
+        return Updater(self.device, stall=self.budget.upload, mangle=mangle).put_root(self._files_of(image).root)
 
     # -- demands
 

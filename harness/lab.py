@@ -7,11 +7,13 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
 from harness import boards
 from harness.boards import Board, Budget
+from harness.boards.board import SD
 from harness.errors import BoardMismatch, ToolMissing
 from harness.image.model import Image
 from harness.options import Settings
@@ -221,6 +223,8 @@ class Lab:
         appliance = self._make(board, image, name, mode, booted, firmware)
         self._live[name] = appliance
         try:
+            if self.settings.clock == "now" and booted is None and not board.knows_time:
+                appliance.set_clock(datetime.now(UTC))
             if booted is not None:
                 appliance.restore(booted.capture, booted.start)
             elif running:
@@ -257,6 +261,8 @@ class Lab:
             overlay = Overlay.create(base, folder, base_format=base_format)
         else:
             overlay = booted.capture.overlay(folder)
+        if board.disk == SD:
+            overlay.resize_to_power_of_two()
         return Appliance(
             image=image,
             board=board,
@@ -320,6 +326,8 @@ class Lab:
         appliance = self._live.get(name)
         if appliance is None:
             return []
+        from harness.machine.power import HALTED
+
         image = appliance.image
         facts = {
             "gk_board": appliance.board.name,
@@ -330,6 +338,9 @@ class Lab:
         }
         if appliance.downtimes:
             facts["gk_downtime_seconds"] = ", ".join(f"{seconds:.1f}" for seconds in appliance.downtimes)
+        restarts = [power_on for power_on in appliance.power.power_ons if power_on.cause == HALTED]
+        if restarts:
+            facts["gk_power_cycled"] = f"{len(restarts)} times: the kernel halted instead of restarting"
         facts.update({f"gk_deviation:{name}": evidence for name, evidence in appliance.deviations.items()})
         return list(facts.items())
 

@@ -60,6 +60,12 @@ OPTIONS = (
     ),
     Option("password-file", "file with the web interface's password", metavar="FILE"),
     Option("ssh-key", "private key that breakglass accepts", metavar="FILE"),
+    Option(
+        "clock",
+        "what a board without a clock knows of the time at first: nothing, or the present",
+        metavar="TIME",
+        choices=("unset", "now"),
+    ),
     Option("timestamp", "build timestamp to write into the image", metavar="RFC3339"),
     Option("time-factor", "multiply every time limit by this", kind="number", metavar="FACTOR"),
     Option("artifacts", "where logs and the report go (default: .gokharness)", metavar="DIR"),
@@ -91,6 +97,7 @@ class Settings:
     warm: Literal["off", "session"] = "session"
     password_file: Path | None = None
     ssh_key: Path | None = None
+    clock: Literal["unset", "now"] = "unset"
     timestamp: str | None = None
     time_factor: float = 1.0
     artifacts: Path = Path(".gokharness")

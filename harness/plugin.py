@@ -33,6 +33,7 @@ MARKERS = (
     "gk_image(family): which image it needs: 'hello' (the one under test), 'crasher' (own) or 'from' (--gk-from)",
     "gk_needs(*abilities): what the image must have: 'console', 'breakglass', 'serial-shell', 'slot'",
     "gk_any_firmware: not about firmware: in the tier 'ci', one of the boards that run the same image is enough",
+    "gk_uploads: sends whole images: left out on boards whose network is too slow for it",
     "gk_cold: start from a cold boot, never from a restored copy",
     "gk_network(mode): 'open' lets the guest reach the outside",
 )
@@ -136,12 +137,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
     enough = _one_for_each_image(config) if settings.tier == "ci" else frozenset(boards.NAMES)
+    slow = {board.name for board in boards.boards() if board.slow_upload}
     for item in items:
         mark = item.get_closest_marker("gk_tier")
         tier = mark.args[0] if mark else "ci"
         on_a_board = not _needs_appliance(item) or _board(item) != NO_BOARD
         if _needs_appliance(item) and item.get_closest_marker("gk_any_firmware"):
             on_a_board = _board(item) in enough
+        if item.get_closest_marker("gk_uploads") and on_a_board:
+            on_a_board = _board(item) not in slow
         wanted = (
             on_a_board
             and settings.tier in ("all", tier)

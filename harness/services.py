@@ -25,6 +25,8 @@ class Services(ABC):
 
     image: Image
     budget: Budget
+    knows_time: bool
+    """Whether it starts with a time to go by, so that what waits for the clock must run."""
 
     @property
     @abstractmethod
@@ -80,12 +82,15 @@ class Services(ABC):
         """Return what is wrong with a service that should be settled, "" when it is as the image wants it.
 
         Started at boot: it runs since its first start, or ended with status 0 or 125 and stays down. Not started
-        at boot: it never ran.
+        at boot: it never ran. Started once the time is known: it may wait where nobody knows it.
         """
         service = self.service(name)
         wanted = self.image.service(service.path)
         if wanted is not None and wanted.starts == "manual":
             return "" if service.stopped and service.pid == 0 else f"it should not have been started: {service}"
+        may_wait = wanted is not None and wanted.starts == "after-clock" and not self.knows_time
+        if may_wait and service.started is None:
+            return ""
         starts = self.device.attempts(name) or 0
         if starts > 1:
             return f"it was started {starts} times: {service}\n{self._last_words(name)}"

@@ -4,12 +4,14 @@ import pytest
 
 from harness.errors import DeviceUnreachable, RequestRefused, UpdateMismatch
 from harness.faults.payload import cut_short, flip_one_bit
+from harness.image.digest import sha256_of
 
 pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_needs("slot")]
 
 NOTE = "/perm/gokharness-note"
 
 
+@pytest.mark.gk_uploads
 @pytest.mark.gk_needs("breakglass")
 def test_update_flips_the_slot_and_back_and_keeps_the_data(appliance, next_image):
     first = appliance.image
@@ -31,6 +33,43 @@ def test_update_flips_the_slot_and_back_and_keeps_the_data(appliance, next_image
             assert rescue.get_bytes(NOTE) == b"written before the update"
 
 
+@pytest.mark.gk_board("raspi3b", "raspi4b")
+@pytest.mark.gk_needs("breakglass")
+def test_the_device_flips_to_a_seeded_slot_and_back(appliance_off, next_image):
+    """What the update scenario is where an upload takes ten minutes: the slot is filled while the power is off."""
+    appliance, first = appliance_off, appliance_off.image
+    assert appliance.seed_inactive(next_image) == "B"
+    appliance.power_on()
+    appliance.wait_until_ready()
+    assert appliance.slot == "A"
+    assert appliance.runs(first)
+    with appliance.breakglass() as rescue:
+        rescue.put_bytes(b"written before the flip", NOTE)
+
+    appliance.flip(next_image)
+    assert appliance.slot == "B"
+    assert appliance.runs(next_image)
+
+    appliance.flip(first)
+    assert appliance.slot == "A"
+    assert appliance.runs(first)
+    with appliance.breakglass() as rescue:
+        assert rescue.get_bytes(NOTE) == b"written before the flip"
+    appliance.power_off()
+    assert appliance.read_boot_files().slots == {"A"}
+    assert sha256_of(first.path) == first.digest, "the image was written to"
+
+
+@pytest.mark.gk_board("raspi4b")
+@pytest.mark.gk_tier("nightly")
+def test_a_whole_update_goes_over_a_slow_network_too(appliance, next_image):
+    before = appliance.slot
+    appliance.update(next_image)
+    assert appliance.slot != before
+    assert appliance.runs(next_image)
+
+
+@pytest.mark.gk_uploads
 def test_an_upload_that_is_damaged_on_its_way_is_noticed_and_nothing_flips(appliance, next_image):
     before = appliance.slot
     with pytest.raises(UpdateMismatch):
@@ -40,6 +79,7 @@ def test_an_upload_that_is_damaged_on_its_way_is_noticed_and_nothing_flips(appli
     assert appliance.read_boot_files().slots == {before}
 
 
+@pytest.mark.gk_uploads
 def test_an_upload_that_breaks_off_is_noticed_and_nothing_flips(appliance, next_image):
     before = appliance.slot
     with appliance.console.allow("update-failed"), pytest.raises((RequestRefused, DeviceUnreachable)):
@@ -49,6 +89,7 @@ def test_an_upload_that_breaks_off_is_noticed_and_nothing_flips(appliance, next_
     assert appliance.read_boot_files().slots == {before}
 
 
+@pytest.mark.gk_uploads
 def test_the_boot_file_system_alone_then_the_mbr_keep_the_slot(appliance, next_image):
     before = appliance.slot
     appliance.update_boot_only(next_image)

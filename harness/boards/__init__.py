@@ -8,9 +8,9 @@ from typing import cast
 from harness.boards.board import Board, Boot, Budget
 from harness.errors import OptionError
 
-NAMES = ("pc-bios", "pc-uefi", "virt-uefi", "virt", "raspi-virt")
+NAMES = ("pc-bios", "pc-uefi", "virt-uefi", "virt", "raspi-virt", "raspi3b", "raspi4b")
 DEFAULT = ("pc-bios", "pc-uefi", "virt")
-RASPBERRY = ("raspi-virt",)
+RASPBERRY = ("raspi-virt", "raspi3b", "raspi4b")
 """What an image with the Raspberry Pi's firmware runs on by default, in place of ``virt``."""
 
 __all__ = ["DEFAULT", "NAMES", "RASPBERRY", "Board", "Boot", "Budget", "board", "boards", "table"]

@@ -7,6 +7,9 @@ from enum import Enum
 
 from harness.image.model import Arch, Image
 
+SD = "sd"
+"""The disk of a board whose machine has a slot for an SD card."""
+
 
 class Boot(Enum):
     """Who starts the kernel."""
@@ -74,7 +77,12 @@ class Board:
     devices: tuple[str, ...] = ("virtio-rng-pci",)
     """``-device`` arguments beyond disk and network card."""
     disk: str = "virtio-blk-pci"
+    """The device, or SD for the card that belongs to the machine."""
     nic: str = "virtio-net-pci"
+    rtc: str = "utc"
+    """What its clock says at power-on (``-rtc base=``); a Raspberry Pi has none and begins in 1970."""
+    slow_upload: bool = False
+    """Whether an update over the network takes many minutes, so that few tests do it."""
     images: str = ""
     """Which of the project's own images it runs (hello-IMAGES), where its architecture alone does not tell."""
     boot_files: tuple[tuple[str, ...], ...] = ()
@@ -87,6 +95,16 @@ class Board:
     """Whether a booted machine can be captured and restored."""
     model: str = ""
     """The Raspberry Pi model whose firmware is played (a key of ``harness.firmware.models``), "" for none."""
+
+    @property
+    def knows_time(self) -> bool:
+        """Whether it has a clock that goes on while it is off."""
+        return self.rtc == "utc"
+
+    @property
+    def ends_at_reset(self) -> bool:
+        """Whether QEMU ends at a reset, because the harness plays what runs before the kernel."""
+        return self.boot in (Boot.HARNESS, Boot.RASPBERRY)
 
     @property
     def family(self) -> str:

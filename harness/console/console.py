@@ -142,6 +142,13 @@ class Console:
             self._intake.feed.close()
             self._intake.recording.close()
 
+    def when_halted(self, listener: Callable[[bool], None]) -> None:
+        """Call this when a kernel says that it has halted, with whether it had wanted to restart.
+
+        It is called in the reader's thread and must not wait for the machine.
+        """
+        self._intake.when_halted = listener
+
     @property
     def attached(self) -> bool:
         """Whether a machine is attached and its console still open."""

@@ -46,6 +46,8 @@ class Intake:
         self.provoked: Finding | None = None
         self.silence: float | None = None
         """Seconds of silence that are an error while the appliance does not serve; None: nobody watches."""
+        self.when_halted: Callable[[bool], None] = lambda _: None
+        """Told that the kernel has halted, and whether it had wanted to restart."""
         self._loop = loop
         self._power_ons = 0
         self._reported_starts = 0
@@ -179,6 +181,8 @@ class Intake:
             if begun is not None:
                 self._look_for_loop(begun, line)
             self._look_for_false_starts(line)
+            if line.kernel and line.text.endswith("System halted"):
+                self.when_halted("Reboot failed" in line.text)
         self._claim_provoked(known)
 
     def _keep(self, line: Line) -> None:

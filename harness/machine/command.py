@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from harness.boards import Board, Boot
+from harness.boards import Board
+from harness.boards.board import SD
 from harness.errors import InternalError
 from harness.firmware.stage import Loaded
 from harness.machine.qemu import SANDBOX
@@ -61,7 +62,7 @@ def command(spec: Spec) -> list[str]:
         "-m", str(spec.memory or board.memory),
         "-smp", str(spec.cpus or board.cpus),
         "-display", "none",
-        "-rtc", "base=utc",
+        "-rtc", f"base={board.rtc}",
         "-S",
         "-chardev", f"socket,id=qmp,fd={QMP_FD}",
         "-mon", "chardev=qmp,mode=control",
@@ -70,7 +71,7 @@ def command(spec: Spec) -> list[str]:
         *_network(spec),
         *(argument for device in board.devices for argument in ("-device", device)),
         *_firmware(spec),
-        *(["-no-reboot"] if board.boot is Boot.HARNESS else []),
+        *(["-no-reboot"] if board.ends_at_reset else []),
         *(["-incoming", "defer"] if spec.incoming else []),
     ]  # fmt: skip
 
@@ -104,16 +105,19 @@ def _disk(spec: Spec) -> list[str]:
     disk = {
         "driver": "qcow2",
         "node-name": "disk",
-        "file": "disk-file",
         "cache": cache,
         "discard": "unmap",
         "detect-zeroes": "unmap",
     }
+    if spec.board.disk == SD:
+        # The machine makes the card itself, and takes what it holds from nowhere else than -drive.
+        options = {**_dotted(file, "file."), **_dotted(disk, "")}
+        return ["-drive", ",".join(f"{key}={value}" for key, value in {"if": "sd", **options}.items())]
     device = f"{spec.board.disk},drive=disk,id=disk0"
     return [
         *("-blockdev", json.dumps(file)),
-        *("-blockdev", json.dumps(disk)),
-        *("-device", device if spec.board.boot is Boot.HARNESS else f"{device},bootindex=0"),
+        *("-blockdev", json.dumps({**disk, "file": "disk-file"})),
+        *("-device", device if spec.board.ends_at_reset else f"{device},bootindex=0"),
     ]
 
 
@@ -122,8 +126,23 @@ def _network(spec: Spec) -> list[str]:
     if spec.network == "restricted":
         options.append("restrict=on")
     options += [f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in spec.forwards.items()]
-    # romfile= : no network boot, so no option ROM to load and wait for.
-    return ["-netdev", ",".join(options), "-device", f"{spec.board.nic},netdev=net0,id=nic0,mac={MAC},romfile="]
+    device = f"{spec.board.nic},netdev=net0,id=nic0,mac={MAC}"
+    if spec.board.nic.endswith("-pci"):
+        # No network boot, so no option ROM to load and wait for.
+        device += ",romfile="
+    return ["-netdev", ",".join(options), "-device", device]
+
+
+def _dotted(options: Mapping[str, object], prefix: str) -> dict[str, str]:
+    """Options of a block node as ``-drive`` takes them; a comma within a value is doubled."""
+    flat: dict[str, str] = {}
+    for key, value in options.items():
+        if isinstance(value, Mapping):
+            flat.update(_dotted(value, f"{prefix}{key}."))
+        else:
+            text = str(value) if not isinstance(value, bool) else "on" if value else "off"
+            flat[f"{prefix}{key}"] = text.replace(",", ",,")
+    return flat
 
 
 def _firmware(spec: Spec) -> list[str]:

@@ -25,14 +25,16 @@ from harness.machine.qmp import Event
 from harness.machine.run_dir import RunDir
 
 RESET = "reset"
+HALTED = "halted"
 
 
 @dataclass(frozen=True)
 class PowerOn:
     """The firmware began anew, or a captured machine goes on.
 
-    ``cause`` is ``power-on``, ``power-cycle``, ``restored``, or QEMU's word for a reset (``guest-reset``,
-    ``host-qmp-system-reset``). A reboot by kexec is none: the machine does not notice it.
+    ``cause`` is ``power-on``, ``power-cycle``, ``restored``, ``halted`` (the kernel wanted to restart and could
+    not), or QEMU's word for a reset (``guest-reset``, ``host-qmp-system-reset``). A reboot by kexec is none: the
+    machine does not notice it.
     """
 
     number: int
@@ -163,6 +165,16 @@ class Power:
         with self._lock:
             self.machine.reset()
 
+    def halted(self, wants_restart: bool) -> None:
+        """The kernel said that it has halted: pull the plug, and plug it in again if it wanted to restart.
+
+        A Raspberry Pi restarts and powers off by its watchdog. A kernel to which that was taken, or that has no
+        driver for it, can only halt. On other boards a halt is what was asked for. Does not wait.
+        """
+        if self.board.boot is Boot.RASPBERRY and self._machine is not None:
+            arguments = (self._machine, wants_restart)
+            threading.Thread(target=self._after_halt, args=arguments, name=HALTED, daemon=True).start()
+
     def capture(self, folder: Path) -> Capture:
         """Freeze the machine as it is, and end it: it goes on in the machines that are restored from it."""
         with self._lock:
@@ -256,16 +268,27 @@ class Power:
         self._tell(news)
         if isinstance(news, Event):
             echo = news.name == "RESET" and self._echo is not None and self._echo.is_echo(news)
-            if news.name == "RESET" and self.board.boot is not Boot.HARNESS and not echo:
+            if news.name == "RESET" and not self.board.ends_at_reset and not echo:
                 self._began(machine, str(news.data.get("reason", RESET)), machine.loaded, new_process=False)
             return
         with self._lock:
             if machine is not self._machine or self._off:
                 return
-            if news.failure is None and self.board.boot is Boot.HARNESS and news.reason.endswith(RESET):
+            if news.failure is None and self.board.ends_at_reset and news.reason.endswith(RESET):
                 self._continue(news.reason)
             else:
                 self._failed(news.failure)
+
+    def _after_halt(self, machine: Machine, wants_restart: bool) -> None:
+        with self._lock:
+            if machine is not self._machine or self._off:
+                return
+            try:
+                machine.stop()
+            except HarnessError as error:
+                self._failed(error)
+            else:
+                self._continue(HALTED) if wants_restart else self._now_off()
 
     def _continue(self, cause: str) -> None:
         if self._run_dir.guard.closing:

@@ -96,6 +96,14 @@ def test_what_is_not_about_firmware_runs_once_an_architecture_and_everywhere_at_
     assert "test_anywhere[pc-uefi]" in run("--collect-only", "-q", "--gk-tier=all")[1]
 
 
+def test_uploads_are_left_out_where_the_network_is_slow(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_mine="import pytest\n@pytest.mark.gk_uploads\ndef test_sends(appliance): pass")
+    said = run("--collect-only", "-q", "--gk-board=raspi-virt,raspi4b")[1]
+    assert "test_sends[raspi-virt]" in said
+    assert "test_sends[raspi4b]" not in said
+    assert "1 deselected" in said
+
+
 def test_a_marker_with_an_unknown_board_is_an_error(run: Run, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_mine=TEN_LINES.replace('gk_board("virt")', 'gk_board("vrit")'))
     status, said = run("--collect-only", "-q")
@@ -121,8 +129,10 @@ def test_an_instance_with_the_firmware_of_a_raspberry_pi_runs_on_its_boards(run:
     folder = instance(tmp_path / "mine", CONFIG.replace('"FirmwarePackage": "", ', ""))
     status, said = run("--collect-only", "-q", f"--gk-instance={folder}")
     assert status == 0, said
-    assert "test_boots[raspi-virt]" in said
+    assert all(f"test_boots[{name}]" in said for name in ("raspi-virt", "raspi3b", "raspi4b"))
     assert "test_boots[virt]" not in said
+    assert "test_anywhere[raspi-virt]" in said
+    assert "test_anywhere[raspi4b]" not in said
 
 
 def test_the_ini_twin_of_an_option(run: Run, pytester: pytest.Pytester) -> None:

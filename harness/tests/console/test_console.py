@@ -400,3 +400,27 @@ def test_a_console_of_70_kB_is_read_in_no_time(console: Console) -> None:
     began = time.process_time()
     replay(console, data, 278)  # the size of QEMU's chunks
     assert time.process_time() - began < 1.0
+
+
+class TestHalted:
+    @pytest.mark.parametrize(
+        ("said", "told"),
+        [
+            (f"{K}reboot: Restarting system\r\n{K}Reboot failed -- System halted\r\n", [True]),
+            (
+                f"{K}reboot: Power off not available: System halted instead\r\n{K}reboot: System halted\r\n",
+                [False],
+            ),
+            (f"{K}reboot: Restarting system\r\n", []),
+            ("a service wrote: System halted\r\n", []),
+        ],
+        ids=["could-not-restart", "could-not-power-off", "restarts", "only-words"],
+    )
+    def test_a_kernel_that_halts_is_told_of_with_what_it_had_wanted(
+        self, console: Console, said: str, told: list[bool]
+    ) -> None:
+        heard: list[bool] = []
+        console.when_halted(heard.append)
+        replay(console, (LINUX + said).encode())
+        assert heard == told
+        assert console.unclean() == []

@@ -54,6 +54,25 @@ def test_formats_are_named_and_nothing_is_probed() -> None:
     nodes = [json.loads(node) for node in after(command(spec("pc-bios")), "-blockdev")]
     assert [node["driver"] for node in nodes] == ["file", "qcow2"]
     assert "-drive" not in command(spec("pc-bios"))
+    assert "virtio-rng-pci" in after(command(spec("pc-bios")), "-device")
+
+
+@pytest.mark.parametrize("name", ["raspi3b", "raspi4b"])
+def test_a_raspberry_pi_has_a_card_a_usb_network_and_no_virtio(name: str) -> None:
+    arguments = command(spec(name, disk=Path("/r/a,b.qcow2")))
+    (card,) = after(arguments, "-drive")
+    assert card.startswith("if=sd,")
+    assert "driver=qcow2" in card.split(",")
+    assert "file.driver=file" in card.split(",")
+    assert "file.filename=/r/a,,b.qcow2" in card
+    assert "file.cache.no-flush=on" in card.split(",")
+    assert after(arguments, "-device") == ["usb-net,netdev=net0,id=nic0,mac=52:54:00:67:6f:6b"]
+    assert not any("virtio" in argument for argument in arguments)
+
+
+def test_a_board_without_a_clock_begins_in_1970() -> None:
+    assert after(command(spec("raspi-virt")), "-rtc") == ["base=1970-01-01"]
+    assert after(command(spec("virt")), "-rtc") == ["base=utc"]
 
 
 def test_a_comma_in_the_path_of_the_disk_survives() -> None:
@@ -76,7 +95,7 @@ def test_the_network_card_has_no_option_rom() -> None:
 
 def test_only_boards_that_the_harness_boots_leave_at_a_reset() -> None:
     leaving = {name for name in NAMES if "-no-reboot" in command(spec(name))}
-    assert leaving == {"virt", "raspi-virt"}
+    assert leaving == {"virt", "raspi-virt", "raspi3b", "raspi4b"}
 
 
 def test_kernel_and_command_line_are_one_argument_each() -> None:
@@ -144,7 +163,7 @@ def test_every_machine_is_hardened(name: str, network: str) -> None:
         assert all(part.startswith("tcp:127.0.0.1:") for part in re.findall(r"hostfwd=([^,]*)", netdev))
     # A format that is not named is guessed from what the guest wrote into its own disk.
     for drive in after(arguments, "-drive"):
-        assert re.search(r"(^|,)format=\w+", drive), drive
+        assert re.search(r"(^|,)(format|driver)=\w+", drive), drive
     assert not {"-hda", "-sd", "-cdrom", "-fda", "-pflash", "-mtdblock"} & set(arguments)
     nodes = [json.loads(node) for node in after(arguments, "-blockdev")]
     assert nodes

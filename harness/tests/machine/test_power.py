@@ -1,7 +1,20 @@
 from __future__ import annotations
 
-from harness.machine.power import SeaBiosEcho
+import threading
+from typing import cast
+
+import pytest
+
+from harness.boards import board
+from harness.errors import HarnessError, QemuFailed
+from harness.firmware.stage import Loaded, Stage
+from harness.machine.accelerator import Accelerator
+from harness.machine.machine import Machine, Rung
+from harness.machine.overlay import Overlay
+from harness.machine.power import Power, PowerOn, SeaBiosEcho
+from harness.machine.qemu import QemuProgram
 from harness.machine.qmp import Event
+from harness.machine.run_dir import RunDir
 
 
 def count(*resets: tuple[str, float]) -> int:
@@ -31,3 +44,91 @@ def test_a_reset_without_an_echo_does_not_swallow_a_later_one() -> None:
 
 def test_the_reset_button_is_never_an_echo() -> None:
     assert count(("host-qmp-system-reset", 100.0), ("host-qmp-system-reset", 100.1)) == 2
+
+
+class Played:
+    """A machine that only starts and stops."""
+
+    def __init__(self, trouble: HarnessError | None = None) -> None:
+        self.stopped = threading.Event()
+        self.trouble = trouble
+        self.ended = None
+        self.ports: dict[str, int] = {}
+
+    def start_paused(self) -> None:
+        pass
+
+    def resume(self) -> None:
+        pass
+
+    def stop(self, *, power_off: float = 0.0) -> Rung:
+        assert power_off == 0.0
+        self.stopped.set()
+        if self.trouble is not None:
+            raise self.trouble
+        return Rung.QUIT
+
+    def check(self) -> None:
+        pass
+
+
+class PlayedPower(Power):
+    """A power supply of played machines, switched on."""
+
+    def __init__(self, name: str, trouble: HarnessError | None = None) -> None:
+        class Nothing:
+            closing = False
+            guard = None
+
+            def prepare(self, _: object) -> Loaded:
+                return Loaded()
+
+        nothing = Nothing()
+        nothing.guard = nothing  # type: ignore[assignment]
+        super().__init__(
+            board(name),
+            cast(Overlay, nothing),
+            cast(Stage, nothing),
+            run_dir=cast(RunDir, nothing),
+            accelerator=Accelerator("tcg", "played"),
+            qemu=cast(QemuProgram, nothing),
+        )
+        self.trouble = trouble
+        self.machines: list[Played] = []
+        self.on()
+
+    def _new_machine(self, loaded: Loaded, prefer: object) -> Machine:
+        self.machines.append(Played(self.trouble))
+        return cast(Machine, self.machines[-1])
+
+
+def test_a_pi_that_halts_instead_of_restarting_is_power_cycled_and_it_is_recorded() -> None:
+    power = PlayedPower("raspi4b")
+    power.halted(wants_restart=True)
+    again = power.wait_power_on(2, 5.0)
+    assert isinstance(again, PowerOn)
+    assert (again.cause, again.new_process) == ("halted", True)
+    assert power.machines[0].stopped.is_set()
+    assert power.is_on
+
+
+def test_a_pi_that_halts_instead_of_powering_off_is_off() -> None:
+    power = PlayedPower("raspi4b")
+    power.halted(wants_restart=False)
+    assert power.wait_off(5.0)
+    assert len(power.power_ons) == 1
+    power.check()
+
+
+def test_a_board_that_can_restart_stays_halted() -> None:
+    power = PlayedPower("virt")
+    power.halted(wants_restart=True)
+    assert power.wait_power_on(2, 0.2) is None
+    assert not power.machines[0].stopped.is_set()
+
+
+def test_a_qemu_that_cannot_be_ended_is_what_the_wait_raises() -> None:
+    power = PlayedPower("raspi4b", QemuFailed("it does not end"))
+    power.halted(wants_restart=True)
+    with pytest.raises(QemuFailed, match="it does not end"):
+        power.wait_power_on(2, 5.0)

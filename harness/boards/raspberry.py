@@ -1,0 +1,19 @@
+"""What the Raspberry Pi boards have in common."""
+
+from harness.boards.board import Budget
+
+NO_CLOCK = "1970-01-01"
+
+BUDGET = Budget(
+    kernel=90.0,
+    init=180.0,
+    ready=300.0,
+    silence=120.0,
+    network=120.0,
+    answer=90.0,
+    service=90.0,
+    reboot=420.0,
+    upload=1800.0,
+    power_off=90.0,
+)
+"""Four emulated cores on two, and a network that polls: four times what a busy host was seen to need."""

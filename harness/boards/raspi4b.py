@@ -1,0 +1,38 @@
+"""Raspberry Pi 4 Model B."""
+
+from harness.boards.board import SD, Board, Boot
+from harness.boards.raspberry import BUDGET, NO_CLOCK
+
+BOARD = Board(
+    name="raspi4b",
+    arch="arm64",
+    title="Raspberry Pi 4 Model B, firmware played by the harness",
+    boot=Boot.RASPBERRY,
+    model="pi4",
+    qemu="qemu-system-aarch64",
+    machine="raspi4b",
+    cpu="cortex-a72",
+    console="ttyAMA0",
+    memory=2048,
+    cpus=4,
+    disk=SD,
+    nic="usb-net",
+    devices=(),
+    images="rpi",
+    rtc=NO_CLOCK,
+    boot_files=(("start4.elf",), ("bcm2711-rpi-4-b.dtb",)),
+    budget=BUDGET,
+    slow_upload=True,
+    can_capture=False,
+    proves=(
+        "config.txt, cmdline.txt, device tree and overlays give a machine that boots",
+        "the root file system is found on an SD card",
+        "A/B flip by the device's own switch and reboot, reset through the firmware",
+    ),
+    cannot=(
+        "the firmware itself: the harness plays it",
+        "GENET, PCIe with the USB 3 ports, Wi-Fi, Bluetooth, the watchdog, EEPROM, HDMI",
+        "uploads at speed: the network is on an emulated USB port",
+        "warm starts",
+    ),
+)
