@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Lab:
         self._key: Path | None = settings.ssh_key
         self._live: dict[str, Appliance] = {}
         self._unfit: dict[str, str] = {}
+        self._halts: Counter[str] = Counter()
 
     # -- boards
 
@@ -215,6 +217,8 @@ class Lab:
 
         ``running`` waits until it is ready; unless ``cold``, it may be a restored copy of a machine booted before.
         """
+        from harness.machine.power import HALTED
+
         mode = network or self.settings.network
         warm = running and not cold and self.settings.warm != "off" and board.can_capture
         warm = warm and mode == self.settings.network
@@ -235,6 +239,7 @@ class Lab:
             self._boots.extend(appliance.boot_times())
             for power_on in appliance.power.power_ons:
                 self._firmware.setdefault(board.name, {}).update(dict.fromkeys(power_on.loaded.notes))
+                self._halts[board.name] += power_on.cause == HALTED
             appliance.close()
             for folder in (appliance.power.overlay.path.parent, firmware):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -326,8 +331,6 @@ class Lab:
         appliance = self._live.get(name)
         if appliance is None:
             return []
-        from harness.machine.power import HALTED
-
         image = appliance.image
         facts = {
             "gk_board": appliance.board.name,
@@ -338,9 +341,6 @@ class Lab:
         }
         if appliance.downtimes:
             facts["gk_downtime_seconds"] = ", ".join(f"{seconds:.1f}" for seconds in appliance.downtimes)
-        restarts = [power_on for power_on in appliance.power.power_ons if power_on.cause == HALTED]
-        if restarts:
-            facts["gk_power_cycled"] = f"{len(restarts)} times: the kernel halted instead of restarting"
         facts.update({f"gk_deviation:{name}": evidence for name, evidence in appliance.deviations.items()})
         return list(facts.items())
 
@@ -355,6 +355,11 @@ class Lab:
         facts = {
             **self._facts,
             **{f"firmware {name}": "; ".join(notes) for name, notes in self._firmware.items() if notes},
+            **{
+                f"power-cycled {name}": f"{count} times: the kernel could only halt where it was to restart"
+                for name, count in self._halts.items()
+                if count
+            },
             **{f"build {name}": f"{took:.1f} s" for name, took in self.stock.build_seconds.items()},
         }
         boots, self._boots = self._boots, []

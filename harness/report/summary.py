@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from harness.errors import Fault
-from harness.report.recorder import BootTimes, Recorder
+from harness.report.recorder import BootTimes, Outcome, Recorder
 
-PHASES = ("kernel", "root", "init", "build", "http", "ready")
+COLUMNS = {
+    "kernel": "kernel",
+    "root": "root",
+    "init": "init",
+    "build": "build",
+    "http": "dhcp",
+    "ready": "http-200",
+}
+"""The phases of the table and their headings: the web interface listens on an address that came by DHCP."""
 
 EXPLANATIONS = {
     Fault.HARNESS: "the harness broke its own promise (exit status 10): please report it",
@@ -36,7 +44,7 @@ def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> 
     if not recorder.boots and not verdict.skipped and not verdict.faults:
         return
     terminal.section("gokrazy")
-    for line in boot_table(recorder.boots):
+    for line in [*boot_table(recorder.boots), *run_times(recorder.outcomes.values())]:
         terminal.write_line(line)
     for name, evidence in sorted(verdict.deviations.items()):
         terminal.write_line(f"known deviation  {name}: {evidence}")
@@ -56,12 +64,22 @@ def boot_table(boots: Sequence[BootTimes]) -> list[str]:
     groups: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
     for board, kind, phases in boots:
         groups[board, kind].append(phases)
-    head = f"{'boot, seconds':14} {'start':8} {'n':>3} " + " ".join(f"{phase:>9}" for phase in PHASES)
+    head = f"{'boot, seconds':14} {'start':8} {'n':>3} " + " ".join(f"{name:>9}" for name in COLUMNS.values())
     lines = [head]
     for (board, kind), rows in groups.items():
         cells = []
-        for phase in PHASES:
+        for phase in COLUMNS:
             values = [row[phase] for row in rows if phase in row]
             cells.append(f"{statistics.median(values):9.1f}" if values else f"{'-':>9}")
         lines.append(f"{board:14} {kind:8} {len(rows):3} " + " ".join(cells))
     return lines
+
+
+def run_times(outcomes: Iterable[Outcome]) -> list[str]:
+    """One line that says how many seconds of testing each board took, over all processes; none without a board."""
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for outcome in outcomes:
+        if outcome.board:
+            seconds[outcome.board].append(outcome.seconds)
+    parts = [f"{board} {sum(taken):.0f} ({len(taken)} tests)" for board, taken in seconds.items()]
+    return [f"tests, seconds: {', '.join(parts)}"] if parts else []

@@ -60,6 +60,7 @@ class Case:
     error: type[BaseException]
     words: str
     """What the error must say, as a pattern over its whole text."""
+    board: str = BOARD
 
 
 BOOTS = "boot:test_the_appliance_boots_from_power_on_to_its_web_interface"
@@ -105,6 +106,22 @@ CASES = (
         BOOTS,
         FirmwareFailure,
         r"cmdline.txt",
+    ),
+    Case(
+        "wrong PARTUUID in a Pi's command line, which says rootwait",
+        wrong_partuuid,
+        BOOTS,
+        BootFailure,
+        r"root device PARTUUID=deadbeef",
+        board="raspi-virt",
+    ),
+    Case(
+        "empty command line on a Pi",
+        lambda overlay, image: edit_boot_file(overlay, image, "cmdline.txt", lambda text: b" " * len(text)),
+        BOOTS,
+        FirmwareFailure,
+        r"cmdline.txt",
+        board="raspi4b",
     ),
     Case(
         "wrong password",
@@ -158,8 +175,9 @@ def without_modules(path: str, node: Node) -> Node | None:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     artifacts = Path(os.environ.get("GK_BITE_ARTIFACTS", str(tmp_path_factory.mktemp("bite"))))
-    with Lab(Settings(boards=(BOARD,), artifacts=artifacts)) as lab:
-        lab.prepare({(BOARD, "hello"): False})
+    names = tuple({case.board for case in CASES})
+    with Lab(Settings(boards=names, artifacts=artifacts)) as lab:
+        lab.prepare({(name, "hello"): False for name in names})
         yield lab
 
 
@@ -177,9 +195,9 @@ def test_a_damage_turns_the_right_scenario_red(
     record_property: Callable[[str, object], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    image = lab.stock.image(board(BOARD), "hello")
+    image = lab.stock.image(board(case.board), "hello")
     body = scenario(case.scenario)
-    with lab.appliance(board(BOARD), image, name=f"bite-{case.name}", running=False) as appliance:
+    with lab.appliance(board(case.board), image, name=f"bite-{case.name}", running=False) as appliance:
         case.damage(appliance.power.overlay, image)
         began = time.monotonic()
         with pytest.raises(case.error) as caught:

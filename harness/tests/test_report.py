@@ -9,7 +9,7 @@ import pytest
 from harness.report import durations
 from harness.report.page import write_page
 from harness.report.recorder import Outcome, Recorder
-from harness.report.summary import boot_table, write_summary
+from harness.report.summary import boot_table, run_times, write_summary
 from harness.verdict import Verdict
 
 
@@ -42,7 +42,18 @@ def recorder() -> Recorder:
 
 def test_the_table_has_a_line_a_board_and_start_with_medians(recorder: Recorder) -> None:
     head, cold, warm = boot_table(recorder.boots)
-    assert head.split() == ["boot,", "seconds", "start", "n", "kernel", "root", "init", "build", "http", "ready"]
+    assert head.split() == [
+        "boot,",
+        "seconds",
+        "start",
+        "n",
+        "kernel",
+        "root",
+        "init",
+        "build",
+        "dhcp",
+        "http-200",
+    ]
     assert cold.split() == ["virt", "cold", "2", "2.0", "-", "-", "-", "-", "7.0"]
     assert warm.split() == ["virt", "warm", "1", "-", "-", "-", "-", "-", "0.5"]
     assert len({len(line) for line in (head, cold, warm)}) == 1
@@ -50,6 +61,17 @@ def test_the_table_has_a_line_a_board_and_start_with_medians(recorder: Recorder)
 
 def test_no_boots_no_table() -> None:
     assert boot_table([]) == []
+
+
+def test_the_time_of_each_board_is_summed_up() -> None:
+    outcomes = [
+        Outcome("a[virt]", "passed", 61.4, board="virt"),
+        Outcome("b[virt]", "failed", 9.0, board="virt"),
+        Outcome("b[raspi4b]", "passed", 100.0, board="raspi4b"),
+        Outcome("plain", "passed", 5.0),
+    ]
+    assert run_times(outcomes) == ["tests, seconds: virt 70 (2 tests), raspi4b 100 (1 tests)"]
+    assert run_times([Outcome("plain", "passed", 5.0)]) == []
 
 
 def test_the_summary_names_skips_deviations_and_the_report(recorder: Recorder, tmp_path: Path) -> None:
