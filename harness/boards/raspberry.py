@@ -3,6 +3,8 @@
 from harness.boards.board import Budget
 
 NO_CLOCK = "1970-01-01"
+USB_NIC = "usb-net,port=1"
+"""On the controller's only port; without a port QEMU puts a hub there first, which is polled as well."""
 
 BUDGET = Budget(
     kernel=90.0,

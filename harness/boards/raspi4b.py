@@ -1,7 +1,7 @@
 """Raspberry Pi 4 Model B."""
 
 from harness.boards.board import SD, Board, Boot
-from harness.boards.raspberry import BUDGET, NO_CLOCK
+from harness.boards.raspberry import BUDGET, NO_CLOCK, USB_NIC
 
 BOARD = Board(
     name="raspi4b",
@@ -16,7 +16,7 @@ BOARD = Board(
     memory=2048,
     cpus=4,
     disk=SD,
-    nic="usb-net",
+    nic=USB_NIC,
     devices=(),
     images="rpi",
     rtc=NO_CLOCK,

@@ -66,7 +66,7 @@ def test_a_raspberry_pi_has_a_card_a_usb_network_and_no_virtio(name: str) -> Non
     assert "file.driver=file" in card.split(",")
     assert "file.filename=/r/a,,b.qcow2" in card
     assert "file.cache.no-flush=on" in card.split(",")
-    assert after(arguments, "-device") == ["usb-net,netdev=net0,id=nic0,mac=52:54:00:67:6f:6b"]
+    assert after(arguments, "-device") == ["usb-net,port=1,netdev=net0,id=nic0,mac=52:54:00:67:6f:6b"]
     assert not any("virtio" in argument for argument in arguments)
 
 
