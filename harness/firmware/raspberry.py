@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from harness.firmware.boot_partition import CUT_SHORT, BootPartition, boot_parti
 from harness.firmware.config_txt import Config, NotText, TreeChange, read_config
 from harness.firmware.device_tree import TreeBuilder, load
 from harness.firmware.direct import keep_files, without_rootdelay
-from harness.firmware.flat_tree import dump
+from harness.firmware.flat_tree import Node, Tree, dump
 from harness.firmware.models import Model
 from harness.firmware.quirks import quirks_of
 from harness.firmware.stage import Disk, Loaded
@@ -141,6 +142,7 @@ class RaspberryStage:
     def _device_tree(self, files: BootPartition, config: Config, names: _Names) -> TreeBuilder:
         hint = f"a {self._model.title} needs one of: {', '.join(self._model.dtbs)}"
         tree = load(files, names.device_tree, hint=hint)
+        _give_seeds(tree)
         builder = TreeBuilder(files, tree, overlay_folder=names.overlay_folder, soc=self._model.soc)
         for change in config.changes:
             builder.apply(change)
@@ -150,6 +152,20 @@ class RaspberryStage:
             if quirk.edit is None or quirk.edit(builder.tree):
                 builder.notes.append(quirk.note)
         return builder
+
+
+def _give_seeds(tree: Tree) -> None:
+    """Give the kernel what the firmware reads from the hardware's random number generator, new at each start.
+
+    Source: raspberrypi/firmware issues 694 and 1595. Without it the kernel, which finds no such hardware in QEMU,
+    has no random numbers for 20 to 30 seconds, and DHCP waits for them.
+    """
+    chosen = tree.root.child("chosen")
+    if chosen is None:
+        chosen = Node("chosen")
+        tree.root.children.append(chosen)
+    chosen.properties["kaslr-seed"] = secrets.token_bytes(8)
+    chosen.properties["rng-seed"] = secrets.token_bytes(64)
 
 
 def _prefixed(prefix: str, name: str) -> str:

@@ -29,6 +29,9 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
+SEEDS = ("kaslr-seed", "rng-seed")
+
+
 def start(tmp_path: Path, files: dict[str, bytes], name: str = "pi3", *, quirks: bool = False) -> Loaded:
     folder = tmp_path / "firmware"
     folder.mkdir(exist_ok=True)
@@ -38,7 +41,20 @@ def start(tmp_path: Path, files: dict[str, bytes], name: str = "pi3", *, quirks:
 
 def tree_of(loaded: Loaded) -> Tree:
     assert loaded.dtb is not None
-    return parse(loaded.dtb.read_bytes())
+    tree = parse(loaded.dtb.read_bytes())
+    for name in SEEDS:
+        # They are new at each start, and would make every tree another one.
+        chosen = tree.root.find("/chosen")
+        assert chosen is not None
+        del chosen.properties[name]
+    return tree
+
+
+def seeds_of(loaded: Loaded) -> dict[str, bytes]:
+    assert loaded.dtb is not None
+    chosen = parse(loaded.dtb.read_bytes()).root.find("/chosen")
+    assert chosen is not None
+    return {name: chosen.properties[name] for name in SEEDS}
 
 
 def property_of(loaded: Loaded, path: str, name: str = "status") -> str:
@@ -68,6 +84,14 @@ def test_a_model_gets_its_own_tree_the_kernel_and_a_command_line(tmp_path: Path,
     assert loaded.append.endswith(f" console=tty1 console=ttyS0,115200 {ROOT}")
     assert f"kernel: vmlinuz, device tree: {tree}" in loaded.notes
     assert not [note for note in loaded.notes if note.startswith("quirk")]
+
+
+def test_the_kernel_gets_random_seeds_that_are_new_at_each_start(tmp_path: Path, folder: Path) -> None:
+    source, boot = disk(tmp_path, boot_files())
+    stage = RaspberryStage(boot, folder, model("pi3"))
+    first, second = seeds_of(stage.prepare(source)), seeds_of(stage.prepare(source))
+    assert {name: len(seed) for name, seed in first.items()} == {"kaslr-seed": 8, "rng-seed": 64}
+    assert all(first[name] != second[name] for name in SEEDS)
 
 
 def test_it_reads_again_at_every_power_on(tmp_path: Path, folder: Path) -> None:
