@@ -53,7 +53,12 @@ def remove_leftovers(base: Path) -> list[Path]:
         return removed
     with _base_locked(base):
         for path in sorted(base.glob(f"{PREFIX}*")):
-            if path.is_symlink() or path.stat().st_uid != os.getuid():
+            try:
+                status = path.lstat()
+            except FileNotFoundError:
+                # Its owner has removed it meanwhile.
+                continue
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
                 continue
             try:
                 lock = os.open(path / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)

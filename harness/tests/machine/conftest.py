@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from harness.machine.run_dir import RunDir
 
 @pytest.fixture
 def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunDir]:
-    runtime = tmp_path / "r"
-    runtime.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    with RunDir(work=tmp_path) as made:
-        yield made
+    # Not below pytest's folder: a path as long as that is not used.
+    with tempfile.TemporaryDirectory(prefix="gk-") as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        with RunDir(work=tmp_path) as made:
+            assert made.path.is_relative_to(runtime)
+            yield made

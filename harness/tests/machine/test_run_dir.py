@@ -64,6 +64,16 @@ def test_a_lock_held_by_another_process_protects_its_folder(tmp_path: Path) -> N
         assert remove_leftovers(base) == [path]
 
 
+def test_a_folder_that_its_owner_removes_meanwhile_is_no_leftover(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = tmp_path / "base"
+    LockedFolder.create(base).remove()
+    gone = base / "run-gone"
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([gone]))
+    assert remove_leftovers(base) == []
+
+
 def test_a_symlink_among_the_leftovers_is_not_followed(tmp_path: Path) -> None:
     base = tmp_path / "base"
     LockedFolder.create(base).remove()
