@@ -6,16 +6,17 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
 from harness import boards
+from harness.accelerators import Accelerators
 from harness.boards import Board, Budget
 from harness.boards.board import SD
-from harness.errors import BoardMismatch, ToolMissing
+from harness.errors import AcceleratorFailed, BoardMismatch, HarnessError, ToolMissing
 from harness.image.model import Image
 from harness.options import Settings
 from harness.stock import Stock
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from harness.machine.command import Network
     from harness.machine.overlay import BaseFormat
     from harness.machine.qemu import QemuProgram
+    from harness.machine.room import Room
     from harness.machine.run_dir import RunDir
     from harness.report.recorder import BootTimes
 
@@ -55,9 +57,17 @@ class Lab:
         self.stock = Stock(settings, folder=lambda name: self.run_dir.folder(name, bulky=True), say=say)
         self._run_dir: RunDir | None = None
         self._bases: dict[str, tuple[Path, BaseFormat]] = {}
-        self._booted: dict[tuple[str, str], Booted] = {}
+        self._booted: dict[tuple[str, str, str], Booted] = {}
         self._qemus: dict[str, QemuProgram] = {}
-        self._accelerators: dict[str, Accelerator] = {}
+        self._accelerators = Accelerators(
+            settings,
+            run_dir=lambda: self.run_dir,
+            image=lambda board: self.stock.image(board, "hello"),
+            qemu=self.qemu,
+            note=self.note,
+        )
+        self._room: Room | None = None
+        self._notes: list[str] = []
         self._key: Path | None = settings.ssh_key
         self._live: dict[str, Appliance] = {}
         self._unfit: dict[str, str] = {}
@@ -98,24 +108,11 @@ class Lab:
 
     def accelerator(self, board: Board) -> Accelerator:
         """What runs this board's processors here, tried once a run."""
-        if board.name not in self._accelerators:
-            from harness.image.cache import default_root
-            from harness.image.fat import FatVolume
-            from harness.machine.accelerator import choose
+        return self._accelerators.of(board)
 
-            image = self.stock.image(board, "hello")
-            kernel = self.run_dir.folder("probe", bulky=True) / "vmlinuz"
-            boot = image.layout.boot
-            kernel.write_bytes(FatVolume.open(image.path, offset=boot.offset, size=boot.size).read("vmlinuz"))
-            self._accelerators[board.name] = choose(
-                self.settings.accel,
-                board,
-                qemu=self.qemu(board),
-                run_dir=self.run_dir,
-                kernel=kernel,
-                cache=self.settings.cache or default_root(),
-            )
-        return self._accelerators[board.name]
+    def accelerator_so_far(self, name: str) -> str:
+        """The accelerator of a board by name, "" when none was needed yet."""
+        return self._accelerators.so_far(name)
 
     # -- images
 
@@ -154,6 +151,11 @@ class Lab:
             for note in image.notes:
                 self.say(f"gokrazy: {image.hostname}: {note}")
 
+    def note(self, line: str) -> None:
+        """Tell whoever watches the run, and whoever reads its report."""
+        self.say(f"gokrazy: {line}")
+        self._notes.append(line)
+
     # -- appliances
 
     @property
@@ -163,7 +165,18 @@ class Lab:
             from harness.machine.run_dir import RunDir
 
             self._run_dir = RunDir()
+            if self._run_dir.removed:
+                self.note(f"removed what {len(self._run_dir.removed)} runs left that died with their host")
         return self._run_dir
+
+    @property
+    def room(self) -> Room:
+        """The memory and processors of this host that machines are given."""
+        if self._room is None:
+            from harness.machine.room import Room
+
+            self._room = Room(self.run_dir, say=self.say)
+        return self._room
 
     @property
     def artifacts(self) -> Path:
@@ -216,7 +229,37 @@ class Lab:
         """An appliance of its own for whoever asks, gone when the ``with`` block ends; ``name`` is for its logs.
 
         ``running`` waits until it is ready; unless ``cold``, it may be a restored copy of a machine booted before.
+        It waits until this host has room for it. Where KVM breaks while it starts, it starts once more under TCG.
         """
+        with ExitStack() as stack:
+            # Before the capture is asked for: whoever makes one for others must not be kept waiting by them.
+            stack.enter_context(self.room.reserve(board.memory, board.cpus))
+
+            def start() -> Appliance:
+                return stack.enter_context(
+                    self._appliance(board, image, name=name, running=running, cold=cold, network=network)
+                )
+
+            chosen = self.accelerator(board)
+            try:
+                appliance = start()
+            except AcceleratorFailed as error:
+                if self.accelerator(board) is chosen:
+                    self._accelerators.fall_back(board, error)
+                appliance = start()
+            yield appliance
+
+    @contextmanager
+    def _appliance(
+        self,
+        board: Board,
+        image: Image,
+        *,
+        name: str,
+        running: bool = True,
+        cold: bool = False,
+        network: Network | None = None,
+    ) -> Iterator[Appliance]:
         from harness.machine.power import HALTED
 
         mode = network or self.settings.network
@@ -241,14 +284,31 @@ class Lab:
                 self._firmware.setdefault(board.name, {}).update(dict.fromkeys(power_on.loaded.notes))
                 self._halts[board.name] += power_on.cause == HALTED
             appliance.close()
+            self._conclude(appliance, name)
             for folder in (appliance.power.overlay.path.parent, firmware):
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def _conclude(self, appliance: Appliance, name: str) -> None:
+        """Tell how its QEMU had to be ended, if not by its own quit, and give up an accelerator that broke."""
+        from harness.machine.machine import Rung
+
+        power = appliance.power
+        for rung in power.rungs:
+            if rung in (Rung.TERM, Rung.KILL):
+                self.note(f"{name}: QEMU did not quit when it was asked to: it took {rung.value}")
+        try:
+            power.check()
+        except AcceleratorFailed as error:
+            with suppress(AcceleratorFailed):
+                self._accelerators.fall_back(appliance.board, error)
+        except HarnessError:
+            pass
+
     def _captured(self, board: Board, image: Image) -> Booted:
-        key = (board.name, image.digest)
+        key = (board.name, image.digest, self.accelerator(board).name)
         if key not in self._booted:
             name = f"captured-{board.name}-{image.hostname}"
-            with self.appliance(board, image, name=name, cold=True) as appliance:
+            with self._appliance(board, image, name=name, cold=True) as appliance:
                 self._booted[key] = Booted(*appliance.capture(self.run_dir.folder("capture", bulky=True)))
         return self._booted[key]
 
@@ -363,7 +423,11 @@ class Lab:
             **{f"build {name}": f"{took:.1f} s" for name, took in self.stock.build_seconds.items()},
         }
         boots, self._boots = self._boots, []
-        return {"boots": boots, "facts": facts}
+        notes, self._notes = self._notes, []
+        waits: list[float] = []
+        if self._room is not None:
+            waits, self._room.waits = self._room.waits, []
+        return {"boots": boots, "facts": facts, "notes": notes, "waits": waits}
 
     def close(self) -> None:
         """End every machine and remove every disk."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import OptionError
+from harness.shard import Shard
 
 Kind = Literal["text", "flag", "list", "number"]
 
@@ -71,6 +72,8 @@ OPTIONS = (
     Option("artifacts", "where logs and the report go (default: .gokharness)", metavar="DIR"),
     Option("cache", "where built images are kept", metavar="DIR"),
     Option("tier", "which tests to run", metavar="TIER", choices=("ci", "nightly", "all")),
+    Option("shard", "run one share of the tests, dealt by how long they last took", metavar="I/N"),
+    Option("repeat", "run each test so many times, and say which did not always pass", kind="number", metavar="N"),
     Option("list", "only say what would run, and about how long it takes", kind="flag"),
     Option("strict", "a skip is a failure", kind="flag"),
 )
@@ -103,6 +106,8 @@ class Settings:
     artifacts: Path = Path(".gokharness")
     cache: Path | None = None
     tier: str = "ci"
+    shard: Shard | None = None
+    repeat: int = 1
     list: bool = False
     strict: bool = False
 
@@ -110,6 +115,13 @@ class Settings:
     def is_own(self) -> bool:
         """Whether the project's own images are tested, so that no scenario may be skipped."""
         return self.instance is None and self.image is None
+
+    @property
+    def cache_root(self) -> Path:
+        """Where built images are kept."""
+        from harness.image.cache import default_root
+
+        return self.cache or default_root()
 
 
 def settings_from(values: Mapping[str, object]) -> Settings:
@@ -150,4 +162,10 @@ def _converted(field: str, value: object) -> object:
         if not factor > 0:
             raise OptionError(f"--gk-time-factor {value!r} is not a number above 0", hint="for example 2.5")
         return factor
+    if field == "shard":
+        return Shard.parse(str(value))
+    if field == "repeat":
+        if not str(value).isdecimal() or int(str(value)) < 1:
+            raise OptionError(f"--gk-repeat {value!r} is not a number of times", hint="for example 20")
+        return int(str(value))
     return value

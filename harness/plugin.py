@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import boards
+from harness import again, boards
 from harness.errors import HarnessError, UserError
 from harness.lifeline import end_with_parent
 from harness.options import OPTIONS, Settings, settings_from
+from harness.repeat import Repeat, tally
+from harness.report import durations
 from harness.report.recorder import Recorder
+from harness.shard import digest
 from harness.verdict import Verdict, fault_of
 
 if TYPE_CHECKING:
@@ -100,13 +103,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[VERDICT] = verdict = Verdict(strict=settings.strict)
     config.stash[RECORDER] = recorder = Recorder(verdict)
     config.pluginmanager.register(recorder, "gokrazy-recorder")
+    if settings.repeat > 1:
+        config.pluginmanager.register(Repeat(settings.repeat), "gokrazy-repeat")
+    if settings.accel == "auto":
+        config.pluginmanager.register(again.Again(_may_break), "gokrazy-again")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what this run is about; what the images are is said once they are there."""
     from harness.report.header import header_lines
 
-    return header_lines(config.stash[SETTINGS])
+    settings = config.stash[SETTINGS]
+    lines = header_lines(settings)
+    if settings.shard is not None:
+        dealt = digest(durations.load(_page(config).parent))
+        lines.append(f"gokrazy: shard {settings.shard}, by durations {dealt} (the same in every shard)")
+    return lines
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -152,6 +164,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             and (settings.from_image is not None or _family(item) != "from")
         )
         (kept if wanted else left_out).append(item)
+    if settings.shard is not None:
+        mine = settings.shard.take([item.nodeid for item in kept], durations.load(_page(config).parent))
+        left_out += [item for item in kept if item.nodeid not in mine]
+        kept = [item for item in kept if item.nodeid in mine]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = kept
@@ -181,8 +197,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config = session.config
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if config.stash[SETTINGS].list and reporter is not None:
-        from harness.report import durations
-
         known = durations.load(_page(config).parent)
         for item in session.items:
             reporter.write_line(f"{known.get(item.nodeid, durations.GUESS):6.1f} s  {item.nodeid}")
@@ -218,6 +232,14 @@ def _as_pytest_says() -> Iterator[None]:
         raise pytest.UsageError(str(error)) from None
     except HarnessError as error:
         pytest.exit(str(error), returncode=error.fault.value)
+
+
+def _may_break(item: pytest.Item) -> bool:
+    """Whether a test runs on KVM, so that TCG is left when that breaks."""
+    if not _needs_appliance(item) or _board(item) == NO_BOARD:
+        return False
+    lab = item.config.stash.get(LAB, None)
+    return lab is not None and lab.accelerator_so_far(_board(item)) == "kvm"
 
 
 def _board(item: pytest.Item) -> str:
@@ -308,6 +330,7 @@ def pytest_runtest_makereport(
     if report.failed and call.excinfo is not None:
         fault = fault_of(call.excinfo.value)
         report.gk_fault = fault.name if fault else None  # type: ignore[attr-defined]
+        again.mark(report, call.excinfo.value)
     lab = item.config.stash.get(LAB, None)
     if lab is not None:
         report.gk_news = lab.news()  # type: ignore[attr-defined]
@@ -324,7 +347,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Boot times of each board, deviations, skips with their reasons, and where the report is."""
     from harness.report.summary import write_summary
 
-    write_summary(terminalreporter, config.stash[RECORDER], _page(config))
+    recorder = config.stash[RECORDER]
+    write_summary(terminalreporter, recorder, _page(config))
+    if config.stash[SETTINGS].repeat > 1 and recorder.outcomes:
+        for line in tally(recorder.outcomes.values()):
+            terminalreporter.write_line(line)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -339,10 +366,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if config.option.collectonly or hasattr(config, "workerinput"):
         return
     if recorder.boots:
-        from harness.report import durations
         from harness.report.page import write_page
 
-        durations.keep(_page(config).parent, recorder.outcomes.values())
+        if config.stash[SETTINGS].repeat == 1:
+            durations.keep(_page(config).parent, recorder.outcomes.values())
         write_page(_page(config), recorder)
     session.exitstatus = config.stash[VERDICT].exit_status(int(exitstatus))
 

@@ -102,12 +102,12 @@ class Stock:
     def build(self, instance: str, *, variation: str = "") -> Image:
         """Build an instance, or take it from the cache; a variation differs from it by one file in /etc."""
         from harness.image.build import BuildRequest, build
-        from harness.image.cache import Cache, default_root
+        from harness.image.cache import Cache
         from harness.image.instance import load_instance
 
         settings = self.settings
         if self._cache is None:
-            self._cache = Cache(settings.cache or default_root())
+            self._cache = Cache(settings.cache_root)
         request = BuildRequest(
             instance=instance,
             builder=settings.builder,

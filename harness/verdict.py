@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from harness.errors import Fault, HarnessError
@@ -45,10 +46,18 @@ class Verdict:
 
 def fault_of(error: BaseException | None) -> Fault | None:
     """Return whose fault an error is, looking through what caused it; None when it is not the harness's error."""
+    found = next((one for one in _causes(error) if isinstance(one, HarnessError)), None)
+    return found.fault if found is not None else None
+
+
+def caused_by(error: BaseException | None, kind: type[HarnessError]) -> bool:
+    """Whether an error is of this kind, or was caused by one that is."""
+    return any(isinstance(one, kind) for one in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
-        if isinstance(error, HarnessError):
-            return error.fault
+        yield error
         seen.add(id(error))
         error = error.__cause__ or error.__context__
-    return None

@@ -105,6 +105,8 @@ class Power:
         self.power_ons: list[PowerOn] = []
         self.failure: HarnessError | None = None
         """What kept the machine from running: QEMU's own failure, or a boot partition with nothing to start."""
+        self.rungs: list[Rung] = []
+        """What it took each time the power was cut."""
         self.ports: dict[str, int] = {}
         self._run_dir = run_dir
         self._network: Network = network
@@ -151,6 +153,7 @@ class Power:
         """Cut the power, after ``power_off`` seconds for the guest to do it itself; returns what it took."""
         with self._lock:
             rung = Rung.GONE if self._machine is None else self._machine.stop(power_off=power_off)
+            self.rungs.append(rung)
             self._now_off()
             return rung
 

@@ -26,6 +26,9 @@ class Outcome:
     properties: dict[str, str] = field(default_factory=dict)
 
 
+EARLIER = "gk_earlier_news"
+"""Attribute of a report that carries the news of a try that does not count."""
+
 BootTimes = tuple[str, str, dict[str, float]]
 """Board, "cold" or "warm", and the seconds since power-on of each phase."""
 
@@ -39,14 +42,20 @@ class Recorder:
         self.boots: list[BootTimes] = []
         self.facts: dict[str, str] = {}
         """What the run is made of: name and value."""
+        self.notes: list[str] = []
+        """What went otherwise than usual, and is no test's outcome."""
+        self.waits: list[float] = []
+        """Seconds that machines waited for room on this host."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in one phase of one test."""
         outcome = self.outcomes.setdefault(report.nodeid, Outcome(report.nodeid, "passed"))
         outcome.seconds += report.duration
-        news = getattr(report, "gk_news", {})
-        self.boots += [(str(board), str(kind), dict(times)) for board, kind, times in news.get("boots", [])]
-        self.facts.update(news.get("facts", {}))
+        for news in (*getattr(report, EARLIER, ()), getattr(report, "gk_news", {})):
+            self.boots += [(str(board), str(kind), dict(times)) for board, kind, times in news.get("boots", [])]
+            self.facts.update(news.get("facts", {}))
+            self.notes += news.get("notes", [])
+            self.waits += news.get("waits", [])
         for name, value in report.user_properties:
             outcome.properties[str(name)] = str(value)
             if str(name).startswith("gk_deviation:"):

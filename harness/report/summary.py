@@ -41,10 +41,12 @@ class Terminal(Protocol):
 def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> None:
     """Write what a person wants to know after a run; nothing when no appliance was asked for."""
     verdict = recorder.verdict
-    if not recorder.boots and not verdict.skipped and not verdict.faults:
+    if not (recorder.boots or recorder.notes or verdict.skipped or verdict.faults):
         return
     terminal.section("gokrazy")
     for line in [*boot_table(recorder.boots), *run_times(recorder.outcomes.values())]:
+        terminal.write_line(line)
+    for line in remarks(recorder):
         terminal.write_line(line)
     for name, evidence in sorted(verdict.deviations.items()):
         terminal.write_line(f"known deviation  {name}: {evidence}")
@@ -55,6 +57,16 @@ def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> 
             terminal.write_line(f"{verdict.faults[fault]} failures: {explanation}")
     if page is not None and page.exists():
         terminal.write_line(f"report: {page}")
+
+
+def remarks(recorder: Recorder) -> list[str]:
+    """What was not as usual: an accelerator that broke, a QEMU that had to be killed, waiting for room."""
+    lines = [f"note  {note}" for note in recorder.notes]
+    if recorder.waits:
+        waits = recorder.waits
+        times = f"{sum(waits):.0f} s in all, {max(waits):.0f} s at most"
+        lines.append(f"note  machines waited {len(waits)} times for room on this host: {times}")
+    return lines
 
 
 def boot_table(boots: Sequence[BootTimes]) -> list[str]:

@@ -42,6 +42,7 @@ def test_an_instance_and_an_image_at_once_are_refused() -> None:
 
 
 def test_every_option_has_a_field() -> None:
+    samples = {"FACTOR": "1", "N": "1", "I/N": "1/2"}
     for option in OPTIONS:
-        value = option.choices[0] if option.choices else "1" if option.kind == "number" else "x"
+        value = option.choices[0] if option.choices else samples.get(option.metavar, "x")
         settings_from({option.ini: [value] if option.kind == "list" else value})

@@ -87,6 +87,19 @@ def test_the_summary_names_skips_deviations_and_the_report(recorder: Recorder, t
     assert f"report: {page}" in said
 
 
+def test_what_was_not_as_usual_stands_in_summary_and_page(recorder: Recorder, tmp_path: Path) -> None:
+    report = pytest.TestReport("a::b", ("a", 1, "b"), {}, "passed", None, "teardown")
+    report.gk_news = {"notes": ["virt: KVM BROKE"], "waits": [1.0, 4.0]}  # type: ignore[attr-defined]
+    report.gk_earlier_news = [{"notes": ["QEMU did not quit"], "waits": [2.0]}]  # type: ignore[attr-defined]
+    recorder.pytest_runtest_logreport(report)
+    terminal = Terminal()
+    write_summary(terminal, recorder, None)
+    write_page(tmp_path / "report.html", recorder)
+    for said in ("\n".join(terminal.lines), (tmp_path / "report.html").read_text()):
+        assert "note  QEMU did not quit\nnote  virt: KVM BROKE\n" in said
+        assert "note  machines waited 3 times for room on this host: 7 s in all, 4 s at most" in said
+
+
 def test_the_summary_is_silent_when_there_was_no_appliance() -> None:
     terminal = Terminal()
     write_summary(terminal, Recorder(Verdict()), None)

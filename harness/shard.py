@@ -1,0 +1,54 @@
+"""A run dealt out to several machines: each takes its share of the tests, by how long they last took.
+
+Every share is computed from the whole, so the shares are disjoint and complete as long as all of them see the same
+tests and the same durations: the header prints a digest of the latter, to be compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.errors import OptionError
+from harness.report.durations import GUESS
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Share ``number`` (from 1) of ``of`` shares."""
+
+    number: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read ``I/N``; raises OptionError."""
+        found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text.strip())
+        if not found or not 1 <= int(found[1]) <= int(found[2]):
+            raise OptionError(
+                f"--gk-shard {text!r} is not a share of a run", hint="for example 2/3: the second of 3"
+            )
+        return cls(int(found[1]), int(found[2]))
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+    def take(self, names: Sequence[str], known: Mapping[str, float]) -> frozenset[str]:
+        """The tests of this share; the longest are dealt first, each to the share that has the least to do."""
+        loads = [0.0] * self.of
+        mine = []
+        for name in sorted(set(names), key=lambda name: (-known.get(name, GUESS), name)):
+            least = loads.index(min(loads))
+            # A test takes some time even if the record says 0.0: else all such tests land in one share.
+            loads[least] += max(known.get(name, GUESS), 0.05)
+            if least == self.number - 1:
+                mine.append(name)
+        return frozenset(mine)
+
+
+def digest(known: Mapping[str, float]) -> str:
+    """A short name for these durations, the same wherever they are the same."""
+    return hashlib.sha256(json.dumps(dict(known), sort_keys=True).encode()).hexdigest()[:8] if known else "none"
