@@ -11,9 +11,10 @@ REST = bytes.fromhex("f4  eb fd")
 """hlt; jmp back."""
 
 OBEYS_THE_POWER_BUTTON = (
-    SAY_R
     # mov dx,0x602; mov ax,0x100; out dx,ax: the button may set its bit in PM1_STS (q35's ACPI block is at 0x600).
-    + bytes.fromhex("ba 02 06  b8 00 01  ef")
+    bytes.fromhex("ba 02 06  b8 00 01  ef")
+    # Only now: a button that is pressed before is lost.
+    + SAY_R
     # mov dx,0x600; again: in ax,dx; test ah,1; jz again
     + bytes.fromhex("ba 00 06  ed  f6 c4 01  74 fa")
     # mov dx,0x604; mov ax,0x2000; out dx,ax: SLP_EN with sleep type 0, soft off
