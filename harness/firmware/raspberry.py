@@ -66,6 +66,8 @@ class RaspberryStage:
             line, dropped = without_rootdelay(line)
             notes += dropped
         notes += [f"kernel: {names.kernel}, device tree: {names.device_tree}", *builder.notes]
+        if asked := ", ".join(builder.loaded):
+            notes.append(f"overlays: {asked}")
         return Loaded(
             kernel=write_anew(self._folder / "kernel", kernel),
             append=_command_line(line, builder, config, notes),

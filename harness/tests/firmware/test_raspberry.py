@@ -194,6 +194,7 @@ def test_the_console_is_the_port_on_the_header(
 
 def test_an_overlay_s_change_is_in_the_tree(tmp_path: Path) -> None:
     loaded = start(tmp_path, boot_files(CONFIG + "dtoverlay=disable-bt"))
+    assert "overlays: disable-bt" in loaded.notes
     assert property_of(loaded, "/aliases", "serial0") == "/soc/serial@7e201000"
     assert property_of(loaded, "/soc/serial@7e215040") == "disabled"
 
