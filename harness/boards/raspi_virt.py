@@ -14,11 +14,13 @@ BOARD = Board(
     console="ttyAMA0",
     images="rpi",
     rtc=NO_CLOCK,
+    devices=("i6300esb",),
     boot_files=(("start.elf", "start4.elf"),),
     proves=(
         "the kernel in the image boots with the image's command line",
         "init, services, full updates and A/B flip with the Raspberry Pi's kernel",
         "what a device without a clock does with the time",
+        "a kernel that hangs is reset by a watchdog that gokrazy feeds (not the Raspberry Pi's own)",
     ),
     cannot=(
         "any hardware of a Raspberry Pi: it has virtio disk and network",

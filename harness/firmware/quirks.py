@@ -88,15 +88,15 @@ QUIRKS = (
         name="restart-by-register",
         reason="QEMU's model of the watchdog resets the machine as soon as gokrazy arms it",
         price="no watchdog; a power-off takes 3 s more and says `Unable to poweroff system` first",
-        qemu="9.0 to 10.0",
+        qemu="10.0",
         models=frozenset({"pi3", "pi3a+", "pi4"}),
         edit=_restart_by_register,
     ),
     Quirk(
         name="disable-bt",
         reason="there is no Bluetooth chip, and without this ttyAMA0 belongs to it",
-        price="no Bluetooth driver is tried",
-        qemu="9.0 to 10.0",
+        price="the console is ttyAMA0, where a real board with the same config.txt has it on ttyS0",
+        qemu="10.0",
         models=frozenset({"pi3", "pi3a+", "pi4"}),
         overlay="disable-bt",
     ),
@@ -104,7 +104,7 @@ QUIRKS = (
         name="usb-host",
         reason="the model has no PCIe, so no USB ports and no network but on the USB-C port's controller",
         price="the network is on that controller, as host, instead of GENET",
-        qemu="9.0 to 10.0",
+        qemu="10.0",
         models=frozenset({"pi4"}),
         edit=_usb_host,
     ),
@@ -114,3 +114,12 @@ QUIRKS = (
 def quirks_of(model: str) -> Iterator[Quirk]:
     """The rows of the table for one model."""
     return (quirk for quirk in QUIRKS if model in quirk.models)
+
+
+def table() -> str:
+    """The rows as the Markdown table of the README."""
+    lines = ["| quirk | models | reason | price | QEMU |", "| --- | --- | --- | --- | --- |"]
+    for quirk in QUIRKS:
+        models = ", ".join(sorted(quirk.models))
+        lines.append(f"| {quirk.name} | {models} | {quirk.reason} | {quirk.price} | {quirk.qemu} |")
+    return "\n".join(lines)

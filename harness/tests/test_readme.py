@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness import boards
+from harness.firmware import quirks
 from harness.options import OPTIONS
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -14,6 +15,10 @@ pytestmark = pytest.mark.skipif(not README.is_file(), reason="not a clone: there
 
 def test_the_board_table_is_made_of_the_boards_data() -> None:
     assert boards.table() in README.read_text()
+
+
+def test_the_table_of_quirks_is_that_of_the_firmware_stage() -> None:
+    assert quirks.table() in README.read_text()
 
 
 def test_every_option_in_the_readme_exists() -> None:
