@@ -28,6 +28,8 @@ class Quirk:
     """Changes the device tree; returns whether there was anything to change."""
     overlay: str = ""
     """An overlay of the image's own."""
+    needless_with: frozenset[str] = frozenset()
+    """Overlays in config.txt that do what this is for."""
 
     @property
     def note(self) -> str:
@@ -99,6 +101,7 @@ QUIRKS = (
         qemu="10.0",
         models=frozenset({"pi3", "pi3a+", "pi4"}),
         overlay="disable-bt",
+        needless_with=frozenset({"disable-bt", "miniuart-bt"}),
     ),
     Quirk(
         name="usb-host",

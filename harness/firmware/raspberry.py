@@ -149,9 +149,10 @@ class RaspberryStage:
         for change in config.changes:
             builder.apply(change)
         for quirk in quirks_of(self._model.name) if self._quirks else ():
-            if quirk.overlay in builder.loaded or (quirk.overlay and not builder.apply(TreeChange(quirk.overlay))):
+            if quirk.needless_with & set(builder.loaded):
                 continue
-            if quirk.edit is None or quirk.edit(builder.tree):
+            merged = not quirk.overlay or builder.apply(TreeChange(quirk.overlay))
+            if merged and (quirk.edit is None or quirk.edit(builder.tree)):
                 builder.notes.append(quirk.note)
         return builder
 
