@@ -7,28 +7,30 @@ from harness.faults.damage import edit_boot_file
 
 pytestmark = [pytest.mark.gk_tier("ci")]
 
-OVERLAY = b"dtoverlay=disable-wifi\n"
-WIFI = "/proc/device-tree/soc/mmcnr@7e300000/status"
+ASKED = b"dtparam=spi=on\ndtoverlay=act-led,gpio=17\n"
+TREE = "/proc/device-tree"
 
 
-def with_overlay(config):
-    """config.txt with the overlay in place of its first comment, and as long as before."""
+def with_what_is_asked(config):
+    """config.txt with the lines in place of its first comment, and as long as before."""
     comment, _, rest = config.partition(b"\n")
     assert comment.startswith(b"#")
-    assert len(comment) > len(OVERLAY)
-    return OVERLAY + comment[: len(comment) - len(OVERLAY)] + b"\n" + rest
+    assert len(comment) > len(ASKED)
+    return ASKED + comment[: len(comment) - len(ASKED)] + b"\n" + rest
 
 
 @pytest.mark.gk_board("raspi3b", "raspi4b")
 @pytest.mark.gk_image("crasher")  # the project's own: another's config.txt may have no such comment
 @pytest.mark.gk_needs("breakglass")
-def test_an_overlay_that_config_txt_names_is_in_the_running_device_tree(appliance_off):
-    edit_boot_file(appliance_off.power.overlay, appliance_off.image, "config.txt", with_overlay)
+def test_what_config_txt_asks_for_is_in_the_running_device_tree(appliance_off):
+    edit_boot_file(appliance_off.power.overlay, appliance_off.image, "config.txt", with_what_is_asked)
     appliance_off.power_on()
     appliance_off.wait_until_ready()
     with appliance_off.breakglass() as rescue:
-        assert rescue.run(f"cat {WIFI}").text.strip("\0\n") == "disabled"
-        assert "Raspberry Pi" in rescue.run("cat /proc/device-tree/model").text
+        assert rescue.run(f"cat {TREE}/soc/spi@7e204000/status").text.strip("\0\n") == "okay"
+        # A phandle, the pin, and its flags: the overlay's parameter set the second.
+        assert rescue.run(f"od -An -tx4 {TREE}/leds/led-act/gpios").text.split()[1] == "11000000"
+        assert "Raspberry Pi" in rescue.run(f"cat {TREE}/model").text
 
 
 @pytest.mark.gk_board("virt", "raspi-virt", "raspi3b", "raspi4b")

@@ -85,6 +85,14 @@ def _usb_host(tree: Tree) -> bool:
     return True
 
 
+def _sd_card(tree: Tree) -> bool:
+    wifi = tree.root.find("/soc/mmcnr@7e300000")
+    if wifi is None or wifi.text("status") in ("", "okay"):
+        return False
+    wifi.properties["status"] = OKAY
+    return True
+
+
 QUIRKS = (
     Quirk(
         name="restart-by-register",
@@ -110,6 +118,14 @@ QUIRKS = (
         qemu="10.0",
         models=frozenset({"pi4"}),
         edit=_usb_host,
+    ),
+    Quirk(
+        name="sd-card",
+        reason="the card is at the controller that a real board has its Wi-Fi at",
+        price="config.txt cannot switch that controller off",
+        qemu="10.0",
+        models=frozenset({"pi4"}),
+        edit=_sd_card,
     ),
 )
 
