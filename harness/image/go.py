@@ -16,6 +16,7 @@ from pathlib import Path
 
 from harness.errors import BuildFailed, HarnessError, HostDiskFull, ModuleUnavailable, ToolMissing
 from harness.image.gomod import GoMod, ModuleRoot, parse_gomod
+from harness.leash import leashed
 
 TAGS = ("gokrazy", "netgo", "osusergo")
 # Paths of this machine and its clones' state must not get into a binary: the same source gives the same bytes.
@@ -245,7 +246,7 @@ class GoToolchain:
         self, arguments: Sequence[str], folder: Path, extra: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(self.go), *arguments],
+            leashed([str(self.go), *arguments]),
             cwd=folder,
             env={**self._env, **(extra or {}), "PWD": str(folder)},
             stdin=subprocess.DEVNULL,

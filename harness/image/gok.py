@@ -20,6 +20,7 @@ from harness.image.load import load_raw
 from harness.image.model import Image, PermState
 from harness.image.perm import format_perm
 from harness.image.record import from_record, to_record
+from harness.leash import leashed
 
 _EVIDENCE_LINES = 20
 
@@ -103,7 +104,7 @@ def _state(instance: Instance, gok: Path, environ: Mapping[str, str]) -> str:
 
 def _run(arguments: list[str], instance: Instance, environ: Mapping[str, str]) -> None:
     done = subprocess.run(
-        arguments,
+        leashed(arguments, environ),
         cwd=instance.folder,
         env={**environ, "GOARCH": instance.arch},
         stdin=subprocess.DEVNULL,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import HostDiskFull, HostFault, ToolMissing
+from harness.leash import leashed
 
 PACKAGES = {
     "mksquashfs": "squashfs-tools (4.5 or newer)",
@@ -64,9 +65,10 @@ def run_tool(
     """
     command = [str(argument) for argument in argv]
     try:
+        environment = tool_environment(env)
         done = subprocess.run(
-            command,
-            env=tool_environment(env),
+            leashed(command, environment),
+            env=environment,
             input=b"" if stdin is None else stdin,
             stdout=subprocess.PIPE if stdout is None else stdout,
             stderr=subprocess.PIPE,
@@ -81,6 +83,7 @@ def run_tool(
             hint="Check that this machine is not overloaded, and try again.",
             evidence=" ".join(command),
         ) from error
+    done.args = command
     check_room(done)
     return done
 

@@ -19,6 +19,7 @@ from typing import Literal
 from harness.errors import ImageError, InternalError
 from harness.image.hosttool import check_room, evidence, missing, run_tool, tool_environment
 from harness.image.source import FileSource
+from harness.leash import leashed
 
 Content = bytes | Path
 Kind = Literal["dir", "file", "link", "other"]
@@ -140,8 +141,13 @@ def pack(tree: Tree, out: Path, *, mtime: int) -> None:
 def _feed(argv: list[str], tree: Tree, mtime: int, said: io.BufferedRandom) -> subprocess.CompletedProcess[bytes]:
     """Stream the tree into mksquashfs, whose output goes to a file so that neither side can wait for the other."""
     try:
+        environment = tool_environment()
         process = subprocess.Popen(
-            argv, env=tool_environment(), stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT
+            leashed(argv, environment),
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=said,
+            stderr=subprocess.STDOUT,
         )
     except FileNotFoundError as error:
         raise missing(argv[0]) from error
