@@ -50,7 +50,11 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="run the scenarios against an instance or a finished image")
     check.add_argument("subject", metavar="INSTANCE|IMAGE")
-    check.add_argument("--board", metavar="NAME[,NAME]", help="default: those of pc-bios,pc-uefi,virt that fit")
+    check.add_argument(
+        "--board",
+        metavar="NAME[,NAME]",
+        help="default: those of pc-bios,pc-uefi,virt that fit, or the Pi boards for a Pi image",
+    )
     check.add_argument(
         "--from", dest="old", metavar="OLD", help="older instance or image: update from it, and back"
     )

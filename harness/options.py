@@ -40,7 +40,10 @@ OPTIONS = (
     Option("next-image", "image or instance that the update scenarios install", metavar="FILE|DIR"),
     Option("from", "older image or instance: boot it, update to the candidate, and back", metavar="FILE|DIR"),
     Option(
-        "board", "boards, separated by commas (default: pc-bios,pc-uefi,virt)", kind="list", metavar="NAME[,NAME]"
+        "board",
+        "boards, separated by commas (default: pc-bios,pc-uefi,virt; the Raspberry Pi's for its own images)",
+        kind="list",
+        metavar="NAME[,NAME]",
     ),
     Option(
         "accel",

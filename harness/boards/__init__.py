@@ -32,6 +32,7 @@ def table() -> str:
     """What each board proves and what it cannot, as the Markdown table of the README."""
     lines = ["| board | proves | cannot |", "| --- | --- | --- |"]
     for one in boards():
-        name = f"`{one.name}`{'' if one.name in DEFAULT else ' (not in the default set)'}"
+        asked = "for images with a Raspberry Pi's firmware" if one.name in RASPBERRY else "not in the default set"
+        name = f"`{one.name}`{'' if one.name in DEFAULT else f' ({asked})'}"
         lines.append(f"| {name}: {one.title} | {'; '.join(one.proves)} | {'; '.join(one.cannot)} |")
     return "\n".join(lines)

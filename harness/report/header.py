@@ -11,7 +11,7 @@ from harness.options import Settings
 
 def header_lines(settings: Settings) -> list[str]:
     """Say boards, QEMU and builder; nothing here may fail, whatever is missing on this machine."""
-    names = settings.boards or boards.DEFAULT
+    names = settings.boards or (boards.DEFAULT if settings.is_own else ("the boards that fit",))
     subject = settings.instance or (str(settings.image) if settings.image else "the project's own images")
     return [
         f"gokrazy: {subject} on {', '.join(names)}",
