@@ -32,6 +32,7 @@ def test_the_console_tells_of_a_clean_boot_in_the_right_order(appliance):
     assert appliance.console.unclean() == []
 
 
+@pytest.mark.gk_any_firmware
 def test_the_web_interface_asks_for_the_password(appliance):
     assert appliance.status().hostname == appliance.image.hostname
     for wrong in (None, "not-the-password", ""):
@@ -39,6 +40,7 @@ def test_the_web_interface_asks_for_the_password(appliance):
             appliance.device_with_password(wrong).status()
 
 
+@pytest.mark.gk_any_firmware
 @pytest.mark.gk_needs("breakglass")
 def test_the_root_file_system_is_read_only(appliance):
     with appliance.breakglass() as rescue:
@@ -51,6 +53,7 @@ def test_the_root_file_system_is_read_only(appliance):
         assert "read-only file system" in (attempt.text + attempt.error_text).lower()
 
 
+@pytest.mark.gk_any_firmware
 @pytest.mark.gk_needs("breakglass")
 def test_kernel_and_modules_are_the_ones_built_and_fit_each_other(appliance):
     with appliance.breakglass() as rescue:
