@@ -11,14 +11,14 @@ import signal
 import threading
 
 
-def end_with_parent() -> None:
-    """Have this process killed as soon as the process that started it is gone, however that ended."""
-    parent = os.getppid()
+def end_with_parent(parent: int) -> None:
+    """Have this process killed as soon as ``parent``, which started it, is gone, however that ended."""
     try:
         watched = os.pidfd_open(parent)
     except ProcessLookupError:
         os.kill(os.getpid(), signal.SIGKILL)
         return
+    # It may have died before, and its number be another's already.
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 

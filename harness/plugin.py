@@ -7,6 +7,7 @@ and ``next_image``, and everything else hangs off the appliance.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -48,6 +49,10 @@ SETTINGS = pytest.StashKey[Settings]()
 VERDICT = pytest.StashKey[Verdict]()
 RECORDER = pytest.StashKey[Recorder]()
 LAB = pytest.StashKey["Lab"]()
+CONTROLLER = "gk_controller"
+"""What a worker of pytest-xdist on this host is told: the process that it works for."""
+STOPPED = "gk_stopped"
+"""What a worker of pytest-xdist tells its controller: why it could not begin, and the exit status for that."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -96,8 +101,9 @@ def pytest_configure(config: pytest.Config) -> None:
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS] = settings
-    if hasattr(config, "workerinput"):
-        end_with_parent()
+    controller = getattr(config, "workerinput", {}).get(CONTROLLER)
+    if controller is not None:
+        end_with_parent(controller)
     if settings.list:
         config.option.collectonly = True
     config.stash[VERDICT] = verdict = Verdict(strict=settings.strict)
@@ -126,7 +132,7 @@ def pytest_collection(session: pytest.Session) -> None:
     """Look at what is to be tested before anything is collected: what is wrong with it is a usage error."""
     settings = session.config.stash[SETTINGS]
     if not settings.is_own:
-        with _as_pytest_says():
+        with _as_pytest_says(session.config):
             _lab(session.config).boards  # noqa: B018  it raises
 
 
@@ -219,18 +225,36 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     for item in items:
         key = _board(item), _family(item)
         wanted[key] = wanted.get(key, False) or "next_image" in _fixtures(item)
-    with _as_pytest_says():
+    with _as_pytest_says(config):
         lab.prepare(wanted)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist that this process has started whom it works for."""
+    if node.gateway.spec.popen:
+        node.workerinput[CONTROLLER] = os.getpid()
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_testnodedown(node: Any) -> None:
+    """End the run as the worker of pytest-xdist wants it that could not begin; xdist would call that a crash."""
+    stopped = getattr(node, "workeroutput", {}).get(STOPPED)
+    if stopped is not None:
+        reason, status = stopped
+        pytest.exit(reason, returncode=status)
+
+
 @contextmanager
-def _as_pytest_says() -> Iterator[None]:
+def _as_pytest_says(config: pytest.Config) -> Iterator[None]:
     """Turn an error outside of any test into a usage error, or into the exit status of whose fault it is."""
     try:
         yield
-    except UserError as error:
-        raise pytest.UsageError(str(error)) from None
     except HarnessError as error:
+        if hasattr(config, "workeroutput"):
+            config.workeroutput[STOPPED] = [str(error), error.fault.value]
+        if isinstance(error, UserError):
+            raise pytest.UsageError(str(error)) from None
         pytest.exit(str(error), returncode=error.fault.value)
 
 

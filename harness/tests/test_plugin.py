@@ -32,6 +32,14 @@ CONFIG = """{"Hostname": "mine", "Environment": ["GOARCH=arm64"], "Update": {"HT
 "SerialConsole": "ttyAMA0,115200", "Packages": []}"""
 
 
+QEMU = """#!/bin/sh
+case "$*" in
+    *-version) echo "QEMU emulator version 10.0.2" ;;
+    *help) echo "Supported machines are:"; echo "virt-9.0 played" ;;
+esac
+"""
+
+
 Run = Callable[..., tuple[int, str]]
 
 
@@ -185,6 +193,33 @@ def test_without_qemu_the_status_is_12_and_says_what_to_install(run: Run) -> Non
     status, said = run("--gk-board=virt")
     assert status == 12, said
     assert "qemu-system-arm" in said
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_without_qemu_on_a_worker_the_status_is_12_too(run: Run, workers: str) -> None:
+    status, said = run("--gk-board=virt", "-n", workers)
+    assert status == 12, said
+    assert "qemu-system-arm" in said
+    assert "INTERNALERROR" not in said
+
+
+@pytest.mark.parametrize(("kernel", "expected"), [([], 12), (["--gk-kernel=/nowhere/at/all"], 4)])
+def test_what_stops_a_run_stops_its_workers_with_the_same_status(
+    run: Run, tmp_path: Path, kernel: list[str], expected: int
+) -> None:
+    mine = instance(tmp_path / "mine")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "qemu-system-aarch64").write_text(QEMU)
+    (programs / "go").write_text("#!/bin/sh\nexit 1\n")
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    arguments = [f"--gk-instance={mine}", "--gk-board=virt", "--gk-builder=own", *kernel]
+    path = f"{programs}:/usr/bin:/bin"
+    assert run(*arguments, path=path)[0] == expected
+    status, said = run(*arguments, "-n", "1", path=path)
+    assert status == expected, said
+    assert "INTERNALERROR" not in said
 
 
 def test_tests_without_an_appliance_are_left_alone(run: Run, pytester: pytest.Pytester) -> None:
