@@ -15,8 +15,8 @@ import requests
 
 from harness.abilities import why_not
 from harness.boards import Board, Budget
+from harness.cold_start import ColdStart
 from harness.console.console import Console
-from harness.console.findings import Finding
 from harness.console.phases import Boot, Cause, Phase, slot_of
 from harness.console.shell import SerialShell
 from harness.demands import demand
@@ -63,17 +63,6 @@ class BootFiles:
         return {slot_of(text) for text in (self.cmdline, self.loader) if text is not None}
 
 
-@dataclass(frozen=True)
-class ColdStart:
-    """How an appliance came up from power-on, before it was captured or not."""
-
-    boot: Boot | None
-    """None without a console."""
-    unclean: tuple[Finding, ...]
-    ready: float
-    """Seconds from power-on to the first answer over HTTP."""
-
-
 class Appliance(Services):
     """One appliance of one test: an image, a board, and the machine that plays it.
 
@@ -97,6 +86,7 @@ class Appliance(Services):
         folder: Path,
         key: Path | None,
         files_of: Callable[[Image], UpdateFiles],
+        ram: Path | None = None,
     ) -> None:
         self.image = image
         self.board = board
@@ -117,6 +107,7 @@ class Appliance(Services):
             network=network,
             on_console=self._wiring.on_console,
             listener=self._wiring.listener,
+            ram=ram,
         )
         self.console.when_halted(self.power.halted)
         self.boot_files: BootFiles | None = None
@@ -192,11 +183,11 @@ class Appliance(Services):
                     if deadline.over:
                         raise
 
-    def capture(self, folder: Path) -> tuple[Capture, ColdStart]:
-        """Freeze it as it is, and end it: copies go on from there."""
+    def capture(self, folder: Path, *, base: Path) -> tuple[Capture, ColdStart]:
+        """Freeze it as it is, and end it: copies go on from there, their disks directly on the image ``base``."""
         if self.cold_start is None:
             raise InternalError("only an appliance that is ready can be captured", where=self.console.name)
-        return self.power.capture(folder), self.cold_start
+        return self.power.capture(folder, base=base), self.cold_start
 
     def restore(self, capture: Capture, start: ColdStart) -> None:
         """Go on where a captured appliance stood."""
@@ -205,7 +196,7 @@ class Appliance(Services):
         self.power.restore(capture)
         self.cold_start = start
         self._forget_device()
-        self.device.wait_until_ready(self.budget.ready)
+        self.device.wait_until_it_answers(self.budget.ready)
         self._ready.append(("warm", {"ready": time.monotonic() - began}))
 
     def power_off(self) -> None:

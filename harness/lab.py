@@ -7,7 +7,6 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
@@ -22,9 +21,9 @@ from harness.options import Settings
 from harness.stock import Stock
 
 if TYPE_CHECKING:
-    from harness.appliance import Appliance, ColdStart
+    from harness.appliance import Appliance
+    from harness.captures import Booted, Captures
     from harness.machine.accelerator import Accelerator
-    from harness.machine.capture import Capture
     from harness.machine.command import Network
     from harness.machine.overlay import BaseFormat
     from harness.machine.qemu import QemuProgram
@@ -33,22 +32,18 @@ if TYPE_CHECKING:
     from harness.report.recorder import BootTimes
 
 
-@dataclass(frozen=True)
-class Booted:
-    """A captured machine, and how its cold boot went."""
-
-    capture: Capture
-    start: ColdStart
-
-
 class Lab:
     """What the tests of one process share; made cheaply, it opens things when they are first needed.
 
-    ``say`` is told what takes long. ``deviations`` collects the known deviations that were seen.
+    ``say`` is told what takes long. ``shared`` is a folder of the process that this one works for: what is booted
+    for tests is kept there for all who do.
     """
 
-    def __init__(self, settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, settings: Settings, *, shared: Path | None = None, say: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.settings = settings
+        self._shared = shared
         self.say = say
         self._boots: list[BootTimes] = []
         self._facts: dict[str, str] = {}
@@ -57,7 +52,7 @@ class Lab:
         self.stock = Stock(settings, folder=lambda name: self.run_dir.folder(name, bulky=True), say=say)
         self._run_dir: RunDir | None = None
         self._bases: dict[str, tuple[Path, BaseFormat]] = {}
-        self._booted: dict[tuple[str, str, str], Booted] = {}
+        self._captures: Captures | None = None
         self._qemus: dict[str, QemuProgram] = {}
         self._accelerators = Accelerators(
             settings,
@@ -201,19 +196,39 @@ class Lab:
         breakglass = image.breakglass
         if breakglass is None:
             return False
-        placed = (
-            not breakglass.has_keys and breakglass.authorized_keys.startswith("/perm/") and image.perm == "ext4"
+        return self.settings.ssh_key is not None or self._placed(image)
+
+    def _placed(self, image: Image) -> bool:
+        """Whether the run's own key is put onto the disk of this image."""
+        breakglass = image.breakglass
+        return (
+            self.settings.ssh_key is None
+            and breakglass is not None
+            and not breakglass.has_keys
+            and breakglass.authorized_keys.startswith("/perm/")
+            and image.perm == "ext4"
         )
-        return self.settings.ssh_key is not None or placed
 
     @property
     def key(self) -> Path:
-        """The private key of this run: the one that was given, else one made for it."""
+        """The private key of this run: the one that was given, else one made for it, or for its captures."""
         if self._key is None:
             from harness.gokrazy.keys import generate_key
 
-            self._key = generate_key(self.run_dir.folder("key")).private
+            if self.settings.warm == "off":
+                self._key = generate_key(self.run_dir.folder("key")).private
+            else:
+                self._key = self.captures.key()
         return self._key
+
+    @property
+    def captures(self) -> Captures:
+        """The machines that were booted once."""
+        if self._captures is None:
+            from harness.captures import Captures
+
+            self._captures = Captures(self.settings, self.run_dir, shared=self._shared, say=self.say)
+        return self._captures
 
     @contextmanager
     def appliance(
@@ -259,7 +274,9 @@ class Lab:
         running: bool = True,
         cold: bool = False,
         network: Network | None = None,
+        ram: Path | None = None,
     ) -> Iterator[Appliance]:
+        """The same without asking for room; ``ram`` is for one to be captured: the file that is its memory."""
         from harness.machine.power import HALTED
 
         mode = network or self.settings.network
@@ -267,7 +284,7 @@ class Lab:
         warm = warm and mode == self.settings.network
         booted = self._captured(board, image) if warm else None
         firmware = self.run_dir.folder("firmware")
-        appliance = self._make(board, image, name, mode, booted, firmware)
+        appliance = self._make(board, image, name, mode, booted, firmware, ram)
         self._live[name] = appliance
         try:
             if self.settings.clock == "now" and booted is None and not board.knows_time:
@@ -305,15 +322,36 @@ class Lab:
             pass
 
     def _captured(self, board: Board, image: Image) -> Booted:
-        key = (board.name, image.digest, self.accelerator(board).name)
-        if key not in self._booted:
+        from harness.captures import Booted, identity
+        from harness.machine.capture import RAM
+
+        def boot(folder: Path, base: Path) -> Booted:
             name = f"captured-{board.name}-{image.hostname}"
-            with self._appliance(board, image, name=name, cold=True) as appliance:
-                self._booted[key] = Booted(*appliance.capture(self.run_dir.folder("capture", bulky=True)))
-        return self._booted[key]
+            with self._appliance(board, image, name=name, cold=True, ram=folder / RAM) as appliance:
+                return Booted(*appliance.capture(folder, base=base))
+
+        return self.captures.get(
+            identity(
+                self.settings,
+                image,
+                board=board,
+                qemu=self.qemu(board),
+                accelerator=self.accelerator(board),
+                key=self.key if self._placed(image) else None,
+            ),
+            image,
+            boot,
+        )
 
     def _make(
-        self, board: Board, image: Image, name: str, network: Network, booted: Booted | None, firmware: Path
+        self,
+        board: Board,
+        image: Image,
+        name: str,
+        network: Network,
+        booted: Booted | None,
+        firmware: Path,
+        ram: Path | None,
     ) -> Appliance:
         from harness.appliance import Appliance
         from harness.firmware.stage import stage_for
@@ -347,12 +385,13 @@ class Lab:
             folder=_fresh(self.artifacts / _slug(name)),
             key=self.key if self.has_key(image) else None,
             files_of=self.stock.update_files,
+            ram=ram,
         )
 
     def _base(self, image: Image) -> tuple[Path, BaseFormat]:
         """The image itself, or a layer over it that lets the run's key in."""
         breakglass = image.breakglass
-        if breakglass is None or self.settings.ssh_key is not None or not self.has_key(image):
+        if breakglass is None or not self._placed(image):
             return image.path, "raw"
         if image.digest not in self._bases:
             from harness.faults.damage import write_perm
@@ -431,6 +470,9 @@ class Lab:
 
     def close(self) -> None:
         """End every machine and remove every disk."""
+        if self._captures is not None:
+            self._captures.close()
+            self._captures = None
         if self._run_dir is not None:
             self._run_dir.close()
             self._run_dir = None

@@ -60,7 +60,10 @@ OPTIONS = (
     Option("no-quirks", "give Raspberry Pi boards the device tree of the image as it is", kind="flag"),
     Option("network", "what the guest may reach", metavar="MODE", choices=("restricted", "open")),
     Option(
-        "warm", "give each test a restored copy of a booted machine", metavar="MODE", choices=("off", "session")
+        "warm",
+        "give each test a copy of a machine that was booted once: in this run or, with persist, in an earlier one",
+        metavar="MODE",
+        choices=("off", "session", "persist"),
     ),
     Option("password-file", "file with the web interface's password", metavar="FILE"),
     Option("ssh-key", "private key that breakglass accepts", metavar="FILE"),
@@ -100,7 +103,7 @@ class Settings:
     fast_boot: bool = False
     no_quirks: bool = False
     network: Literal["restricted", "open"] = "restricted"
-    warm: Literal["off", "session"] = "session"
+    warm: Literal["off", "session", "persist"] = "session"
     password_file: Path | None = None
     ssh_key: Path | None = None
     clock: Literal["unset", "now"] = "unset"

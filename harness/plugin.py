@@ -53,6 +53,9 @@ CONTROLLER = "gk_controller"
 """What a worker of pytest-xdist on this host is told: the process that it works for."""
 STOPPED = "gk_stopped"
 """What a worker of pytest-xdist tells its controller: why it could not begin, and the exit status for that."""
+SHARED_FOLDER = pytest.StashKey[Path]()
+SHARED = "gk_shared"
+"""What a worker of pytest-xdist is told: the folder for what all of them use."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -231,9 +234,14 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of pytest-xdist that this process has started whom it works for."""
-    if node.gateway.spec.popen:
-        node.workerinput[CONTROLLER] = os.getpid()
+    """Tell a worker of pytest-xdist that this process has started whom it works for, and what all workers share."""
+    if not node.gateway.spec.popen:
+        return
+    node.workerinput[CONTROLLER] = os.getpid()
+    stash = node.config.stash
+    if SHARED_FOLDER not in stash:
+        stash[SHARED_FOLDER] = _lab(node.config).run_dir.folder("shared", bulky=True)
+    node.workerinput[SHARED] = str(stash[SHARED_FOLDER])
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
@@ -290,7 +298,9 @@ def _lab(config: pytest.Config) -> Lab:
             if reporter is not None:
                 reporter.write_line(line)
 
-        lab = config.stash[LAB] = Lab(config.stash[SETTINGS], say=say)
+        shared = getattr(config, "workerinput", {}).get(SHARED)
+        lab = Lab(config.stash[SETTINGS], shared=Path(shared) if shared else None, say=say)
+        config.stash[LAB] = lab
     return lab
 
 

@@ -36,12 +36,15 @@ class DirectStage:
         notes = ("no boot loader is tested: the harness starts the kernel of the boot partition", *dropped)
         return Loaded(kernel=write_anew(self._folder / KERNEL, kernel), append=append, notes=notes)
 
-    def keep(self, loaded: Loaded, folder: Path) -> Loaded:
-        """Keep the kernel: by a link where the file systems allow, else by a copy."""
-        return keep_files(loaded, folder)
+    def keep(self, loaded: Loaded, folder: Path) -> Loaded:  # noqa: ARG002
+        """There is nothing to keep: a captured machine has its kernel in its memory, and its reset is QEMU's end.
+
+        Giving QEMU the kernel once more to load costs a restore 0.2 s.
+        """
+        return Loaded(notes=loaded.notes)
 
     def adopt(self, kept: Loaded) -> Loaded:
-        """QEMU wants the kernel's file at a restore too, but only reads it: no copy is needed."""
+        """There is nothing to take over."""
         return kept
 
 

@@ -27,6 +27,7 @@ Signal: TypeAlias = Literal["term", "kill"]
 Supervise: TypeAlias = Literal["loop", "once"]
 
 JSON = {"Accept": "application/json"}
+FEATURES = "/update/features"
 TRY = 5.0
 """Seconds that one try of a wait may take, as the ``gok`` tool allows."""
 SIGNAL_DELAY = 100.0
@@ -172,7 +173,7 @@ class Device:
 
     def features(self) -> Features:
         """What the update handlers can do."""
-        answer = self._endpoint.request("GET", "/update/features", headers=JSON)
+        answer = self._endpoint.request("GET", FEATURES, headers=JSON)
         return parse_features(answer.text, self.url)
 
     def log(self, name: str, stream: Stream = "both") -> LogStream:
@@ -284,6 +285,26 @@ class Device:
     def wait_until_ready(self, timeout: float) -> Status:
         """Until it answers and supervises its services; a refused password ends the wait at once."""
         return self._wait_for_status("the device to answer over HTTP", timeout, lambda _: None)
+
+    def wait_until_it_answers(self, timeout: float) -> None:
+        """Until it answers at all, with the least that it has to say: for a device that is known to be ready.
+
+        Making the front page costs a device that was just restored more than the restoring did.
+        """
+
+        def attempt(deadline: Deadline) -> Done[None] | NotYet:
+            answer = self._endpoint.try_request("GET", FEATURES, headers=JSON, timeout=deadline.slice(TRY))
+            if isinstance(answer, Answer) and answer.status == 200:
+                parse_features(answer.text, self.url)
+                return Done(None)
+            if isinstance(answer, Answer):
+                # Redirected, or refused: what that means is known there.
+                self.wait_until_ready(deadline.left)
+                return Done(None)
+            self.forget_connections()
+            return NotYet(str(answer))
+
+        poll("the device to answer over HTTP", timeout, attempt, where=self.url, check=self.check)
 
     def wait_for_build(self, timestamp: str, timeout: float) -> Status:
         """Until the device runs the image with that build timestamp, as after an update."""

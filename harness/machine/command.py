@@ -24,6 +24,14 @@ MAC = "52:54:00:67:6f:6b"
 
 
 @dataclass(frozen=True)
+class Ram:
+    """The guest's memory as a file: ``shared``, the file is the memory; else only what it begins with."""
+
+    path: Path
+    shared: bool
+
+
+@dataclass(frozen=True)
 class Spec:
     """What decides the command line, beside the board."""
 
@@ -44,6 +52,7 @@ class Spec:
     console: bool = True
     incoming: bool = False
     """Whether the machine waits for a captured state instead of starting its firmware."""
+    ram: Ram | None = None
 
 
 def command(spec: Spec) -> list[str]:
@@ -59,7 +68,7 @@ def command(spec: Spec) -> list[str]:
         "-accel", "tcg,thread=multi" if spec.accelerator == "tcg" else "kvm",
         # A CPU model with a fixed feature set is TCG's; under KVM only the host's own is sure to run.
         "-cpu", board.cpu if spec.accelerator == "tcg" else "host",
-        "-m", str(spec.memory or board.memory),
+        *_memory(spec),
         "-smp", str(spec.cpus or board.cpus),
         "-display", "none",
         "-rtc", f"base={board.rtc}",
@@ -82,7 +91,23 @@ def _machine(spec: Spec) -> str:
         options.append("pflash0=firmware-code")
     if spec.loaded.vars:
         options.append("pflash1=firmware-vars")
+    if spec.board.can_capture:
+        options.append("memory-backend=ram")
     return ",".join(options)
+
+
+def _memory(spec: Spec) -> list[str]:
+    """Always by the same name where a machine may be captured: its state tells the memory by that."""
+    size = spec.memory or spec.board.memory
+    if not spec.board.can_capture:
+        return ["-m", str(size)]
+    backend: dict[str, object] = {"qom-type": "memory-backend-ram", "id": "ram", "size": size << 20}
+    if spec.ram is not None:
+        backend |= {"qom-type": "memory-backend-file", "mem-path": str(spec.ram.path), "share": spec.ram.shared}
+        if not spec.ram.shared:
+            # The file is only read: what the guest writes stays in QEMU's own memory.
+            backend |= {"readonly": True, "rom": "off"}
+    return ["-m", str(size), "-object", json.dumps(backend)]
 
 
 def _console(spec: Spec) -> list[str]:

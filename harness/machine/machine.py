@@ -18,7 +18,7 @@ from harness.boards import Board
 from harness.errors import HarnessError, HostDiskFull, InternalError, QemuFailed, QmpSilent
 from harness.firmware.stage import Loaded
 from harness.machine.accelerator import Accelerator
-from harness.machine.command import Network, Spec, command
+from harness.machine.command import Network, Ram, Spec, command
 from harness.machine.failure import accelerator_failure, death, launch_failure, out_of_memory_kills
 from harness.machine.overlay import Overlay
 from harness.machine.process import Exit, GuardedProcess
@@ -90,6 +90,7 @@ class Machine:
         on_console: ConsoleSink | None = None,
         listener: Callable[[Event | Ended], None] | None = None,
         qemu: QemuProgram | None = None,
+        ram: Ram | None = None,
     ) -> None:
         self.board = board
         self.overlay = overlay
@@ -99,6 +100,7 @@ class Machine:
         self.network: Network = network
         self.memory = memory or board.memory
         self.cpus = cpus or board.cpus
+        self.ram = ram
         self.qemu = qemu or find_qemu(board)
         self.ports: dict[str, int] = {}
         self.events: list[Event] = []
@@ -156,6 +158,7 @@ class Machine:
             cpus=self.cpus,
             console=self._on_console is not None,
             incoming=incoming,
+            ram=self.ram,
         )
         with contextlib.ExitStack() as undo:
             wire = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -111,6 +112,27 @@ class Overlay:
             target = self._image_options(Extent(start, end - start))
             arguments = ["convert", "-n", "-f", "raw", "--target-image-opts", str(part), _flat(target)]
             run_tool("qemu-img", arguments, where=self.path)
+
+    def moved(self, folder: Path) -> Overlay:
+        """The same disk in another folder, where it goes under its own name; raises HostDiskFull."""
+        self._must_be_off("move")
+        path = folder / NAME
+        try:
+            shutil.move(self.path, path)
+        except OSError as error:
+            raise HostDiskFull(f"cannot keep a disk: {error.strerror}", where=str(path)) from error
+        return Overlay(path, self.base, self.size, (path, *self.chain[1:]))
+
+    def settle_on(self, image: Path) -> None:
+        """Lie directly on the image, which is that at the bottom or its like: what is between moves up."""
+        self._must_be_off("rebase")
+        bottom = self.chain[-1]
+        rebase = ["rebase", "-q", "-f", "qcow2", "-F", "raw"]
+        if len(self.chain) > 2:
+            run_tool("qemu-img", [*rebase, "-b", str(bottom), str(self.path)], where=self.path)
+        if image != bottom:
+            run_tool("qemu-img", [*rebase, "-u", "-b", str(image), str(self.path)], where=self.path)
+        self.base, self.chain = image, (self.path, image)
 
     def resize_to_power_of_two(self) -> int:
         """Grow the disk to the next power of two (what QEMU's SD cards demand); returns the size in bytes."""

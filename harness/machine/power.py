@@ -17,7 +17,7 @@ from harness.errors import HarnessError, InternalError, PortTaken
 from harness.firmware.stage import Loaded, Stage
 from harness.machine.accelerator import Accelerator
 from harness.machine.capture import Capture, load, save
-from harness.machine.command import Network
+from harness.machine.command import Network, Ram
 from harness.machine.machine import ConsoleSink, Ended, Machine, Rung
 from harness.machine.overlay import Overlay
 from harness.machine.qemu import QemuProgram, find_qemu
@@ -95,6 +95,7 @@ class Power:
         on_console: ConsoleSink | None = None,
         listener: Listener | None = None,
         qemu: QemuProgram | None = None,
+        ram: Path | None = None,
     ) -> None:
         self.board = board
         self.overlay = overlay
@@ -119,6 +120,8 @@ class Power:
         self._lock = threading.RLock()
         self._news = threading.Condition()
         self._off = True
+        self._ram = ram
+        """The file that is the memory of a machine that is switched on in order to be captured."""
 
     # -- what it is
 
@@ -178,11 +181,14 @@ class Power:
             arguments = (self._machine, wants_restart)
             threading.Thread(target=self._after_halt, args=arguments, name=HALTED, daemon=True).start()
 
-    def capture(self, folder: Path) -> Capture:
-        """Freeze the machine as it is, and end it: it goes on in the machines that are restored from it."""
+    def capture(self, folder: Path, *, base: Path | None = None) -> Capture:
+        """Freeze the machine as it is, and end it: it goes on in the machines that are restored from it.
+
+        ``base`` is the image on which the capture's disk shall lie directly.
+        """
         with self._lock:
             self._now_off()
-            return save(self.machine, self.stage, folder)
+            return save(self.machine, self.stage, folder, base=base)
 
     def restore(self, capture: Capture) -> None:
         """Go on from a capture, in a new QEMU process; the overlay must be one over the capture's disk."""
@@ -190,10 +196,17 @@ class Power:
             self._must_be_off()
             self.failure = None
             loaded = self.stage.adopt(capture.loaded)
-            machine = self._new_machine(loaded, {})
+            machine = self._new_machine(loaded, {}, capture.ram)
             load(machine, capture)
             self._began(machine, "restored", loaded)
             machine.resume()
+
+    def rewind(self, capture: Capture, folder: Path) -> None:
+        """End the machine, whatever it does, and go on from a capture of it with a new overlay in ``folder``."""
+        with self._lock:
+            self.off()
+            self.overlay = capture.overlay(folder)
+            self.restore(capture)
 
     # -- waiting for it
 
@@ -223,17 +236,22 @@ class Power:
     def _start(self, cause: str) -> None:
         self.failure = None
         loaded = self.stage.prepare(self.overlay)
-        machine = self._new_machine(loaded, self.ports)
+        ram = None
+        if self._ram is not None:
+            # What a power-on begins with is empty.
+            self._ram.unlink(missing_ok=True)
+            ram = Ram(self._ram, shared=True)
+        machine = self._new_machine(loaded, self.ports, ram)
         try:
             machine.start_paused()
         except PortTaken:
             # Another process took the port while no QEMU held it: any other does as well.
-            machine = self._new_machine(loaded, {})
+            machine = self._new_machine(loaded, {}, ram)
             machine.start_paused()
         self._began(machine, cause, loaded)
         machine.resume()
 
-    def _new_machine(self, loaded: Loaded, prefer: Mapping[str, int]) -> Machine:
+    def _new_machine(self, loaded: Loaded, prefer: Mapping[str, int], ram: Ram | None) -> Machine:
         machine = Machine(
             self.board,
             self.overlay,
@@ -248,6 +266,7 @@ class Power:
             on_console=self._on_console,
             listener=lambda news: self._heard(machine, news),
             qemu=self.qemu,
+            ram=ram,
         )
         return machine
 

@@ -34,6 +34,10 @@ class QemuProgram:
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
+    def data_folders(self) -> list[Path]:
+        """Where it looks for firmware and option ROMs, in this order."""
+        return [Path(line.strip()) for line in _ask(str(self.path), "-L", "help").splitlines() if line.strip()]
+
     @property
     def numbers(self) -> tuple[int, int]:
         """The first two numbers of the version."""

@@ -12,7 +12,7 @@ import pytest
 from harness.boards import NAMES, board
 from harness.errors import InternalError
 from harness.firmware.stage import Loaded
-from harness.machine.command import Spec, command
+from harness.machine.command import Ram, Spec, command
 
 HARNESS = Path(__file__).parents[2]
 
@@ -114,7 +114,7 @@ def test_a_kernel_without_a_command_line_is_our_mistake() -> None:
 def test_flash_chips_are_named_code_is_read_only() -> None:
     loaded = Loaded(code=Path("/usr/share/code.fd"), vars=Path("/r/vars.fd"))
     arguments = command(spec("pc-uefi", loaded=loaded))
-    assert after(arguments, "-machine")[0].endswith(",pflash0=firmware-code,pflash1=firmware-vars")
+    assert after(arguments, "-machine")[0].startswith("pc-q35-9.0,pflash0=firmware-code,pflash1=firmware-vars")
     flash = [json.loads(node) for node in after(arguments, "-blockdev")][2:]
     assert [(node["node-name"], node["read-only"]) for node in flash] == [
         ("firmware-code", True),
@@ -184,3 +184,22 @@ def test_no_program_is_started_through_a_shell() -> None:
                 if name in {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"}:
                     found.append(f"{path}:{node.lineno}")
     assert found == []
+
+
+def test_memory_has_the_same_name_however_it_is_made() -> None:
+    path = Path("/r/ram")
+    for ram in (None, Ram(path, shared=True), Ram(path, shared=False)):
+        arguments = command(spec("virt", ram=ram))
+        (backend,) = map(json.loads, after(arguments, "-object"))
+        assert (backend["id"], backend["size"]) == ("ram", 512 << 20)
+        assert "memory-backend=ram" in after(arguments, "-machine")[0]
+
+
+def test_the_memory_of_a_capture_is_only_read() -> None:
+    (backend,) = map(json.loads, after(command(spec("virt", ram=Ram(Path("/r/ram"), shared=False))), "-object"))
+    assert not backend["share"]
+    assert backend["readonly"]
+
+
+def test_a_board_that_cannot_be_captured_has_the_memory_that_qemu_gives_it() -> None:
+    assert "-object" not in command(spec("virt", board=replace(board("virt"), can_capture=False)))

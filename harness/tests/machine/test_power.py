@@ -97,7 +97,7 @@ class PlayedPower(Power):
         self.machines: list[Played] = []
         self.on()
 
-    def _new_machine(self, loaded: Loaded, prefer: object) -> Machine:
+    def _new_machine(self, loaded: Loaded, prefer: object, ram: object) -> Machine:
         self.machines.append(Played(self.trouble))
         return cast(Machine, self.machines[-1])
 

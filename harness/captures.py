@@ -1,0 +1,150 @@
+"""The booted machines of a run: each boots once, and every process of the run gets copies of it.
+
+With ``--gk-warm session`` they live in a folder of the run: the controller's, where there are workers. With
+``persist`` they live in the cache, within ``MOST`` bytes, and later runs find them there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.boards import Board
+from harness.cold_start import ColdStart
+from harness.firmware.uefi import copy_sparse
+from harness.gokrazy.keys import generate_key
+from harness.image.cache import default_root
+from harness.image.model import Image
+from harness.machine.accelerator import Accelerator
+from harness.machine.capture import IMAGE, Capture
+from harness.machine.firmware_digest import firmware_digest
+from harness.machine.qemu import QemuProgram
+from harness.machine.run_dir import RunDir
+from harness.machine.store import Store
+from harness.options import Settings
+from harness.wiring import forwards
+
+FORMAT = 1
+"""To be raised when what is captured, or how, changes."""
+MOST = 4 * 10**9
+"""Bytes that captures may take up in the cache: some twenty of them."""
+FOLDER = "captures"
+KEY = "id_ed25519"
+
+
+@dataclass(frozen=True)
+class Booted:
+    """A captured machine, and how its cold boot went."""
+
+    capture: Capture
+    start: ColdStart
+
+
+def capture_root(settings: Settings) -> Path:
+    """Where captures persist."""
+    return (settings.cache or default_root()) / FOLDER
+
+
+class Captures:
+    """The captures that this process may use, and the key that opens what it boots.
+
+    ``shared`` is the folder of the run's controller, None where there is none.
+    """
+
+    def __init__(
+        self, settings: Settings, run_dir: RunDir, *, shared: Path | None, say: Callable[[str], None]
+    ) -> None:
+        self._settings = settings
+        self._run_dir = run_dir
+        self._lasting = settings.warm == "persist"
+        root = capture_root(settings) if self._lasting else shared or run_dir.folder(FOLDER, bulky=True)
+        self._store = Store(root, durable=self._lasting, say=lambda line: say(f"gokrazy: {line}"))
+        self._booted: dict[str, Booted] = {}
+
+    def key(self) -> Path:
+        """The private key that all processes use which share these captures: /perm of a copy knows no other."""
+        return self._store.get("ssh-key", _make_key).folder / KEY
+
+    def get(self, identity: Mapping[str, Any], image: Image, boot: Callable[[Path, Path], Booted]) -> Booted:
+        """The booted machine of this identity, else ``boot(folder, image)`` makes it."""
+
+        def make(folder: Path) -> dict[str, Any]:
+            booted = boot(folder, self._own(image, folder))
+            title = f"{identity['board']} {image.hostname} {image.build}"
+            return {"title": title, "capture": booted.capture.as_json(), "start": booted.start.as_json()}
+
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        if key not in self._booted:
+            entry = self._store.get(key, make)
+            capture = Capture.from_json(entry.folder, entry.about["capture"])
+            self._booted[key] = Booted(capture, ColdStart.from_json(entry.about["start"]))
+        return self._booted[key]
+
+    def close(self) -> None:
+        """Let others remove what was used here, and keep what persists within its bounds."""
+        self._store.close()
+        if self._lasting:
+            self._store.prune(MOST)
+
+    def _own(self, image: Image, folder: Path) -> Path:
+        """The image as it lies under the capture's disk: a link or copy where it might be gone before that."""
+        unpacked_here = image.path.is_relative_to(self._run_dir.work)
+        if not (self._lasting or unpacked_here):
+            return image.path
+        own = folder / IMAGE
+        cached = image.path.is_relative_to(self._settings.cache or default_root())
+        if unpacked_here or cached:
+            try:
+                own.hardlink_to(image.path)
+            except OSError:
+                copy_sparse(image.path, own)
+        else:
+            # A file of the user's, who may write to it later.
+            copy_sparse(image.path, own)
+        return own
+
+
+def identity(
+    settings: Settings,
+    image: Image,
+    *,
+    board: Board,
+    qemu: QemuProgram,
+    accelerator: Accelerator,
+    key: Path | None,
+) -> dict[str, Any]:
+    """Everything that must be the same for a machine booted before to stand for one that boots now."""
+    facts = {name: getattr(board, name) for name in ("machine", "cpu", "console", "memory", "cpus", "devices")}
+    return {
+        "format": FORMAT,
+        "image": image.digest,
+        "board": board.name,
+        **facts,
+        "disk": board.disk,
+        "nic": board.nic,
+        "qemu": qemu.digest,
+        "firmware": firmware_digest(board, qemu),
+        "accelerator": accelerator.name,
+        # Under KVM the guest sees this host's processor, and its kernel has adapted itself to it.
+        "host": _processor() if accelerator.name == "kvm" else "",
+        "network": settings.network,
+        "forwards": forwards(image),
+        "fast_boot": settings.fast_boot,
+        "key": key.with_name(f"{key.name}.pub").read_text() if key is not None else "",
+    }
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    told = {line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))}
+    return "\n".join([platform.release(), *sorted(told)])
+
+
+def _make_key(folder: Path) -> dict[str, Any]:
+    generate_key(folder, name=KEY)
+    return {"title": "the key of the captured appliances"}

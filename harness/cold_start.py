@@ -1,0 +1,66 @@
+"""ColdStart: how an appliance came up from power-on, and how that is told to other processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from harness import errors
+from harness.console.crashes import Severity
+from harness.console.findings import Finding
+from harness.console.lines import Line
+from harness.console.phases import Boot, Cause, Phase
+
+
+@dataclass(frozen=True)
+class ColdStart:
+    """How an appliance came up from power-on, before it was captured or not."""
+
+    boot: Boot | None
+    """None without a console."""
+    unclean: tuple[Finding, ...]
+    ready: float
+    """Seconds from power-on to the first answer over HTTP."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``from_json`` needs."""
+        return {
+            "boot": asdict(self.boot) if self.boot is not None else None,
+            "unclean": [_finding(one) for one in self.unclean],
+            "ready": self.ready,
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> ColdStart:
+        """A start that another process may have seen."""
+        boot = told["boot"]
+        if boot is not None:
+            at = {Phase(name): seconds for name, seconds in boot["at"].items()}
+            boot = Boot(**{**boot, "cause": Cause(boot["cause"]), "at": at, "http": tuple(boot["http"])})
+        return cls(boot, tuple(_found(one) for one in told["unclean"]), told["ready"])
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    known = {
+        name: value for name, value in vars(finding).items() if name not in ("error_type", "line", "evidence")
+    }
+    return {
+        **known,
+        "severity": finding.severity.value,
+        "error_type": finding.error_type.__name__,
+        "line": asdict(finding.line),
+        "evidence": [asdict(line) for line in finding.evidence],
+    }
+
+
+def _found(told: Mapping[str, Any]) -> Finding:
+    return Finding(
+        **{
+            **told,
+            "severity": Severity(told["severity"]),
+            "error_type": getattr(errors, told["error_type"]),
+            "line": Line(**told["line"]),
+            "evidence": [Line(**line) for line in told["evidence"]],
+        }
+    )

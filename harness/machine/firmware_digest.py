@@ -1,0 +1,33 @@
+"""What identifies the firmware that runs before a kernel: a captured machine goes on with the one it has."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from harness.boards import Board, Boot
+from harness.firmware.uefi import find_edk2
+from harness.machine.qemu import QemuProgram
+
+SEABIOS = "bios-256k.bin"
+
+
+def firmware_digest(board: Board, qemu: QemuProgram) -> str:
+    """SHA-256 over the firmware files of this host that the board starts from, "" where the harness is the loader.
+
+    Raises FirmwareFileMissing.
+    """
+    if board.boot is Boot.UEFI:
+        edk2 = find_edk2(board.arch)
+        files = [edk2.code, edk2.vars]
+    elif board.boot is Boot.BIOS:
+        candidates = [folder / SEABIOS for folder in qemu.data_folders()]
+        files = [path for path in candidates if path.is_file()][:1]
+    else:
+        return ""
+    return hashlib.sha256(b"".join(_digest(path) for path in files)).hexdigest()
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

@@ -1,0 +1,127 @@
+"""With a real QEMU and a guest of one sector."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.boards import board
+from harness.errors import InternalError
+from harness.firmware.bios import BiosStage
+from harness.machine.accelerator import TCG
+from harness.machine.capture import RAM, Capture, load, save
+from harness.machine.command import Ram
+from harness.machine.machine import Machine
+from harness.machine.overlay import Overlay
+from harness.machine.run_dir import RunDir
+from harness.tests.machine.guests import REST, SAY_R, boot_sector
+
+pytestmark = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
+
+MARK = 0x7E00
+"""Where the guest writes a byte of its own, after its boot sector."""
+MARKS = bytes.fromhex("31 c0  8e d8  c6 06 00 7e 5a") + SAY_R + REST
+"""xor ax,ax; mov ds,ax; mov byte [0x7e00],0x5a"""
+
+
+@pytest.fixture
+def golden(tmp_path: Path) -> Path:
+    path = tmp_path / "golden.img"
+    path.write_bytes(boot_sector(MARKS).ljust(1 << 20, b"\0"))
+    path.chmod(0o444)
+    return path
+
+
+@pytest.fixture
+def captured(run_dir: RunDir, golden: Path) -> Capture:
+    """A machine that ran the guest, with a layer between its disk and the image."""
+    folder = run_dir.folder("capture", bulky=True)
+    between = Overlay.create(golden, run_dir.folder("base", bulky=True))
+    between.write(4096, b"between")
+    overlay = Overlay.create(between.path, run_dir.folder("disk", bulky=True), base_format="qcow2")
+    overlay.write(8192, b"above")
+    consoles: list[socket.socket] = []
+    machine = make(run_dir, overlay, ram=Ram(folder / RAM, shared=True), on_console=consoles.append)
+    machine.start()
+    with consoles[0] as console:
+        console.settimeout(30)
+        said = b""
+        while not said.rpartition(b"Hard Disk")[2].endswith(b"R"):
+            said += console.recv(4096)
+    own = folder / "own.img"
+    own.hardlink_to(golden)
+    capture = save(machine, BiosStage(), folder, base=own)
+    between.path.unlink()
+    return capture
+
+
+def make(run_dir: RunDir, overlay: Overlay, **given: Any) -> Machine:
+    return Machine(
+        board("pc-bios"), overlay, run_dir=run_dir, **{"accelerator": TCG, "memory": 64, "cpus": 1, **given}
+    )
+
+
+def copy_of(capture: Capture, run_dir: RunDir, **given: Any) -> Machine:
+    overlay = capture.overlay(run_dir.folder("disk", bulky=True))
+    return make(run_dir, overlay, **{"ram": capture.ram, **given})
+
+
+def byte_at(machine: Machine, address: int) -> str:
+    return machine.hmp(f"xp /1xb {address:#x}").split(":")[1].strip()
+
+
+def test_copies_begin_with_the_captured_memory_and_leave_it_as_it_is(captured: Capture, run_dir: RunDir) -> None:
+    assert captured.ram == Ram(captured.folder / RAM, shared=False)
+    frozen = captured.ram.path.read_bytes()
+    assert frozen[MARK] == 0x5A
+    for _ in range(2):
+        copy = copy_of(captured, run_dir)
+        load(copy, captured)
+        assert byte_at(copy, MARK) == "0x5a"
+        # The firmware runs again, and writes all over the memory.
+        copy.reset()
+        copy.resume()
+        copy.wait_event(lambda event: event.name == "RESET", 30.0)
+        copy.stop()
+    assert captured.ram.path.read_bytes() == frozen
+
+
+def test_a_captures_disk_lies_on_the_image_alone(captured: Capture, run_dir: RunDir, golden: Path) -> None:
+    disk = captured.overlay(run_dir.folder("disk", bulky=True))
+    assert disk.read(4096, 7) == b"between"
+    assert disk.read(8192, 5) == b"above"
+    assert disk.read(0, 512) == golden.read_bytes()[:512]
+    assert disk.chain == (disk.path, captured.disk, captured.folder / "own.img")
+    assert disk.size == 1 << 20
+
+
+def test_another_process_reads_a_capture_as_it_was_made(captured: Capture) -> None:
+    told = json.loads(json.dumps(captured.as_json()))
+    assert Capture.from_json(captured.folder, told) == captured
+
+
+def test_a_copy_of_a_copy_can_be_captured_too(captured: Capture, run_dir: RunDir) -> None:
+    copy = copy_of(captured, run_dir)
+    load(copy, captured)
+    again = save(copy, BiosStage(), run_dir.folder("capture", bulky=True))
+    assert again.ram is None
+    third = copy_of(again, run_dir)
+    load(third, again)
+    assert byte_at(third, MARK) == "0x5a"
+    assert third.overlay.chain[-1] == captured.folder / "own.img"
+    third.stop()
+
+
+def test_a_machine_that_differs_does_not_go_on(captured: Capture, run_dir: RunDir) -> None:
+    with pytest.raises(InternalError, match="does not fit"):
+        load(copy_of(captured, run_dir, cpus=2), captured)
+
+
+def test_nobody_else_can_read_what_a_guest_had_in_its_memory(captured: Capture) -> None:
+    for name in ("state", "ram"):
+        assert (captured.folder / name).stat().st_mode & 0o077 == 0

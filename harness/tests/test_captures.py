@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from harness.boards import board
+from harness.captures import Booted, Captures, identity
+from harness.cold_start import ColdStart
+from harness.console.crashes import Severity
+from harness.console.findings import Finding
+from harness.console.lines import Line
+from harness.console.phases import Boot, Cause, Phase
+from harness.errors import KernelPanic
+from harness.firmware.stage import Loaded
+from harness.image.model import Image
+from harness.machine.accelerator import TCG, Accelerator
+from harness.machine.capture import Capture, Fit
+from harness.machine.overlay import NAME
+from harness.machine.qemu import QemuProgram
+from harness.machine.run_dir import RunDir
+from harness.options import Settings
+
+LINE = Line(1.5, 40, "Kernel panic - not syncing: so it goes", kernel=True)
+START = ColdStart(
+    boot=Boot(1, Cause.POWER_ON, 0.0, {Phase.KERNEL: 1.0, Phase.HTTP: 9.0}, "7.1.3", http=("10.0.2.15:80",)),
+    unclean=(
+        Finding("panic", "it gave up", Severity.NOTED, KernelPanic, LINE, 1, evidence=[LINE], also=["oops"]),
+    ),
+    ready=9.5,
+)
+
+
+class Played:
+    """Stands for a RunDir: a place for folders."""
+
+    def __init__(self, work: Path) -> None:
+        self.work = work
+        work.mkdir(exist_ok=True)
+
+    def folder(self, name: str, *, bulky: bool = False) -> Path:
+        path = self.work / name
+        path.mkdir()
+        return path
+
+
+def image(path: Path) -> Image:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"the image")
+    made = Image.__new__(Image)
+    for name, value in {"path": path, "digest": "d1", "hostname": "hello", "build": "b"}.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
+def captures(tmp_path: Path, name: str = "one", **given: Any) -> Captures:
+    settings = Settings(cache=tmp_path / "cache", **given)
+    run_dir = cast(RunDir, Played(tmp_path / name))
+    return Captures(settings, run_dir, shared=tmp_path / "shared", say=lambda _: None)
+
+
+class Booting:
+    """Plays the boot of a machine, and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.bases: list[Path] = []
+
+    def __call__(self, folder: Path, base: Path) -> Booted:
+        self.bases.append(base)
+        fit = Fit("virt", "virt-9.0", ("a",), "q", "tcg", "max", 512, 2, "restricted", (80,))
+        chain = (folder / NAME, base)
+        return Booted(Capture(folder, fit, Loaded(), 1 << 20, chain), START)
+
+
+def test_a_second_process_of_the_run_gets_what_the_first_one_booted(tmp_path: Path) -> None:
+    booting = Booting()
+    what = {"board": "virt", "image": "d1"}
+    subject = image(tmp_path / "mine.img")
+    first = captures(tmp_path, "one").get(what, subject, booting)
+    second = captures(tmp_path, "two").get(what, subject, booting)
+    assert first == second
+    assert booting.bases == [subject.path]
+    captures(tmp_path, "three").get({**what, "image": "d2"}, subject, booting)
+    assert len(booting.bases) == 2
+
+
+def test_the_start_is_told_whole(tmp_path: Path) -> None:
+    assert ColdStart.from_json(json.loads(json.dumps(START.as_json()))) == START
+    silent = replace(START, boot=None, unclean=())
+    assert ColdStart.from_json(json.loads(json.dumps(silent.as_json()))) == silent
+
+
+def test_an_image_that_this_process_unpacked_outlives_it(tmp_path: Path) -> None:
+    booting = Booting()
+    subject = image(tmp_path / "one" / "given" / "disk.img")
+    one = captures(tmp_path, "one")
+    one.get({"board": "virt"}, subject, booting)
+    assert booting.bases[0].parent.parent == tmp_path / "shared"
+    assert booting.bases[0].samefile(subject.path)
+
+
+@pytest.mark.parametrize(("where", "linked"), [("cache/images/k/disk.img", True), ("mine.img", False)])
+def test_what_persists_has_an_image_of_its_own(tmp_path: Path, where: str, linked: bool) -> None:
+    booting = Booting()
+    subject = image(tmp_path / where)
+    captures(tmp_path, warm="persist").get({"board": "virt"}, subject, booting)
+    (base,) = booting.bases
+    assert base.is_relative_to(tmp_path / "cache" / "captures")
+    assert base.samefile(subject.path) == linked
+    assert base.read_bytes() == b"the image"
+
+
+def test_all_who_share_captures_have_the_same_key(tmp_path: Path) -> None:
+    key = captures(tmp_path, "one").key()
+    assert captures(tmp_path, "two").key() == key
+    assert key.stat().st_mode & 0o777 == 0o600
+
+
+def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
+    program = tmp_path / "qemu"
+    program.write_bytes(changes.pop("qemu", b"QEMU"))
+    subject = image(tmp_path / "mine.img")
+    for name, value in {"http_port": 80, "https_port": 443, "breakglass": None, "services": ()}.items():
+        object.__setattr__(subject, name, changes.pop(name, value))
+    object.__setattr__(subject, "digest", changes.pop("digest", "d1"))
+    key = changes.pop("key", None)
+    machine = replace(board("virt"), **{name: changes.pop(name) for name in ("memory", "cpus") if name in changes})
+    accelerator = changes.pop("accelerator", TCG)
+    return identity(
+        Settings(**changes),
+        subject,
+        board=machine,
+        qemu=QemuProgram(program, "10.0", frozenset(), sandbox=True),
+        accelerator=accelerator,
+        key=key,
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"digest": "d2"},
+        {"qemu": b"another"},
+        {"memory": 256},
+        {"cpus": 1},
+        {"network": "open"},
+        {"http_port": 8080},
+        {"fast_boot": True},
+        {"accelerator": Accelerator("kvm", "asked for")},
+    ],
+    ids=str,
+)
+def test_a_machine_that_would_boot_otherwise_is_another_one(tmp_path: Path, change: dict[str, Any]) -> None:
+    assert told(tmp_path) == told(tmp_path)
+    assert told(tmp_path, **change) != told(tmp_path)
+
+
+def test_a_machine_that_knows_another_key_is_another_one(tmp_path: Path) -> None:
+    key = tmp_path / "id"
+    key.with_name("id.pub").write_text("ssh-ed25519 AAAA")
+    assert told(tmp_path, key=key) != told(tmp_path)
