@@ -16,6 +16,8 @@ from harness.image.model import Image
 
 SETTLED = 2.5
 """Seconds without a change: init starts what fell one second after its end."""
+WAITS_FOR_CLOCK = "gokrazy: waiting for clock to be synced"
+"""What init logs for a service (its supervise.go); a finished image does not tell which ones wait."""
 FALLS = 3
 """How often a service may start, stop or fall while one waits for it to settle."""
 
@@ -88,8 +90,7 @@ class Services(ABC):
         wanted = self.image.service(service.path)
         if wanted is not None and wanted.starts == "manual":
             return "" if service.stopped and service.pid == 0 else f"it should not have been started: {service}"
-        may_wait = wanted is not None and wanted.starts == "after-clock" and not self.knows_time
-        if may_wait and service.started is None:
+        if service.started is None and not self.knows_time and WAITS_FOR_CLOCK in self._last_words(name):
             return ""
         starts = self.device.attempts(name) or 0
         if starts > 1:
