@@ -115,14 +115,14 @@ class Run:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
+def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_mine.py").write_text(TESTS)
     with (folder / "golden.img").open("wb") as golden:
         golden.truncate(1 << 20)
-    with Traces() as traces:
+    with Traces(tmp_path_factory.getbasetemp() / "bytecode") as traces:
         made = Run(folder, traces)
         yield made
     for process in made.running:

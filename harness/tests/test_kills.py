@@ -129,7 +129,7 @@ def carry_out(kill: Kill, folder: Path, cache: Path) -> tuple[str, float]:
     (folder / "test_mine.py").write_text(TESTS)
     # A build timestamp of its own makes the image another one, which has to be built.
     fresh = ["--gk-timestamp=2026-01-01T00:00:00Z"] if kill.moment == "build" else []
-    with Traces() as traces, (folder / "output").open("wb") as output:
+    with Traces(cache.with_name("bytecode")) as traces, (folder / "output").open("wb") as output:
         run = subprocess.Popen(
             [
                 *(

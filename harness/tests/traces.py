@@ -18,9 +18,12 @@ TOKEN = "GK_TEST_TRACE"
 
 
 class Traces:
-    """Folders and an environment for a run to be watched; every process it starts inherits the token in it."""
+    """Folders and an environment for a run to be watched; every process it starts inherits the token in it.
 
-    def __init__(self) -> None:
+    ``bytecode`` is a folder where several runs keep their compiled modules.
+    """
+
+    def __init__(self, bytecode: Path | None = None) -> None:
         self._mark = f"{TOKEN}={secrets.token_hex(8)}".encode()
         # Not below pytest's folder: a long path is not used for small files.
         self._folder = Path(tempfile.mkdtemp(prefix="gk-"))
@@ -35,6 +38,10 @@ class Traces:
             "TMPDIR": str(self.places[1]),
         }
         self.environment.pop("PYTEST_ADDOPTS", None)
+        if bytecode is not None:
+            # Many short runs would else spend most of their time compiling the same modules.
+            self.environment.pop("PYTHONDONTWRITEBYTECODE", None)
+            self.environment["PYTHONPYCACHEPREFIX"] = str(bytecode)
 
     def __enter__(self) -> Self:
         return self
@@ -58,8 +65,13 @@ class Traces:
 
     def files(self) -> list[Path]:
         """All that is in the folders of runs: overlays, sockets, firmware, keys."""
-        folders = (path for place in self.places for path in place.glob("gokharness*/run-*"))
-        return [path for folder in folders for path in (folder, *folder.rglob("*"))]
+        found = []
+        for folder in (path for place in self.places for path in place.glob("gokharness*")):
+            # Not Path.rglob, which raises when something goes away meanwhile.
+            for top, _, names in os.walk(folder):
+                if Path(top) != folder:
+                    found += [Path(top), *(Path(top) / name for name in names)]
+        return found
 
     def left(self) -> list[str]:
         """What is left, for a reader: empty when nothing is."""
