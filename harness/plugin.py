@@ -234,7 +234,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of pytest-xdist that this process has started whom it works for, and what all workers share."""
+    """Tell a worker of pytest-xdist on this host whom it works for, and what all workers share."""
     if not node.gateway.spec.popen:
         return
     node.workerinput[CONTROLLER] = os.getpid()
