@@ -179,7 +179,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept = [item for item in kept if item.nodeid in mine]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = kept
+    if hasattr(config, "workerinput"):
+        # A run with several workers ends when the last one does: what takes minutes must not come last.
+        known = durations.load(_page(config).parent)
+        kept.sort(key=lambda item: -known.get(item.nodeid, 0.0))
+    items[:] = kept
 
 
 def _one_for_each_image(config: pytest.Config) -> frozenset[str]:
@@ -189,16 +193,6 @@ def _one_for_each_image(config: pytest.Config) -> frozenset[str]:
     for board in sorted(lab.boards, key=lambda board: not board.can_capture):
         first.setdefault(lab.stock.kind(board), board.name)
     return frozenset(first.values())
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
-    """With ``--dist loadgroup``, keep the tests of a board together."""
-    if config.getvalue("dist") != "loadgroup":
-        return None
-    from harness.sharing import BoardScheduling
-
-    return BoardScheduling(config, log)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

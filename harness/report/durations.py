@@ -1,22 +1,46 @@
-"""How long each test took at its last run, to say beforehand how long a run will take."""
+"""How long each test took at its last run: to say how long a run will take, and to deal out the longest first."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
 from harness.report.recorder import Outcome
+from harness.shipped import scenarios_folder
 
+FILE = "durations.json"
 GUESS = 15.0
 """Seconds for a test that was never seen: between a warm start and a cold boot under TCG."""
 
 
-def load(folder: Path) -> dict[str, float]:
-    """Seconds by test; empty when nothing was kept."""
+class Known(Mapping[str, float]):
+    """Seconds by test: as it last took here, else what a scenario of that name took where it was written."""
+
+    def __init__(self, here: Mapping[str, float], typical: Mapping[str, float]) -> None:
+        self.here = here
+        self.typical = typical
+
+    def __getitem__(self, nodeid: str) -> float:
+        found = self.here.get(nodeid)
+        return self.typical[PurePosixPath(nodeid).name] if found is None else found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.typical, **self.here})
+
+    def __len__(self) -> int:
+        return len({**self.typical, **self.here})
+
+
+def load(folder: Path) -> Known:
+    """What is known of the tests whose reports go to ``folder``."""
+    return Known(_read(folder / FILE), _read(scenarios_folder() / FILE))
+
+
+def _read(path: Path) -> dict[str, float]:
     try:
-        found = json.loads((folder / "durations.json").read_text())
+        found = json.loads(path.read_text())
         return {str(name): float(seconds) for name, seconds in found.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
@@ -27,7 +51,8 @@ def keep(folder: Path, outcomes: Iterable[Outcome]) -> None:
     ran = {one.nodeid: round(one.seconds, 1) for one in outcomes if one.outcome in ("passed", "failed")}
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "durations.json").write_text(json.dumps({**load(folder), **ran}, indent=1, sort_keys=True))
+        text = json.dumps({**_read(folder / FILE), **ran}, indent=1, sort_keys=True)
+        (folder / FILE).write_text(text)
 
 
 def estimate(names: Iterable[str], known: Mapping[str, float]) -> str:
@@ -36,6 +61,6 @@ def estimate(names: Iterable[str], known: Mapping[str, float]) -> str:
     seconds = sum(known.get(name, GUESS) for name in names)
     guessed = sum(name not in known for name in names)
     basis = (
-        "guessed" if guessed == len(names) else f"{guessed} of them guessed" if guessed else "as they last took"
+        "guessed" if guessed == len(names) else f"{guessed} of them guessed" if guessed else "as they took before"
     )
     return f"{len(names)} test{'' if len(names) == 1 else 's'}, about {max(1, round(seconds / 60))} min ({basis})"

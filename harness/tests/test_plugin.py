@@ -1,5 +1,6 @@
 """The plugin from outside: what a pytest run with it says, and its exit status. No QEMU is started here."""
 
+import json
 import os
 import subprocess
 import sys
@@ -229,3 +230,20 @@ def test_tests_without_an_appliance_are_left_alone(run: Run, pytester: pytest.Py
     assert "1 passed" in said
     pytester.makepyfile(test_mine="import pytest\ndef test_plain(): pytest.skip('not today')")
     assert run()[0] == 0
+
+
+def test_workers_are_dealt_the_longest_tests_first(run: Run, pytester: pytest.Pytester) -> None:
+    names = ("test_short", "test_unknown", "test_long")
+    pytester.makepyfile(test_mine="".join(f"def {name}(): pass\n" for name in names))
+    folder = pytester.path / ".gokharness"
+    folder.mkdir()
+    known = {"test_mine.py::test_short": 1.0, "test_mine.py::test_long": 99.0}
+    (folder / "durations.json").write_text(json.dumps(known))
+
+    def order(*arguments: str) -> list[str]:
+        status, said = run("-v", *arguments)
+        assert status == 0, said
+        return [line.split("::")[1].split()[0] for line in said.splitlines() if "PASSED" in line]
+
+    assert order("-n", "1", "--maxschedchunk", "1") == ["test_long", "test_short", "test_unknown"]
+    assert order() == list(names)
