@@ -287,8 +287,10 @@ class Lab:
         appliance = self._make(board, image, name, mode, booted, firmware, ram)
         self._live[name] = appliance
         try:
-            if self.settings.clock == "now" and booted is None and not board.knows_time:
-                appliance.set_clock(datetime.now(UTC))
+            if self.settings.clock == "now" and not board.knows_time:
+                if booted is None:
+                    appliance.set_clock(datetime.now(UTC))
+                appliance.knows_time = True
             if booted is not None:
                 appliance.restore(booted.capture, booted.start)
             elif running:
