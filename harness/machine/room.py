@@ -23,8 +23,9 @@ from pathlib import Path
 from harness.errors import HostTooBusy
 from harness.machine.run_dir import PREFIX, RunDir
 
-CPUS_PER_CORE = 2.0
-"""Guests' processors for each of the host's: a guest boots on one of its two, and then mostly idles."""
+CPUS_PER_CORE = 3.0
+"""Guests' processors for each of the host's: a guest boots on one or two of its own and then mostly idles, so that
+a Raspberry Pi with four and another machine with two share two cores."""
 MEMORY_SHARE = 0.8
 """Of the host's memory that machines may have in all."""
 MARGIN = 256

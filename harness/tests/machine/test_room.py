@@ -19,7 +19,7 @@ from harness.machine.room import Host, Room
 from harness.machine.run_dir import RunDir
 
 BIG = Host(cores=64, total=1 << 20, available=1 << 20)
-TWO_CORES = Host(cores=2, total=8192, available=8192)
+
 OTHER = textwrap.dedent(
     """
     import sys
@@ -34,7 +34,7 @@ OTHER = textwrap.dedent(
         from contextlib import ExitStack
         with ExitStack() as stack:
             for number in range(machines):
-                stack.enter_context(room.reserve(512, 2))
+                stack.enter_context(room.reserve(512, 3))
                 print("has", number + 1, flush=True)
                 sys.stdin.readline()
     """
