@@ -15,6 +15,7 @@ import requests
 
 from harness.abilities import why_not
 from harness.boards import Board, Budget
+from harness.checkpoints import Checkpoints, Moment
 from harness.cold_start import ColdStart
 from harness.console.console import Console
 from harness.console.phases import Boot, Cause, Phase, slot_of
@@ -110,6 +111,7 @@ class Appliance(Services):
             ram=ram,
         )
         self.console.when_halted(self.power.halted)
+        self._checkpoints = Checkpoints(self.power, overlay.path.parent)
         self.boot_files: BootFiles | None = None
         """As read at the last ``cold_boot``."""
         self.cold_start: ColdStart | None = None
@@ -192,12 +194,37 @@ class Appliance(Services):
     def restore(self, capture: Capture, start: ColdStart) -> None:
         """Go on where a captured appliance stood."""
         began = time.monotonic()
-        self._wiring.next, self._wiring.boot = Cause.RESTORED, start.boot
+        self._goes_on(Moment(start, start.boot, self._password))
         self.power.restore(capture)
-        self.cold_start = start
-        self._forget_device()
         self.device.wait_until_it_answers(self.budget.ready)
         self._ready.append(("warm", {"ready": time.monotonic() - began}))
+
+    def checkpoint(self, name: str) -> None:
+        """Keep disk and memory as they are now, to ``rewind`` to within this test; it goes on in a new QEMU.
+
+        All connections to it end: SSH, log streams, an open shell. Raises OptionError where a board cannot be
+        frozen, or the appliance is off.
+        """
+        boot = self.console.current if self.can("console") else None
+        self._checkpoints.keep(name, Moment(self.cold_start, boot, self._password))
+        self.rewind(name)
+
+    def rewind(self, name: str) -> None:
+        """Return to a checkpoint, whatever became of the appliance since; as often as one likes.
+
+        Raises OptionError for a name that is none.
+        """
+        began = time.monotonic()
+        self._checkpoints.rewind(name, self._goes_on)
+        self.device.wait_until_it_answers(self.budget.ready)
+        self._ready.append(("rewound", {"ready": time.monotonic() - began}))
+
+    def _goes_on(self, moment: Moment) -> None:
+        """The next machine goes on from a moment: nothing of the last one is known any more."""
+        self._wiring.next, self._wiring.boot = Cause.RESTORED, moment.boot
+        self.cold_start, self._password = moment.start, moment.password
+        self._starting, self._shell = None, None
+        self._forget_device()
 
     def power_off(self) -> None:
         """Have it switch itself off, and wait until it did."""
@@ -426,3 +453,4 @@ class Appliance(Services):
         self._forget_device()
         self.power.off()
         self.console.close()
+        self._checkpoints.close()

@@ -304,8 +304,7 @@ class Lab:
                 self._halts[board.name] += power_on.cause == HALTED
             appliance.close()
             self._conclude(appliance, name)
-            for folder in (appliance.power.overlay.path.parent, firmware):
-                shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(firmware, ignore_errors=True)
 
     def _conclude(self, appliance: Appliance, name: str) -> None:
         """Tell how its QEMU had to be ended, if not by its own quit, and give up an accelerator that broke."""

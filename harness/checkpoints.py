@@ -1,0 +1,71 @@
+"""Checkpoints: moments of one appliance, its disk and its memory together, to which it can return."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.cold_start import ColdStart
+from harness.console.phases import Boot
+from harness.errors import OptionError
+from harness.machine.capture import Capture
+from harness.machine.power import Power
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What an appliance is at a moment, beside its machine."""
+
+    start: ColdStart | None
+    boot: Boot | None
+    """The boot that ran, None without a console."""
+    password: str | None
+
+
+class Checkpoints:
+    """The checkpoints of one appliance; ``folder`` has its disks."""
+
+    def __init__(self, power: Power, folder: Path) -> None:
+        self._power = power
+        self.folder = folder
+        self._numbers = itertools.count(1)
+        self._kept: dict[str, tuple[Capture, Moment]] = {}
+
+    def keep(self, name: str, moment: Moment) -> None:
+        """Freeze the machine as it is, and end it; raises OptionError where that cannot be."""
+        board = self._power.board
+        if not board.can_capture:
+            raise OptionError(
+                f"there is no checkpoint {name!r}: QEMU cannot freeze the board {board.name}",
+                hint="run the test on other boards (gk_board), or cold_boot() an appliance for each step",
+            )
+        if not self._power.is_on:
+            raise OptionError(f"there is no checkpoint {name!r} of an appliance that is off", where=board.name)
+        self._kept[name] = self._power.capture(self._new("checkpoint")), moment
+
+    def rewind(self, name: str, begin: Callable[[Moment], None]) -> Moment:
+        """End the machine, and go on where it stood; ``begin`` is told what it was then before it goes on."""
+        if name not in self._kept:
+            known = ", ".join(map(repr, self._kept)) or "none"
+            raise OptionError(f"there is no checkpoint {name!r}", hint=f"checkpoints of this appliance: {known}")
+        capture, moment = self._kept[name]
+        left = self._power.overlay.path
+        begin(moment)
+        self._power.rewind(capture, self._new("disk"))
+        # What it wrote since is of no use to anybody; what a checkpoint needs lies in that one's own folder.
+        left.unlink(missing_ok=True)
+        if left.parent != self.folder:
+            left.parent.rmdir()
+        return moment
+
+    def close(self) -> None:
+        """Remove the disks."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _new(self, name: str) -> Path:
+        folder = self.folder / f"{name}-{next(self._numbers)}"
+        folder.mkdir(mode=0o700)
+        return folder

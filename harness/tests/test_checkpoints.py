@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from harness.boards import board
+from harness.checkpoints import Checkpoints, Moment
+from harness.errors import OptionError
+from harness.machine.power import Power
+
+MOMENT = Moment(None, None, "secret")
+
+
+class Played:
+    """A Power that only notes where its disk is."""
+
+    def __init__(self, folder: Path, *, on: bool = True, can_capture: bool = True) -> None:
+        self.board = replace(board("virt"), can_capture=can_capture)
+        self.is_on = on
+        self.overlay = SimpleNamespace(path=folder / "disk.qcow2")
+        self.overlay.path.touch()
+
+    def capture(self, folder: Path) -> Path:
+        self.overlay.path.rename(folder / "disk.qcow2")
+        return folder
+
+    def rewind(self, capture: Path, folder: Path) -> None:
+        assert (capture / "disk.qcow2").exists()
+        self.overlay = SimpleNamespace(path=folder / "disk.qcow2")
+        self.overlay.path.touch()
+
+
+def checkpoints(tmp_path: Path, **given: bool) -> Checkpoints:
+    return Checkpoints(cast(Power, Played(tmp_path, **given)), tmp_path)
+
+
+def test_rewinding_again_and_again_leaves_one_disk_beside_those_that_are_kept(tmp_path: Path) -> None:
+    points = checkpoints(tmp_path)
+    points.keep("one", MOMENT)
+    heard: list[Moment] = []
+    for _ in range(3):
+        assert points.rewind("one", heard.append) == MOMENT
+    points.keep("two", MOMENT)
+    points.rewind("two", heard.append)
+    points.rewind("one", heard.append)
+    assert heard == [MOMENT] * 5
+    assert len(list(tmp_path.rglob("disk.qcow2"))) == 3
+    points.close()
+    assert not tmp_path.exists()
+
+
+def test_a_board_that_cannot_be_frozen_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="QEMU cannot freeze the board virt") as caught:
+        checkpoints(tmp_path, can_capture=False).keep("here", MOMENT)
+    assert "cold_boot" in caught.value.hint
+
+
+def test_an_appliance_that_is_off_has_no_memory_to_keep(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="that is off"):
+        checkpoints(tmp_path, on=False).keep("here", MOMENT)
+
+
+def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path) -> None:
+    points = checkpoints(tmp_path)
+    with pytest.raises(OptionError) as caught:
+        points.rewind("there", lambda _: None)
+    assert caught.value.hint == "checkpoints of this appliance: none"
+    points.keep("here", MOMENT)
+    with pytest.raises(OptionError) as caught:
+        points.rewind("there", lambda _: None)
+    assert caught.value.hint == "checkpoints of this appliance: 'here'"
