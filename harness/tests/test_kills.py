@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -127,8 +128,9 @@ def carry_out(kill: Kill, folder: Path, cache: Path) -> tuple[str, float]:
     """Start a run, kill it, and look: what is wrong ("" for nothing), and the seconds until nothing was left."""
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_mine.py").write_text(TESTS)
-    # A build timestamp of its own makes the image another one, which has to be built.
-    fresh = ["--gk-timestamp=2026-01-01T00:00:00Z"] if kill.moment == "build" else []
+    # A build timestamp of its own makes the image another one, which has to be built: an earlier one may be done.
+    stamp = datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    fresh = [f"--gk-timestamp={stamp}"] if kill.moment == "build" else []
     with Traces(cache.with_name("bytecode")) as traces, (folder / "output").open("wb") as output:
         run = subprocess.Popen(
             [
