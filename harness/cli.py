@@ -194,17 +194,25 @@ def _boot(options: argparse.Namespace) -> int:
 
 
 def _cache(options: argparse.Namespace) -> int:
+    from harness.captures import capture_root
     from harness.image.cache import Cache, default_root
+    from harness.machine.store import Store
 
-    cache = Cache(Path(options.cache).expanduser() if options.cache else default_root())
+    root = Path(options.cache).expanduser() if options.cache else default_root()
+    cache, captures = Cache(root), Store(capture_root(Settings(cache=root)))
     if options.action == "prune":
-        removed = cache.prune(int(options.max_gb * 1e9))
-        print(f"removed {len(removed)} images from {cache.root}")
+        # Captures first: their machines are booted again in seconds, where images take a compiler.
+        most = int(options.max_gb * 1e9)
+        forgotten = captures.prune(max(0, most - sum(entry.bytes_on_disk for entry in cache.entries())))
+        removed = cache.prune(most)
+        print(f"removed {len(removed)} images and {len(forgotten)} captures from {root}")
         return 0
-    entries = cache.entries()
-    for entry in entries:
-        print(entry)
-    print(f"{len(entries)} images in {cache.root}")
+    images, kept = cache.entries(), captures.entries()
+    for image in images:
+        print(image)
+    for capture in kept:
+        print(f"capture: {capture.title}: {capture.allocated() / 1e6:.0f} MB in {capture.folder}")
+    print(f"{len(images)} images and {len(kept)} captures in {root}")
     return 0
 
 

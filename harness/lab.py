@@ -282,7 +282,7 @@ class Lab:
         mode = network or self.settings.network
         warm = running and not cold and self.settings.warm != "off" and board.can_capture
         warm = warm and mode == self.settings.network
-        booted = self._captured(board, image) if warm else None
+        booted = self.booted(board, image) if warm else None
         firmware = self.run_dir.folder("firmware")
         appliance = self._make(board, image, name, mode, booted, firmware, ram)
         self._live[name] = appliance
@@ -322,7 +322,8 @@ class Lab:
         except HarnessError:
             pass
 
-    def _captured(self, board: Board, image: Image) -> Booted:
+    def booted(self, board: Board, image: Image) -> Booted:
+        """The machine of this image that was booted once, for others to go on from."""
         from harness.captures import Booted, identity
         from harness.machine.capture import RAM
 
@@ -439,6 +440,8 @@ class Lab:
             "gk_builder": image.builder,
             "gk_accelerator": self.accelerator(appliance.board).name,
         }
+        if appliance.clock_behind is not None:
+            facts["gk_clock_behind_seconds"] = f"{appliance.clock_behind:.1f}"
         if appliance.downtimes:
             facts["gk_downtime_seconds"] = ", ".join(f"{seconds:.1f}" for seconds in appliance.downtimes)
         facts.update({f"gk_deviation:{name}": evidence for name, evidence in appliance.deviations.items()})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
@@ -286,17 +288,18 @@ class Device:
         """Until it answers and supervises its services; a refused password ends the wait at once."""
         return self._wait_for_status("the device to answer over HTTP", timeout, lambda _: None)
 
-    def wait_until_it_answers(self, timeout: float) -> None:
+    def wait_until_it_answers(self, timeout: float) -> float | None:
         """Until it answers at all, with the least that it has to say: for a device that is known to be ready.
 
-        Making the front page costs a device that was just restored more than the restoring did.
+        Making the front page costs a device that was just restored more than the restoring did. Returns how many
+        seconds its clock is behind this host's, to the second; None where the answer does not tell.
         """
 
-        def attempt(deadline: Deadline) -> Done[None] | NotYet:
+        def attempt(deadline: Deadline) -> Done[float | None] | NotYet:
             answer = self._endpoint.try_request("GET", FEATURES, headers=JSON, timeout=deadline.slice(TRY))
             if isinstance(answer, Answer) and answer.status == 200:
                 parse_features(answer.text, self.url)
-                return Done(None)
+                return Done(_behind(answer))
             if isinstance(answer, Answer):
                 # Redirected, or refused: what that means is known there.
                 self.wait_until_ready(deadline.left)
@@ -304,7 +307,7 @@ class Device:
             self.forget_connections()
             return NotYet(str(answer))
 
-        poll("the device to answer over HTTP", timeout, attempt, where=self.url, check=self.check)
+        return poll("the device to answer over HTTP", timeout, attempt, where=self.url, check=self.check)
 
     def wait_for_build(self, timestamp: str, timeout: float) -> Status:
         """Until the device runs the image with that build timestamp, as after an update."""
@@ -381,3 +384,12 @@ class Device:
             return Done(probe.status) if instead is None else NotYet(instead)
 
         return poll(what, timeout, attempt, where=self.url, check=self.check)
+
+
+def _behind(answer: Answer) -> float | None:
+    """Seconds that the clock of who answered is behind this host's, by the date of the answer."""
+    try:
+        told = parsedate_to_datetime(answer.headers["Date"])
+    except (KeyError, ValueError):
+        return None
+    return round((datetime.now(UTC) - told).total_seconds(), 1)

@@ -1,0 +1,1 @@
+"""The benchmarks of ci/bench, one module each, and what they share."""

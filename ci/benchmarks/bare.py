@@ -1,0 +1,169 @@
+"""QEMU by hand: the least that any harness can cost."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.boards import Board, Boot
+from harness.firmware.stage import stage_for
+from harness.gokrazy.client import FEATURES
+from harness.image.model import Image
+from harness.machine.capture import BLANK, Capture
+from harness.machine.overlay import Overlay
+
+LIMIT = 300.0
+PAUSE = 0.01
+"""Seconds between two tries where a connection is refused at once: small against what is measured."""
+
+
+class Monitor:
+    """A QEMU with QMP on a socket pair, driven without threads."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self._ours, theirs = socket.socketpair()
+        with theirs:
+            qmp = ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control", "-S"]
+            self.process = subprocess.Popen(
+                [*arguments, *qmp], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+            )
+        self._ours.settimeout(LIMIT)
+        self._lines = self._ours.makefile("rb")
+        self._next()
+        self.execute("qmp_capabilities")
+
+    def execute(self, command: str, **arguments: object) -> Any:
+        """Run a QMP command; ends the benchmark when QEMU refuses it."""
+        self._ours.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
+        while True:
+            message = self._next()
+            if "return" in message:
+                return message["return"]
+            if "error" in message:
+                raise SystemExit(f"bench: the bare QEMU refused {command}: {message['error']['desc']}")
+
+    def wait_loaded(self) -> None:
+        """Wait until the captured state is there."""
+        while True:
+            message = self._next()
+            if message.get("event") == "MIGRATION" and message["data"]["status"] == "completed":
+                return
+
+    def port(self, guest: int) -> int:
+        """The port of this host for one of the guest's."""
+        said = self.execute("human-monitor-command", **{"command-line": "info usernet"})
+        found = re.search(rf"HOST_FORWARD\]\s+\S+\s+\S+\s+(\d+)\s+\S+\s+{guest}\b", said)
+        assert found is not None
+        return int(found[1])
+
+    def close(self) -> None:
+        """Kill it."""
+        self.process.kill()
+        self.process.wait()
+        self._ours.close()
+
+    def _next(self) -> dict[str, Any]:
+        line = self._lines.readline()
+        if not line:
+            raise SystemExit(f"bench: the bare QEMU ended with {self.process.wait()}")
+        return dict(json.loads(line))
+
+
+def arguments(board: Board, image: Image, disk: Path, loaded: Any, ram: dict[str, object]) -> list[str]:
+    """The same machine as the harness's, without guard, console and sandbox."""
+    machine = f"{board.machine},memory-backend=ram"
+    firmware: list[str] = []
+    if loaded.code:
+        machine += ",pflash0=code,pflash1=vars"
+        for name, path, read_only in (("code", loaded.code, True), ("vars", loaded.vars, False)):
+            file = {"driver": "file", "filename": str(path)}
+            node = {"driver": "raw", "node-name": name, "read-only": read_only, "file": file}
+            firmware += ["-blockdev", json.dumps(node)]
+    if loaded.kernel:
+        firmware += ["-kernel", str(loaded.kernel), "-append", str(loaded.append)]
+    backend = {"qom-type": "memory-backend-ram", "id": "ram", "size": board.memory << 20, **ram}
+    first = "" if board.boot is Boot.HARNESS else ",bootindex=0"
+    return [
+        board.qemu, "-nodefaults", "-no-user-config", "-machine", machine, "-accel", "tcg,thread=multi",
+        "-cpu", board.cpu, "-m", str(board.memory), "-object", json.dumps(backend), "-smp", str(board.cpus),
+        "-display", "none", "-rtc", "base=utc", "-chardev", "null,id=console", "-serial", "chardev:console",
+        "-drive", f"file={disk},format=qcow2,if=none,id=disk",
+        "-device", f"{board.disk},drive=disk,id=disk0{first}",
+        "-netdev", f"user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:0-:{image.http_port}",
+        "-device", f"{board.nic},netdev=net0,id=nic0,romfile=",
+        *(word for device in board.devices for word in ("-device", device)),
+        *firmware,
+    ]  # fmt: skip
+
+
+def cold(board: Board, image: Image) -> float:
+    """Seconds from starting QEMU to HTTP 200; disk and kernel are prepared before the clock runs."""
+    with _folder() as folder:
+        overlay = Overlay.create(image.path, folder)
+        (folder / "firmware").mkdir()
+        loaded = stage_for(board, image.layout, folder / "firmware").prepare(overlay)
+        began = time.monotonic()
+        with contextlib.closing(Monitor(arguments(board, image, overlay.path, loaded, {}))) as qemu:
+            port = qemu.port(image.http_port)
+            qemu.execute("cont")
+            wait_for_page(port, image, "/")
+            return time.monotonic() - began
+
+
+def restored(board: Board, image: Image, capture: Capture) -> float:
+    """Seconds from starting QEMU for a capture to HTTP 200; the disk is prepared before the clock runs."""
+    with _folder() as folder:
+        disk = folder / "disk.qcow2"
+        shutil.copyfile(capture.folder / BLANK, disk)
+        (folder / "firmware").mkdir()
+        loaded = stage_for(board, image.layout, folder / "firmware").adopt(capture.loaded)
+        assert capture.ram is not None
+        ram = {
+            "qom-type": "memory-backend-file", "mem-path": str(capture.ram.path), "share": False,
+            "readonly": True, "rom": "off",
+        }  # fmt: skip
+        began = time.monotonic()
+        command = [*arguments(board, image, disk, loaded, ram), "-incoming", "defer"]
+        with contextlib.closing(Monitor(command)) as qemu:
+            wanted = [{"capability": name, "state": True} for name in ("x-ignore-shared", "events")]
+            qemu.execute("migrate-set-capabilities", capabilities=wanted)
+            qemu.execute("migrate-incoming", uri=f"file:{capture.state}")
+            qemu.wait_loaded()
+            port = qemu.port(image.http_port)
+            qemu.execute("cont")
+            wait_for_page(port, image, FEATURES)
+            return time.monotonic() - began
+
+
+def wait_for_page(port: int, image: Image, path: str) -> None:
+    """Until the page comes with status 200."""
+    secret = base64.b64encode(f"gokrazy:{image.password or ''}".encode()).decode()
+    deadline = time.monotonic() + LIMIT
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+            with contextlib.closing(connection):
+                connection.request("GET", path, headers={"Authorization": f"Basic {secret}"})
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status == 200:
+                    return
+        time.sleep(PAUSE)
+    raise SystemExit(f"bench: the bare QEMU did not answer within {LIMIT:.0f} s")
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="gk-bench-") as name:
+        yield Path(name)

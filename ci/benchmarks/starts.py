@@ -1,0 +1,93 @@
+"""How fast appliances start: cold, warm, rewound; through the harness, and bare."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import replace
+
+from benchmarks import bare
+from benchmarks.figures import Result, interleaved, note, spread
+from harness.boards import Board, board
+from harness.lab import Lab
+
+VIRT = board("virt")
+TIMES = {"pc-bios": 25.0, "pc-bios fast-boot": 10.0, "virt": 8.0, "virt-uefi": 15.0}
+"""How many times faster a warm start is to be than a cold one."""
+
+
+def start(lab: Lab, on: Board, *, cold: bool) -> float:
+    """Seconds from asking for an appliance to the first answer of its web interface."""
+    image = lab.stock.image(on, "hello")
+    began = time.monotonic()
+    with lab.appliance(on, image, name="bench", cold=cold):
+        return time.monotonic() - began
+
+
+def cold(lab: Lab, pairs: int) -> list[Result]:
+    """HTTP 200 from a cold start: through the harness against the same QEMU bare."""
+    image = lab.stock.image(VIRT, "hello")
+    both = list(interleaved(pairs, lambda: start(lab, VIRT, cold=True), lambda: bare.cold(VIRT, image)))
+    ours, other = [a for a, _ in both], [b for _, b in both]
+    ratio = statistics.median(a / b for a, b in both)
+    more = statistics.median(a - b for a, b in both)
+    note(f"cold: harness {spread(ours)}, bare {spread(other)}: ratio {ratio:.3f}, {more:+.2f} s")
+    met = ratio <= 1.10 or more <= 0.3
+    return [Result("cold", round(ratio, 3), "ratio", "at most 1.10, or 0.3 s more", met)]
+
+
+def warm(lab: Lab, pairs: int) -> list[Result]:
+    """HTTP 200 from a warm start in a fresh process: through the harness against the best bare restore."""
+    image = lab.stock.image(VIRT, "hello")
+    capture = lab.booted(VIRT, image).capture
+    both = list(
+        interleaved(pairs, lambda: start(lab, VIRT, cold=False), lambda: bare.restored(VIRT, image, capture))
+    )
+    ours, other = [a for a, _ in both], [b for _, b in both]
+    ratio = statistics.median(a / b for a, b in both)
+    note(f"warm: harness {spread(ours)}, bare {spread(other)}: ratio {ratio:.3f}")
+    return [
+        Result("warm", round(ratio, 3), "ratio", "at most 1.40", ratio <= 1.4),
+        Result(
+            "warm seconds", round(statistics.median(ours), 3), "s", "at most 0.50", statistics.median(ours) <= 0.5
+        ),
+    ]
+
+
+def warm_cold(lab: Lab, pairs: int) -> list[Result]:
+    """How many times faster a warm start is than a cold one, both through the harness, on each board."""
+    results = []
+    for name, goal in TIMES.items():
+        on = board(name.split()[0])
+        if name.endswith("fast-boot"):
+            with Lab(replace(lab.settings, fast_boot=True), say=lab.say) as fast:
+                results.append(_warm_cold(fast, on, pairs, name, goal))
+        else:
+            results.append(_warm_cold(lab, on, pairs, name, goal))
+    return results
+
+
+def _warm_cold(lab: Lab, on: Board, pairs: int, name: str, goal: float) -> Result:
+    start(lab, on, cold=False)  # the first one makes the capture
+    both = list(interleaved(pairs, lambda: start(lab, on, cold=True), lambda: start(lab, on, cold=False)))
+    ratio = statistics.median(a / b for a, b in both)
+    note(f"{name}: cold {spread([a for a, _ in both])}, warm {spread([b for _, b in both])}: {ratio:.1f} times")
+    return Result(f"warm-cold {name}", round(ratio, 2), "times faster", f"at least {goal:.0f}", ratio >= goal)
+
+
+def rewind(lab: Lab, pairs: int) -> list[Result]:
+    """A return to a checkpoint against a warm start."""
+    image = lab.stock.image(VIRT, "hello")
+    start(lab, VIRT, cold=False)
+    with lab.appliance(VIRT, image, name="rewind") as appliance:
+        appliance.checkpoint("here")
+
+        def again() -> float:
+            began = time.monotonic()
+            appliance.rewind("here")
+            return time.monotonic() - began
+
+        both = list(interleaved(pairs, again, lambda: start(lab, VIRT, cold=False)))
+    ratio = statistics.median(a / b for a, b in both)
+    note(f"rewind: {spread([a for a, _ in both])}, warm start {spread([b for _, b in both])}: ratio {ratio:.3f}")
+    return [Result("rewind", round(ratio, 3), "ratio", "at most 1.10", ratio <= 1.1)]
