@@ -88,6 +88,7 @@ class Appliance(Services):
         key: Path | None,
         files_of: Callable[[Image], UpdateFiles],
         ram: Path | None = None,
+        late_answers: bool = False,
     ) -> None:
         self.image = image
         self.board = board
@@ -109,8 +110,10 @@ class Appliance(Services):
             on_console=self._wiring.on_console,
             listener=self._wiring.listener,
             ram=ram,
+            late_answers=late_answers,
         )
         self.console.when_halted(self.power.halted)
+        self.console.when_listening(self.power.listens)
         self._checkpoints = Checkpoints(self.power, overlay.path.parent)
         self.clock_behind: float | None = None
         """Seconds that the clock of a restored copy was behind this host's, to the second; see correct_clock."""

@@ -368,6 +368,10 @@ class Lab:
             overlay = booted.capture.overlay(folder)
         if board.disk == SD:
             overlay.resize_to_power_of_two()
+        # Only the console tells when they need to be late no longer.
+        late = bool(board.late_answers) and image.serial is not None and not self.settings.no_quirks
+        if late:
+            self._firmware.setdefault(board.name, {})[f"network: {board.late_answers}"] = None
         return Appliance(
             image=image,
             board=board,
@@ -388,6 +392,7 @@ class Lab:
             key=self.key if self.has_key(image) else None,
             files_of=self.stock.update_files,
             ram=ram,
+            late_answers=late,
         )
 
     def _base(self, image: Image) -> tuple[Path, BaseFormat]:

@@ -81,6 +81,8 @@ class Board:
     nic: str = "virtio-net-pci"
     rtc: str = "utc"
     """What its clock says at power-on (``-rtc base=``); a Raspberry Pi has none and begins in 1970."""
+    late_answers: str = ""
+    """Why the network's answers must come late until the guest has an address, "" where they need not."""
     slow_upload: bool = False
     """Whether an update over the network takes many minutes, so that few tests do it."""
     images: str = ""

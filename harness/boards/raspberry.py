@@ -6,6 +6,13 @@ NO_CLOCK = "1970-01-01"
 USB_NIC = "usb-net,port=1"
 """On the controller's only port; without a port QEMU puts a hub there first, which is polled as well."""
 
+ROUTE_RACE = (
+    "answers to the guest come up to 3 s late until it has an address: one second after its start "
+    "gokrazy's DHCP client sets the priority of its routes anew where an adapter reports no change of its "
+    "carrier, as QEMU's; if the lease comes in that moment, it deletes all of its routes (cmd/dhcp: "
+    "changeRoutePriority is called twice at once)"
+)
+
 BUDGET = Budget(
     kernel=90.0,
     init=180.0,

@@ -1,7 +1,7 @@
 """Raspberry Pi 4 Model B."""
 
 from harness.boards.board import SD, Board, Boot
-from harness.boards.raspberry import BUDGET, NO_CLOCK, USB_NIC
+from harness.boards.raspberry import BUDGET, NO_CLOCK, ROUTE_RACE, USB_NIC
 
 BOARD = Board(
     name="raspi4b",
@@ -17,6 +17,7 @@ BOARD = Board(
     cpus=4,
     disk=SD,
     nic=USB_NIC,
+    late_answers=ROUTE_RACE,
     devices=(),
     images="rpi",
     rtc=NO_CLOCK,

@@ -149,6 +149,10 @@ class Console:
         """
         self._intake.when_halted = listener
 
+    def when_listening(self, listener: Callable[[], None]) -> None:
+        """Call this once a boot, when the web interface listens where others reach it; as ``when_halted`` does."""
+        self._intake.when_listening = listener
+
     @property
     def attached(self) -> bool:
         """Whether a machine is attached and its console still open."""

@@ -48,6 +48,9 @@ class Intake:
         """Seconds of silence that are an error while the appliance does not serve; None: nobody watches."""
         self.when_halted: Callable[[bool], None] = lambda _: None
         """Told that the kernel has halted, and whether it had wanted to restart."""
+        self.when_listening: Callable[[], None] = lambda: None
+        """Told once a boot that the web interface listens on an address that others reach."""
+        self._listening = 0
         self._loop = loop
         self._power_ons = 0
         self._reported_starts = 0
@@ -181,6 +184,10 @@ class Intake:
             if begun is not None:
                 self._look_for_loop(begun, line)
             self._look_for_false_starts(line)
+            boot = self.phases.current
+            if boot is not None and boot.ready and boot.number > self._listening:
+                self._listening = boot.number
+                self.when_listening()
             if line.kernel and line.text.endswith("System halted"):
                 self.when_halted("Reboot failed" in line.text)
         self._claim_provoked(known)

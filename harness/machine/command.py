@@ -20,6 +20,9 @@ QMP_FD = 3
 CONSOLE_OUT_FD = 4
 CONSOLE_IN_FD = 5
 """QEMU inherits its connections here: no socket file, no port, nothing to find for other users."""
+LATE = "late"
+LATE_MICROSECONDS = 3_000_000
+"""How often answers to the guest are let through while they are to come late."""
 MAC = "52:54:00:67:6f:6b"
 
 
@@ -155,7 +158,11 @@ def _network(spec: Spec) -> list[str]:
     if spec.board.nic.endswith("-pci"):
         # No network boot, so no option ROM to load and wait for.
         device += ",romfile="
-    return ["-netdev", ",".join(options), "-device", device]
+    arguments = ["-netdev", ",".join(options), "-device", device]
+    if spec.board.late_answers:
+        late = f"filter-buffer,id={LATE},netdev=net0,queue=tx,interval={LATE_MICROSECONDS},status=off"
+        arguments += ["-object", late]
+    return arguments
 
 
 def _dotted(options: Mapping[str, object], prefix: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ starts QEMU anew, by itself and in a thread of its own, so that a reboot goes on
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.boards import Board, Boot
-from harness.errors import HarnessError, InternalError, PortTaken
+from harness.errors import HarnessError, InternalError, PortTaken, QemuFailed
 from harness.firmware.stage import Loaded, Stage
 from harness.machine.accelerator import Accelerator
 from harness.machine.capture import Capture, load, save
-from harness.machine.command import Network, Ram
+from harness.machine.command import LATE, Network, Ram
 from harness.machine.machine import ConsoleSink, Ended, Machine, Rung
 from harness.machine.overlay import Overlay
 from harness.machine.qemu import QemuProgram, find_qemu
@@ -96,8 +97,10 @@ class Power:
         listener: Listener | None = None,
         qemu: QemuProgram | None = None,
         ram: Path | None = None,
+        late_answers: bool = False,
     ) -> None:
         self.board = board
+        self._late_answers = late_answers
         self.overlay = overlay
         self.stage = stage
         self.accelerator = accelerator
@@ -170,6 +173,17 @@ class Power:
         """Press the reset button."""
         with self._lock:
             self.machine.reset()
+
+    def listens(self) -> None:
+        """The guest has an address: let answers through at once from now on. Does not wait."""
+        if self._late_answers and self._machine is not None:
+            threading.Thread(target=self._let_through, args=(self._machine,), name="listens", daemon=True).start()
+
+    @staticmethod
+    def _let_through(machine: Machine) -> None:
+        # A machine that has just ended needs no network any more.
+        with contextlib.suppress(QemuFailed):
+            machine.execute("qom-set", _late(on=False))
 
     def halted(self, wants_restart: bool) -> None:
         """The kernel said that it has halted: pull the plug, and plug it in again if it wanted to restart.
@@ -248,6 +262,8 @@ class Power:
             # Another process took the port while no QEMU held it: any other does as well.
             machine = self._new_machine(loaded, {}, ram)
             machine.start_paused()
+        if self._late_answers:
+            machine.execute("qom-set", _late(on=True))
         self._began(machine, cause, loaded)
         machine.resume()
 
@@ -333,3 +349,8 @@ class Power:
     def _tell(self, news: News) -> None:
         if self._listener is not None:
             self._listener(news)
+
+
+def _late(*, on: bool) -> dict[str, object]:
+    """What ``qom-set`` takes to have answers to the guest come late, or at once."""
+    return {"path": f"/objects/{LATE}", "property": "status", "value": "on" if on else "off"}

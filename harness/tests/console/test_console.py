@@ -424,3 +424,13 @@ class TestHalted:
         replay(console, (LINUX + said).encode())
         assert heard == told
         assert console.unclean() == []
+
+
+def test_each_boot_tells_once_that_it_listens(console: Console) -> None:
+    heard: list[int] = []
+    console.when_listening(lambda: heard.append(len(console.boots)))
+    local = "2026/11/22 now listening on 127.0.0.1:80\r\n"
+    replay(console, (LINUX + local + UP + UP + LINUX + local).encode())
+    assert heard == [1]
+    replay(console, (LINUX + UP).encode(), reason=Cause.RESET)
+    assert heard == [1, 3]

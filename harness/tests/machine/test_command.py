@@ -70,6 +70,12 @@ def test_a_raspberry_pi_has_a_card_a_usb_network_and_no_virtio(name: str) -> Non
     assert not any("virtio" in argument for argument in arguments)
 
 
+def test_answers_can_be_made_to_come_late_only_where_the_board_says_why() -> None:
+    late = {name for name in NAMES if "filter-buffer" in " ".join(after(command(spec(name)), "-object"))}
+    assert late == {name for name in NAMES if board(name).late_answers} == {"raspi3b", "raspi4b"}
+    assert after(command(spec("raspi4b")), "-object")[-1].endswith("queue=tx,interval=3000000,status=off")
+
+
 def test_a_board_without_a_clock_begins_in_1970() -> None:
     assert after(command(spec("raspi-virt")), "-rtc") == ["base=1970-01-01"]
     assert after(command(spec("virt")), "-rtc") == ["base=utc"]

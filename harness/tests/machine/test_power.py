@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import queue
 import threading
 from typing import cast
 
@@ -51,6 +52,8 @@ class Played:
 
     def __init__(self, trouble: HarnessError | None = None) -> None:
         self.stopped = threading.Event()
+        self.late: queue.Queue[str] = queue.Queue()
+        """Each time answers to the guest were made late (on) or not."""
         self.trouble = trouble
         self.ended = None
         self.ports: dict[str, int] = {}
@@ -60,6 +63,10 @@ class Played:
 
     def resume(self) -> None:
         pass
+
+    def execute(self, name: str, arguments: dict[str, object]) -> None:
+        assert (name, arguments["path"], arguments["property"]) == ("qom-set", "/objects/late", "status")
+        self.late.put(str(arguments["value"]))
 
     def stop(self, *, power_off: float = 0.0) -> Rung:
         assert power_off == 0.0
@@ -75,7 +82,7 @@ class Played:
 class PlayedPower(Power):
     """A power supply of played machines, switched on."""
 
-    def __init__(self, name: str, trouble: HarnessError | None = None) -> None:
+    def __init__(self, name: str, trouble: HarnessError | None = None, *, late_answers: bool = False) -> None:
         class Nothing:
             closing = False
             guard = None
@@ -92,6 +99,7 @@ class PlayedPower(Power):
             run_dir=cast(RunDir, nothing),
             accelerator=Accelerator("tcg", "played"),
             qemu=cast(QemuProgram, nothing),
+            late_answers=late_answers,
         )
         self.trouble = trouble
         self.machines: list[Played] = []
@@ -132,3 +140,20 @@ def test_a_qemu_that_cannot_be_ended_is_what_the_wait_raises() -> None:
     power.halted(wants_restart=True)
     with pytest.raises(QemuFailed, match="it does not end"):
         power.wait_power_on(2, 5.0)
+
+
+def test_answers_come_late_until_the_guest_has_an_address_and_again_after_a_reset() -> None:
+    power = PlayedPower("raspi4b", late_answers=True)
+    first = power.machines[0]
+    assert first.late.get(timeout=5) == "on"
+    power.listens()
+    assert first.late.get(timeout=5) == "off"
+    power.halted(wants_restart=True)
+    assert power.wait_power_on(2, 5.0) is not None
+    assert power.machines[1].late.get(timeout=5) == "on"
+
+
+def test_answers_are_left_alone_unless_asked_for() -> None:
+    power = PlayedPower("raspi4b")
+    power.listens()
+    assert power.machines[0].late.empty()
