@@ -44,7 +44,7 @@ class Checkpoints:
             )
         if not self._power.is_on:
             raise OptionError(f"there is no checkpoint {name!r} of an appliance that is off", where=board.name)
-        self._kept[name] = self._power.capture(self._new("checkpoint")), moment
+        self._kept[name] = self._power.checkpoint(self._new("checkpoint")), moment
 
     def rewind(self, name: str, begin: Callable[[Moment], None]) -> Moment:
         """End the machine, and go on where it stood; ``begin`` is told what it was then before it goes on."""

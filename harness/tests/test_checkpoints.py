@@ -24,8 +24,11 @@ class Played:
         self.overlay = SimpleNamespace(path=folder / "disk.qcow2")
         self.overlay.path.touch()
 
-    def capture(self, folder: Path) -> Path:
+    def checkpoint(self, folder: Path) -> Path:
         self.overlay.path.rename(folder / "disk.qcow2")
+        # The one that took its place has been moved away as well.
+        (folder / "between").mkdir()
+        self.overlay = SimpleNamespace(path=folder / "between" / "disk.qcow2")
         return folder
 
     def rewind(self, capture: Path, folder: Path) -> None:

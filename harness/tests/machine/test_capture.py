@@ -18,6 +18,7 @@ from harness.machine.capture import RAM, Capture, load, save
 from harness.machine.command import Ram
 from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
+from harness.machine.power import Power
 from harness.machine.run_dir import RunDir
 from harness.tests.machine.guests import REST, SAY_R, boot_sector
 
@@ -115,6 +116,25 @@ def test_a_copy_of_a_copy_can_be_captured_too(captured: Capture, run_dir: RunDir
     assert byte_at(third, MARK) == "0x5a"
     assert third.overlay.chain[-1] == captured.folder / "own.img"
     third.stop()
+
+
+def test_a_checkpoint_of_any_machine_has_its_memory_in_a_file(captured: Capture, run_dir: RunDir) -> None:
+    overlay = captured.overlay(run_dir.folder("disk", bulky=True))
+    power = Power(board("pc-bios"), overlay, BiosStage(), run_dir=run_dir, accelerator=TCG, memory=64, cpus=1)
+    power.restore(captured)
+    power.machine.pause()
+    checkpoint = power.checkpoint(run_dir.folder("checkpoint", bulky=True))
+    assert not power.is_on
+    assert checkpoint.ram is not None
+    assert checkpoint.ram.path.read_bytes()[MARK] == 0x5A
+    for _ in range(2):
+        power.rewind(checkpoint, run_dir.folder("again", bulky=True))
+        assert byte_at(power.machine, MARK) == "0x5a"
+        assert power.is_on
+    power.off()
+    # The memory that was written out is gone: only one copy of it is kept.
+    assert not (checkpoint.folder / "written" / "state").exists()
+    assert (checkpoint.folder / "written" / "disk.qcow2").exists()
 
 
 def test_a_machine_that_differs_does_not_go_on(captured: Capture, run_dir: RunDir) -> None:

@@ -105,7 +105,7 @@ class PlayedPower(Power):
         self.machines: list[Played] = []
         self.on()
 
-    def _new_machine(self, loaded: Loaded, prefer: object, ram: object) -> Machine:
+    def _new_machine(self, loaded: Loaded, prefer: object, ram: object, *, silent: bool = False) -> Machine:
         self.machines.append(Played(self.trouble))
         return cast(Machine, self.machines[-1])
 
