@@ -5,7 +5,7 @@ import pytest
 from harness.errors import OptionError
 from harness.faults.damage import zero
 
-pytestmark = pytest.mark.gk_board("virt", "pc-bios")
+pytestmark = [pytest.mark.gk_tier("nightly"), pytest.mark.gk_board("virt", "pc-bios")]
 
 
 def _lose_the_boot_partition(appliance):
@@ -41,6 +41,8 @@ def _processes(appliance):
     return {service.path: (service.pid, service.started) for service in appliance.status().services}
 
 
+@pytest.mark.gk_tier("ci")
+@pytest.mark.gk_board("virt")
 @pytest.mark.gk_needs("breakglass")
 def test_ten_destructive_steps_begin_at_the_same_moment(appliance):
     with appliance.breakglass() as rescue:

@@ -35,7 +35,9 @@ class Known(Mapping[str, float]):
 
 def load(folder: Path) -> Known:
     """What is known of the tests whose reports go to ``folder``."""
-    return Known(_read(folder / FILE), _read(scenarios_folder() / FILE))
+    # A clone has the harness's own tests as well; an installed package has only the scenarios.
+    own_tests = Path(__file__).parent.parent / "tests" / FILE
+    return Known(_read(folder / FILE), {**_read(own_tests), **_read(scenarios_folder() / FILE)})
 
 
 def _read(path: Path) -> dict[str, float]:

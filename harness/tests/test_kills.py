@@ -183,6 +183,8 @@ def strike(kill: Kill, run: subprocess.Popen[bytes], doer: int, traces: Traces) 
         return max(took, time.monotonic() - began) if wait_until(AFTER, lambda: gone(run, traces)) else None
     if kill.victim == "Ctrl-C":
         send(signal.SIGINT, lambda number: os.killpg(run.pid, number))
+        # Asked to end, it still tears down and writes its report, which takes a busy host a while.
+        wait_until(START, lambda: run.poll() is not None)
     else:
         send(signal.SIGKILL, lambda number: os.kill(run.pid, number))
     return time.monotonic() - began if wait_until(AFTER, lambda: gone(run, traces)) else None
