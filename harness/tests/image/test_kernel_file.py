@@ -11,7 +11,7 @@ from harness.tests.image.synthetic import arm64_image, bzimage, zboot
     [
         (bzimage("7.1.2"), "7.1.2", "amd64"),
         (arm64_image("6.12.47-v8"), "6.12.47-v8", "arm64"),
-        (gzip.compress(arm64_image("7.1.3")), "7.1.3", "arm64"),
+        (gzip.compress(arm64_image("7.1.3"), mtime=0), "7.1.3", "arm64"),
         (zboot(arm64_image("7.1.3")), "7.1.3", "arm64"),
     ],
     ids=["bzImage", "Image", "Image.gz", "zboot"],
@@ -26,7 +26,7 @@ def test_releases(kernel: bytes, release: str, arch: str) -> None:
     [
         b"",
         b"no kernel",
-        gzip.compress(arm64_image())[:40],
+        gzip.compress(arm64_image(), mtime=0)[:40],
         zboot(arm64_image())[:70],
         bzimage()[:0x210],
         b"MZ\0\0zimg",
