@@ -8,8 +8,7 @@ its memory turns one kind into the other. Either way the overlay at that moment 
 copy's own overlay.
 
 Measured on two cores with load, TCG, QEMU 10.0: loading the state takes 0.02 s instead of 0.1 to 0.2 s, and a copy
-has 40 MB of memory of its own instead of 200 MB. Tried and dropped: ``multifd`` (loading took 1.8 s), captures on
-a tmpfs (no difference: the files are in the page cache anyway).
+has 40 MB of memory of its own instead of 200 MB. Tried and dropped: ``multifd`` (loading took 1.8 s).
 """
 
 from __future__ import annotations
