@@ -315,11 +315,17 @@ class Machine:
             if self.wait_exit(power_off) is not None:
                 return Rung.POWER_OFF
         self._asked_to_stop = True
-        with contextlib.suppress(QemuFailed):
+        try:
             # A QEMU that does not answer must not cost more than its rung.
             self.execute("quit", timeout=QUIT_LIMIT / 2)
             if self.wait_exit(QUIT_LIMIT) is not None:
                 return Rung.QUIT
+        except QmpSilent:
+            pass
+        except QemuFailed:
+            # It hung up: on its way out by itself, as after a reset that it leaves at.
+            if self.wait_exit(LAST_WORDS) is not None:
+                return Rung.GONE
         if process.exit is None:
             process.signal(signal.SIGTERM)
         if self.wait_exit(TERM_LIMIT) is not None:

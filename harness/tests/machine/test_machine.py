@@ -114,6 +114,13 @@ def test_a_qemu_that_hangs_is_silent_and_falls_to_the_last_rung(
     assert machine.stop() is Rung.KILL
 
 
+def test_a_qemu_that_is_on_its_way_out_needs_no_signal(make: Make) -> None:
+    machine = make()
+    machine.start()
+    machine.execute("quit")
+    assert machine.stop() in (Rung.GONE, Rung.QUIT)
+
+
 def test_a_guest_that_obeys_the_power_button_takes_the_first_rung(make: Make, tmp_path: Path) -> None:
     machine, heard = guest(make, tmp_path, OBEYS_THE_POWER_BUTTON)
     assert machine.stop(power_off=LIMIT) is Rung.POWER_OFF
