@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ from types import TracebackType
 from typing import Any
 
 from harness.errors import HostDiskFull, InternalError
+from harness.key_locks import KeyLocks
 
 _DISK = "disk.img"
 _META = "image.json"
@@ -65,7 +65,7 @@ class Cache:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._held: dict[str, int] = {}
+        self._locks = KeyLocks(root / "locks")
 
     def __enter__(self) -> Cache:
         return self
@@ -77,9 +77,7 @@ class Cache:
 
     def close(self) -> None:
         """Let go of all images that were handed out."""
-        for handle in self._held.values():
-            os.close(handle)
-        self._held.clear()
+        self._locks.close()
 
     def get(
         self,
@@ -94,37 +92,16 @@ class Cache:
         Of several processes one makes it while the others wait.
         """
         self._prepare()
-        handle = self._held.get(key)
-        if handle is None:
-            handle = os.open(self._lock_file(key), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            while True:
-                # Again after making it: going from exclusive to shared lets somebody else in between.
-                _lock(handle, fcntl.LOCK_SH, progress)
-                entry = self._read(key)
-                if entry is not None:
-                    break
-                self._make(key, handle, make, progress)
-            self._held[key] = handle
-        except BaseException:
-            self._held.pop(key, None)
-            os.close(handle)
-            raise
+        entry = self._locks.get(
+            key,
+            lambda: self._read(key),
+            lambda: self._make(key, make),
+            waiting=lambda: progress("another process makes this image: waiting for it"),
+        )
         os.utime(self._folder(key) / _META)
         return entry
 
-    def _make(
-        self,
-        key: str,
-        handle: int,
-        make: Callable[[Path, Path], Mapping[str, Any]],
-        progress: Callable[[str], None],
-    ) -> None:
-        # The shared lock goes first: two processes that both keep one while asking for more wait for ever.
-        fcntl.flock(handle, fcntl.LOCK_UN)
-        _lock(handle, fcntl.LOCK_EX, progress)
-        if self._read(key) is not None:
-            return
+    def _make(self, key: str, make: Callable[[Path, Path], Mapping[str, Any]]) -> None:
         self._remove(self._folder(key))
         self._remove_leftovers(key)
         work = self.root / "work" / f"{key}.{os.getpid()}"
@@ -162,15 +139,11 @@ class Cache:
     def programs(self, name: str) -> Iterator[Path]:
         """The folder that keeps programs under this name; only one process at a time has it."""
         self._prepare()
-        handle = os.open(self._lock_file(f"programs-{name}"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with self._locks.alone(f"programs-{name}"):
             folder = self.root / "programs" / name
             folder.mkdir(exist_ok=True)
             os.utime(folder)
             yield folder
-        finally:
-            os.close(handle)
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -178,26 +151,24 @@ class Cache:
         self._prepare()
         self._sweep()
         key = f"scratch-{uuid.uuid4().hex}"
-        handle = os.open(self._lock_file(key), os.O_RDWR | os.O_CREAT, 0o600)
         folder = self.root / "work" / f"{key}.{os.getpid()}"
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            folder.mkdir(mode=0o700)
-            yield folder
-        finally:
-            self._remove(folder)
-            self._lock_file(key).unlink(missing_ok=True)
-            os.close(handle)
+        with self._locks.alone(key):
+            try:
+                folder.mkdir(mode=0o700)
+                yield folder
+            finally:
+                self._remove(folder)
+                self._locks.forget(key)
 
     def _sweep(self) -> None:
         """Remove the work folders of processes that are gone."""
         for leftover in (self.root / "work").iterdir():
             key = leftover.name.split(".")[0]
-            with self._exclusively(key) as mine:
+            with self._locks.if_unused(key) as mine:
                 if mine:
                     self._remove(leftover)
                     if key.startswith("scratch-"):
-                        self._lock_file(key).unlink(missing_ok=True)
+                        self._locks.forget(key)
 
     def entries(self) -> list[CacheEntry]:
         """All complete entries, the last used first."""
@@ -218,7 +189,7 @@ class Cache:
         for entry in reversed(entries):
             if total <= max_bytes:
                 break
-            with self._exclusively(entry.key) as mine:
+            with self._locks.if_unused(entry.key) as mine:
                 if mine:
                     self._remove(self._folder(entry.key))
                     removed.append(entry)
@@ -226,27 +197,10 @@ class Cache:
         self._sweep()
         oldest = time.time() - _KEEP_PROGRAMS if max_bytes else float("inf")
         for folder in (self.root / "programs").iterdir():
-            with self._exclusively(f"programs-{folder.name}") as mine:
+            with self._locks.if_unused(f"programs-{folder.name}") as mine:
                 if mine and folder.stat().st_mtime < oldest:
                     self._remove(folder)
         return removed
-
-    @contextlib.contextmanager
-    def _exclusively(self, key: str) -> Iterator[bool]:
-        """Whether nobody else uses this key, and nobody can while the context lasts."""
-        if key in self._held:
-            yield False
-            return
-        handle = os.open(self._lock_file(key), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
-        finally:
-            os.close(handle)
 
     def _prepare(self) -> None:
         # Images hold passwords and keys, so nobody else may read them.
@@ -256,9 +210,6 @@ class Cache:
 
     def _folder(self, key: str) -> Path:
         return self.root / "images" / key
-
-    def _lock_file(self, key: str) -> Path:
-        return self.root / "locks" / f"{key}.lock"
 
     def _read(self, key: str) -> CacheEntry | None:
         """The entry if it is complete and its image has the size and time it was made with."""
@@ -288,15 +239,6 @@ class Cache:
     @staticmethod
     def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _lock(handle: int, kind: int, progress: Callable[[str], None]) -> None:
-    """Take a lock, and say so when that means to wait. Its holder's end frees it, however that comes."""
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        progress("another process makes this image: waiting for it")
-        fcntl.flock(handle, kind)
 
 
 def file_digest(path: Path) -> str:

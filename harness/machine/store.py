@@ -8,15 +8,15 @@ An entry is made where it stays, as a disk names the files under it by their pat
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from harness.key_locks import KeyLocks
 
 ABOUT = "about.json"
 LOCKS = "locks"
@@ -53,34 +53,20 @@ class Store:
         self.root = root
         self._durable = durable
         self._say = say
-        self._held: dict[str, int] = {}
+        self._locks = KeyLocks(root / LOCKS)
 
     def get(self, key: str, make: Callable[[Path], Mapping[str, Any]]) -> Entry:
         """The entry with this key, whose folder ``make`` fills when there is none; it returns what to know of it.
 
-        Of several processes one makes it while the others wait: for as long as that one lives, as its own waits
-        have their limits.
+        Of several processes one makes it while the others wait.
         """
         self._prepare()
-        handle = self._held.pop(key, None)
-        if handle is None:
-            handle = os.open(self._lock_file(key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            while True:
-                # Again after making it: going from exclusive to shared lets somebody else in between.
-                self._lock(handle, fcntl.LOCK_SH)
-                entry = self._read(key)
-                if entry is not None:
-                    break
-                # The shared lock goes first: two that both keep one while asking for more wait for ever.
-                fcntl.flock(handle, fcntl.LOCK_UN)
-                self._lock(handle, fcntl.LOCK_EX)
-                if self._read(key) is None:
-                    self._make(key, make)
-        except BaseException:
-            os.close(handle)
-            raise
-        self._held[key] = handle
+        entry = self._locks.get(
+            key,
+            lambda: self._read(key),
+            lambda: self._make(key, make),
+            waiting=lambda: self._say("another process makes what this one needs: waiting for it"),
+        )
         os.utime(entry.folder / ABOUT)
         return entry
 
@@ -113,9 +99,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of all that was handed out."""
-        for handle in self._held.values():
-            os.close(handle)
-        self._held.clear()
+        self._locks.close()
 
     def _make(self, key: str, make: Callable[[Path], Mapping[str, Any]]) -> None:
         folder = self.root / key
@@ -143,43 +127,17 @@ class Store:
         return Entry(key, folder, about, used) if about.get("folder") == str(folder) else None
 
     def _remove_unused(self, key: str) -> bool:
-        with self._exclusively(key) as mine:
+        with self._locks.if_unused(key) as mine:
             if mine:
                 # First what makes it complete: a removal that is cut short must not leave something to be used.
                 (self.root / key / ABOUT).unlink(missing_ok=True)
                 shutil.rmtree(self.root / key, ignore_errors=True)
             return mine
 
-    @contextlib.contextmanager
-    def _exclusively(self, key: str) -> Iterator[bool]:
-        """Whether nobody uses this key, and nobody can while the context lasts."""
-        if key in self._held:
-            yield False
-            return
-        handle = os.open(self._lock_file(key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-        finally:
-            os.close(handle)
-
     def _prepare(self) -> None:
         # The memory of a machine holds passwords and keys, so nobody else may read it.
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.root / LOCKS).mkdir(exist_ok=True, mode=0o700)
-
-    def _lock_file(self, key: str) -> Path:
-        return self.root / LOCKS / f"{key}.lock"
-
-    def _lock(self, handle: int, kind: int) -> None:
-        try:
-            fcntl.flock(handle, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._say("another process makes what this one needs: waiting for it")
-            fcntl.flock(handle, kind)
 
 
 def _write_back(folder: Path) -> None:
