@@ -16,9 +16,8 @@ from typing import Any
 
 from harness.boards import Board
 from harness.cold_start import ColdStart
-from harness.firmware.uefi import copy_sparse
+from harness.copying import copy_sparse, link_or_copy
 from harness.gokrazy.keys import generate_key
-from harness.image.cache import default_root
 from harness.image.model import Image
 from harness.machine.accelerator import Accelerator
 from harness.machine.capture import IMAGE, Capture
@@ -29,7 +28,7 @@ from harness.machine.store import Store
 from harness.options import Settings
 from harness.wiring import forwards
 
-FORMAT = 1
+FORMAT = 2
 """To be raised when what is captured, or how, changes."""
 MOST = 4 * 10**9
 """Bytes that captures may take up in the cache: some twenty of them."""
@@ -47,7 +46,7 @@ class Booted:
 
 def capture_root(settings: Settings) -> Path:
     """Where captures persist."""
-    return (settings.cache or default_root()) / FOLDER
+    return settings.cache_root / FOLDER
 
 
 class Captures:
@@ -97,16 +96,9 @@ class Captures:
         if not (self._lasting or unpacked_here):
             return image.path
         own = folder / IMAGE
-        cached = image.path.is_relative_to(self._settings.cache or default_root())
-        if unpacked_here or cached:
-            try:
-                own.hardlink_to(image.path)
-            except OSError:
-                copy_sparse(image.path, own)
-        else:
-            # A file of the user's, who may write to it later.
-            copy_sparse(image.path, own)
-        return own
+        cached = image.path.is_relative_to(self._settings.cache_root)
+        # A file of the user's is copied: its owner may write to it later.
+        return link_or_copy(image.path, own) if unpacked_here or cached else copy_sparse(image.path, own)
 
 
 def identity(

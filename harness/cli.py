@@ -195,24 +195,24 @@ def _boot(options: argparse.Namespace) -> int:
 
 def _cache(options: argparse.Namespace) -> int:
     from harness.captures import capture_root
-    from harness.image.cache import Cache, default_root
+    from harness.image.cache import Cache
     from harness.machine.store import Store
 
-    root = Path(options.cache).expanduser() if options.cache else default_root()
-    cache, captures = Cache(root), Store(capture_root(Settings(cache=root)))
+    settings = Settings(cache=Path(options.cache).expanduser() if options.cache else None)
+    cache, captures = Cache(settings.cache_root), Store(capture_root(settings))
     if options.action == "prune":
         # Captures first: their machines are booted again in seconds, where images take a compiler.
         most = int(options.max_gb * 1e9)
         forgotten = captures.prune(max(0, most - sum(entry.bytes_on_disk for entry in cache.entries())))
         removed = cache.prune(most)
-        print(f"removed {len(removed)} images and {len(forgotten)} captures from {root}")
+        print(f"removed {len(removed)} images and {len(forgotten)} captures from {cache.root}")
         return 0
     images, kept = cache.entries(), captures.entries()
     for image in images:
         print(image)
     for capture in kept:
         print(f"capture: {capture.title}: {capture.allocated() / 1e6:.0f} MB in {capture.folder}")
-    print(f"{len(images)} images and {len(kept)} captures in {root}")
+    print(f"{len(images)} images and {len(kept)} captures in {cache.root}")
     return 0
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from harness.copying import link_or_copy
 from harness.firmware.boot_partition import boot_partition, write_anew
 from harness.firmware.stage import Disk, Loaded
-from harness.firmware.uefi import copy_sparse
 from harness.image.model import Extent
 
 KERNEL = "vmlinuz"
@@ -56,15 +57,5 @@ def without_rootdelay(line: str) -> tuple[str, tuple[str, ...]]:
 
 def keep_files(loaded: Loaded, folder: Path) -> Loaded:
     """Keep what QEMU was given to load, by links where the file systems allow, else by copies."""
-    kept = loaded
-    for name in ("kernel", "dtb", "initrd"):
-        path = getattr(loaded, name)
-        if path is None:
-            continue
-        copy = folder / path.name
-        try:
-            copy.hardlink_to(path)
-        except OSError:
-            copy_sparse(path, copy)
-        kept = replace(kept, **{name: copy})
-    return kept
+    kept: dict[str, Any] = {name: link_or_copy(path, folder / path.name) for name, path in loaded.files.items()}
+    return replace(loaded, **kept)

@@ -35,6 +35,11 @@ class Loaded:
     notes: tuple[str, ...] = ()
     """What a reader of the report should know."""
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """Those of the fields that name a file."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Path)}
+
 
 class Stage(Protocol):
     """One machine's firmware; it lives as long as the machine, over all of its resets."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.errors import FirmwareFileMissing, HostDiskFull
+from harness.copying import copy_sparse
+from harness.errors import FirmwareFileMissing
 from harness.firmware.stage import Disk, Loaded
 from harness.image.model import Arch
-
-BLOCK = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -73,22 +72,3 @@ class UefiStage:
             return kept
         self._vars.unlink(missing_ok=True)
         return replace(kept, vars=copy_sparse(kept.vars, self._vars))
-
-
-def copy_sparse(source: Path, dest: Path) -> Path:
-    """Copy a file leaving holes for zeroes (arm64's variables are 64 MiB of nothing); raises HostDiskFull."""
-    zeroes = bytes(BLOCK)
-    try:
-        with source.open("rb") as file, dest.open("xb") as out:
-            dest.chmod(0o600)
-            while block := file.read(BLOCK):
-                if block == zeroes[: len(block)]:
-                    out.seek(len(block), 1)
-                else:
-                    out.write(block)
-            out.truncate()
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise HostDiskFull(f"cannot copy {source.name}: {error.strerror}", where=str(dest)) from error
-    return dest

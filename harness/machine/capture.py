@@ -112,10 +112,11 @@ class Capture:
 
     def as_json(self) -> dict[str, Any]:
         """What ``from_json`` needs beside the folder."""
-        loaded = {name: str(path) for name, path in vars(self.loaded).items() if isinstance(path, Path)}
         return {
             "fit": asdict(self.fit),
-            "loaded": {**loaded, "append": self.loaded.append, "notes": self.loaded.notes},
+            "files": {name: str(path) for name, path in self.loaded.files.items()},
+            "append": self.loaded.append,
+            "notes": self.loaded.notes,
             "size": self.size,
             "chain": [str(path) for path in self.chain],
         }
@@ -123,14 +124,12 @@ class Capture:
     @classmethod
     def from_json(cls, folder: Path, told: Mapping[str, Any]) -> Capture:
         """A capture that another process may have made."""
-        loaded = dict(told["loaded"], notes=tuple(told["loaded"]["notes"]))
-        for name in ("kernel", "dtb", "code", "vars"):
-            if name in loaded:
-                loaded[name] = Path(loaded[name])
+        files = {name: Path(path) for name, path in told["files"].items()}
+        loaded = Loaded(append=told["append"], notes=tuple(told["notes"]), **files)
         fit: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in told["fit"].items()
         }
-        return cls(folder, Fit(**fit), Loaded(**loaded), told["size"], tuple(map(Path, told["chain"])))
+        return cls(folder, Fit(**fit), loaded, told["size"], tuple(map(Path, told["chain"])))
 
 
 def save(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = None) -> Capture:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from harness.boards import board
 from harness.errors import InternalError
 from harness.firmware.bios import BiosStage
+from harness.firmware.stage import Loaded
 from harness.machine.accelerator import TCG
 from harness.machine.capture import RAM, Capture, load, save
 from harness.machine.command import Ram
@@ -104,6 +106,12 @@ def test_a_captures_disk_lies_on_the_image_alone(captured: Capture, run_dir: Run
 def test_another_process_reads_a_capture_as_it_was_made(captured: Capture) -> None:
     told = json.loads(json.dumps(captured.as_json()))
     assert Capture.from_json(captured.folder, told) == captured
+
+
+def test_every_file_that_a_machine_was_started_with_is_told(captured: Capture) -> None:
+    files = {field.name: Path(field.name) for field in fields(Loaded) if field.name not in ("append", "notes")}
+    full = replace(captured, loaded=Loaded(append="root=/dev/vda2", notes=("a", "b"), **files))
+    assert Capture.from_json(full.folder, json.loads(json.dumps(full.as_json()))) == full
 
 
 def test_a_copy_of_a_copy_can_be_captured_too(captured: Capture, run_dir: RunDir) -> None:
