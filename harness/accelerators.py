@@ -47,7 +47,7 @@ class Accelerators:
                 board,
                 qemu=self._qemu(board),
                 run_dir=run_dir,
-                kernel=self._kernel(board, run_dir),
+                kernel=lambda: self._kernel(board, run_dir),
                 cache=self._settings.cache_root,
             )
         return self._chosen[board.name]

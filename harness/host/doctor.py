@@ -192,7 +192,7 @@ def try_accelerator(names: Sequence[str], modules: Path, cache: Path) -> list[Li
             if board.arch in lines:
                 continue
             kernels = sorted(modules.glob(f"github.com/gokrazy/kernel.{board.arch}@*/vmlinuz"))
-            kernel = kernels[-1] if kernels else None
+            kernel = kernels[-1].absolute if kernels else None
             name = f"{board.arch} guests"
             try:
                 chosen = choose("auto", board, qemu=find_qemu(board), run_dir=run_dir, kernel=kernel, cache=cache)

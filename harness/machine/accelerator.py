@@ -15,6 +15,7 @@ import signal
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -65,14 +66,14 @@ def choose(
     *,
     qemu: QemuProgram,
     run_dir: RunDir,
-    kernel: Path | None = None,
+    kernel: Callable[[], Path] | None = None,
     cache: Path | None = None,
     device: Path = DEVICE,
 ) -> Accelerator:
-    """Choose the accelerator for a board; ``kernel`` is its image's vmlinuz, ``cache`` a folder for the answer.
+    """Choose the accelerator for a board; ``cache`` is a folder for the answer.
 
-    The answer holds until this host is booted again or QEMU changes. Raises HostFault when ``kvm`` was asked for
-    and does not work.
+    ``kernel`` gets its image's vmlinuz, and is called only when KVM has to be tried. The answer holds until this
+    host is booted again or QEMU changes. Raises HostFault when ``kvm`` was asked for and does not work.
     """
     if mode == "tcg":
         return TCG
@@ -90,7 +91,12 @@ def choose(
 
 
 def _try_kvm(
-    board: Board, qemu: QemuProgram, run_dir: RunDir, kernel: Path | None, cache: Path | None, device: Path
+    board: Board,
+    qemu: QemuProgram,
+    run_dir: RunDir,
+    kernel: Callable[[], Path] | None,
+    cache: Path | None,
+    device: Path,
 ) -> Trial:
     machine = platform.machine()
     if HOST_ARCH.get(machine) != board.arch:
@@ -104,7 +110,7 @@ def _try_kvm(
         return known
     if kernel is None:
         return Trial(False, "there is no kernel to try it with, and the device node proves nothing")
-    trial = probe(board, qemu, run_dir, kernel)
+    trial = probe(board, qemu, run_dir, kernel())
     if record is not None:
         _remember(record, trial)
     return trial
