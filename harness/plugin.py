@@ -173,15 +173,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             and (settings.from_image is not None or _family(item) != "from")
         )
         (kept if wanted else left_out).append(item)
+    is_worker = hasattr(config, "workerinput")
+    known = durations.load(_page(config).parent) if settings.shard is not None or is_worker else {}
     if settings.shard is not None:
-        mine = settings.shard.take([item.nodeid for item in kept], durations.load(_page(config).parent))
+        mine = settings.shard.take([item.nodeid for item in kept], known)
         left_out += [item for item in kept if item.nodeid not in mine]
         kept = [item for item in kept if item.nodeid in mine]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-    if hasattr(config, "workerinput"):
+    if is_worker:
         # A run with several workers ends when the last one does: what takes minutes must not come last.
-        known = durations.load(_page(config).parent)
         kept.sort(key=lambda item: -known.get(item.nodeid, 0.0))
     items[:] = kept
 

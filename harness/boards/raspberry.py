@@ -26,3 +26,10 @@ BUDGET = Budget(
     power_off=90.0,
 )
 """Four emulated cores on two, and a network that polls: four times what a busy host was seen to need."""
+
+CARD_PROVES = (
+    "config.txt, cmdline.txt, device tree and overlays give a machine that boots",
+    "the root file system is found on an SD card",
+    "A/B flip by the device's own switch and reboot, reset through the firmware",
+)
+"""Of the boards that boot from a card through the firmware that the harness plays."""

@@ -1,7 +1,7 @@
 """Raspberry Pi 3 Model B."""
 
 from harness.boards.board import SD, Board, Boot
-from harness.boards.raspberry import BUDGET, NO_CLOCK, ROUTE_RACE, USB_NIC
+from harness.boards.raspberry import BUDGET, CARD_PROVES, NO_CLOCK, ROUTE_RACE, USB_NIC
 
 BOARD = Board(
     name="raspi3b",
@@ -25,11 +25,7 @@ BOARD = Board(
     budget=BUDGET,
     slow_upload=True,
     can_capture=False,
-    proves=(
-        "config.txt, cmdline.txt, device tree and overlays give a machine that boots",
-        "the root file system is found on an SD card",
-        "A/B flip by the device's own switch and reboot, reset through the firmware",
-    ),
+    proves=CARD_PROVES,
     cannot=(
         "the firmware itself: the harness plays it",
         "the Ethernet chip, Wi-Fi, Bluetooth, the watchdog, HDMI",

@@ -100,9 +100,7 @@ class Room:
 
     def _in_turn(self, memory: int, cpus: int, limit: float) -> Path:
         began = time.monotonic()
-        queue = os.open(
-            self._folder.parent / ".queue", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-        )
+        queue = os.open(self._folder.parent / QUEUE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             waited = not self._first(queue)
             while True:
