@@ -58,7 +58,8 @@ def test_every_test_runs_n_times_under_ids_of_its_own(pytester: pytest.Pytester)
     pytester.makepyfile(TESTS)
     result = pytester.runpytest("-p", "no:cacheprovider", "-v", "--gk-repeat=4")
     result.assert_outcomes(passed=19, failed=1)
-    ids = {line.split(" ")[0] for line in result.outlines if "::" in line and "%" in line}
+    # One line for each run; how much of a failure stands in the summary depends on the environment (CI).
+    ids = {line.split(" ")[0] for line in result.outlines if line.endswith("%]")}
     assert len(ids) == 20
     result.stdout.fnmatch_lines(
         [
