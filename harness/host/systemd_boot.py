@@ -1,4 +1,4 @@
-"""Finds systemd-boot, the UEFI boot loader that goes into an image, and fetches the other architecture's.
+"""Fetches systemd-boot, the UEFI boot loader that goes into an image, where the build finds none.
 
 Debian's systemd-boot-efi carries the loader of its own architecture only. The other architecture's package is
 downloaded by apt with state, sources and cache of its own, and unpacked without being installed: the host's apt
@@ -19,9 +19,12 @@ from pathlib import Path
 from harness.errors import HostFault, SetupMissing
 from harness.host import debian
 from harness.host.requirements import EFI_NAME, Host, system
+from harness.image.bootfs import find_efi_loaders
+from harness.image.cache import default_root
 
 PACKAGE = "systemd-boot-efi"
 INSTALLED = Path("/usr/lib/systemd/boot/efi")
+"""Where the package puts its loader."""
 
 
 def file_name(arch: str) -> str:
@@ -31,17 +34,12 @@ def file_name(arch: str) -> str:
 
 def private_folder(env: Mapping[str, str] = os.environ) -> Path:
     """Where loaders are kept that the host has no package for."""
-    home = env.get("XDG_CACHE_HOME") or str(Path(env.get("HOME") or Path.home()) / ".cache")
-    return Path(home) / "gokharness" / "systemd-boot"
+    return default_root(env) / "systemd-boot"
 
 
-def find(arch: str, env: Mapping[str, str] = os.environ, installed: Path = INSTALLED) -> Path | None:
-    """The loader for this architecture: from the folders that GOKHARNESS_EFI_DIR names, fetched, or installed."""
-    given = [Path(part) for part in env.get("GOKHARNESS_EFI_DIR", "").split(os.pathsep) if part]
-    for folder in (*given, private_folder(env), installed):
-        if (folder / file_name(arch)).is_file():
-            return folder / file_name(arch)
-    return None
+def find(arch: str, env: Mapping[str, str] = os.environ) -> Path | None:
+    """The loader that goes into images of this architecture, None when the build would find none."""
+    return next((loader.file for loader in find_efi_loaders(env) if loader.arch == arch), None)
 
 
 def fetch(arch: str, folder: Path, host: Host | None = None) -> Path:

@@ -6,6 +6,7 @@ import pytest
 
 from harness.errors import SetupMissing
 from harness.host import systemd_boot
+from harness.image import bootfs
 from harness.tests.host.conftest import MadeUpHost
 
 
@@ -16,16 +17,20 @@ def test_the_private_folder_follows_the_environment() -> None:
     )
 
 
-def test_a_loader_that_was_given_wins_over_the_installed_one(tmp_path: Path) -> None:
+def test_what_is_found_is_what_a_build_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given, installed = tmp_path / "given", tmp_path / "installed"
-    for folder in (given, installed):
-        folder.mkdir()
-        (folder / "systemd-bootaa64.efi").write_bytes(b"MZ")
     env = {"HOME": str(tmp_path), "GOKHARNESS_EFI_DIR": f"{tmp_path / 'none'}:{given}"}
-    assert systemd_boot.find("arm64", env, installed) == given / "systemd-bootaa64.efi"
-    (given / "systemd-bootaa64.efi").unlink()
-    assert systemd_boot.find("arm64", env, installed) == installed / "systemd-bootaa64.efi"
-    assert systemd_boot.find("amd64", env, installed) is None
+    fetched = systemd_boot.private_folder(env)
+    monkeypatch.setattr(bootfs, "_EFI_FOLDER", installed)
+    for folder in (given, fetched, installed):
+        folder.mkdir(parents=True)
+        (folder / "systemd-bootaa64.efi").write_bytes(b"MZ")
+    for folder in (given, fetched, installed):
+        assert systemd_boot.find("arm64", env) == folder / "systemd-bootaa64.efi"
+        (folder / "systemd-bootaa64.efi").unlink()
+    assert systemd_boot.find("arm64", env) is None
+    (installed / "systemd-bootx64.efi").write_bytes(b"MZ")
+    assert systemd_boot.find("arm64", env) is None
 
 
 def test_a_loader_is_put_with_its_version_and_nothing_else(tmp_path: Path) -> None:
