@@ -18,6 +18,7 @@ from harness.boards.board import SD
 from harness.errors import AcceleratorFailed, BoardMismatch, HarnessError, ToolMissing
 from harness.image.model import Image
 from harness.options import Settings
+from harness.run_key import RunKey
 from harness.stock import Stock
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from harness.captures import Booted, Captures
     from harness.machine.accelerator import Accelerator
     from harness.machine.command import Network
-    from harness.machine.overlay import BaseFormat
     from harness.machine.qemu import QemuProgram
     from harness.machine.room import Room
     from harness.machine.run_dir import RunDir
@@ -51,8 +51,8 @@ class Lab:
         """What the firmware stages had to say, by board, each once."""
         self.stock = Stock(settings, folder=lambda name: self.run_dir.folder(name, bulky=True), say=say)
         self._run_dir: RunDir | None = None
-        self._bases: dict[str, tuple[Path, BaseFormat]] = {}
         self._captures: Captures | None = None
+        self.key = RunKey(settings, run_dir=lambda: self.run_dir, captures=lambda: self.captures)
         self._qemus: dict[str, QemuProgram] = {}
         self._accelerators = Accelerators(
             settings,
@@ -63,7 +63,6 @@ class Lab:
         )
         self._room: Room | None = None
         self._notes: list[str] = []
-        self._key: Path | None = settings.ssh_key
         self._live: dict[str, Appliance] = {}
         self._unfit: dict[str, str] = {}
         self._halts: Counter[str] = Counter()
@@ -188,38 +187,8 @@ class Lab:
 
         image = self.stock.image(board, family)
         return next(
-            (reason for need in needs if (reason := why_not(image, need, has_key=self.has_key(image)))), ""
+            (reason for need in needs if (reason := why_not(image, need, has_key=self.key.opens(image)))), ""
         )
-
-    def has_key(self, image: Image) -> bool:
-        """Whether a key is known that breakglass on this image accepts."""
-        breakglass = image.breakglass
-        if breakglass is None:
-            return False
-        return self.settings.ssh_key is not None or self._placed(image)
-
-    def _placed(self, image: Image) -> bool:
-        """Whether the run's own key is put onto the disk of this image."""
-        breakglass = image.breakglass
-        return (
-            self.settings.ssh_key is None
-            and breakglass is not None
-            and not breakglass.has_keys
-            and breakglass.authorized_keys.startswith("/perm/")
-            and image.perm == "ext4"
-        )
-
-    @property
-    def key(self) -> Path:
-        """The private key of this run: the one that was given, else one made for it, or for its captures."""
-        if self._key is None:
-            from harness.gokrazy.keys import generate_key
-
-            if self.settings.warm == "off":
-                self._key = generate_key(self.run_dir.folder("key")).private
-            else:
-                self._key = self.captures.key()
-        return self._key
 
     @property
     def captures(self) -> Captures:
@@ -339,7 +308,7 @@ class Lab:
                 board=board,
                 qemu=self.qemu(board),
                 accelerator=self.accelerator(board),
-                key=self.key if self._placed(image) else None,
+                key=self.key.private if self.key.is_put_on(image) else None,
             ),
             image,
             boot,
@@ -362,7 +331,7 @@ class Lab:
         run_dir = self.run_dir
         folder = run_dir.folder("disk", bulky=True)
         if booted is None:
-            base, base_format = self._base(image)
+            base, base_format = self.key.base(image)
             overlay = Overlay.create(base, folder, base_format=base_format)
         else:
             overlay = booted.capture.overlay(folder)
@@ -389,26 +358,11 @@ class Lab:
             qemu=self.qemu(board),
             network=network,
             folder=_fresh(self.artifacts / _slug(name)),
-            key=self.key if self.has_key(image) else None,
+            key=self.key.private if self.key.opens(image) else None,
             files_of=self.stock.update_files,
             ram=ram,
             late_answers=late,
         )
-
-    def _base(self, image: Image) -> tuple[Path, BaseFormat]:
-        """The image itself, or a layer over it that lets the run's key in."""
-        breakglass = image.breakglass
-        if breakglass is None or not self._placed(image):
-            return image.path, "raw"
-        if image.digest not in self._bases:
-            from harness.faults.damage import write_perm
-            from harness.machine.overlay import Overlay
-
-            overlay = Overlay.create(image.path, self.run_dir.folder("base", bulky=True))
-            line = self.key.with_name(f"{self.key.name}.pub").read_bytes()
-            write_perm(overlay, image, breakglass.authorized_keys.removeprefix("/perm/"), line)
-            self._bases[image.digest] = overlay.path, "qcow2"
-        return self._bases[image.digest]
 
     def show(self, board: Board, *, network: Network, out: TextIO) -> None:
         """Boot the image on this board and show its console, until it ends or the user has seen enough."""
