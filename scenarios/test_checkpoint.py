@@ -1,5 +1,7 @@
 """One starting point for many destructive steps: disk and memory return together."""
 
+import time
+
 import pytest
 
 from harness.errors import OptionError
@@ -85,3 +87,21 @@ def test_a_rewound_appliance_reboots_as_any_other(appliance):
     appliance.rewind("here")
     appliance.reboot(kexec=False)
     assert appliance.console.current.cause != "restored"
+
+
+def _seconds_on(appliance):
+    with appliance.breakglass() as rescue:
+        return float(rescue.run("date +%s").text)
+
+
+@pytest.mark.gk_needs("breakglass")
+def test_a_clock_that_stood_still_for_an_hour_is_seen_and_set(appliance):
+    with appliance.breakglass() as rescue:
+        # As a capture made an hour ago has it.
+        rescue.run(f"date -u -s @{time.time() - 3600:.0f}")
+    appliance.checkpoint("an hour ago")
+    assert appliance.clock_behind == pytest.approx(3600, abs=30)
+    appliance.correct_clock()
+    # To a second or two; more where the host is busy, and far from an hour.
+    assert appliance.clock_behind == pytest.approx(0, abs=10)
+    assert _seconds_on(appliance) == pytest.approx(time.time(), abs=20)
