@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures import Failed
 from harness.boards import Board, Boot
 from harness.firmware.stage import stage_for
 from harness.gokrazy.client import FEATURES
@@ -35,23 +36,30 @@ class Monitor:
         self._ours, theirs = socket.socketpair()
         with theirs:
             qmp = ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control", "-S"]
+            # It costs a millisecond, and a benchmark that is killed leaves no QEMU.
             self.process = subprocess.Popen(
-                [*arguments, *qmp], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+                ["setpriv", "--pdeathsig", "KILL", *arguments, *qmp],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
             )
         self._ours.settimeout(LIMIT)
         self._lines = self._ours.makefile("rb")
-        self._next()
-        self.execute("qmp_capabilities")
+        try:
+            self._next()
+            self.execute("qmp_capabilities")
+        except BaseException:
+            self.close()
+            raise
 
     def execute(self, command: str, **arguments: object) -> Any:
-        """Run a QMP command; ends the benchmark when QEMU refuses it."""
+        """Run a QMP command; raises Failed when QEMU refuses it."""
         self._ours.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
         while True:
             message = self._next()
             if "return" in message:
                 return message["return"]
             if "error" in message:
-                raise SystemExit(f"bench: the bare QEMU refused {command}: {message['error']['desc']}")
+                raise Failed(f"the bare QEMU refused {command}: {message['error']['desc']}")
 
     def wait_loaded(self) -> None:
         """Wait until the captured state is there."""
@@ -76,7 +84,7 @@ class Monitor:
     def _next(self) -> dict[str, Any]:
         line = self._lines.readline()
         if not line:
-            raise SystemExit(f"bench: the bare QEMU ended with {self.process.wait()}")
+            raise Failed(f"the bare QEMU ended with {self.process.wait()}")
         return dict(json.loads(line))
 
 
@@ -160,7 +168,7 @@ def wait_for_page(port: int, image: Image, path: str) -> None:
                 if answer.status == 200:
                     return
         time.sleep(PAUSE)
-    raise SystemExit(f"bench: the bare QEMU did not answer within {LIMIT:.0f} s")
+    raise Failed(f"the bare QEMU did not answer within {LIMIT:.0f} s")
 
 
 @contextlib.contextmanager

@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 
+class Failed(Exception):
+    """One side of a benchmark did not do what is measured: there is no figure."""
+
+
 @dataclass(frozen=True)
 class Result:
     """One figure; ``goal`` says in words what it is held to, "" when to nothing."""
@@ -17,6 +21,10 @@ class Result:
     unit: str
     goal: str
     met: bool
+
+    def __str__(self) -> str:
+        goal = f"goal: {self.goal}: {'met' if self.met else 'NOT MET'}" if self.goal else ""
+        return f"{self.name:50} {self.value:8} {self.unit:14} {goal}".rstrip()
 
 
 def measured(name: str, value: float, unit: str) -> Result:
