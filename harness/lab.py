@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from harness.errors import AcceleratorFailed, BoardMismatch, HarnessError, ToolM
 from harness.image.model import Image
 from harness.options import Settings
 from harness.run_key import RunKey
+from harness.run_news import RunNews
 from harness.stock import Stock
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from harness.machine.qemu import QemuProgram
     from harness.machine.room import Room
     from harness.machine.run_dir import RunDir
-    from harness.report.recorder import BootTimes
 
 
 class Lab:
@@ -45,11 +44,8 @@ class Lab:
         self.settings = settings
         self._shared = shared
         self.say = say
-        self._boots: list[BootTimes] = []
-        self._facts: dict[str, str] = {}
-        self._firmware: dict[str, dict[str, None]] = {}
-        """What the firmware stages had to say, by board, each once."""
         self.stock = Stock(settings, folder=lambda name: self.run_dir.folder(name, bulky=True), say=say)
+        self.news = RunNews(say=say, build_seconds=self.stock.build_seconds)
         self._run_dir: RunDir | None = None
         self._captures: Captures | None = None
         self.key = RunKey(settings, run_dir=lambda: self.run_dir, captures=lambda: self.captures)
@@ -59,13 +55,11 @@ class Lab:
             run_dir=lambda: self.run_dir,
             image=lambda board: self.stock.image(board, "hello"),
             qemu=self.qemu,
-            note=self.note,
+            note=self.news.note,
         )
         self._room: Room | None = None
-        self._notes: list[str] = []
         self._live: dict[str, Appliance] = {}
         self._unfit: dict[str, str] = {}
-        self._halts: Counter[str] = Counter()
 
     # -- boards
 
@@ -125,30 +119,11 @@ class Lab:
                 self._unfit[name] = f"this host's QEMU is too old for {name}: {error.what}"
                 continue
             image = self.stock.image(board, family)
-            self._note(f"image {family}" if self.settings.is_own else "image", image)
+            self.news.image(f"image {family}" if self.settings.is_own else "image", image)
             accelerator = self.accelerator(board)
-            line = f"{board.title}; QEMU {qemu.version}, {accelerator.name} ({accelerator.reason})"
-            if self._facts.setdefault(name, line) is line:
-                self.say(f"gokrazy: {name}: {line}")
+            self.news.board(name, f"{board.title}; QEMU {qemu.version}, {accelerator.name} ({accelerator.reason})")
             if updates:
                 self.stock.next_image(board, family)
-
-    def _note(self, title: str, image: Image) -> None:
-        text = (
-            f"{image.hostname} ({image.arch}) build {image.build} by {image.builder}, sha256 {image.digest[:16]}"
-        )
-        if self._facts.setdefault(f"{title} {image.hostname}", text) is text:
-            self.say(f"gokrazy: {title}: {text}")
-            for module, version in sorted(image.modules.items()):
-                if module.startswith("github.com/gokrazy/"):
-                    self._facts.setdefault(module, version)
-            for note in image.notes:
-                self.say(f"gokrazy: {image.hostname}: {note}")
-
-    def note(self, line: str) -> None:
-        """Tell whoever watches the run, and whoever reads its report."""
-        self.say(f"gokrazy: {line}")
-        self._notes.append(line)
 
     # -- appliances
 
@@ -160,7 +135,7 @@ class Lab:
 
             self._run_dir = RunDir()
             if self._run_dir.removed:
-                self.note(f"removed what {len(self._run_dir.removed)} runs left that died with their host")
+                self.news.note(f"removed what {len(self._run_dir.removed)} runs left that died with their host")
         return self._run_dir
 
     @property
@@ -169,7 +144,7 @@ class Lab:
         if self._room is None:
             from harness.machine.room import Room
 
-            self._room = Room(self.run_dir, say=self.say)
+            self._room = Room(self.run_dir, say=self.say, waited=self.news.waited)
         return self._room
 
     @property
@@ -246,8 +221,6 @@ class Lab:
         ram: Path | None = None,
     ) -> Iterator[Appliance]:
         """The same without asking for room; ``ram`` is for one to be captured: the file that is its memory."""
-        from harness.machine.power import HALTED
-
         mode = network or self.settings.network
         warm = running and not cold and self.settings.warm != "off" and board.can_capture
         warm = warm and mode == self.settings.network
@@ -267,10 +240,7 @@ class Lab:
                 appliance.wait_until_ready()
             yield appliance
         finally:
-            self._boots.extend(appliance.boot_times())
-            for power_on in appliance.power.power_ons:
-                self._firmware.setdefault(board.name, {}).update(dict.fromkeys(power_on.loaded.notes))
-                self._halts[board.name] += power_on.cause == HALTED
+            self.news.life_of(appliance)
             appliance.close()
             self._conclude(appliance, name)
             shutil.rmtree(firmware, ignore_errors=True)
@@ -282,7 +252,7 @@ class Lab:
         power = appliance.power
         for rung in power.rungs:
             if rung in (Rung.TERM, Rung.KILL):
-                self.note(f"{name}: QEMU did not quit when it was asked to: it took {rung.value}")
+                self.news.note(f"{name}: QEMU did not quit when it was asked to: it took {rung.value}")
         try:
             power.check()
         except AcceleratorFailed as error:
@@ -340,7 +310,7 @@ class Lab:
         # Only the console tells when they need to be late no longer.
         late = bool(board.late_answers) and image.serial is not None and not self.settings.no_quirks
         if late:
-            self._firmware.setdefault(board.name, {})[f"network: {board.late_answers}"] = None
+            self.news.firmware(board.name, f"network: {board.late_answers}")
         return Appliance(
             image=image,
             board=board,
@@ -379,57 +349,15 @@ class Lab:
                 out.flush()
                 shown = mark
 
-    # -- what came of it
-
-    def excerpts(self, name: str) -> list[tuple[str, str]]:
-        """What the device of this test said at last: title and text."""
-        appliance = self._live.get(name)
-        return appliance.excerpts() if appliance is not None else []
-
-    def properties(self, name: str) -> list[tuple[str, str]]:
-        """What JUnit should know about the test."""
-        appliance = self._live.get(name)
-        if appliance is None:
-            return []
-        image = appliance.image
-        facts = {
-            "gk_board": appliance.board.name,
-            "gk_image": image.digest,
-            "gk_build": image.build,
-            "gk_builder": image.builder,
-            "gk_accelerator": self.accelerator(appliance.board).name,
-        }
-        if appliance.clock_behind is not None:
-            facts["gk_clock_behind_seconds"] = f"{appliance.clock_behind:.1f}"
-        if appliance.downtimes:
-            facts["gk_downtime_seconds"] = ", ".join(f"{seconds:.1f}" for seconds in appliance.downtimes)
-        facts.update({f"gk_deviation:{name}": evidence for name, evidence in appliance.deviations.items()})
-        return list(facts.items())
+    def live(self, name: str) -> Appliance | None:
+        """The last appliance that was made under this name, also after its end; None when there was none."""
+        return self._live.get(name)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def news(self) -> dict[str, object]:
-        """What happened since this was last asked: boot times and facts about the run, as JSON has them."""
-        facts = {
-            **self._facts,
-            **{f"firmware {name}": "; ".join(notes) for name, notes in self._firmware.items() if notes},
-            **{
-                f"power-cycled {name}": f"{count} times: the kernel could only halt where it was to restart"
-                for name, count in self._halts.items()
-                if count
-            },
-            **{f"build {name}": f"{took:.1f} s" for name, took in self.stock.build_seconds.items()},
-        }
-        boots, self._boots = self._boots, []
-        notes, self._notes = self._notes, []
-        waits: list[float] = []
-        if self._room is not None:
-            waits, self._room.waits = self._room.waits, []
-        return {"boots": boots, "facts": facts, "notes": notes, "waits": waits}
 
     def close(self) -> None:
         """End every machine and remove every disk."""

@@ -21,6 +21,7 @@ from harness.lifeline import end_with_parent
 from harness.options import OPTIONS, Settings, settings_from
 from harness.repeat import Repeat, tally
 from harness.report import durations
+from harness.report.properties import properties
 from harness.report.recorder import Recorder
 from harness.shard import digest
 from harness.verdict import Verdict, fault_of
@@ -362,11 +363,12 @@ def pytest_runtest_makereport(
         again.mark(report, call.excinfo.value)
     lab = item.config.stash.get(LAB, None)
     if lab is not None:
-        report.gk_news = lab.news()  # type: ignore[attr-defined]
-        if report.failed:
-            report.sections.extend(lab.excerpts(item.nodeid))
-        if report.when == "call":
-            item.user_properties.extend(lab.properties(item.nodeid))
+        report.gk_news = lab.news.take()  # type: ignore[attr-defined]
+        appliance = lab.live(item.nodeid)
+        if appliance is not None and report.failed:
+            report.sections.extend(appliance.excerpts())
+        if appliance is not None and report.when == "call":
+            item.user_properties.extend(properties(appliance, lab.accelerator(appliance.board)))
             report.user_properties = list(item.user_properties)
     return report
 

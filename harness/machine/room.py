@@ -72,13 +72,17 @@ class Held:
 
 
 class Room:
-    """This process's reservations; ``say`` is told when a machine has to wait."""
+    """This process's reservations; ``say`` is told when a machine has to wait, ``waited`` for how many seconds."""
 
     def __init__(
-        self, run_dir: RunDir, *, host: Callable[[], Host] = Host.now, say: Callable[[str], None] = lambda _: None
+        self,
+        run_dir: RunDir,
+        *,
+        host: Callable[[], Host] = Host.now,
+        say: Callable[[str], None] = lambda _: None,
+        waited: Callable[[float], None] = lambda _: None,
     ) -> None:
-        self.waits: list[float] = []
-        """Seconds that each of this process's machines had to wait, where it had to."""
+        self._waited = waited
         self._folder = run_dir.path
         self._host = host
         self._say = say
@@ -123,7 +127,7 @@ class Room:
                     for one in held:
                         os.close(one.pipe)
             if waited:
-                self.waits.append(time.monotonic() - began)
+                self._waited(time.monotonic() - began)
             return self._take(memory, cpus)
         finally:
             os.close(queue)

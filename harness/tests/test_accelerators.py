@@ -128,10 +128,10 @@ def test_an_appliance_whose_kvm_breaks_starts_under_tcg_with_its_time_limits(lab
     with lab.appliance(VIRT, image, name="t") as appliance:
         played: Any = appliance
         assert played == ("tcg", VIRT.budget.ready)
-    news = lab.news()
+    news = lab.news.take()
     assert json.loads(json.dumps(news))["notes"] == news["notes"]
     assert "KVM BROKE" in str(news["notes"])
-    assert lab.news()["notes"] == []
+    assert lab.news.take()["notes"] == []
 
 
 def test_where_kvm_was_asked_for_nothing_starts_twice(lab: PlayedLab) -> None:

@@ -41,6 +41,6 @@ def test_a_reboot_that_ends_in_a_halt_goes_on_in_a_new_machine_and_is_reported(l
         assert [power_on.cause for power_on in appliance.power.power_ons] == ["power-on", "halted"]
         assert len(appliance.console.boots) == 2
         assert appliance.console.unclean() == []
-    facts = lab.news()["facts"]
+    facts = lab.news.take()["facts"]
     assert isinstance(facts, dict)
     assert facts["power-cycled raspi4b"].startswith("1 times")

@@ -1,0 +1,27 @@
+"""What JUnit is told of a test beyond its outcome: which appliance it had, and what that showed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.appliance import Appliance
+    from harness.machine.accelerator import Accelerator
+
+
+def properties(appliance: Appliance, accelerator: Accelerator) -> list[tuple[str, str]]:
+    """The properties of the test that had this appliance: names begin with ``gk_``, times are in seconds."""
+    image = appliance.image
+    facts = {
+        "gk_board": appliance.board.name,
+        "gk_image": image.digest,
+        "gk_build": image.build,
+        "gk_builder": image.builder,
+        "gk_accelerator": accelerator.name,
+    }
+    if appliance.clock_behind is not None:
+        facts["gk_clock_behind_seconds"] = f"{appliance.clock_behind:.1f}"
+    if appliance.downtimes:
+        facts["gk_downtime_seconds"] = ", ".join(f"{seconds:.1f}" for seconds in appliance.downtimes)
+    facts.update({f"gk_deviation:{name}": evidence for name, evidence in appliance.deviations.items()})
+    return list(facts.items())

@@ -1,0 +1,88 @@
+"""What a run tells of itself, and how often."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.image.load import load_raw
+from harness.image.model import Image
+from harness.machine.power import HALTED
+from harness.run_news import RunNews
+from harness.tests.image import synthetic
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    folder = tmp_path_factory.mktemp("image")
+    made = load_raw(synthetic.write_image(folder / "disk.raw", folder))
+    modules = {"github.com/gokrazy/kernel.amd64": "v1", "example.com/other": "v2"}
+    return replace(made, hostname="pc", build="2026", modules=modules, notes=("patched",))
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def news(said: list[str]) -> RunNews:
+    return RunNews(say=said.append, build_seconds={})
+
+
+def facts(news: RunNews) -> dict[str, str]:
+    told = json.loads(json.dumps(news.take()))["facts"]
+    assert isinstance(told, dict)
+    return told
+
+
+def appliance(*causes: str, notes: tuple[str, ...] = ()) -> Any:
+    power_ons = [SimpleNamespace(cause=cause, loaded=SimpleNamespace(notes=notes)) for cause in causes]
+    return SimpleNamespace(
+        board=SimpleNamespace(name="raspi4b"),
+        power=SimpleNamespace(power_ons=power_ons),
+        boot_times=lambda: [("raspi4b", "cold", {"ready": 25.0})],
+    )
+
+
+def test_an_image_is_told_once_with_what_is_in_it(news: RunNews, said: list[str], image: Image) -> None:
+    for _ in range(2):
+        news.image("image hello", image)
+    assert [line.split(" (")[0] for line in said] == ["gokrazy: image hello: pc", "gokrazy: pc: patched"]
+    assert facts(news).keys() == {"image hello pc", "github.com/gokrazy/kernel.amd64"}
+
+
+def test_a_board_is_told_once(news: RunNews, said: list[str]) -> None:
+    for version in ("10.0", "10.0", "11.0"):
+        news.board("virt", f"QEMU {version}")
+    assert said == ["gokrazy: virt: QEMU 10.0"]
+
+
+def test_what_happened_is_taken_once_and_facts_stay(said: list[str]) -> None:
+    took = {"pc": 4.04}
+    news = RunNews(say=said.append, build_seconds=took)
+    news.note("QEMU took SIGKILL")
+    news.waited(3.0)
+    news.life_of(appliance("power-on"))
+    first = news.take()
+    assert first["notes"] == ["QEMU took SIGKILL"]
+    assert first["waits"] == [3.0]
+    assert first["boots"] == [("raspi4b", "cold", {"ready": 25.0})]
+    took["next"] = 1.0
+    second = news.take()
+    assert (second["notes"], second["waits"], second["boots"]) == ([], [], [])
+    assert second["facts"] == {"build pc": "4.0 s", "build next": "1.0 s"}
+    assert said == ["gokrazy: QEMU took SIGKILL"]
+
+
+def test_firmware_and_halts_are_counted_over_all_appliances_of_a_board(news: RunNews) -> None:
+    news.firmware("raspi4b", "network: late")
+    news.life_of(appliance("power-on", HALTED, notes=("quirk a", "quirk b")))
+    news.life_of(appliance("power-on", HALTED, notes=("quirk b",)))
+    told = facts(news)
+    assert told["firmware raspi4b"] == "network: late; quirk a; quirk b"
+    assert told["power-cycled raspi4b"].startswith("2 times")
