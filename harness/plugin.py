@@ -7,7 +7,6 @@ and ``next_image``, and everything else hangs off the appliance.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import again, boards
+from harness import again, boards, workers
 from harness.errors import HarnessError, UserError
-from harness.lifeline import end_with_parent
 from harness.options import OPTIONS, Settings, settings_from
 from harness.repeat import Repeat, tally
 from harness.report import durations
@@ -50,13 +48,6 @@ SETTINGS = pytest.StashKey[Settings]()
 VERDICT = pytest.StashKey[Verdict]()
 RECORDER = pytest.StashKey[Recorder]()
 LAB = pytest.StashKey["Lab"]()
-CONTROLLER = "gk_controller"
-"""What a worker of pytest-xdist on this host is told: the process that it works for."""
-STOPPED = "gk_stopped"
-"""What a worker of pytest-xdist tells its controller: why it could not begin, and the exit status for that."""
-SHARED_FOLDER = pytest.StashKey[Path]()
-SHARED = "gk_shared"
-"""What a worker of pytest-xdist is told: the folder for what all of them use."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -105,9 +96,10 @@ def pytest_configure(config: pytest.Config) -> None:
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS] = settings
-    controller = getattr(config, "workerinput", {}).get(CONTROLLER)
-    if controller is not None:
-        end_with_parent(controller)
+    workers.end_with_controller(config)
+    config.pluginmanager.register(
+        workers.Controller(lambda: _lab(config).run_dir.folder("shared", bulky=True)), "gokrazy-workers"
+    )
     if settings.list:
         config.option.collectonly = True
     config.stash[VERDICT] = verdict = Verdict(strict=settings.strict)
@@ -174,15 +166,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             and (settings.from_image is not None or _family(item) != "from")
         )
         (kept if wanted else left_out).append(item)
-    is_worker = hasattr(config, "workerinput")
-    known = durations.load(_page(config).parent) if settings.shard is not None or is_worker else {}
+    known = durations.load(_page(config).parent) if settings.shard is not None or workers.is_worker(config) else {}
     if settings.shard is not None:
         mine = settings.shard.take([item.nodeid for item in kept], known)
         left_out += [item for item in kept if item.nodeid not in mine]
         kept = [item for item in kept if item.nodeid in mine]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-    if is_worker:
+    if workers.is_worker(config):
         # A run with several workers ends when the last one does: what takes minutes must not come last.
         kept.sort(key=lambda item: -known.get(item.nodeid, 0.0))
     items[:] = kept
@@ -228,35 +219,13 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         lab.prepare(wanted)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of pytest-xdist on this host whom it works for, and what all workers share."""
-    if not node.gateway.spec.popen:
-        return
-    node.workerinput[CONTROLLER] = os.getpid()
-    stash = node.config.stash
-    if SHARED_FOLDER not in stash:
-        stash[SHARED_FOLDER] = _lab(node.config).run_dir.folder("shared", bulky=True)
-    node.workerinput[SHARED] = str(stash[SHARED_FOLDER])
-
-
-@pytest.hookimpl(optionalhook=True, tryfirst=True)
-def pytest_testnodedown(node: Any) -> None:
-    """End the run as the worker of pytest-xdist wants it that could not begin; xdist would call that a crash."""
-    stopped = getattr(node, "workeroutput", {}).get(STOPPED)
-    if stopped is not None:
-        reason, status = stopped
-        pytest.exit(reason, returncode=status)
-
-
 @contextmanager
 def _as_pytest_says(config: pytest.Config) -> Iterator[None]:
     """Turn an error outside of any test into a usage error, or into the exit status of whose fault it is."""
     try:
         yield
     except HarnessError as error:
-        if hasattr(config, "workeroutput"):
-            config.workeroutput[STOPPED] = [str(error), error.fault.value]
+        workers.tell_stopped(config, error)
         if isinstance(error, UserError):
             raise pytest.UsageError(str(error)) from None
         pytest.exit(str(error), returncode=error.fault.value)
@@ -294,8 +263,7 @@ def _lab(config: pytest.Config) -> Lab:
             if reporter is not None:
                 reporter.write_line(line)
 
-        shared = getattr(config, "workerinput", {}).get(SHARED)
-        lab = Lab(config.stash[SETTINGS], shared=Path(shared) if shared else None, say=say)
+        lab = Lab(config.stash[SETTINGS], shared=workers.shared_folder(config), say=say)
         config.stash[LAB] = lab
     return lab
 
@@ -394,7 +362,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         lab.close()
     recorder = config.stash[RECORDER]
     # A worker of pytest-xdist sees only its share: the report is written where all of it comes together.
-    if config.option.collectonly or hasattr(config, "workerinput"):
+    if config.option.collectonly or workers.is_worker(config):
         return
     if recorder.boots:
         from harness.report.page import write_page
