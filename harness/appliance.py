@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-
-import requests
 
 from harness.abilities import why_not
 from harness.boards import Board, Budget
@@ -20,16 +16,11 @@ from harness.checkpoints import Checkpoints, Moment
 from harness.cold_start import ColdStart
 from harness.console.console import Console
 from harness.console.phases import Boot, Cause, Phase, slot_of
-from harness.console.shell import SerialShell
 from harness.demands import demand
-from harness.errors import ApplianceFault, InternalError, OptionError, WaitTimeout
+from harness.errors import ApplianceFault, InternalError, WaitTimeout
 from harness.faults.damage import write_perm
 from harness.firmware.stage import Stage
-from harness.gokrazy.breakglass import Breakglass
-from harness.gokrazy.client import Device
-from harness.gokrazy.keys import generate_key
 from harness.gokrazy.status import Status
-from harness.gokrazy.update import Mangle, Updater, Upload
 from harness.gokrazy.waiting import Deadline
 from harness.image.fat import FatVolume
 from harness.image.model import Image, Slot, UpdateFiles
@@ -41,8 +32,9 @@ from harness.machine.power import Power
 from harness.machine.qemu import QemuProgram
 from harness.machine.run_dir import RunDir
 from harness.progress import StartWatch
-from harness.seeding import seed
 from harness.services import Services
+from harness.updates import Updates
+from harness.ways_in import WaysIn
 from harness.wiring import Wiring, forwards
 
 LAST_TIME = "home/ntp/ntp-time-at-last-shutdown"
@@ -65,7 +57,7 @@ class BootFiles:
         return {slot_of(text) for text in (self.cmdline, self.loader) if text is not None}
 
 
-class Appliance(Services):
+class Appliance(WaysIn, Services, Updates):
     """One appliance of one test: an image, a board, and the machine that plays it.
 
     ``device`` is its web interface, ``console`` its serial console, ``power`` the machine's switch. Every wait
@@ -91,6 +83,8 @@ class Appliance(Services):
         ram: Path | None = None,
         late_answers: bool = False,
     ) -> None:
+        WaysIn.__init__(self, key=key, password=image.password)
+        Updates.__init__(self, files_of)
         self.image = image
         self.board = board
         self.budget = budget
@@ -122,18 +116,11 @@ class Appliance(Services):
         """As read at the last ``cold_boot``."""
         self.cold_start: ColdStart | None = None
         """How it came up from its last power-on; for a restored copy, how the captured machine did."""
-        self.downtimes: list[float] = []
-        """Of each update: seconds from the request to reboot to the first answer of what was installed."""
         self.deviations: dict[str, str] = {}
         """Known deviations that this appliance showed: which, and the evidence."""
-        self._key = key
-        self._files_of = files_of
         self._ready: list[tuple[str, dict[str, float]]] = []
         self._boots_before = 0
         self._starting: StartWatch | None = None
-        self._password = image.password
-        self._device: Device | None = None
-        self._shell: SerialShell | None = None
 
     # -- what it can do
 
@@ -300,29 +287,6 @@ class Appliance(Services):
 
     # -- who it is
 
-    @property
-    def device(self) -> Device:
-        """Its web interface."""
-        if self._device is None:
-            self._device = self.device_with_password(self._password)
-        return self._device
-
-    def _forget_device(self) -> None:
-        """Drop the connections, and the ports, which a new QEMU may have changed."""
-        if self._device is not None:
-            self._device.close()
-        self._device = None
-
-    def device_with_password(self, password: str | None) -> Device:
-        """Return its web interface as somebody sees it who knows this password."""
-        return Device(
-            f"http://127.0.0.1:{self.power.ports['http']}",
-            password=password,
-            verify=False,
-            check=self.check,
-            https_url=f"https://127.0.0.1:{self.power.ports['https']}",
-        )
-
     def check(self) -> None:
         """Raise what is known to be wrong: QEMU itself first, then what the console showed."""
         self.power.check()
@@ -351,98 +315,6 @@ class Appliance(Services):
         """Whether what runs is this image: its build timestamp and its SBOM, as far as the image tells them."""
         status = self.status()
         return image.build in ("", status.build_timestamp) and image.sbom_hash in ("", status.sbom_hash)
-
-    # -- the ways in
-
-    def hello(self, path: str) -> str:
-        """Get a page from the project's own hello program."""
-        answer = requests.get(f"http://127.0.0.1:{self.power.ports['hello']}{path}", timeout=self.budget.service)
-        answer.raise_for_status()
-        return answer.text
-
-    @property
-    def shell(self) -> SerialShell:
-        """The root shell on the serial console."""
-        if self._shell is None:
-            self._shell = SerialShell(self.console)
-        return self._shell
-
-    @contextlib.contextmanager
-    def breakglass(self) -> Iterator[Breakglass]:
-        """Start breakglass, connect with the run's key, and close the connection at the end."""
-        rescue = self._breakglass(self._key)
-        try:
-            rescue.start(timeout=self.budget.service)
-            rescue.connect()
-            yield rescue
-        finally:
-            rescue.close()
-
-    def connect_breakglass(self, *, key: Path | None = None, password: str | None = None) -> None:
-        """Try to connect to breakglass as it is now, with this key or password, and close again."""
-        rescue = self._breakglass(key or self._key)
-        try:
-            if password is not None:
-                rescue.try_password(password)
-            else:
-                rescue.connect()
-        finally:
-            rescue.close()
-
-    def foreign_key(self, folder: Path) -> Path:
-        """Make a key that nobody authorised."""
-        return generate_key(folder / f"foreign-{secrets.token_hex(4)}").private
-
-    def _breakglass(self, key: Path | None) -> Breakglass:
-        if key is None:
-            raise OptionError(
-                "no key is known that breakglass on this image accepts", hint="give one with --gk-ssh-key"
-            )
-        return Breakglass("127.0.0.1", self.power.ports["ssh"], key=key, device=self.device)
-
-    # -- updates
-
-    def update(self, image: Image) -> list[Upload]:
-        """Update to ``image`` as gok does: root, boot, MBR, switch, reboot; waits until the device runs it."""
-        files = self._files_of(image)
-        updater = Updater(self.device, stall=self.budget.upload)
-        uploads = updater.update(root=files.root, boot=files.boot, mbr=files.mbr)
-        self._reboot_into(image)
-        return uploads
-
-    def seed_inactive(self, image: Image) -> Slot:
-        """Put ``image`` onto the slot that is down, as an update does before it switches; only while off."""
-        return seed(self.power.overlay, self.image.layout, image, self._files_of(image))
-
-    def flip(self, image: Image) -> None:
-        """Have it switch to the slot that is down, which holds ``image``, and reboot; waits until it runs that."""
-        Updater(self.device).switch()
-        self._reboot_into(image)
-
-    def _reboot_into(self, image: Image) -> None:
-        before = self.status()
-        boots = len(self.console.boots)
-        began = time.monotonic()
-        self.device.reboot()
-        self._until_it_listens(boots, self.budget.reboot)
-        if image.password != self._password:
-            self._password, self._device = image.password, None
-        if image.build and image.build != before.build_timestamp:
-            self.device.wait_for_build(image.build, self.budget.reboot)
-        else:
-            self.device.wait_for_reboot(before, self.budget.reboot)
-        self.downtimes.append(time.monotonic() - began)
-
-    def update_boot_only(self, image: Image) -> None:
-        """Install the boot file system of ``image`` for the slot that runs, then the MBR that fits it."""
-        files = self._files_of(image)
-        updater = Updater(self.device, stall=self.budget.upload)
-        updater.put_boot_only(files.boot)
-        updater.put_mbr(files.mbr)
-
-    def send_root(self, image: Image, *, mangle: Mangle | None = None) -> Upload:
-        """Send the root file system of ``image`` to the slot that is down; ``mangle`` damages it on its way."""
-        return Updater(self.device, stall=self.budget.upload, mangle=mangle).put_root(self._files_of(image).root)
 
     # -- demands
 

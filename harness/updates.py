@@ -1,0 +1,89 @@
+"""Updates: how what runs on an appliance is replaced, over its web interface or on its disk."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from harness.boards import Budget
+from harness.console.console import Console
+from harness.gokrazy.client import Device
+from harness.gokrazy.status import Status
+from harness.gokrazy.update import Mangle, Updater, Upload
+from harness.image.model import Image, Slot, UpdateFiles
+from harness.machine.power import Power
+from harness.seeding import seed
+
+
+class Updates(ABC):
+    """The part of an appliance that is about updating it; ``files_of`` makes what an update to an image sends."""
+
+    image: Image
+    """The one that it started with, and whose partition table its disk has."""
+    budget: Budget
+    console: Console
+    power: Power
+
+    def __init__(self, files_of: Callable[[Image], UpdateFiles]) -> None:
+        self.downtimes: list[float] = []
+        """Of each update: seconds from the request to reboot to the first answer of what was installed."""
+        self._files_of = files_of
+
+    @property
+    @abstractmethod
+    def device(self) -> Device:
+        """The web interface."""
+
+    @abstractmethod
+    def status(self) -> Status:
+        """Return what the web interface says about the device."""
+
+    @abstractmethod
+    def _until_it_listens(self, after: int, limit: float) -> None:
+        """Wait until the web interface of a boot after that number listens."""
+
+    @abstractmethod
+    def _use_password(self, password: str | None) -> None:
+        """Go on with the password of what runs now."""
+
+    def update(self, image: Image) -> list[Upload]:
+        """Update to ``image`` as gok does: root, boot, MBR, switch, reboot; waits until the device runs it."""
+        files = self._files_of(image)
+        updater = Updater(self.device, stall=self.budget.upload)
+        uploads = updater.update(root=files.root, boot=files.boot, mbr=files.mbr)
+        self._reboot_into(image)
+        return uploads
+
+    def seed_inactive(self, image: Image) -> Slot:
+        """Put ``image`` onto the slot that is down, as an update does before it switches; only while off."""
+        return seed(self.power.overlay, self.image.layout, image, self._files_of(image))
+
+    def flip(self, image: Image) -> None:
+        """Have it switch to the slot that is down, which holds ``image``, and reboot; waits until it runs that."""
+        Updater(self.device).switch()
+        self._reboot_into(image)
+
+    def _reboot_into(self, image: Image) -> None:
+        before = self.status()
+        boots = len(self.console.boots)
+        began = time.monotonic()
+        self.device.reboot()
+        self._until_it_listens(boots, self.budget.reboot)
+        self._use_password(image.password)
+        if image.build and image.build != before.build_timestamp:
+            self.device.wait_for_build(image.build, self.budget.reboot)
+        else:
+            self.device.wait_for_reboot(before, self.budget.reboot)
+        self.downtimes.append(time.monotonic() - began)
+
+    def update_boot_only(self, image: Image) -> None:
+        """Install the boot file system of ``image`` for the slot that runs, then the MBR that fits it."""
+        files = self._files_of(image)
+        updater = Updater(self.device, stall=self.budget.upload)
+        updater.put_boot_only(files.boot)
+        updater.put_mbr(files.mbr)
+
+    def send_root(self, image: Image, *, mangle: Mangle | None = None) -> Upload:
+        """Send the root file system of ``image`` to the slot that is down; ``mangle`` damages it on its way."""
+        return Updater(self.device, stall=self.budget.upload, mangle=mangle).put_root(self._files_of(image).root)
