@@ -9,6 +9,8 @@ from harness.image.model import Arch, Image
 
 SD = "sd"
 """The disk of a board whose machine has a slot for an SD card."""
+LARGEST_CARD = 32 << 30
+"""Bytes of the largest SDHC card; a larger one is SDXC, which no board here was booted from."""
 
 
 class Boot(Enum):
@@ -121,4 +123,6 @@ class Board:
         missing = [names for names in self.boot_files if not there.intersection(names)]
         if missing:
             return f"its boot partition lacks {', '.join(' or '.join(names) for names in missing)}"
+        if self.disk == SD and image.size > LARGEST_CARD:
+            return f"it has {image.size} bytes, and the largest SD card of {self.name} has {LARGEST_CARD} (32 GiB)"
         return ""

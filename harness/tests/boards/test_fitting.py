@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,17 @@ def test_a_mismatch_is_one_error_that_names_what_is_missing_and_what_fits() -> N
     assert "cannot run on the board raspi-virt" in said
     assert "start.elf or start4.elf" in said
     assert "boards that can: virt-uefi, virt" in said
+
+
+def test_an_image_larger_than_the_largest_card_is_refused_where_it_must_lie_on_one() -> None:
+    largest = replace(image("arm64", *PI, *TREES), size=32 << 30)
+    assert "raspi3b" in fits(largest)
+    assert "raspi4b" in fits(largest)
+    too_large = replace(largest, size=largest.size + 512)
+    assert fits(too_large) == set(NAMES) - {"pc-bios", "pc-uefi", "raspi3b", "raspi4b"}
+    with pytest.raises(
+        BoardMismatch, match=r"the largest SD card of raspi4b has 34359738368 \(32 GiB\)"
+    ) as raised:
+        fitting(too_large, board("raspi4b"))
+    assert raised.value.where == "/images/mine.img"
+    assert "raspi-virt" in raised.value.hint
