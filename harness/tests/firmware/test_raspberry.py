@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from harness.boards import Boot
@@ -15,7 +15,7 @@ from harness.firmware.quirks import QUIRKS
 from harness.firmware.raspberry import RaspberryStage
 from harness.firmware.stage import Loaded, stage_for
 from harness.image.model import Extent, Layout
-from harness.tests.firmware.pi import KERNEL, LINE, PI3_TREE, PI4_TREE, boot_files, disk, real
+from harness.tests.firmware.pi import KERNEL, LINE, PI3_TREE, PI4_TREE, FileDisk, boot_files, disk, real
 
 ROOT = "root=PARTUUID=60c24cc1/PARTNROFF=1 init=/gokrazy/init"
 BASE_ARGUMENTS = "coherent_pool=1M 8250.nr_uarts=1 snd_bcm2835.enable_headphones=0 cgroup_disable=memory"
@@ -374,27 +374,100 @@ def test_a_missing_kernel_shows_what_is_there(tmp_path: Path) -> None:
     )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(st.tuples(st.integers(0, 60_000), st.binary(min_size=1, max_size=600)), min_size=1, max_size=4),
-    st.sampled_from(["pi3", "pi4"]),
-)
-def test_whatever_is_wrong_with_the_file_system_is_one_error(
-    tmp_path: Path, damage: list[tuple[int, bytes]], name: str
-) -> None:
+def is_one_error_or_starts(tmp_path: Path, files: dict[str, bytes], name: str) -> None:
+    """Whatever the files say: a machine that could start, or the one error that a person wants to see."""
+    source, boot = disk(tmp_path, files)
+    starts_or_is_one_error(tmp_path, source, boot, name)
+
+
+def starts_or_is_one_error(tmp_path: Path, source: FileDisk, boot: Extent, name: str) -> None:
     folder = tmp_path / "firmware"
     folder.mkdir(exist_ok=True)
+    loaded = failure = None
+    try:
+        loaded = RaspberryStage(boot, folder, model(name)).prepare(source)
+    except FirmwareFailure as error:
+        failure = error
+    if loaded is None:
+        assert failure is not None
+        assert "partition 1" in failure.where
+        event("one error")
+        return
+    event("starts")
+    assert loaded.append is not None
+    assert "root=" in loaded.append
+    assert "\n" not in loaded.append
+    assert loaded.kernel is not None
+    assert loaded.dtb is not None
+    parse(loaded.dtb.read_bytes())
+
+
+PIS = st.sampled_from(["pi3", "pi4"])
+FUZZ = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@FUZZ
+@given(
+    st.lists(
+        # Most of what can confuse a reader stands in the boot sector, then in the table and the directories.
+        st.tuples(
+            st.integers(0, 90) | st.integers(0, 4096) | st.integers(0, 60_000),
+            st.binary(min_size=1, max_size=4) | st.binary(min_size=1, max_size=600),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.none() | st.integers(0, 200_000),
+    PIS,
+)
+def test_whatever_is_wrong_with_the_file_system_is_one_error(
+    tmp_path: Path, damage: list[tuple[int, bytes]], cut: int | None, name: str
+) -> None:
     source, boot = disk(tmp_path, boot_files(CONFIG + "dtoverlay=i2c-rtc,ds3231"))
     content = bytearray(source.path.read_bytes())
     for at, junk in damage:
         content[boot.offset + at : boot.offset + at + len(junk)] = junk
-    source.path.write_bytes(content)
-    try:
-        loaded = RaspberryStage(boot, folder, model(name)).prepare(source)
-    except FirmwareFailure:
-        return
-    assert loaded.append is not None
-    assert "root=" in loaded.append
+    source.path.write_bytes(content[: None if cut is None else boot.offset + cut])
+    starts_or_is_one_error(tmp_path, source, boot, name)
+
+
+CONFIG_LINES = """\
+arm_64bit=0|arm_64bit=1|kernel=|kernel=config.txt|kernel=../vmlinuz|kernel=/vmlinuz|kernel=overlays|os_prefix=/
+os_prefix=overlays/|os_prefix=x|upstream_kernel=1|device_tree=|device_tree=cmdline.txt|device_tree=overlays/i2c0.dtbo
+device_tree=bcm2711-rpi-4-b.dtb|cmdline=|cmdline=config.txt|cmdline=vmlinuz|overlay_prefix=|overlay_prefix=/x
+include config.txt|include vmlinuz|include overlays|initramfs cmdline.txt|initramfs cmdline.txt,config.txt 0x1000
+initramfs overlays|enable_uart=0|enable_uart=x|dtoverlay=|dtoverlay=overlay_map|dtoverlay=../config.txt
+dtoverlay=i2c-rtc,ds3231|dtoverlay=i2c-rtc,addr=zz|dtoverlay=i2c-gpio,bus=-1|dtoverlay=gpio-hog,gpio=999999999999
+dtoverlay=mcp23017,addr=|dtoverlay=uart1|dtoverlay=miniuart-bt|dtoverlay=disable-bt|dtoverlay=w1-gpio,gpiopin=4,pullup
+dtparam=i2c_arm=on|dtparam=i2c_arm=maybe|dtparam=spi|dtparam=,=,|dtparam=act_led_trigger=|dtparam=uart0=off|dtparam=audio
+[pi3]|[pi4]|[all]|[none]|[|[cm4]|gpu_mem=16|total_mem=1|dtdebug=1|=|kernel=vmlinuz"""
+LIKELY = [line for row in CONFIG_LINES.splitlines() for line in row.split("|")]
+
+
+@FUZZ
+@given(st.lists(st.sampled_from(LIKELY) | st.text(max_size=120), max_size=12), st.booleans(), PIS)
+def test_whatever_config_txt_says_is_one_error(tmp_path: Path, lines: list[str], last: bool, name: str) -> None:
+    config = "\n".join(lines).encode(errors="replace")
+    is_one_error_or_starts(tmp_path, boot_files(config + b"\n" + CONFIG.encode() * last), name)
+
+
+@FUZZ
+@given(
+    st.sampled_from([PI3_TREE, PI4_TREE, "overlays/disable-bt.dtbo", "overlays/i2c-rtc.dtbo", "cmdline.txt"]),
+    st.lists(st.tuples(st.integers(0, 60) | st.integers(0, 60_000), st.binary(max_size=40)), max_size=5),
+    st.none() | st.integers(0, 60_000),
+    PIS,
+)
+def test_whatever_is_wrong_with_a_file_is_one_error(
+    tmp_path: Path, victim: str, damage: list[tuple[int, bytes]], cut: int | None, name: str
+) -> None:
+    files = boot_files(CONFIG + "dtparam=i2c_arm=on\ndtoverlay=i2c-rtc,ds3231")
+    content = bytearray(files[victim])
+    for at, junk in damage:
+        at %= len(content)
+        content[at : at + len(junk)] = junk
+    files[victim] = bytes(content[:cut])
+    is_one_error_or_starts(tmp_path, files, name)
 
 
 def test_the_board_decides_the_stage(tmp_path: Path) -> None:
