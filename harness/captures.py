@@ -127,6 +127,8 @@ def identity(
         "network": settings.network,
         "forwards": forwards(image),
         "fast_boot": settings.fast_boot,
+        # Of a board with a clock, the setting changes nothing.
+        "clock": "" if board.knows_time else settings.clock,
         "key": key.with_name(f"{key.name}.pub").read_text() if key is not None else "",
     }
 

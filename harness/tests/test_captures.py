@@ -128,7 +128,8 @@ def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
         object.__setattr__(subject, name, changes.pop(name, value))
     object.__setattr__(subject, "digest", changes.pop("digest", "d1"))
     key = changes.pop("key", None)
-    machine = replace(board("virt"), **{name: changes.pop(name) for name in ("memory", "cpus") if name in changes})
+    named = board(changes.pop("board", "virt"))
+    machine = replace(named, **{name: changes.pop(name) for name in ("memory", "cpus") if name in changes})
     accelerator = changes.pop("accelerator", TCG)
     return identity(
         Settings(**changes),
@@ -157,6 +158,11 @@ def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
 def test_a_machine_that_would_boot_otherwise_is_another_one(tmp_path: Path, change: dict[str, Any]) -> None:
     assert told(tmp_path) == told(tmp_path)
     assert told(tmp_path, **change) != told(tmp_path)
+
+
+def test_what_a_machine_without_a_clock_knows_of_the_time_makes_it_another_one(tmp_path: Path) -> None:
+    assert told(tmp_path, board="raspi-virt", clock="now") != told(tmp_path, board="raspi-virt")
+    assert told(tmp_path, board="virt", clock="now") == told(tmp_path, board="virt")
 
 
 def test_a_machine_that_knows_another_key_is_another_one(tmp_path: Path) -> None:
