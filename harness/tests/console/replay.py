@@ -8,10 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.console.console import Console
+from harness.console.console import Console, Mark
 from harness.console.phases import Cause
 
 DATA = Path(__file__).parents[1] / "data" / "consoles"
+START = Mark(0)
+"""Where a console's stream begins."""
+
+# What a kernel and gokrazy's init print.
+K = "[   12.345678] "
+PANIC = f"{K}Kernel panic - not syncing: sysrq triggered crash\r\n{K}Call trace:\r\n{K} show_stack+0x18\r\n"
+LAST_WORDS = f"{K}Rebooting in 10 seconds..\r\n"
+LINUX = "[    0.000000] Linux version 7.1.3 (gokrazy@docker) #1\r\n"
+UP = "2026/11/22 now listening on 10.0.2.15:80\r\n"
 
 
 def recorded(name: str) -> bytes:

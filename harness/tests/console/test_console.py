@@ -1,3 +1,5 @@
+"""Talking over a console and waiting on it, over all power cycles of a machine."""
+
 from __future__ import annotations
 
 import errno
@@ -10,28 +12,28 @@ from pathlib import Path
 import pytest
 
 from harness.console.console import Console
-from harness.console.loops import LoopRule
 from harness.console.phases import Cause, Phase
 from harness.console.recording import read_recording
 from harness.errors import (
-    ConsoleSilence,
     DeviceUnreachable,
     HostDiskFull,
-    InitFailure,
     InternalError,
     KernelPanic,
-    OptionError,
-    QemuFailed,
-    RebootLoop,
     WaitTimeout,
 )
-from harness.tests.console.replay import FakeMachine, later, machine, recorded, replay
-
-K = "[   12.345678] "
-PANIC = f"{K}Kernel panic - not syncing: sysrq triggered crash\r\n{K}Call trace:\r\n{K} show_stack+0x18\r\n"
-LAST_WORDS = f"{K}Rebooting in 10 seconds..\r\n"
-LINUX = "[    0.000000] Linux version 7.1.3 (gokrazy@docker) #1\r\n"
-UP = "2026/11/22 now listening on 10.0.2.15:80\r\n"
+from harness.tests.console.replay import (
+    LAST_WORDS,
+    LINUX,
+    PANIC,
+    START,
+    UP,
+    FakeMachine,
+    K,
+    later,
+    machine,
+    recorded,
+    replay,
+)
 
 
 class TestExpect:
@@ -83,166 +85,6 @@ class TestExpect:
                 console.expect("never", timeout=5)
             fake.say("ready")
             first.join()
-
-
-class TestCrash:
-    def test_without_last_words_it_is_reported_after_a_moment(self, console: Console) -> None:
-        with machine(console) as fake:
-            fake.say(PANIC)
-            began = time.monotonic()
-            with pytest.raises(KernelPanic):
-                console.expect("never", timeout=30)
-            assert 1.0 < time.monotonic() - began < 10
-
-    def test_it_ends_a_wait_for_something_else(self, console: Console) -> None:
-        with machine(console) as fake:
-            later(lambda: fake.say(PANIC + LAST_WORDS), 0.1)
-            began = time.monotonic()
-            with pytest.raises(KernelPanic):
-                console.wait(30.0)
-            assert time.monotonic() - began < 5
-
-    def test_it_ends_a_wait_for_a_phase(self, console: Console) -> None:
-        with machine(console) as fake:
-            later(lambda: fake.say(LINUX + PANIC + LAST_WORDS), 0.1)
-            with pytest.raises(KernelPanic) as raised:
-                console.wait_for_phase(Phase.HTTP, timeout=30)
-        assert "boot 1" in raised.value.where
-
-    def test_an_end_of_the_machine_completes_the_evidence(self, console: Console) -> None:
-        replay(console, PANIC.encode())
-        began = time.monotonic()
-        with pytest.raises(KernelPanic):
-            console.check()
-        assert time.monotonic() - began < 1
-
-    def test_a_provoked_one_is_returned(self, console: Console) -> None:
-        with machine(console) as fake:
-            with console.expect_crash(timeout=10) as crash:
-                later(lambda: fake.say(PANIC + LAST_WORDS), 0.1)
-                console.wait(0.01)
-            assert crash.finding is not None
-            assert crash.finding.name == "kernel-panic"
-            console.check()
-            assert console.unclean() == []
-            fake.say(PANIC + LAST_WORDS)
-            with pytest.raises(KernelPanic):
-                console.expect("never", timeout=10)
-
-    def test_a_provoked_one_that_does_not_come_is_missed(self, console: Console) -> None:
-        missed = pytest.raises(WaitTimeout, match="the crash that was provoked")
-        with machine(console), missed, console.expect_crash(timeout=0.1):
-            pass
-
-    def test_a_failing_block_keeps_its_own_error(self, console: Console) -> None:
-        with machine(console) as fake:
-            with pytest.raises(ZeroDivisionError), console.expect_crash():
-                raise ZeroDivisionError
-            with console.expect_crash(timeout=5) as crash:
-                fake.say(PANIC + LAST_WORDS)
-            assert crash.finding is not None
-
-    def test_power_on_begins_a_new_life_and_a_reset_does_not(self, console: Console) -> None:
-        replay(console, recorded("panic-no-init-arm64"))
-        with machine(console, Cause.RESET), pytest.raises(InitFailure):
-            console.check()
-        with machine(console, Cause.POWER_ON):
-            console.check()
-        assert [finding.name for finding in console.findings] == ["init-missing"]
-
-    def test_what_a_test_allows_is_no_finding(self, console: Console) -> None:
-        oom = f"{K}Out of memory: Killed process 105 (leaker) total-vm:1kB\r\n"
-        with machine(console) as fake:
-            with console.allow("oom-kill"):
-                fake.say(oom)
-                console.wait_for_line("Killed process", timeout=5, since=start(console))
-            assert console.unclean() == []
-            mark = console.mark()
-            fake.say(oom)
-            console.wait_for_line("Killed process", timeout=5, since=mark)
-        assert [finding.name for finding in console.unclean()] == ["oom-kill"]
-        assert console.unclean(since=console.mark()) == []
-
-    def test_an_unknown_name_is_refused(self, console: Console, tmp_path: Path) -> None:
-        with pytest.raises(OptionError, match="no console check named oom"), console.allow("oom"):
-            pass
-        with pytest.raises(OptionError):
-            Console(tmp_path / "other", allow=["nonsense"])
-
-    def test_an_abort_ends_every_wait(self, console: Console) -> None:
-        with machine(console):
-            later(lambda: console.abort(QemuFailed("QEMU ended with status 1")), 0.1)
-            with pytest.raises(QemuFailed):
-                console.expect("never", timeout=30)
-            with pytest.raises(QemuFailed):
-                console.wait_for_phase("http", timeout=30)
-        with machine(console):
-            console.check()
-
-
-def start(console: Console):  # type: ignore[no-untyped-def]
-    return type(console.mark())(0)
-
-
-class TestLoopAndSilence:
-    def test_starting_again_and_again_is_a_loop(self, tmp_path: Path) -> None:
-        console = Console(tmp_path, allow=["kernel-panic"], loop=LoopRule(starts=3, window=60))
-        with machine(console) as fake:
-            fake.say((LINUX + PANIC + LAST_WORDS) * 3)
-            with pytest.raises(RebootLoop, match=r"started 3 times .* last cause: the kernel gave up: sysrq"):
-                console.wait_for_phase("http", timeout=10)
-        console.close()
-
-    def test_resets_before_any_kernel_are_one(self, console: Console) -> None:
-        with machine(console) as fake:
-            fake.say("SeaBIOS (version 1.16.3)\r\nBooting from Hard Disk...\r\n" * 3)
-            with pytest.raises(RebootLoop, match="started 3 times and no kernel said a word"):
-                console.wait_for_boot(after=0, timeout=10)
-        assert len(console.unclean()) == 1
-
-    def test_announced_resets_without_a_word_are_one(self, console: Console) -> None:
-        with machine(console):
-            console.was_reset()
-            console.check()
-            console.was_reset()
-            with pytest.raises(RebootLoop, match="no kernel said a word"):
-                console.check()
-
-    def test_serving_in_between_is_none(self, tmp_path: Path) -> None:
-        console = Console(tmp_path, loop=LoopRule(starts=3, window=60))
-        replay(console, (LINUX + UP).encode() * 5)
-        console.check()
-        assert len(console.boots) == 5
-        console.close()
-
-    def test_silence_before_it_serves_is_a_fault(self, console: Console) -> None:
-        with machine(console) as fake:
-            fake.say(LINUX)
-            console.wait_for_phase("kernel", timeout=5)
-            with console.watch_silence(0.3):
-                began = time.monotonic()
-                with pytest.raises(ConsoleSilence, match=r"said nothing for 0 s .* boot 1 came to kernel"):
-                    console.expect("never", timeout=30)
-                assert 0.2 < time.monotonic() - began < 5
-
-    def test_silence_from_the_start_is_one_too(self, console: Console) -> None:
-        silence = pytest.raises(ConsoleSilence, match="no kernel has started")
-        with machine(console), console.watch_silence(0.2), silence:
-            console.wait_for_boot(after=0, timeout=30)
-
-    def test_silence_of_one_that_serves_is_peace(self, console: Console) -> None:
-        with machine(console) as fake:
-            fake.say(LINUX + UP)
-            console.wait_for_phase("http", timeout=5)
-            with console.watch_silence(0.1):
-                console.wait(0.4)
-
-    def test_nobody_minds_silence_unasked(self, console: Console) -> None:
-        with machine(console):
-            console.wait(0.2)
-            with console.watch_silence(0.5):
-                pass
-            console.wait(0.6)
 
 
 class TestPhases:
@@ -354,7 +196,7 @@ class TestTalking:
     def test_a_marked_stretch(self, console: Console) -> None:
         with machine(console) as fake:
             fake.say("before\r\n")
-            console.wait_for_line("before", timeout=5, since=start(console))
+            console.wait_for_line("before", timeout=5, since=START)
             mark = console.mark()
             fake.say("\x1b[1mafter\x1b[m\r\n")
             assert console.wait_for_line("af(.*)", timeout=5, since=mark)[1] == "ter"

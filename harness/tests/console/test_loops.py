@@ -1,0 +1,84 @@
+"""Appliances that start again and again, and those that fall silent."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.console.console import Console
+from harness.console.loops import LoopRule
+from harness.errors import (
+    ConsoleSilence,
+    RebootLoop,
+)
+from harness.tests.console.replay import (
+    LAST_WORDS,
+    LINUX,
+    PANIC,
+    UP,
+    machine,
+    replay,
+)
+
+
+class TestLoopAndSilence:
+    def test_starting_again_and_again_is_a_loop(self, tmp_path: Path) -> None:
+        console = Console(tmp_path, allow=["kernel-panic"], loop=LoopRule(starts=3, window=60))
+        with machine(console) as fake:
+            fake.say((LINUX + PANIC + LAST_WORDS) * 3)
+            with pytest.raises(RebootLoop, match=r"started 3 times .* last cause: the kernel gave up: sysrq"):
+                console.wait_for_phase("http", timeout=10)
+        console.close()
+
+    def test_resets_before_any_kernel_are_one(self, console: Console) -> None:
+        with machine(console) as fake:
+            fake.say("SeaBIOS (version 1.16.3)\r\nBooting from Hard Disk...\r\n" * 3)
+            with pytest.raises(RebootLoop, match="started 3 times and no kernel said a word"):
+                console.wait_for_boot(after=0, timeout=10)
+        assert len(console.unclean()) == 1
+
+    def test_announced_resets_without_a_word_are_one(self, console: Console) -> None:
+        with machine(console):
+            console.was_reset()
+            console.check()
+            console.was_reset()
+            with pytest.raises(RebootLoop, match="no kernel said a word"):
+                console.check()
+
+    def test_serving_in_between_is_none(self, tmp_path: Path) -> None:
+        console = Console(tmp_path, loop=LoopRule(starts=3, window=60))
+        replay(console, (LINUX + UP).encode() * 5)
+        console.check()
+        assert len(console.boots) == 5
+        console.close()
+
+    def test_silence_before_it_serves_is_a_fault(self, console: Console) -> None:
+        with machine(console) as fake:
+            fake.say(LINUX)
+            console.wait_for_phase("kernel", timeout=5)
+            with console.watch_silence(0.3):
+                began = time.monotonic()
+                with pytest.raises(ConsoleSilence, match=r"said nothing for 0 s .* boot 1 came to kernel"):
+                    console.expect("never", timeout=30)
+                assert 0.2 < time.monotonic() - began < 5
+
+    def test_silence_from_the_start_is_one_too(self, console: Console) -> None:
+        silence = pytest.raises(ConsoleSilence, match="no kernel has started")
+        with machine(console), console.watch_silence(0.2), silence:
+            console.wait_for_boot(after=0, timeout=30)
+
+    def test_silence_of_one_that_serves_is_peace(self, console: Console) -> None:
+        with machine(console) as fake:
+            fake.say(LINUX + UP)
+            console.wait_for_phase("http", timeout=5)
+            with console.watch_silence(0.1):
+                console.wait(0.4)
+
+    def test_nobody_minds_silence_unasked(self, console: Console) -> None:
+        with machine(console):
+            console.wait(0.2)
+            with console.watch_silence(0.5):
+                pass
+            console.wait(0.6)
