@@ -1,9 +1,13 @@
-"""A Raspberry Pi's boot partition for tests: the real small files of kernel.rpi, and a stub for its kernel."""
+"""A Raspberry Pi for tests: small files of kernel.rpi, a stub for its kernel, and what is loaded of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from harness.firmware.flat_tree import Tree, parse
+from harness.firmware.models import model
+from harness.firmware.raspberry import RaspberryStage
+from harness.firmware.stage import Loaded
 from harness.image.fat import write_fat
 from harness.image.model import Extent
 from harness.image.source import ByteSource, FileSource
@@ -13,6 +17,9 @@ PI3_TREE, PI4_TREE = "bcm2710-rpi-3-b.dtb", "bcm2711-rpi-4-b.dtb"
 KERNEL = bytes(56) + b"ARM\x64" + b"a kernel"
 LINE = "console=tty1 console=serial0,115200 root=PARTUUID=60c24cc1/PARTNROFF=1 init=/gokrazy/init"
 START = 4096
+CONFIG = "arm_64bit=1\nkernel=vmlinuz\nenable_uart=1\n"
+SEEDS = ("kaslr-seed", "rng-seed")
+"""What the firmware puts into /chosen, new at each start."""
 
 
 def real(name: str) -> bytes:
@@ -58,3 +65,34 @@ def disk(folder: Path, files: dict[str, bytes]) -> tuple[FileDisk, Extent]:
     content = fat.read_bytes()
     (folder / "disk").write_bytes(bytes(START) + content)
     return FileDisk(folder / "disk"), Extent(START, len(content))
+
+
+def start(tmp_path: Path, files: dict[str, bytes], name: str = "pi3", *, quirks: bool = False) -> Loaded:
+    folder = tmp_path / "firmware"
+    folder.mkdir(exist_ok=True)
+    source, boot = disk(tmp_path, files)
+    return RaspberryStage(boot, folder, model(name), quirks=quirks).prepare(source)
+
+
+def tree_of(loaded: Loaded) -> Tree:
+    assert loaded.dtb is not None
+    tree = parse(loaded.dtb.read_bytes())
+    for name in SEEDS:
+        # They are new at each start, and would make every tree another one.
+        chosen = tree.root.find("/chosen")
+        assert chosen is not None
+        del chosen.properties[name]
+    return tree
+
+
+def seeds_of(loaded: Loaded) -> dict[str, bytes]:
+    assert loaded.dtb is not None
+    chosen = parse(loaded.dtb.read_bytes()).root.find("/chosen")
+    assert chosen is not None
+    return {name: chosen.properties[name] for name in SEEDS}
+
+
+def property_of(loaded: Loaded, path: str, name: str = "status") -> str:
+    node = tree_of(loaded).root.find(path)
+    assert node is not None, path
+    return node.text(name)
