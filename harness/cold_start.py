@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness import errors
-from harness.console.crashes import Severity
+from harness.console.check import Severity
 from harness.console.findings import Finding
 from harness.console.lines import Line
 from harness.console.phases import Boot, Cause, Phase

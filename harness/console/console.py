@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import pexpect
 
-from harness.console.crashes import Severity
+from harness.console.check import Severity
 from harness.console.findings import Finding
 from harness.console.intake import Intake
 from harness.console.lines import Line, plain

@@ -8,109 +8,45 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import Enum
 
+from harness.console.check import Check, Severity, check
 from harness.errors import (
-    ApplianceFault,
     BootFailure,
     FirmwareFailure,
-    HarnessError,
     HostTooBusy,
     InitFailure,
     KernelPanic,
 )
 
-
-class Severity(Enum):
-    """What a finding does."""
-
-    FATAL = "fatal"
-    """It ends every wait at once."""
-    NOTED = "noted"
-    """The console is not clean."""
-    INFO = "info"
-    """Worth knowing; counts only where it is asked for."""
-
-
 FATAL, NOTED, INFO = Severity.FATAL, Severity.NOTED, Severity.INFO
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing to look for in each line of the console."""
-
-    name: str
-    """What a test calls it, to allow it."""
-    pattern: re.Pattern[str]
-    meaning: str
-    """In words; ``{0}`` is what the pattern matched, ``{1}`` its first group."""
-    severity: Severity
-    error: type[HarnessError] = ApplianceFault
-    kernel: bool | None = None
-    """Whether only lines of the kernel (or only other lines) count."""
-    patience: float = 0.0
-    """Seconds for which it may be cured, by ``cured_by``, before it counts; 0: it counts at once."""
-    cured_by: re.Pattern[str] | None = None
-    look_back: int = 5
-    """How many of the lines before it belong to the evidence."""
-    firmware: bool = False
-    """Whether it counts only while no kernel runs: a program may print such words with no harm."""
-
-
-def _check(
-    name: str,
-    pattern: str,
-    meaning: str,
-    severity: Severity,
-    error: type[HarnessError] = ApplianceFault,
-    *,
-    kernel: bool | None = None,
-    patience: float = 0.0,
-    cured_by: str = "",
-    look_back: int = 5,
-    firmware: bool = False,
-) -> Check:
-    return Check(
-        name,
-        re.compile(pattern),
-        meaning,
-        severity,
-        error,
-        kernel,
-        patience,
-        re.compile(cured_by) if cured_by else None,
-        look_back,
-        firmware,
-    )
-
 
 _PANIC = r"Kernel panic - not syncing: "
 _INIT = _PANIC + r"Requested init (\S+) failed "
 
 CHECKS: tuple[Check, ...] = (
     # --- init could not be started, or ended -------------------------------------------------------------
-    _check(
+    check(
         "init-missing",
         _INIT + r"\(error -2\)",
         "the kernel cannot start init: {1} is not in the root file system (error -2)",
         FATAL,
         InitFailure,
     ),
-    _check(
+    check(
         "init-not-executable",
         _INIT + r"\(error -8\)",
         "the kernel cannot run {1}: it is built for another architecture than the kernel, or damaged (error -8)",
         FATAL,
         InitFailure,
     ),
-    _check(
+    check(
         "init-not-permitted",
         _INIT + r"\(error -13\)",
         "the kernel may not run {1}: it is not a file with the permission to be executed (error -13)",
         FATAL,
         InitFailure,
     ),
-    _check(
+    check(
         "init-unreadable",
         _INIT + r"\(error -5\)",
         "the kernel cannot read {1}: the root file system or the disk under it is damaged (error -5)",
@@ -118,21 +54,21 @@ CHECKS: tuple[Check, ...] = (
         InitFailure,
         look_back=15,
     ),
-    _check(
+    check(
         "init-failed",
         _INIT + r"\(error (-\d+)\)",
         "the kernel cannot start {1} (error {2})",
         FATAL,
         InitFailure,
     ),
-    _check(
+    check(
         "init-missing",
         _PANIC + r"No working init found",
         "the kernel found no init that it could start: the root file system has none where the kernel looks",
         FATAL,
         InitFailure,
     ),
-    _check(
+    check(
         "init-died",
         _PANIC + r"Attempted to kill init!(?: exitcode=(0x[0-9a-f]+))?",
         "init ended, and the kernel cannot live without it",
@@ -141,7 +77,7 @@ CHECKS: tuple[Check, ...] = (
         look_back=60,
     ),
     # --- the root file system ----------------------------------------------------------------------------
-    _check(
+    check(
         "root-not-found",
         r"VFS: Cannot open root device \"?([^\"\s]+)\"? or .*error (-\d+)",
         "no partition of the disk is {1}: the root= of the kernel's command line and the partition table "
@@ -150,7 +86,7 @@ CHECKS: tuple[Check, ...] = (
         KernelPanic,
         look_back=15,
     ),
-    _check(
+    check(
         "root-not-found",
         r"Waiting for root device (\S+?)(?:\.\.\.)?$",
         "the kernel waits for the partition {1}, which does not appear: the root= of its command line and the "
@@ -161,14 +97,14 @@ CHECKS: tuple[Check, ...] = (
         patience=20.0,
         cured_by=r"VFS: Mounted root|Linux version ",
     ),
-    _check(
+    check(
         "squashfs-error",
         r"SQUASHFS error: (.*)",
         "the root file system is damaged: {1}",
         FATAL,
         BootFailure,
     ),
-    _check(
+    check(
         "root-not-mountable",
         _PANIC + r"VFS: Unable to mount root fs on (.*)",
         "the kernel cannot mount the root file system ({1}): it is no file system that the kernel knows "
@@ -178,7 +114,7 @@ CHECKS: tuple[Check, ...] = (
         look_back=25,
     ),
     # --- the kernel --------------------------------------------------------------------------------------
-    _check(
+    check(
         "kernel-oops",
         r"BUG: (?:unable to handle|kernel NULL|Unable)[^\n]*|kernel BUG at [^\n]*|Unable to handle kernel [^\n]*"
         r"|Internal error: [^\n]*|Oops: [^\n]*|general protection fault[:,] [^\n]*",
@@ -187,7 +123,7 @@ CHECKS: tuple[Check, ...] = (
         KernelPanic,
         kernel=True,
     ),
-    _check(
+    check(
         # check_timer() counts timer interrupts over some 40 ms of real time; a QEMU without KVM that gets no
         # processor meanwhile delivers too few (cirros-dev/cirros issue 69, lima-vm/socket_vmnet issue 55).
         "timer-starved",
@@ -197,7 +133,7 @@ CHECKS: tuple[Check, ...] = (
         HostTooBusy,
         look_back=15,
     ),
-    _check(
+    check(
         "kernel-panic",
         _PANIC + r"(.*)",
         "the kernel gave up: {1}",
@@ -205,37 +141,37 @@ CHECKS: tuple[Check, ...] = (
         KernelPanic,
         look_back=15,
     ),
-    _check(
+    check(
         "soft-lockup",
         r"watchdog: BUG: soft lockup.*|NMI watchdog: .*LOCKUP.*",
         "a processor was stuck inside the kernel: {0}",
         NOTED,
         kernel=True,
     ),
-    _check("kernel-bug", r"BUG: (.*)", "the kernel reports a bug of its own: {1}", NOTED, kernel=True),
-    _check(
+    check("kernel-bug", r"BUG: (.*)", "the kernel reports a bug of its own: {1}", NOTED, kernel=True),
+    check(
         "kernel-warning",
         r"\] WARNING: (.*)",
         "the kernel warns of a state that it holds to be impossible: {1}",
         NOTED,
         kernel=True,
     ),
-    _check(
+    check(
         "rcu-stall",
         r"rcu: .*(?:detected stalls|self-detected stall|kthread starved).*",
         "a processor did not come back to the kernel for a long time (on a busy host: QEMU got too little time)",
         NOTED,
         kernel=True,
     ),
-    _check("hung-task", r"task \S+ blocked for more than \d+ seconds", "{0}", NOTED, kernel=True),
-    _check(
+    check("hung-task", r"task \S+ blocked for more than \d+ seconds", "{0}", NOTED, kernel=True),
+    check(
         "oom-kill",
         r"Out of memory: Killed process \d+ \((\S+)\)|(?:Memory cgroup out of memory): Killed process \d+ \(\S+\)",
         "memory ran out and the kernel killed a program: {0}",
         NOTED,
         kernel=True,
     ),
-    _check(
+    check(
         "segfault",
         r"\] (\S+)\[\d+\]: segfault at .*|traps: (\S+)\[\d+\] .*",
         "a program was killed by the processor: {0}",
@@ -243,79 +179,77 @@ CHECKS: tuple[Check, ...] = (
         kernel=True,
     ),
     # --- disk and file systems ---------------------------------------------------------------------------
-    _check(
+    check(
         "io-error",
         r"(?:Buffer )?I/O error,? (?:on )?dev \w+.*|attempt to access beyond end of device.*",
         "the disk does not read or write: {0}",
         NOTED,
         kernel=True,
     ),
-    _check(
+    check(
         "ext4-error",
         r"EXT4-fs error \(.*|JBD2: .*(?:error|failed).*|EXT4-fs \(.*\): Remounting filesystem read-only.*",
         "the file system /perm is damaged: {0}",
         NOTED,
         kernel=True,
     ),
-    _check("fat-error", r"FAT-fs \(.*\): error.*", "the boot file system is damaged: {0}", NOTED, kernel=True),
+    check("fat-error", r"FAT-fs \(.*\): error.*", "the boot file system is damaged: {0}", NOTED, kernel=True),
     # --- gokrazy -----------------------------------------------------------------------------------------
-    _check(
+    check(
         "go-panic",
         r"^(?:panic: |fatal error: )(.*)",
         "a Go program that writes to the console (init, if the kernel panics next) panicked: {1}",
         NOTED,
         kernel=False,
     ),
-    _check(
+    check(
         "update-failed",
         r"updating \"?([^\s\"]+)\"? failed: (.*)",
         "an upload to {1} was not written: {2}",
         NOTED,
     ),
-    _check(
+    check(
         "switch-failed",
         r"(?:switching root partition to|enabling test-boot of new root partition) \S+ failed: (.*)",
         "the switch of the root partition failed: {1}",
         NOTED,
     ),
-    _check(
+    check(
         "switch-incomplete",
         r"updating systemd-boot config: (.*)",
         "the switch reached cmdline.txt but not loader/entries/gokrazy.conf, so UEFI boots the old slot: {1}",
         NOTED,
     ),
-    _check(
+    check(
         "no-serial-shell",
         r"could not start shell: (.*)",
         "input came on the console, but the image has no serial shell (yet): {1}",
         NOTED,
     ),
-    _check("serial-shell-failed", r"runWithCtty: (.*)", "the serial shell ended badly: {1}", INFO),
-    _check(
+    check("serial-shell-failed", r"runWithCtty: (.*)", "the serial shell ended badly: {1}", INFO),
+    check(
         "kexec-failed", r"kexec reboot failed: (.*)", "reboot by kexec failed, a full reset follows: {1}", NOTED
     ),
-    _check(
-        "reboot-failed", r"could not (reboot|power ?off|halt): (.*)", "could not {1}: {2}", NOTED, kernel=False
-    ),
-    _check(
+    check("reboot-failed", r"could not (reboot|power ?off|halt): (.*)", "could not {1}: {2}", NOTED, kernel=False),
+    check(
         "service-ignores-signals",
         r"some services did not stop(?:, send sigkill| after sigkill)",
         "{0}",
         NOTED,
     ),
-    _check("watchdog-failed", r"hardware watchdog ping failed: (.*)", "{0}", NOTED),
-    _check(
+    check("watchdog-failed", r"hardware watchdog ping failed: (.*)", "{0}", NOTED),
+    check(
         "tls-failed", r"failed loading certificate.*", "the web interface's certificate is unusable: {0}", NOTED
     ),
-    _check("serving-failed", r"\bserving on (\S+:\d+|\S+\.sock): (.*)", "{0}", NOTED),
-    _check(
+    check("serving-failed", r"\bserving on (\S+:\d+|\S+\.sock): (.*)", "{0}", NOTED),
+    check(
         "perm-not-mounted",
         r"Could not mount permanent storage partition (\S+) as ext4: (.*)",
         "/perm is not mounted from {1}: {2}",
         INFO,
     ),
     # --- firmware and boot loaders -----------------------------------------------------------------------
-    _check(
+    check(
         "nothing-to-boot",
         r"No bootable device\.?|No bootable option or device was found|Boot failed: .*"
         r"|UEFI Interactive Shell|^Shell>|No loader found\. Configuration files .*",
@@ -326,7 +260,7 @@ CHECKS: tuple[Check, ...] = (
         firmware=True,
         look_back=15,
     ),
-    _check(
+    check(
         "boot-menu",
         r"Reboot Into Firmware Interface",
         "systemd-boot has no kernel to start and shows its menu: loader/entries/gokrazy.conf, or the kernel that "
@@ -336,7 +270,7 @@ CHECKS: tuple[Check, ...] = (
         kernel=False,
         firmware=True,
     ),
-    _check(
+    check(
         "boot-loader-failed",
         r"Error loading .*|Failed to (?:execute|load|start|open) \\?\S+.*: .*|EFI stub: ERROR: .*"
         r"|BdsDxe: failed to start .*|\\vmlinuz: (?:Not Found|Load Error|Unsupported|Volume Corrupt.*)",
@@ -347,7 +281,7 @@ CHECKS: tuple[Check, ...] = (
         firmware=True,
         look_back=15,
     ),
-    _check(
+    check(
         "firmware-crash",
         r"!!!! \w+ Exception Type .*|Synchronous Exception at 0x.*|ASSERT_EFI_ERROR .*|ASSERT .*\.c\(\d+\): .*",
         "the firmware crashed: {0}",
@@ -357,7 +291,7 @@ CHECKS: tuple[Check, ...] = (
         firmware=True,
         look_back=15,
     ),
-    _check(
+    check(
         "boot-option-failed",
         r"BdsDxe: failed to load (.*)",
         "UEFI could not load one of its boot options: {1}",
@@ -365,7 +299,7 @@ CHECKS: tuple[Check, ...] = (
         kernel=False,
         firmware=True,
     ),
-    _check(
+    check(
         "kernel-damaged",
         r"(?:data is corrupt|crc error|invalid magic|Decoding failed|-- System halted)$",
         "the kernel could not be unpacked, its file is damaged ({0})",
@@ -403,7 +337,7 @@ BENIGN: tuple[Benign, ...] = (
 OPEN_ENDED = frozenset({"silence", "reboot-loop"})
 """Findings that come from no single line, and can be allowed like the checks."""
 
-NAMES = frozenset(check.name for check in CHECKS) | OPEN_ENDED
+NAMES = frozenset(one.name for one in CHECKS) | OPEN_ENDED
 
 
 def classify(text: str, *, kernel: bool, firmware: bool) -> tuple[Check, re.Match[str]] | None:
@@ -411,14 +345,14 @@ def classify(text: str, *, kernel: bool, firmware: bool) -> tuple[Check, re.Matc
 
     ``kernel`` says whether the kernel printed it, ``firmware`` whether no kernel runs.
     """
-    for check in CHECKS:
-        if check.firmware and not firmware:
+    for one in CHECKS:
+        if one.firmware and not firmware:
             continue
-        if check.kernel is not None and check.kernel != kernel:
+        if one.kernel is not None and one.kernel != kernel:
             continue
-        match = check.pattern.search(text)
+        match = one.pattern.search(text)
         if match is not None:
             if any(benign.pattern.search(text) for benign in BENIGN):
                 return None
-            return check, match
+            return one, match
     return None

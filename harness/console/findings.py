@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from harness.console.crashes import Check, Severity, classify
+from harness.console.check import Check, Severity
+from harness.console.crashes import classify
 from harness.console.lines import Line
 from harness.errors import HarnessError
 

@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.console.crashes import NAMES, Severity
+from harness.console.check import Severity
+from harness.console.crashes import NAMES
 from harness.console.feed import Feed
 from harness.console.findings import PANIC_WINDOW, CrashWatcher, Finding
 from harness.console.lines import Line, LineSplitter

@@ -11,7 +11,7 @@ import pytest
 from harness.boards import board
 from harness.captures import Booted, Captures, identity
 from harness.cold_start import ColdStart
-from harness.console.crashes import Severity
+from harness.console.check import Severity
 from harness.console.findings import Finding
 from harness.console.lines import Line
 from harness.console.phases import Boot, Cause, Phase

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.console.crashes import CHECKS, NAMES, OPEN_ENDED, Severity, classify
+from harness.console.check import Severity
+from harness.console.crashes import CHECKS, NAMES, OPEN_ENDED, classify
 from harness.console.findings import CrashWatcher, Finding, shortened
 from harness.console.lines import KERNEL_STAMP, Line, LineSplitter
 from harness.errors import BootFailure, FirmwareFailure, InitFailure, KernelPanic

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.console.check import Severity
 from harness.console.console import Console
-from harness.console.crashes import Severity
 from harness.console.findings import CrashWatcher
 from harness.console.lines import LineSplitter
 from harness.console.phases import Cause, Phase, PhaseWatcher
