@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from harness.machine.accelerator import Accelerator
 from harness.report import durations
 from harness.report.page import write_page
+from harness.report.properties import properties
 from harness.report.recorder import Outcome, Recorder
 from harness.report.summary import boot_table, run_times, write_summary
 from harness.verdict import Verdict
@@ -140,3 +144,29 @@ def test_a_scenario_that_never_ran_here_takes_what_it_took_elsewhere(tmp_path: P
     durations.keep(tmp_path, [Outcome(f"scenarios/{name}", "passed", 7.0)])
     assert durations.load(tmp_path)[f"scenarios/{name}"] == 7.0
     assert "scenarios/test_other.py::test_x" not in known
+
+
+def test_a_test_is_told_which_appliance_it_had_and_what_that_showed() -> None:
+    appliance: Any = SimpleNamespace(
+        board=SimpleNamespace(name="virt"),
+        image=SimpleNamespace(digest="abc", build="2026", builder="own"),
+        clock_behind=None,
+        downtimes=[],
+        deviations={},
+    )
+    told = dict(properties(appliance, Accelerator("tcg", "asked for")))
+    assert told == {
+        "gk_board": "virt",
+        "gk_image": "abc",
+        "gk_build": "2026",
+        "gk_builder": "own",
+        "gk_accelerator": "tcg",
+    }
+    appliance.clock_behind, appliance.downtimes = 3.04, [12.34, 5.0]
+    appliance.deviations = {"a demand": "v1: seen"}
+    more = dict(properties(appliance, Accelerator("tcg", "asked for")))
+    assert {name: more[name] for name in more.keys() - told.keys()} == {
+        "gk_clock_behind_seconds": "3.0",
+        "gk_downtime_seconds": "12.3, 5.0",
+        "gk_deviation:a demand": "v1: seen",
+    }
