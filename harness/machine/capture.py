@@ -23,7 +23,8 @@ from typing import Any
 from harness.errors import HostDiskFull, InternalError, QemuFailed
 from harness.firmware.stage import Loaded, Stage
 from harness.machine.command import Ram
-from harness.machine.machine import LAST_WORDS, Machine
+from harness.machine.inbox import LAST_WORDS
+from harness.machine.machine import Machine
 from harness.machine.overlay import NAME as DISK
 from harness.machine.overlay import Overlay
 from harness.machine.qmp import Event

@@ -6,7 +6,7 @@ import contextlib
 import re
 import shlex
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import (
@@ -86,6 +86,21 @@ def accelerator_failure(name: str, accelerator: str, seen: str) -> AcceleratorFa
     """The error for an accelerator that gave up under a machine."""
     return AcceleratorFailed(
         f"QEMU's accelerator {accelerator} gave up", where=name, hint="use the accelerator tcg", evidence=seen
+    )
+
+
+def disk_failure(path: str, data: Mapping[str, object]) -> HostFault:
+    """The error for a disk that this host would not read or write; ``data`` is that of QMP's BLOCK_IO_ERROR."""
+    if data.get("nospace"):
+        return HostDiskFull(
+            "no room on this machine for the disk of the appliance: it was paused",
+            where=path,
+            hint="free space, or set TMPDIR to a folder on a larger file system",
+        )
+    return QemuFailed(
+        "this machine could not read or write the disk of the appliance",
+        where=path,
+        evidence=str(data.get("reason", "")),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import queue
 import re
 import signal
 import socket
@@ -15,11 +14,12 @@ from enum import Enum
 from typing import Any
 
 from harness.boards import Board
-from harness.errors import HarnessError, HostDiskFull, InternalError, QemuFailed, QmpSilent
+from harness.errors import HarnessError, InternalError, QemuFailed, QmpSilent
 from harness.firmware.stage import Loaded
 from harness.machine.accelerator import Accelerator
 from harness.machine.command import Network, Ram, Spec, command
-from harness.machine.failure import accelerator_failure, death, launch_failure, out_of_memory_kills
+from harness.machine.failure import accelerator_failure, death, disk_failure, launch_failure, out_of_memory_kills
+from harness.machine.inbox import LAST_WORDS, Inbox
 from harness.machine.overlay import Overlay
 from harness.machine.process import Exit, GuardedProcess
 from harness.machine.qemu import QemuProgram, find_qemu
@@ -33,8 +33,6 @@ TERM_LIMIT = 5.0
 KILL_LIMIT = 10.0
 LOOK = 5.0
 """Seconds between two looks whether QEMU still answers, while somebody waits for the guest."""
-LAST_WORDS = 2.0
-"""Seconds that QEMU's last events may lag behind its end."""
 FORWARDED = re.compile(r"^\s*TCP\[HOST_FORWARD\]\s+\S+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", re.MULTILINE)
 
 ConsoleSink = Callable[[socket.socket], None]
@@ -111,7 +109,7 @@ class Machine:
         self._prefer = dict(prefer or {})
         self._on_console = on_console
         self._listener = listener
-        self._inbox: queue.SimpleQueue[Event | Exit | None] = queue.SimpleQueue()
+        self._inbox = Inbox()
         self._process: GuardedProcess | None = None
         self._qmp: Qmp | None = None
         self._ended = threading.Event()
@@ -182,7 +180,7 @@ class Machine:
             qmp_here,
             name=self.board.name,
             on_event=self._inbox.put,
-            on_end=lambda: self._inbox.put(None),
+            on_end=self._inbox.hung_up,
         )
         try:
             self._qmp.connect()
@@ -344,42 +342,20 @@ class Machine:
 
     def _watch(self) -> None:
         """Keep the events, notice QEMU's own failures, and conclude when it ended: the machine's own thread."""
-        exit_: Exit | None = None
-        deadline = float("inf")
-        heard_all = False
-        while exit_ is None or not heard_all:
-            try:
-                item = self._inbox.get(timeout=None if exit_ is None else max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                break
-            if item is None:
-                heard_all = True
-            elif isinstance(item, Exit):
-                exit_, deadline = item, time.monotonic() + LAST_WORDS
-            else:
-                self._notice(item)
-                with self._news:
-                    self.events.append(item)
-                    self._news.notify_all()
-                if self._listener is not None:
-                    self._listener(item)
-        if exit_ is not None:
-            self._conclude(exit_)
+        for item in self._inbox.until_exit():
+            if isinstance(item, Exit):
+                self._conclude(item)
+                return
+            self._notice(item)
+            with self._news:
+                self.events.append(item)
+                self._news.notify_all()
+            if self._listener is not None:
+                self._listener(item)
 
     def _notice(self, event: Event) -> None:
         if event.name == "BLOCK_IO_ERROR" and event.data.get("action") == "stop":
-            if event.data.get("nospace"):
-                self.failure = HostDiskFull(
-                    "no room on this machine for the disk of the appliance: it was paused",
-                    where=str(self.overlay.path),
-                    hint="free space, or set TMPDIR to a folder on a larger file system",
-                )
-            else:
-                self.failure = QemuFailed(
-                    "this machine could not read or write the disk of the appliance",
-                    where=str(self.overlay.path),
-                    evidence=str(event.data.get("reason", "")),
-                )
+            self.failure = disk_failure(str(self.overlay.path), event.data)
         elif event.name == "STOP" and not self._paused:
             with contextlib.suppress(QemuFailed):
                 if self.execute("query-status")["status"] == "internal-error":

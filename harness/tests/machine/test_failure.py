@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import Fault, HostDiskFull, HostFault, HostMemoryShort, ImageLocked, PortTaken, QemuFailed
-from harness.machine.failure import classify, death, launch_failure
+from harness.machine.failure import classify, death, disk_failure, launch_failure
 from harness.machine.process import Exit
 
 
@@ -36,3 +36,12 @@ def test_a_crash_names_its_signal() -> None:
 
 def test_a_silent_crash_says_that_it_was_silent() -> None:
     assert "(no output)" in death("virt", Exit(None, 6, "")).evidence
+
+
+def test_a_full_disk_is_told_from_a_broken_one() -> None:
+    full = disk_failure("/tmp/disk", {"nospace": True, "reason": "No space left on device"})
+    assert type(full) is HostDiskFull
+    broken = disk_failure("/tmp/disk", {"nospace": False, "reason": "Input/output error"})
+    assert type(broken) is QemuFailed
+    assert broken.evidence == "Input/output error"
+    assert full.where == broken.where == "/tmp/disk"
