@@ -64,6 +64,7 @@ class Captures:
         root = capture_root(settings) if self._lasting else shared or run_dir.folder(FOLDER, bulky=True)
         self._store = Store(root, durable=self._lasting, say=lambda line: say(f"gokrazy: {line}"))
         self._booted: dict[str, Booted] = {}
+        self._firmware: dict[str, str] = {}
 
     def key(self) -> Path:
         """The private key that all processes use which share these captures: /perm of a copy knows no other."""
@@ -83,6 +84,12 @@ class Captures:
             capture = Capture.from_json(entry.folder, entry.about["capture"])
             self._booted[key] = Booted(capture, ColdStart.from_json(entry.about["start"]))
         return self._booted[key]
+
+    def firmware(self, board: Board, qemu: QemuProgram) -> str:
+        """The digest of the board's firmware, read once a run: 128 MiB on arm64 take longer than a warm start."""
+        if board.name not in self._firmware:
+            self._firmware[board.name] = firmware_digest(board, qemu)
+        return self._firmware[board.name]
 
     def close(self) -> None:
         """Let others remove what was used here, and keep what persists within its bounds."""
@@ -108,6 +115,7 @@ def identity(
     board: Board,
     qemu: QemuProgram,
     accelerator: Accelerator,
+    firmware: str,
     key: Path | None,
 ) -> dict[str, Any]:
     """Everything that must be the same for a machine booted before to stand for one that boots now."""
@@ -120,7 +128,7 @@ def identity(
         "disk": board.disk,
         "nic": board.nic,
         "qemu": qemu.digest,
-        "firmware": firmware_digest(board, qemu),
+        "firmware": firmware,
         "accelerator": accelerator.name,
         # Under KVM the guest sees this host's processor, and its kernel has adapted itself to it.
         "host": _processor() if accelerator.name == "kvm" else "",

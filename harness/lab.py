@@ -271,13 +271,15 @@ class Lab:
             with self._appliance(board, image, name=name, cold=True, ram=folder / RAM) as appliance:
                 return Booted(*appliance.capture(folder, base=base))
 
+        qemu = self.qemu(board)
         return self.captures.get(
             identity(
                 self.settings,
                 image,
                 board=board,
-                qemu=self.qemu(board),
+                qemu=qemu,
                 accelerator=self.accelerator(board),
+                firmware=self.captures.firmware(board, qemu),
                 key=self.key.private if self.key.is_put_on(image) else None,
             ),
             image,

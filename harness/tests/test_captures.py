@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from harness.boards import board
+from harness.boards import Board, board
 from harness.captures import Booted, Captures, identity
 from harness.cold_start import ColdStart
 from harness.console.check import Severity
@@ -131,12 +131,14 @@ def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
     named = board(changes.pop("board", "virt"))
     machine = replace(named, **{name: changes.pop(name) for name in ("memory", "cpus") if name in changes})
     accelerator = changes.pop("accelerator", TCG)
+    firmware = changes.pop("firmware", "f1")
     return identity(
         Settings(**changes),
         subject,
         board=machine,
         qemu=QemuProgram(program, "10.0", frozenset(), sandbox=True),
         accelerator=accelerator,
+        firmware=firmware,
         key=key,
     )
 
@@ -148,6 +150,7 @@ def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
         {"qemu": b"another"},
         {"memory": 256},
         {"cpus": 1},
+        {"firmware": "f2"},
         {"network": "open"},
         {"http_port": 8080},
         {"fast_boot": True},
@@ -163,6 +166,21 @@ def test_a_machine_that_would_boot_otherwise_is_another_one(tmp_path: Path, chan
 def test_what_a_machine_without_a_clock_knows_of_the_time_makes_it_another_one(tmp_path: Path) -> None:
     assert told(tmp_path, board="raspi-virt", clock="now") != told(tmp_path, board="raspi-virt")
     assert told(tmp_path, board="virt", clock="now") == told(tmp_path, board="virt")
+
+
+def test_the_firmware_of_a_board_is_read_once_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def digest(of: Board, _: QemuProgram) -> str:
+        read.append(of.name)
+        return of.name
+
+    monkeypatch.setattr("harness.captures.firmware_digest", digest)
+    asked = captures(tmp_path)
+    program = QemuProgram(tmp_path / "qemu", "10.0", frozenset(), sandbox=True)
+    for name in ("virt-uefi", "pc-uefi", "virt-uefi"):
+        assert asked.firmware(board(name), program) == name
+    assert read == ["virt-uefi", "pc-uefi"]
 
 
 def test_a_machine_that_knows_another_key_is_another_one(tmp_path: Path) -> None:

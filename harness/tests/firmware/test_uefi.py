@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,25 @@ def test_a_sparse_copy_has_the_same_bytes_and_size(tmp_path: Path) -> None:
     dest = copy_sparse(source, tmp_path / "dest")
     assert dest.read_bytes() == source.read_bytes()
     assert dest.stat().st_blocks < source.stat().st_blocks
+
+
+def test_a_sparse_copy_does_not_read_what_is_not_there(tmp_path: Path) -> None:
+    source, size = tmp_path / "source", 16 << 30
+    with source.open("wb") as file:
+        file.write(b"first")
+        file.seek(size // 2)
+        file.write(b"middle")
+        file.truncate(size)
+    began = time.process_time()
+    dest = copy_sparse(source, tmp_path / "dest")
+    assert time.process_time() - began < 1.0
+    assert dest.stat().st_size == size
+    with dest.open("rb") as file:
+        assert file.read(6) == b"first\0"
+        file.seek(size // 2)
+        assert file.read(7) == b"middle\0"
+
+
+def test_a_sparse_copy_of_nothing_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "source").touch()
+    assert copy_sparse(tmp_path / "source", tmp_path / "dest").read_bytes() == b""
