@@ -7,8 +7,7 @@ started so is saved with ``mapped-ram``: all its memory is written, and read by 
 its memory turns one kind into the other. Either way the overlay at that moment becomes the frozen base of each
 copy's own overlay.
 
-Measured on two cores with load, TCG, QEMU 10.0: loading the state takes 0.02 s instead of 0.1 to 0.2 s, and a copy
-has 40 MB of memory of its own instead of 200 MB. Tried and dropped: ``multifd`` (loading took 1.8 s).
+What that gains, and what else was tried, is measured in docs/warm-starts.md.
 """
 
 from __future__ import annotations
