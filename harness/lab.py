@@ -16,7 +16,7 @@ from harness.boards import Board, Budget
 from harness.boards.board import SD
 from harness.errors import AcceleratorFailed, BoardMismatch, HarnessError, ToolMissing
 from harness.image.model import Image
-from harness.options import Settings
+from harness.options import Clock, Settings
 from harness.run_key import RunKey
 from harness.run_news import RunNews
 from harness.stock import Stock
@@ -184,6 +184,7 @@ class Lab:
         running: bool = True,
         cold: bool = False,
         network: Network | None = None,
+        clock: Clock | None = None,
     ) -> Iterator[Appliance]:
         """An appliance of its own for whoever asks, gone when the ``with`` block ends; ``name`` is for its logs.
 
@@ -196,7 +197,9 @@ class Lab:
 
             def start() -> Appliance:
                 return stack.enter_context(
-                    self._appliance(board, image, name=name, running=running, cold=cold, network=network)
+                    self._appliance(
+                        board, image, name=name, running=running, cold=cold, network=network, clock=clock
+                    )
                 )
 
             chosen = self.accelerator(board)
@@ -218,18 +221,19 @@ class Lab:
         running: bool = True,
         cold: bool = False,
         network: Network | None = None,
+        clock: Clock | None = None,
         ram: Path | None = None,
     ) -> Iterator[Appliance]:
         """The same without asking for room; ``ram`` is for one to be captured: the file that is its memory."""
-        mode = network or self.settings.network
+        mode, known = network or self.settings.network, clock or self.settings.clock
         warm = running and not cold and self.settings.warm != "off" and board.can_capture
-        warm = warm and mode == self.settings.network
+        warm = warm and (mode, known) == (self.settings.network, self.settings.clock)
         booted = self.booted(board, image) if warm else None
         firmware = self.run_dir.folder("firmware")
         appliance = self._make(board, image, name, mode, booted, firmware, ram)
         self._live[name] = appliance
         try:
-            if self.settings.clock == "now" and not board.knows_time:
+            if known == "now" and not board.knows_time:
                 if booted is None:
                     appliance.set_clock(datetime.now(UTC))
                 appliance.knows_time = True

@@ -11,6 +11,7 @@ from harness.errors import OptionError
 from harness.shard import Shard
 
 Kind = Literal["text", "flag", "list", "number"]
+Clock = Literal["unset", "now"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Settings:
     warm: Literal["off", "session", "persist"] = "session"
     password_file: Path | None = None
     ssh_key: Path | None = None
-    clock: Literal["unset", "now"] = "unset"
+    clock: Clock = "unset"
     timestamp: str | None = None
     time_factor: float = 1.0
     artifacts: Path = Path(".gokharness")

@@ -39,6 +39,7 @@ MARKERS = (
     "gk_uploads: sends whole images: left out on boards whose network is too slow for it",
     "gk_cold: start from a cold boot, never from a restored copy",
     "gk_network(mode): 'open' lets the guest reach the outside",
+    "gk_clock(time): what a board without a clock knows of the time, 'unset' or 'now', whatever --gk-clock says",
 )
 
 NO_BOARD = "no-board"
@@ -304,7 +305,7 @@ def _appliance(
     reason = lab.why_not(board, family, needs)
     if reason:
         pytest.skip(reason)
-    network = node.get_closest_marker("gk_network")
+    network, clock = node.get_closest_marker("gk_network"), node.get_closest_marker("gk_clock")
     return lab.appliance(
         board,
         lab.stock.image(board, family),
@@ -312,6 +313,7 @@ def _appliance(
         running=running,
         cold=node.get_closest_marker("gk_cold") is not None,
         network=network.args[0] if network else None,
+        clock=clock.args[0] if clock else None,
     )
 
 

@@ -19,6 +19,7 @@ def time_on(appliance):
     return datetime.fromtimestamp(json.loads(appliance.hello("/clock"))["unix"], UTC)
 
 
+@pytest.mark.gk_clock("unset")
 def test_without_the_time_a_service_that_needs_it_waits_for_ever(appliance):
     appliance.wait_until_settled(besides=("panic-forever",))
     assert time_on(appliance).year == 1970
