@@ -39,6 +39,8 @@ from harness.wiring import Wiring, forwards
 
 LAST_TIME = "home/ntp/ntp-time-at-last-shutdown"
 """Where gokrazy's cmd/ntp keeps the time, below /perm (its ntp.go), as RFC 3339."""
+QUIET = 5.0
+"""Seconds without a word on the console that tell that a device without a network has come to rest."""
 LOOK = 1.0
 """Seconds between two looks at what the console does not tell: QEMU's own failures, a phase that is overdue."""
 
@@ -156,8 +158,21 @@ class Appliance(WaysIn, Services, Updates):
             boot = self.console.current
             ready = self.console.recording.seconds()
             self.cold_start = ColdStart(boot, tuple(self.console.unclean()), ready)
-            self._ready.append(("cold", self._times(boot, ready)))
+            self._ready.append(("cold", {**self._times(boot), "ready": ready}))
         return status
+
+    def wait_until_quiet(self) -> None:
+        """Wait until it has come as far as it can without a network: init runs its services, and all is quiet.
+
+        Raises what the console showed if it crashed or fell silent too early, else WaitTimeout.
+        """
+        with self.console.watch_silence(self.budget.silence):
+            self._until(Phase.UPDATER, self._boots_before, self.budget.ready)
+        self.console.wait_for_quiet(QUIET, timeout=self.budget.ready)
+        self._starting = None
+        boot = self.console.current
+        self.cold_start = ColdStart(boot, tuple(self.console.unclean()), self.console.recording.seconds())
+        self._ready.append(("cold", self._times(boot)))
 
     def _until_it_listens(self, after: int, limit: float) -> None:
         """Wait for the console's word that the web interface listens, in a boot after that number.
@@ -167,16 +182,20 @@ class Appliance(WaysIn, Services, Updates):
         """
         if not self.can("console"):
             return
-        deadline = Deadline(limit)
         with self.console.watch_silence(self.budget.silence):
-            while True:
-                try:
-                    self.console.wait_for_phase(Phase.HTTP, timeout=deadline.slice(LOOK), after=after)
-                    return
-                except WaitTimeout:
-                    self.check()
-                    if deadline.over:
-                        raise
+            self._until(Phase.HTTP, after, limit)
+
+    def _until(self, phase: Phase, after: int, limit: float) -> None:
+        """Wait for a phase, with a look now and then at what the console does not tell."""
+        deadline = Deadline(limit)
+        while True:
+            try:
+                self.console.wait_for_phase(phase, timeout=deadline.slice(LOOK), after=after)
+                return
+            except WaitTimeout:
+                self.check()
+                if deadline.over:
+                    raise
 
     def capture(self, folder: Path, *, base: Path) -> tuple[Capture, ColdStart]:
         """Freeze it as it is, and end it: copies go on from there, their disks directly on the image ``base``."""
@@ -185,12 +204,18 @@ class Appliance(WaysIn, Services, Updates):
         return self.power.capture(folder, base=base), self.cold_start
 
     def restore(self, capture: Capture, start: ColdStart) -> None:
-        """Go on where a captured appliance stood."""
+        """Go on where a captured appliance stood; one that had no network is given it now."""
         began = time.monotonic()
+        boots = len(self.console.boots)
         self._goes_on(Moment(start, start.boot, self._password))
         self.power.restore(capture)
+        if self.board.late_nic_bus:
+            self._until_it_listens(boots, self.budget.ready)
         self.clock_behind = self.device.wait_until_it_answers(self.budget.ready)
-        self._ready.append(("warm", {"ready": time.monotonic() - began}))
+        ready = time.monotonic() - began
+        if self.board.late_nic_bus:
+            self.cold_start = start.went_on(self.console.current, ready)
+        self._ready.append(("warm", {"ready": ready}))
 
     def checkpoint(self, name: str) -> None:
         """Keep disk and memory as they are now, to ``rewind`` to within this test; it goes on in a new QEMU.
@@ -329,9 +354,8 @@ class Appliance(WaysIn, Services, Updates):
         return [(self.board.name, kind, times) for kind, times in self._ready]
 
     @staticmethod
-    def _times(boot: Boot | None, ready: float) -> dict[str, float]:
-        phases = {phase.name.lower(): at for phase, at in boot.at.items()} if boot is not None else {}
-        return {**phases, "ready": ready}
+    def _times(boot: Boot | None) -> dict[str, float]:
+        return {phase.name.lower(): at for phase, at in boot.at.items()} if boot is not None else {}
 
     def excerpts(self) -> list[tuple[str, str]]:
         """What the device said at last: title and text."""

@@ -127,6 +127,8 @@ def identity(
         **facts,
         "disk": board.disk,
         "nic": board.nic,
+        "late_nic_bus": board.late_nic_bus,
+        "restore_writes": board.restore_writes,
         "qemu": qemu.digest,
         "firmware": firmware,
         "accelerator": accelerator.name,

@@ -37,7 +37,7 @@ class Checkpoints:
     def keep(self, name: str, moment: Moment) -> None:
         """Freeze the machine as it is, and end it; raises OptionError where that cannot be."""
         board = self._power.board
-        if not board.can_capture:
+        if not board.can_checkpoint:
             raise OptionError(
                 f"there is no checkpoint {name!r}: QEMU cannot freeze the board {board.name}",
                 hint="run the test on other boards (gk_board), or cold_boot() an appliance for each step",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness import errors
@@ -22,6 +22,17 @@ class ColdStart:
     unclean: tuple[Finding, ...]
     ready: float
     """Seconds from power-on to the first answer over HTTP."""
+
+    def went_on(self, boot: Boot | None, ready: float) -> ColdStart:
+        """The start of one that was captured without its network, as if it had not been stopped between.
+
+        ``boot`` is that which went on, by its own seconds, ``ready`` how many it took to answer.
+        """
+        if self.boot is None or boot is None:
+            return self
+        at = {phase: self.ready + boot.at[phase] for phase in boot.at if phase not in self.boot.at}
+        whole = replace(self.boot, at={**self.boot.at, **at}, http=boot.http)
+        return ColdStart(whole, self.unclean, self.ready + ready)
 
     def as_json(self) -> dict[str, Any]:
         """What ``from_json`` needs."""

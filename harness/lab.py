@@ -228,6 +228,8 @@ class Lab:
         mode, known = network or self.settings.network, clock or self.settings.clock
         warm = running and not cold and self.settings.warm != "off" and board.can_capture
         warm = warm and (mode, known) == (self.settings.network, self.settings.clock)
+        # Only its console tells how far one comes without a network, and without the quirks it has no use for one.
+        warm = warm and not (board.late_nic_bus and (image.serial is None or self.settings.no_quirks))
         booted = self.booted(board, image) if warm else None
         firmware = self.run_dir.folder("firmware")
         appliance = self._make(board, image, name, mode, booted, firmware, ram)
@@ -241,7 +243,10 @@ class Lab:
                 appliance.restore(booted.capture, booted.start)
             elif running:
                 appliance.power_on()
-                appliance.wait_until_ready()
+                if ram is not None and board.late_nic_bus:
+                    appliance.wait_until_quiet()
+                else:
+                    appliance.wait_until_ready()
             yield appliance
         finally:
             self.news.life_of(appliance)

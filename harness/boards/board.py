@@ -97,8 +97,18 @@ class Board:
     cannot: tuple[str, ...] = ()
     can_capture: bool = True
     """Whether a booted machine can be captured and restored."""
+    late_nic_bus: str = ""
+    """The bus that the network card is plugged into once a restored machine runs: where QEMU cannot capture the
+    card, the captured machine has none. "" where the card is captured with the machine."""
+    restore_writes: tuple[tuple[int, int], ...] = ()
+    """Registers (address and 32-bit value) to set before a state is loaded, for what QEMU leaves out of it."""
     model: str = ""
     """The Raspberry Pi model whose firmware is played (a key of ``harness.firmware.models``), "" for none."""
+
+    @property
+    def can_checkpoint(self) -> bool:
+        """Whether it can be frozen in the middle of a test: not where its network would have to be unplugged."""
+        return self.can_capture and not self.late_nic_bus
 
     @property
     def knows_time(self) -> bool:

@@ -6,6 +6,8 @@ NO_CLOCK = "1970-01-01"
 USB_NIC = "usb-net,port=1"
 """On the controller's only port; without a port QEMU puts a hub there first, which is polled as well."""
 
+USB_BUS = "usb-bus.0"
+
 ROUTE_RACE = (
     "answers to the guest come up to 3 s late until it has an address: one second after its start "
     "gokrazy's DHCP client sets the priority of its routes anew where an adapter reports no change of its "

@@ -1,7 +1,7 @@
 """Raspberry Pi 4 Model B."""
 
 from harness.boards.board import SD, Board, Boot
-from harness.boards.raspberry import BUDGET, CARD_PROVES, NO_CLOCK, ROUTE_RACE, USB_NIC
+from harness.boards.raspberry import BUDGET, CARD_PROVES, NO_CLOCK, ROUTE_RACE, USB_BUS, USB_NIC
 
 BOARD = Board(
     name="raspi4b",
@@ -24,12 +24,12 @@ BOARD = Board(
     boot_files=(("start4.elf",), ("bcm2711-rpi-4-b.dtb",)),
     budget=BUDGET,
     slow_upload=True,
-    can_capture=False,
+    late_nic_bus=USB_BUS,
     proves=CARD_PROVES,
     cannot=(
         "the firmware itself: the harness plays it",
         "GENET, PCIe with the USB 3 ports, Wi-Fi, Bluetooth, the watchdog, EEPROM, HDMI",
         "uploads at speed: the network is on an emulated USB port",
-        "warm starts",
+        "checkpoints: a network that is unplugged does not come back by itself",
     ),
 )

@@ -345,6 +345,18 @@ class Console:
         boots = self._intake.phases.boots
         return self._wait(lambda: boots[after] if len(boots) > after else None, timeout, f"boot {after + 1}")
 
+    def wait_for_quiet(self, seconds: float, *, timeout: float) -> None:
+        """Wait until nothing was said for this many seconds."""
+        until = time.monotonic() + timeout
+        with self._changed:
+            while (quiet := self.recording.seconds() - self._intake.last_byte) < seconds:
+                self.check()
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise self._timed_out(f"{seconds:.0f} s of silence", timeout)
+                self._changed.wait(min(seconds - quiet, left))
+            self.check()
+
     def wait_for_end(self, *, timeout: float) -> None:
         """Wait until the other end closes the console, that is until QEMU ends."""
         self._wait(lambda: not self.attached, timeout, "the end of the machine")

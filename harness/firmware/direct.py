@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from harness.copying import link_or_copy
 from harness.firmware.boot_partition import boot_partition, write_anew
 from harness.firmware.stage import Disk, Loaded
 from harness.image.model import Extent
@@ -53,9 +50,3 @@ def without_rootdelay(line: str) -> tuple[str, tuple[str, ...]]:
     """The command line without the kernel's wait for slow disks, and a note if there was one."""
     shorter = ROOTDELAY.sub("", line).strip()
     return shorter, () if shorter == line else ("rootdelay was dropped from the kernel's command line",)
-
-
-def keep_files(loaded: Loaded, folder: Path) -> Loaded:
-    """Keep what QEMU was given to load, by links where the file systems allow, else by copies."""
-    kept: dict[str, Any] = {name: link_or_copy(path, folder / path.name) for name, path in loaded.files.items()}
-    return replace(loaded, **kept)

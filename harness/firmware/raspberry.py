@@ -11,7 +11,7 @@ from harness.errors import FirmwareFailure
 from harness.firmware.boot_partition import CUT_SHORT, BootPartition, boot_partition, write_anew
 from harness.firmware.config_txt import Config, NotText, TreeChange, read_config
 from harness.firmware.device_tree import TreeBuilder, load
-from harness.firmware.direct import keep_files, without_rootdelay
+from harness.firmware.direct import without_rootdelay
 from harness.firmware.flat_tree import Node, Tree, dump
 from harness.firmware.models import Model
 from harness.firmware.quirks import quirks_of
@@ -76,12 +76,15 @@ class RaspberryStage:
             notes=tuple(notes),
         )
 
-    def keep(self, loaded: Loaded, folder: Path) -> Loaded:
-        """Keep what was loaded: by links where the file systems allow, else by copies."""
-        return keep_files(loaded, folder)
+    def keep(self, loaded: Loaded, folder: Path) -> Loaded:  # noqa: ARG002
+        """There is nothing to keep: a captured machine has its kernel in its memory, and its reset is QEMU's end.
+
+        QEMU would put a kernel it is given anew over the memory of a copy, where the running one has changed.
+        """
+        return Loaded(notes=loaded.notes)
 
     def adopt(self, kept: Loaded) -> Loaded:
-        """QEMU wants the files at a restore too, but only reads them: no copy is needed."""
+        """There is nothing to take over."""
         return kept
 
     def _config(self, files: BootPartition) -> Config:

@@ -171,6 +171,7 @@ def load(machine: Machine, capture: Capture) -> None:
         raise InternalError("a machine does not fit the capture", evidence=f"{fit}\n{capture.fit}")
     machine.start_paused(incoming=True)
     try:
+        machine.write_registers()
         _allow(machine, "x-ignore-shared" if capture.ram is not None else "mapped-ram")
         _migrate(machine, "migrate-incoming", capture.state, LOAD_LIMIT)
     except BaseException:

@@ -19,6 +19,7 @@ Network = Literal["restricted", "open"]
 QMP_FD = 3
 CONSOLE_OUT_FD = 4
 CONSOLE_IN_FD = 5
+REGISTERS_FD = 6
 """QEMU inherits its connections here: no socket file, no port, nothing to find for other users."""
 LATE = "late"
 LATE_MICROSECONDS = 3_000_000
@@ -55,6 +56,8 @@ class Spec:
     console: bool = True
     incoming: bool = False
     """Whether the machine waits for a captured state instead of starting its firmware."""
+    nic: bool = True
+    """Whether the network card is plugged in from the beginning."""
     ram: Ram | None = None
 
 
@@ -84,7 +87,7 @@ def command(spec: Spec) -> list[str]:
         *(argument for device in board.devices for argument in ("-device", device)),
         *_firmware(spec),
         *(["-no-reboot"] if board.ends_at_reset else []),
-        *(["-incoming", "defer"] if spec.incoming else []),
+        *(_incoming(spec) if spec.incoming else []),
     ]  # fmt: skip
 
 
@@ -154,15 +157,32 @@ def _network(spec: Spec) -> list[str]:
     if spec.network == "restricted":
         options.append("restrict=on")
     options += [f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in spec.forwards.items()]
-    device = f"{spec.board.nic},netdev=net0,id=nic0,mac={MAC}"
-    if spec.board.nic.endswith("-pci"):
-        # No network boot, so no option ROM to load and wait for.
-        device += ",romfile="
-    arguments = ["-netdev", ",".join(options), "-device", device]
+    arguments = ["-netdev", ",".join(options)]
+    if spec.nic:
+        driver, *options = (f"{key}={value}" for key, value in nic(spec.board).items())
+        arguments += ["-device", ",".join([driver.removeprefix("driver="), *options])]
     if spec.board.late_answers:
         late = f"filter-buffer,id={LATE},netdev=net0,queue=tx,interval={LATE_MICROSECONDS},status=off"
         arguments += ["-object", late]
     return arguments
+
+
+def nic(board: Board) -> dict[str, str]:
+    """The network card as ``device_add`` takes it."""
+    driver, *options = board.nic.split(",")
+    card = {"driver": driver, **dict(option.split("=", 1) for option in options)}
+    card |= {"netdev": "net0", "id": "nic0", "mac": MAC}
+    if driver.endswith("-pci"):
+        # No network boot, so no option ROM to load and wait for.
+        card["romfile"] = ""
+    return card
+
+
+def _incoming(spec: Spec) -> list[str]:
+    if not spec.board.restore_writes:
+        return ["-incoming", "defer"]
+    channel = f"socket,id=registers,fd={REGISTERS_FD}"
+    return ["-incoming", "defer", "-chardev", channel, "-object", "qtest,id=qtest,chardev=registers,log=none"]
 
 
 def _dotted(options: Mapping[str, object], prefix: str) -> dict[str, str]:

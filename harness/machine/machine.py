@@ -17,7 +17,7 @@ from harness.boards import Board
 from harness.errors import HarnessError, InternalError, QemuFailed, QmpSilent
 from harness.firmware.stage import Loaded
 from harness.machine.accelerator import Accelerator
-from harness.machine.command import Network, Ram, Spec, command
+from harness.machine.command import Network, Ram, Spec, command, nic
 from harness.machine.failure import accelerator_failure, death, disk_failure, launch_failure, out_of_memory_kills
 from harness.machine.inbox import LAST_WORDS, Inbox
 from harness.machine.overlay import Overlay
@@ -25,6 +25,7 @@ from harness.machine.process import Exit, GuardedProcess
 from harness.machine.qemu import QemuProgram, find_qemu
 from harness.machine.qmp import COMMAND_LIMIT as ANSWER_LIMIT
 from harness.machine.qmp import Event, Qmp
+from harness.machine.registers import write_registers
 from harness.machine.run_dir import RunDir
 from harness.machine.wire import Wire
 
@@ -99,6 +100,8 @@ class Machine:
         self.memory = memory or board.memory
         self.cpus = cpus or board.cpus
         self.ram = ram
+        # A machine that may be captured has a file for its memory, and a copy begins with such a one.
+        self._late_nic = bool(board.late_nic_bus) and ram is not None
         self.qemu = qemu or find_qemu(board)
         self.ports: dict[str, int] = {}
         self.events: list[Event] = []
@@ -112,6 +115,7 @@ class Machine:
         self._inbox = Inbox()
         self._process: GuardedProcess | None = None
         self._qmp: Qmp | None = None
+        self._registers: socket.socket | None = None
         self._ended = threading.Event()
         self._news = threading.Condition()
         self._end: Ended | None = None
@@ -156,6 +160,7 @@ class Machine:
             cpus=self.cpus,
             console=self._on_console is not None,
             incoming=incoming,
+            nic=not self._late_nic,
             ram=self.ram,
         )
         with contextlib.ExitStack() as undo:
@@ -163,7 +168,11 @@ class Machine:
             if self._on_console is not None:
                 wire = Wire()
                 undo.callback(wire.close)
-            self._connect(command(spec), wire)
+            registers = None
+            if incoming and self.board.restore_writes:
+                self._registers, registers = socket.socketpair()
+                undo.callback(self._registers.close)
+            self._connect(command(spec), wire, registers)
             if self.forwards:
                 self.ports = self._learn_ports()
             undo.pop_all()
@@ -171,10 +180,13 @@ class Machine:
             wire.start()
             self._on_console(wire.ours)
 
-    def _connect(self, argv: list[str], wire: Wire | None) -> None:
+    def _connect(self, argv: list[str], wire: Wire | None, registers: socket.socket | None) -> None:
         """Start QEMU and greet it."""
         qmp_here, qmp_there = socket.socketpair()
-        self._process = self._run_dir.guard.spawn(argv, [qmp_there, *(wire.for_qemu if wire else ())])
+        if registers is not None and wire is None:
+            raise InternalError("a machine whose registers are written has a console", where=self.board.name)
+        inherited = [qmp_there, *(wire.for_qemu if wire else ()), *([registers] if registers else ())]
+        self._process = self._run_dir.guard.spawn(argv, inherited)
         self._qmp = Qmp(
             self._run_dir.loop,
             qmp_here,
@@ -276,6 +288,17 @@ class Machine:
         """Let the machine's processors go."""
         self._paused = False
         self.execute("cont")
+
+    def write_registers(self) -> None:
+        """Set what a state leaves out, before it is loaded; raises QemuFailed."""
+        if self._registers is not None:
+            with self._registers as channel:
+                write_registers(channel, self.board.restore_writes, where=self.board.name)
+
+    def plug_in(self) -> None:
+        """Plug in the network card, if it is one that cannot be captured: as a person does with a cable."""
+        if self._late_nic:
+            self.execute("device_add", {**nic(self.board), "bus": self.board.late_nic_bus})
 
     def reset(self) -> None:
         """Press the reset button; with a board that the harness boots, QEMU leaves (see ``power.Power``)."""

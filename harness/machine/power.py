@@ -212,8 +212,11 @@ class Power:
             loaded = self.stage.adopt(capture.loaded)
             machine = self._new_machine(loaded, {}, capture.ram)
             load(machine, capture)
+            if self._late_answers and self.board.late_nic_bus:
+                machine.execute("qom-set", _late(on=True))
             self._began(machine, "restored", loaded)
             machine.resume()
+            machine.plug_in()
 
     def checkpoint(self, folder: Path) -> Capture:
         """As ``capture``, of a machine that was not started for it: costlier to make, as cheap to return to.

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -18,8 +18,8 @@ MOMENT = Moment(None, None, "secret")
 class Played:
     """A Power that only notes where its disk is."""
 
-    def __init__(self, folder: Path, *, on: bool = True, can_capture: bool = True) -> None:
-        self.board = replace(board("virt"), can_capture=can_capture)
+    def __init__(self, folder: Path, *, on: bool = True, can_capture: bool = True, name: str = "virt") -> None:
+        self.board = replace(board(name), can_capture=can_capture)
         self.is_on = on
         self.overlay = SimpleNamespace(path=folder / "disk.qcow2")
         self.overlay.path.touch()
@@ -37,7 +37,7 @@ class Played:
         self.overlay.path.touch()
 
 
-def checkpoints(tmp_path: Path, **given: bool) -> Checkpoints:
+def checkpoints(tmp_path: Path, **given: Any) -> Checkpoints:
     return Checkpoints(cast(Power, Played(tmp_path, **given)), tmp_path)
 
 
@@ -60,6 +60,11 @@ def test_a_board_that_cannot_be_frozen_says_so(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="QEMU cannot freeze the board virt") as caught:
         checkpoints(tmp_path, can_capture=False).keep("here", MOMENT)
     assert "cold_boot" in caught.value.hint
+
+
+def test_a_board_whose_network_would_be_unplugged_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="cannot freeze the board raspi4b"):
+        checkpoints(tmp_path, name="raspi4b").keep("here", MOMENT)
 
 
 def test_an_appliance_that_is_off_has_no_memory_to_keep(tmp_path: Path) -> None:

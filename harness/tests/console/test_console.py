@@ -268,6 +268,22 @@ class TestHalted:
         assert console.unclean() == []
 
 
+def test_quiet_is_awaited_from_the_last_word_on(console: Console) -> None:
+    with machine(console) as fake:
+        fake.say(LINUX)
+        later(lambda: fake.say("one more\r\n"), 0.3)
+        began = time.monotonic()
+        console.wait_for_quiet(0.5, timeout=30)
+        assert 0.7 < time.monotonic() - began < 10
+
+
+def test_one_that_never_stops_talking_is_never_quiet(console: Console) -> None:
+    with machine(console) as fake:
+        fake.say(LINUX)
+        with pytest.raises(WaitTimeout, match="30 s of silence"):
+            console.wait_for_quiet(30, timeout=0.2)
+
+
 def test_each_boot_tells_once_that_it_listens(console: Console) -> None:
     heard: list[int] = []
     console.when_listening(lambda: heard.append(len(console.boots)))

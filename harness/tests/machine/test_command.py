@@ -144,6 +144,18 @@ def test_a_machine_without_console_reader_does_not_fill_a_socket() -> None:
     assert "null,id=console" in command(spec("virt", console=False))
 
 
+def test_a_network_card_can_be_left_for_later() -> None:
+    arguments = command(spec("raspi3b", nic=False))
+    assert after(arguments, "-device") == []
+    assert after(arguments, "-netdev") == after(command(spec("raspi3b")), "-netdev")
+
+
+def test_registers_are_open_only_where_a_state_needs_them_and_before_it_is_loaded() -> None:
+    incoming = {name for name in NAMES if "qtest" in " ".join(command(spec(name, incoming=True)))}
+    assert incoming == {name for name in NAMES if board(name).restore_writes} == {"raspi3b"}
+    assert not any("qtest" in " ".join(command(spec(name))) for name in NAMES)
+
+
 def test_an_incoming_machine_waits_for_its_state() -> None:
     assert after(command(spec("virt", incoming=True)), "-incoming") == ["defer"]
 
