@@ -100,6 +100,8 @@ class Board:
     late_nic_bus: str = ""
     """The bus that the network card is plugged into once a restored machine runs: where QEMU cannot capture the
     card, the captured machine has none. "" where the card is captured with the machine."""
+    interrupts: tuple[int, int] | None = None
+    """Address and number of the words that tell which interrupts wait, where QEMU loses those in a state."""
     restore_writes: tuple[tuple[int, int], ...] = ()
     """Registers (address and 32-bit value) to set before a state is loaded, for what QEMU leaves out of it."""
     model: str = ""

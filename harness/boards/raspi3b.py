@@ -10,6 +10,13 @@ Which of two controllers has the card is told by the bus that it is on, and QEMU
 hw/gpio/bcm2835_gpio.c, ``gpfsel_set`` moves the card, and only when a pin's function changes).
 """
 
+INTERRUPTS = (0x40000060, 8)
+"""Those of each core (ARM control block, "core interrupt source" and "core FIQ source").
+
+An interrupt that waits at the moment of the capture is lost (10.0: hw/intc/bcm2836_control.c, whose state lacks
+``timerirqs``, ``gpu_irq`` and ``irqsrc``): a core whose timer has just fired then has no timer ever after.
+"""
+
 BOARD = Board(
     name="raspi3b",
     arch="arm64",
@@ -32,6 +39,7 @@ BOARD = Board(
     budget=BUDGET,
     slow_upload=True,
     late_nic_bus=USB_BUS,
+    interrupts=INTERRUPTS,
     restore_writes=CARD_AT_SDHOST,
     proves=CARD_PROVES,
     cannot=(

@@ -13,7 +13,9 @@ What that gains, and what else was tried, is measured in docs/warm-starts.md.
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +37,9 @@ BLANK = "blank.qcow2"
 IMAGE = "image.img"
 SAVE_LIMIT = 120.0
 LOAD_LIMIT = 60.0
+REST_LIMIT = 30.0
+BETWEEN_LOOKS = 0.05
+"""Seconds that a machine runs on before it is looked at again whether an interrupt waits."""
 # QEMU holds back at 128 MiB/s otherwise, to be kind to networks.
 UNLIMITED = {"max-bandwidth": 1 << 40}
 
@@ -141,7 +146,7 @@ def save(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = No
     if not machine.board.can_capture:
         raise InternalError(f"the board {machine.board.name} cannot be captured")
     fit = Fit.of(machine)
-    machine.pause()
+    pause_at_rest(machine)
     shared = machine.ram is not None and machine.ram.shared
     _allow(machine, "x-ignore-shared" if shared else "mapped-ram")
     machine.execute("migrate-set-parameters", UNLIMITED)
@@ -177,6 +182,25 @@ def load(machine: Machine, capture: Capture) -> None:
     except BaseException:
         machine.stop()
         raise
+
+
+def pause_at_rest(machine: Machine) -> None:
+    """Stop the processors; on a board where waiting interrupts get lost in a state, when none waits."""
+    machine.pause()
+    if machine.board.interrupts is None:
+        return
+    address, words = machine.board.interrupts
+    deadline = time.monotonic() + REST_LIMIT
+    while re.search(r"0x0*[1-9a-f]", said := machine.hmp(f"xp /{words}wx {address:#x}")):
+        if time.monotonic() > deadline:
+            raise QemuFailed(
+                f"the machine cannot be captured: in {REST_LIMIT:.0f} s an interrupt waited at every look",
+                where=machine.board.name,
+                evidence=said,
+            )
+        machine.resume()
+        machine.wait_exit(BETWEEN_LOOKS)
+        machine.pause()
 
 
 def _allow(machine: Machine, capability: str) -> None:

@@ -13,8 +13,9 @@ from harness.boards import board
 from harness.errors import QemuFailed
 from harness.firmware.bios import BiosStage
 from harness.firmware.stage import Loaded
+from harness.machine import capture as capture_module
 from harness.machine.accelerator import TCG
-from harness.machine.capture import RAM, Capture, load, save
+from harness.machine.capture import RAM, Capture, load, pause_at_rest, save
 from harness.machine.command import Ram
 from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
@@ -88,3 +89,48 @@ def test_a_machine_with_its_network_plugged_in_cannot_be_captured(
         save(machine, BiosStage(), run_dir.folder("capture", bulky=True))
     assert "usb-net" in caught.value.evidence
     machine.stop()
+
+
+WAITS = "0000000040000060: 0x00000000 0x00000008 0x00000000 0x00000000\n0000000040000070: 0x00000000\n"
+RESTS = WAITS.replace("8 ", "0 ")
+
+
+class Restless(Machine):
+    """A machine that only says which interrupts wait, and notes what is done to it."""
+
+    def __init__(self, name: str, *said: str) -> None:
+        self.board = board(name)
+        self._said = list(said)
+        self.done: list[str] = []
+
+    def hmp(self, line: str) -> str:
+        assert line == "xp /8wx 0x40000060"
+        return self._said.pop(0) if len(self._said) > 1 else self._said[0]
+
+    def pause(self) -> None:
+        self.done.append("pause")
+
+    def resume(self) -> None:
+        self.done.append("resume")
+
+    def wait_exit(self, timeout: float) -> None:
+        assert timeout < 1
+
+
+def test_a_board_that_loses_waiting_interrupts_is_captured_when_none_waits() -> None:
+    machine = Restless("raspi3b", WAITS, WAITS, RESTS)
+    pause_at_rest(machine)
+    assert machine.done == ["pause", "resume", "pause", "resume", "pause"]
+
+
+def test_a_machine_that_never_rests_is_not_captured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture_module, "REST_LIMIT", 0.0)
+    with pytest.raises(QemuFailed, match="an interrupt waited at every look") as caught:
+        pause_at_rest(Restless("raspi3b", WAITS))
+    assert "0x00000008" in caught.value.evidence
+
+
+def test_other_boards_keep_their_interrupts_in_their_state() -> None:
+    machine = Restless("raspi4b", WAITS)
+    pause_at_rest(machine)
+    assert machine.done == ["pause"]
