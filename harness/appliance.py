@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.abilities import why_not
 from harness.boards import Board, Budget
+from harness.boards import Boot as Start
 from harness.checkpoints import Checkpoints, Moment
 from harness.cold_start import ColdStart
 from harness.console.console import Console
@@ -84,6 +85,7 @@ class Appliance(WaysIn, Services, Updates):
         files_of: Callable[[Image], UpdateFiles],
         ram: Path | None = None,
         late_answers: bool = False,
+        no_quirks: bool = False,
     ) -> None:
         WaysIn.__init__(self, key=key, password=image.password)
         Updates.__init__(self, files_of)
@@ -93,7 +95,9 @@ class Appliance(WaysIn, Services, Updates):
         self.knows_time = board.knows_time
         self.folder = folder
         """Where this appliance's logs go."""
-        self.console = Console(folder, name=f"{image.hostname} on {board.name}")
+        # On a Raspberry Pi board that is the likeliest reason for whatever the console is blamed for.
+        told = " with --gk-no-quirks" if no_quirks and board.boot is Start.RASPBERRY else ""
+        self.console = Console(folder, name=f"{image.hostname} on {board.name}{told}")
         self._wiring = Wiring(self.console)
         self.power = Power(
             board,

@@ -343,6 +343,7 @@ class Lab:
             files_of=self.stock.update_files,
             ram=ram,
             late_answers=late,
+            no_quirks=self.settings.no_quirks,
         )
 
     def show(self, board: Board, *, network: Network, out: TextIO) -> None:
