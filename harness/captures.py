@@ -28,7 +28,7 @@ from harness.machine.store import Store
 from harness.options import Settings
 from harness.wiring import forwards
 
-FORMAT = 2
+FORMAT = 3
 """To be raised when what is captured, or how, changes."""
 MOST = 4 * 10**9
 """Bytes that captures may take up in the cache: some twenty of them."""

@@ -75,6 +75,18 @@ def test_a_restored_machine_has_its_own_copy_of_what_was_kept(files: Edk2, tmp_p
     assert kept.vars.read_bytes() == b"set by the guest"
 
 
+def test_what_is_kept_has_holes_where_the_code_has_zeroes(files: Edk2, tmp_path: Path) -> None:
+    files.code.write_bytes(b"code" + bytes(1 << 20))
+    for name in ("machine", "capture"):
+        (tmp_path / name).mkdir()
+    stage = UefiStage("amd64", tmp_path / "machine")
+    kept = stage.keep(stage.prepare(NoDisk()), tmp_path / "capture")
+    assert kept.code is not None
+    assert kept.code.parent == tmp_path / "capture"
+    assert kept.code.read_bytes() == files.code.read_bytes()
+    assert kept.code.stat().st_blocks < files.code.stat().st_blocks
+
+
 def test_a_sparse_copy_has_the_same_bytes_and_size(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(b"a" + bytes(300_000) + b"b" + bytes(100_000))
