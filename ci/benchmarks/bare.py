@@ -157,8 +157,8 @@ def restored(board: Board, image: Image, capture: Capture) -> float:
 def wait_for_page(port: int, image: Image, path: str) -> None:
     """Until the page comes with status 200.
 
-    There is no event to wait for: QEMU accepts a forwarded connection before anybody in the guest listens, and this
-    side does without a console. So it tries again and again, which costs it up to PAUSE.
+    There is no event to wait for: QEMU accepts a forwarded connection before anybody in the guest listens, and
+    this side does without a console. So it tries again and again, which costs it up to PAUSE.
     """
     secret = base64.b64encode(f"gokrazy:{image.password or ''}".encode()).decode()
     deadline = time.monotonic() + LIMIT
