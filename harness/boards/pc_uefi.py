@@ -1,6 +1,7 @@
 """PC with UEFI."""
 
 from harness.boards.board import Board, Boot
+from harness.boards.pc import CPU
 
 BOARD = Board(
     name="pc-uefi",
@@ -9,7 +10,7 @@ BOARD = Board(
     boot=Boot.UEFI,
     qemu="qemu-system-x86_64",
     machine="pc-q35-9.0",
-    cpu="max",
+    cpu=CPU,
     console="ttyS0",
     proves=(
         "edk2 finds and starts the systemd-boot in the image",
