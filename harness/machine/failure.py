@@ -54,6 +54,13 @@ SIGNS: tuple[tuple[str, type[HostFault], str, str], ...] = (
         "another process of this machine ended QEMU",
         "see below which one it was",
     ),
+    (
+        # QEMU's issue 3040: a processor's map of memory was replaced while it ran..
+        r"iotlb_to_section: Assertion",
+        QemuCrashed,
+        "a known defect of QEMU, without KVM on a busy host",
+        "run it again; a QEMU later than 10.0 may be without it, and so is KVM",
+    ),
 )
 """What QEMU prints -> the error, what happened, what to do."""
 

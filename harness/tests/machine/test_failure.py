@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import Fault, HostDiskFull, HostFault, HostMemoryShort, ImageLocked, PortTaken, QemuFailed
+from harness.errors import (
+    Fault,
+    HostDiskFull,
+    HostFault,
+    HostMemoryShort,
+    ImageLocked,
+    PortTaken,
+    QemuCrashed,
+    QemuFailed,
+)
 from harness.machine.failure import classify, death, disk_failure, launch_failure
 from harness.machine.process import Exit
 
@@ -14,6 +23,11 @@ from harness.machine.process import Exit
         ("qemu-img: error while writing at byte 0: No space left on device", HostDiskFull),
         ('qemu: -blockdev {}: Failed to get "write" lock\nIs another process using the image [x]?', ImageLocked),
         ("qemu: -netdev user: Could not set up host forwarding rule 'tcp:127.0.0.1:80-:80'", PortTaken),
+        (
+            "qemu-system-x86_64: system/physmem.c:2678: iotlb_to_section: "
+            "Assertion `section_index < d->map.sections_nb' failed.",
+            QemuCrashed,
+        ),
         ("qemu: symbol lookup error", QemuFailed),
     ],
 )
