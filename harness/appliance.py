@@ -43,8 +43,8 @@ LAST_TIME = "home/ntp/ntp-time-at-last-shutdown"
 QUIET = 15.0
 """Seconds without a word on the console that tell that a device without a network has come to rest.
 
-Its services are silent there and go on starting for a while: captured after 5 s, copies took 17 s to answer instead
-of 10 (raspi3b, medians of 8 and 5).
+Its services are silent there and go on starting for a while: captured after 5 s, copies took 17 s to answer
+instead of 10 (raspi3b, medians of 8 and 5).
 """
 LOOK = 1.0
 """Seconds between two looks at what the console does not tell: QEMU's own failures, a phase that is overdue."""
