@@ -38,6 +38,7 @@ MARKERS = (
     "gk_any_firmware: not about firmware: in the tier 'ci', one of the boards that run the same image is enough",
     "gk_uploads: sends whole images: left out on boards whose network is too slow for it",
     "gk_cold: start from a cold boot, never from a restored copy",
+    "gk_boot: about the boot itself: cold where a captured machine boots without all that it has (Raspberry Pi)",
     "gk_network(mode): 'open' lets the guest reach the outside",
     "gk_clock(time): what a board without a clock knows of the time, 'unset' or 'now', whatever --gk-clock says",
 )
@@ -311,10 +312,19 @@ def _appliance(
         lab.stock.image(board, family),
         name=node.nodeid,
         running=running,
-        cold=node.get_closest_marker("gk_cold") is not None,
+        cold=starts_cold(node, board),
         network=network.args[0] if network else None,
         clock=clock.args[0] if clock else None,
     )
+
+
+def starts_cold(node: pytest.Item, board: Board) -> bool:
+    """Whether a test must not get a restored copy: it says so, or looks at a boot that copies did not have.
+
+    A test about the boot may look at the one that all copies come from, unless the network came after it.
+    """
+    about_boot = node.get_closest_marker("gk_boot") is not None
+    return node.get_closest_marker("gk_cold") is not None or (about_boot and bool(board.late_nic_bus))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,6 +8,7 @@ from harness.errors import AuthenticationRefused
 pytestmark = pytest.mark.gk_tier("ci")
 
 
+@pytest.mark.gk_boot
 def test_the_appliance_boots_from_power_on_to_its_web_interface(appliance):
     assert 0 < appliance.cold_start.ready < appliance.budget.ready
     status = appliance.status()
@@ -17,6 +18,7 @@ def test_the_appliance_boots_from_power_on_to_its_web_interface(appliance):
         assert appliance.slot == "A"
 
 
+@pytest.mark.gk_boot
 @pytest.mark.gk_needs("console")
 def test_the_console_tells_of_a_clean_boot_in_the_right_order(appliance):
     boot = appliance.cold_start.boot

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.boards import board
+from harness.plugin import starts_cold
+
 TEN_LINES = """
 import pytest
 
@@ -247,3 +250,20 @@ def test_workers_are_dealt_the_longest_tests_first(run: Run, pytester: pytest.Py
 
     assert order("-n", "1", "--maxschedchunk", "1") == ["test_long", "test_short", "test_unknown"]
     assert order() == list(names)
+
+
+@pytest.mark.parametrize(
+    ("marker", "name", "cold"),
+    [
+        ("gk_cold", "virt", True),
+        ("gk_boot", "virt", False),
+        ("gk_boot", "raspi3b", True),
+        ("gk_boot", "raspi4b", True),
+        ("gk_tier('ci')", "raspi4b", False),
+    ],
+)
+def test_a_boot_is_looked_at_where_the_network_was_there(
+    pytester: pytest.Pytester, marker: str, name: str, cold: bool
+) -> None:
+    item = pytester.getitem(f"import pytest\n\n@pytest.mark.{marker}\ndef test_func():\n    pass\n")
+    assert starts_cold(item, board(name)) is cold
