@@ -84,9 +84,9 @@ class Run:
         """Start pytest and wait until its test has a machine; ``terminal`` becomes its controlling terminal."""
         with (self.folder / "output").open("wb") as output:
             run = subprocess.Popen(
-                # setsid --ctty: a session whose terminal is its standard input.
+                # setsid --ctty: a session whose terminal is its standard input. Under nohup a run ignores SIGHUP.
                 [
-                    *(["setsid", "--ctty"] if terminal is not None else []),
+                    *(["setsid", "--ctty", "env", "--default-signal=HUP"] if terminal is not None else []),
                     *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "ignore", *arguments),
                 ],
                 cwd=self.folder,
