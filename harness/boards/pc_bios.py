@@ -1,7 +1,6 @@
 """PC with BIOS."""
 
 from harness.boards.board import Board, Boot
-from harness.boards.pc import CPU
 
 BOARD = Board(
     name="pc-bios",
@@ -11,7 +10,7 @@ BOARD = Board(
     qemu="qemu-system-x86_64",
     # graphics=off: SeaBIOS then speaks on the serial port, so that a disk it cannot boot is no mere silence.
     machine="pc-q35-9.0,graphics=off",
-    cpu=CPU,
+    cpu="max",
     console="ttyS0",
     proves=(
         "SeaBIOS runs the image's boot sector, which loads vmlinuz and cmdline.txt",

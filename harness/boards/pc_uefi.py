@@ -1,7 +1,6 @@
 """PC with UEFI."""
 
 from harness.boards.board import Board, Boot
-from harness.boards.pc import CPU
 
 BOARD = Board(
     name="pc-uefi",
@@ -10,7 +9,7 @@ BOARD = Board(
     boot=Boot.UEFI,
     qemu="qemu-system-x86_64",
     machine="pc-q35-9.0",
-    cpu=CPU,
+    cpu="max",
     console="ttyS0",
     proves=(
         "edk2 finds and starts the systemd-boot in the image",
