@@ -64,7 +64,8 @@ class WaysIn(ABC):
     def _use_password(self, password: str | None) -> None:
         """Go on with the password of what runs now."""
         if password != self._password:
-            self._password, self._device = password, None
+            self._password = password
+            self._forget_device()
 
     def hello(self, path: str) -> str:
         """Get a page from the project's own hello program."""
