@@ -88,7 +88,7 @@ class Appliance(WaysIn, Services, Updates):
         key: Path | None,
         files_of: Callable[[Image], UpdateFiles],
         ram: Path | None = None,
-        late_answers: bool = False,
+        nurse_network: bool = False,
         no_quirks: bool = False,
     ) -> None:
         WaysIn.__init__(self, key=key, password=image.password)
@@ -115,9 +115,10 @@ class Appliance(WaysIn, Services, Updates):
             on_console=self._wiring.on_console,
             listener=self._wiring.listener,
             ram=ram,
-            late_answers=late_answers,
+            nurse_network=nurse_network,
         )
         self.console.when_halted(self.power.halted)
+        self.console.when_init_runs(self.power.init_runs)
         self.console.when_listening(self.power.listens)
         self._checkpoints = Checkpoints(self.power, overlay.path.parent)
         self.clock_behind: float | None = None

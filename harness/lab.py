@@ -318,10 +318,11 @@ class Lab:
             overlay = booted.capture.overlay(folder)
         if board.disk == SD:
             overlay.resize_to_power_of_two()
-        # Only the console tells when they need to be late no longer.
-        late = bool(board.late_answers) and image.serial is not None and not self.settings.no_quirks
-        if late:
-            self.news.firmware(board.name, f"network: {board.late_answers}")
+        # Only the console tells when what is late is due.
+        nurse = image.serial is not None and not self.settings.no_quirks
+        if nurse:
+            whys = (why for why in (board.late_nic, board.late_answers) if why)
+            self.news.firmware(board.name, *(f"network: {why}" for why in whys))
         return Appliance(
             image=image,
             board=board,
@@ -342,7 +343,7 @@ class Lab:
             key=self.key.private if self.key.opens(image) else None,
             files_of=self.stock.update_files,
             ram=ram,
-            late_answers=late,
+            nurse_network=nurse,
             no_quirks=self.settings.no_quirks,
         )
 

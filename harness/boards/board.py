@@ -85,6 +85,8 @@ class Board:
     """What its clock says at power-on (``-rtc base=``); a Raspberry Pi has none and begins in 1970."""
     late_answers: str = ""
     """Why the network's answers must come late until the guest has an address, "" where they need not."""
+    late_nic: str = ""
+    """Why the network card is plugged in (``late_nic_bus``) only when init runs, "" where it is there before."""
     slow_upload: bool = False
     """Whether an update over the network takes many minutes, so that few tests do it."""
     images: str = ""

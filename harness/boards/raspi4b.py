@@ -1,7 +1,7 @@
 """Raspberry Pi 4 Model B."""
 
 from harness.boards.board import SD, Board, Boot
-from harness.boards.raspberry import BUDGET, CARD_PROVES, NO_CLOCK, ROUTE_RACE, USB_BUS, USB_NIC
+from harness.boards.raspberry import BUDGET, CARD_PROVES, FORGOTTEN_CARD, NO_CLOCK, ROUTE_RACE, USB_BUS, USB_NIC
 
 BOARD = Board(
     name="raspi4b",
@@ -18,6 +18,7 @@ BOARD = Board(
     disk=SD,
     nic=USB_NIC,
     late_answers=ROUTE_RACE,
+    late_nic=FORGOTTEN_CARD,
     devices=(),
     images="rpi",
     rtc=NO_CLOCK,

@@ -149,6 +149,10 @@ class Console:
         """
         self._intake.when_halted = listener
 
+    def when_init_runs(self, listener: Callable[[], None]) -> None:
+        """Call this once a boot, when the kernel has started init; as ``when_halted`` does."""
+        self._intake.when_init_runs = listener
+
     def when_listening(self, listener: Callable[[], None]) -> None:
         """Call this once a boot, when the web interface listens where others reach it; as ``when_halted`` does."""
         self._intake.when_listening = listener

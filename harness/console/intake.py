@@ -49,6 +49,9 @@ class Intake:
         """Seconds of silence that are an error while the appliance does not serve; None: nobody watches."""
         self.when_halted: Callable[[bool], None] = lambda _: None
         """Told that the kernel has halted, and whether it had wanted to restart."""
+        self.when_init_runs: Callable[[], None] = lambda: None
+        """Told once a boot that init has been started."""
+        self._in_init = 0
         self.when_listening: Callable[[], None] = lambda: None
         """Told once a boot that the web interface listens on an address that others reach."""
         self._listening = 0
@@ -186,6 +189,9 @@ class Intake:
                 self._look_for_loop(begun, line)
             self._look_for_false_starts(line)
             boot = self.phases.current
+            if boot is not None and boot.in_init and boot.number > self._in_init:
+                self._in_init = boot.number
+                self.when_init_runs()
             if boot is not None and boot.ready and boot.number > self._listening:
                 self._listening = boot.number
                 self.when_listening()

@@ -71,6 +71,11 @@ class Boot:
         return slot_of(self.cmdline) or ({3: "A", 2: "B"}.get(self.inactive or 0))  # type: ignore[return-value]
 
     @property
+    def in_init(self) -> bool:
+        """Whether init has been started: by the kernel's word, or by the first of init's own (``quiet``)."""
+        return Phase.INIT in self.at or Phase.BUILD in self.at
+
+    @property
     def ready(self) -> bool:
         """Whether the web interface listens on an address that others reach."""
         return Phase.HTTP in self.at

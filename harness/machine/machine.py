@@ -67,7 +67,8 @@ class Machine:
     """A QEMU process under the guard, from ``start`` to its end; it is started once.
 
     ``forwards`` maps names to ports of the guest; ``ports`` maps the same names to ports of 127.0.0.1 once
-    started, chosen by QEMU unless ``prefer`` names them. ``on_console`` is given the connected socket of the first
+    started, chosen by QEMU unless ``prefer`` names them. With ``late_nic`` the network card waits for ``plug_in``,
+    where the board has a bus for that. ``on_console`` is given the connected socket of the first
     serial port while the machine still stands still, and owns it from then on. ``listener`` is called for every
     event, and with the Ended at last, from a thread of this machine: it may use the machine, and should not take
     long.
@@ -90,6 +91,7 @@ class Machine:
         listener: Callable[[Event | Ended], None] | None = None,
         qemu: QemuProgram | None = None,
         ram: Ram | None = None,
+        late_nic: bool = False,
     ) -> None:
         self.board = board
         self.overlay = overlay
@@ -101,7 +103,8 @@ class Machine:
         self.cpus = cpus or board.cpus
         self.ram = ram
         # A machine that may be captured has a file for its memory, and a copy begins with such a one.
-        self._late_nic = bool(board.late_nic_bus) and ram is not None
+        self._late_nic = bool(board.late_nic_bus) and (late_nic or ram is not None)
+        self._plug = threading.Lock()
         self.qemu = qemu or find_qemu(board)
         self.ports: dict[str, int] = {}
         self.events: list[Event] = []
@@ -296,9 +299,11 @@ class Machine:
                 write_registers(channel, self.board.restore_writes, where=self.board.name)
 
     def plug_in(self) -> None:
-        """Plug in the network card, if it is one that cannot be captured: as a person does with a cable."""
-        if self._late_nic:
-            self.execute("device_add", {**nic(self.board), "bus": self.board.late_nic_bus})
+        """Plug in the network card, unless it is already: as a person does with a cable."""
+        with self._plug:
+            if self._late_nic:
+                self.execute("device_add", {**nic(self.board), "bus": self.board.late_nic_bus})
+                self._late_nic = False
 
     def reset(self) -> None:
         """Press the reset button; with a board that the harness boots, QEMU leaves (see ``power.Power``)."""

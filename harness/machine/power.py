@@ -78,7 +78,8 @@ class Power:
 
     ``on_console`` is called once for each QEMU process with its console's socket. ``listener`` is told of QEMU's
     events, of each PowerOn and Ended, and of an error that kept a reset from continuing; it is called from threads
-    of the machine and must not wait for the machine.
+    of the machine and must not wait for the machine. With ``nurse_network`` the network does what the board's
+    ``late_answers`` and ``late_nic`` give reasons for; it needs to be told of ``init_runs`` and ``listens`` then.
     """
 
     def __init__(
@@ -97,10 +98,11 @@ class Power:
         listener: Listener | None = None,
         qemu: QemuProgram | None = None,
         ram: Path | None = None,
-        late_answers: bool = False,
+        nurse_network: bool = False,
     ) -> None:
         self.board = board
-        self._late_answers = late_answers
+        self._late_answers = nurse_network and bool(board.late_answers)
+        self._late_nic = nurse_network and bool(board.late_nic)
         self.overlay = overlay
         self.stage = stage
         self.accelerator = accelerator
@@ -174,6 +176,18 @@ class Power:
         with self._lock:
             self.machine.reset()
 
+    def init_runs(self) -> None:
+        """The kernel is up: plug in the network card, if it had to wait for that. Does not wait."""
+        # What is going to be captured never gets one.
+        if self._late_nic and self._ram is None and self._machine is not None:
+            threading.Thread(target=self._plug_in, args=(self._machine,), name="plug-in", daemon=True).start()
+
+    @staticmethod
+    def _plug_in(machine: Machine) -> None:
+        # A machine that has just ended needs no network any more.
+        with contextlib.suppress(QemuFailed):
+            machine.plug_in()
+
     def listens(self) -> None:
         """The guest has an address: let answers through at once from now on. Does not wait."""
         if self._late_answers and self._machine is not None:
@@ -181,7 +195,7 @@ class Power:
 
     @staticmethod
     def _let_through(machine: Machine) -> None:
-        # A machine that has just ended needs no network any more.
+        # As above.
         with contextlib.suppress(QemuFailed):
             machine.execute("qom-set", _late(on=False))
 
@@ -311,6 +325,7 @@ class Power:
             listener=None if silent else lambda news: self._heard(machine, news),
             qemu=self.qemu,
             ram=ram,
+            late_nic=self._late_nic,
         )
         return machine
 

@@ -292,3 +292,18 @@ def test_each_boot_tells_once_that_it_listens(console: Console) -> None:
     assert heard == [1]
     replay(console, (LINUX + UP).encode(), reason=Cause.RESET)
     assert heard == [1, 3]
+
+
+BUILT = "gokrazy build timestamp 2026-11-22T00:00:00Z\r\n"
+
+
+@pytest.mark.parametrize("starts", ["[    2.500000] Run /gokrazy/init as init process\r\n", BUILT])
+def test_each_boot_tells_once_that_init_runs_even_if_the_kernel_does_not(console: Console, starts: str) -> None:
+    heard: list[int] = []
+    console.when_init_runs(lambda: heard.append(len(console.boots)))
+    replay(console, LINUX.encode())
+    assert heard == []
+    replay(console, (LINUX + starts + BUILT + UP).encode())
+    assert heard == [2]
+    replay(console, (LINUX + starts).encode(), reason=Cause.RESET)
+    assert heard == [2, 3]

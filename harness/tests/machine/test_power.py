@@ -54,6 +54,7 @@ class Played:
         self.stopped = threading.Event()
         self.late: queue.Queue[str] = queue.Queue()
         """Each time answers to the guest were made late (on) or not."""
+        self.plugged: queue.Queue[bool] = queue.Queue()
         self.trouble = trouble
         self.ended = None
         self.ports: dict[str, int] = {}
@@ -67,6 +68,9 @@ class Played:
     def execute(self, name: str, arguments: dict[str, object]) -> None:
         assert (name, arguments["path"], arguments["property"]) == ("qom-set", "/objects/late", "status")
         self.late.put(str(arguments["value"]))
+
+    def plug_in(self) -> None:
+        self.plugged.put(True)
 
     def stop(self, *, power_off: float = 0.0) -> Rung:
         assert power_off == 0.0
@@ -82,7 +86,7 @@ class Played:
 class PlayedPower(Power):
     """A power supply of played machines, switched on."""
 
-    def __init__(self, name: str, trouble: HarnessError | None = None, *, late_answers: bool = False) -> None:
+    def __init__(self, name: str, trouble: HarnessError | None = None, *, nurse_network: bool = False) -> None:
         class Nothing:
             closing = False
             guard = None
@@ -99,7 +103,7 @@ class PlayedPower(Power):
             run_dir=cast(RunDir, nothing),
             accelerator=Accelerator("tcg", "played"),
             qemu=cast(QemuProgram, nothing),
-            late_answers=late_answers,
+            nurse_network=nurse_network,
         )
         self.trouble = trouble
         self.machines: list[Played] = []
@@ -143,7 +147,7 @@ def test_a_qemu_that_cannot_be_ended_is_what_the_wait_raises() -> None:
 
 
 def test_answers_come_late_until_the_guest_has_an_address_and_again_after_a_reset() -> None:
-    power = PlayedPower("raspi4b", late_answers=True)
+    power = PlayedPower("raspi4b", nurse_network=True)
     first = power.machines[0]
     assert first.late.get(timeout=5) == "on"
     power.listens()
@@ -157,3 +161,21 @@ def test_answers_are_left_alone_unless_asked_for() -> None:
     power = PlayedPower("raspi4b")
     power.listens()
     assert power.machines[0].late.empty()
+
+
+def test_a_network_card_that_waits_is_plugged_in_when_init_runs_and_again_after_a_reset() -> None:
+    power = PlayedPower("raspi4b", nurse_network=True)
+    assert power.machines[0].plugged.empty()
+    power.init_runs()
+    assert power.machines[0].plugged.get(timeout=5)
+    power.halted(wants_restart=True)
+    assert power.wait_power_on(2, 5.0) is not None
+    power.init_runs()
+    assert power.machines[1].plugged.get(timeout=5)
+
+
+@pytest.mark.parametrize(("name", "nurse"), [("raspi3b", True), ("raspi4b", False)])
+def test_a_network_card_waits_only_where_the_board_says_why_and_quirks_are_allowed(name: str, nurse: bool) -> None:
+    power = PlayedPower(name, nurse_network=nurse)
+    power.init_runs()
+    assert power.machines[0].plugged.empty()

@@ -91,6 +91,17 @@ def test_a_machine_with_its_network_plugged_in_cannot_be_captured(
     machine.stop()
 
 
+@pytest.mark.parametrize("name", ["raspi3b", "raspi4b"])
+def test_a_network_card_that_waits_is_plugged_in_once(run_dir: RunDir, card: Overlay, name: str) -> None:
+    machine = make(run_dir, card, name, late_nic=True)
+    machine.start()
+    assert "Network" not in usb(machine)
+    machine.plug_in()
+    machine.plug_in()
+    assert usb(machine).count("Network") == 1
+    machine.stop()
+
+
 WAITS = "0000000040000060: 0x00000000 0x00000008 0x00000000 0x00000000\n0000000040000070: 0x00000000\n"
 RESTS = WAITS.replace("8 ", "0 ")
 
