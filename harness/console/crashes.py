@@ -134,6 +134,15 @@ CHECKS: tuple[Check, ...] = (
         look_back=15,
     ),
     check(
+        # Of raspi4b, where its card is in from power-on: see docs/raspberry-pi.md, "The network card".
+        "usb-card-lost",
+        r"dwc2 \S+: Not connected",
+        "the kernel heard too late of its USB network card, which QEMU had forgotten: this machine is too busy",
+        FATAL,
+        HostTooBusy,
+        kernel=True,
+    ),
+    check(
         "kernel-panic",
         _PANIC + r"(.*)",
         "the kernel gave up: {1}",

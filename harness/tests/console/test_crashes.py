@@ -37,6 +37,7 @@ EXAMPLES = (
         "timer-starved",
         K + "Kernel panic - not syncing: IO-APIC + timer doesn't work!  Boot with apic=debug and send a report.",
     ),
+    ("usb-card-lost", K + "dwc2 fe980000.usb: Not connected"),
     ("kernel-panic", K + "Kernel panic - not syncing: sysrq triggered crash"),
     ("soft-lockup", K + "watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [hello:104]"),
     ("kernel-bug", K + "BUG: scheduling while atomic: kworker/0:1/12/0x00000002"),
