@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import signal
 import socket
 import threading
@@ -21,6 +20,7 @@ from harness.machine.command import Network, Ram, Spec, command, nic
 from harness.machine.failure import accelerator_failure, death, disk_failure, launch_failure, out_of_memory_kills
 from harness.machine.inbox import LAST_WORDS, Inbox
 from harness.machine.overlay import Overlay
+from harness.machine.ports import chosen_ports
 from harness.machine.process import Exit, GuardedProcess
 from harness.machine.qemu import QemuProgram, find_qemu
 from harness.machine.qmp import COMMAND_LIMIT as ANSWER_LIMIT
@@ -34,7 +34,6 @@ TERM_LIMIT = 5.0
 KILL_LIMIT = 10.0
 LOOK = 5.0
 """Seconds between two looks whether QEMU still answers, while somebody waits for the guest."""
-FORWARDED = re.compile(r"^\s*TCP\[HOST_FORWARD\]\s+\S+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", re.MULTILINE)
 
 ConsoleSink = Callable[[socket.socket], None]
 
@@ -177,7 +176,7 @@ class Machine:
                 undo.callback(self._registers.close)
             self._connect(command(spec), wire, registers)
             if self.forwards:
-                self.ports = self._learn_ports()
+                self.ports = chosen_ports(self.hmp("info usernet"), self.forwards)
             undo.pop_all()
         if wire is not None and self._on_console is not None:
             wire.start()
@@ -208,14 +207,6 @@ class Machine:
             ) from error
         self._process.on_exit(self._inbox.put)
         threading.Thread(target=self._watch, name=f"machine-{self.board.name}", daemon=True).start()
-
-    def _learn_ports(self) -> dict[str, int]:
-        said = self.hmp("info usernet")
-        by_guest = {int(guest): int(host) for host, guest in FORWARDED.findall(said)}
-        try:
-            return {name: by_guest[guest] for name, guest in self.forwards.items()}
-        except KeyError as error:
-            raise InternalError(f"QEMU does not say which port it forwards to {error}", evidence=said) from error
 
     def _abandon(self) -> None:
         """End a QEMU that was half started."""
