@@ -319,10 +319,10 @@ class Lab:
         if board.disk == SD:
             overlay.resize_to_power_of_two()
         # Only the console tells when what is late is due.
-        nurse = image.serial is not None and not self.settings.no_quirks
+        whys = [f"network: {why}" for why in (board.late_nic, board.late_answers) if why]
+        nurse = bool(whys) and image.serial is not None and not self.settings.no_quirks
         if nurse:
-            whys = (why for why in (board.late_nic, board.late_answers) if why)
-            self.news.firmware(board.name, *(f"network: {why}" for why in whys))
+            self.news.firmware(board.name, *whys)
         return Appliance(
             image=image,
             board=board,

@@ -22,7 +22,7 @@ from harness.machine.command import LATE, Network, Ram
 from harness.machine.machine import ConsoleSink, Ended, Machine, Rung
 from harness.machine.overlay import Overlay
 from harness.machine.qemu import QemuProgram, find_qemu
-from harness.machine.qmp import Event
+from harness.machine.qmp import Event, QmpRefused
 from harness.machine.run_dir import RunDir
 
 RESET = "reset"
@@ -184,9 +184,13 @@ class Power:
 
     @staticmethod
     def _plug_in(machine: Machine) -> None:
-        # A machine that has just ended needs no network any more.
-        with contextlib.suppress(QemuFailed):
+        try:
             machine.plug_in()
+        except QmpRefused as error:
+            machine.failure = error
+        except QemuFailed:
+            # A machine that has just ended needs no network any more.
+            pass
 
     def listens(self) -> None:
         """The guest has an address: let answers through at once from now on. Does not wait."""
@@ -195,7 +199,7 @@ class Power:
 
     @staticmethod
     def _let_through(machine: Machine) -> None:
-        # As above.
+        # As above, it may just have ended.
         with contextlib.suppress(QemuFailed):
             machine.execute("qom-set", _late(on=False))
 

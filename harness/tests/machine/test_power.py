@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from harness.boards import board
+from harness.boards import NAMES, board
 from harness.errors import HarnessError, QemuFailed
 from harness.firmware.stage import Loaded, Stage
 from harness.machine.accelerator import Accelerator
@@ -14,7 +14,7 @@ from harness.machine.machine import Machine, Rung
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power, PowerOn, SeaBiosEcho
 from harness.machine.qemu import QemuProgram
-from harness.machine.qmp import Event
+from harness.machine.qmp import Event, QmpRefused
 from harness.machine.run_dir import RunDir
 
 
@@ -55,6 +55,9 @@ class Played:
         self.late: queue.Queue[str] = queue.Queue()
         """Each time answers to the guest were made late (on) or not."""
         self.plugged: queue.Queue[bool] = queue.Queue()
+        self.refusal: QemuFailed | None = None
+        """What comes of plugging the network card in."""
+        self.failure: HarnessError | None = None
         self.trouble = trouble
         self.ended = None
         self.ports: dict[str, int] = {}
@@ -71,6 +74,8 @@ class Played:
 
     def plug_in(self) -> None:
         self.plugged.put(True)
+        if self.refusal is not None:
+            raise self.refusal
 
     def stop(self, *, power_off: float = 0.0) -> Rung:
         assert power_off == 0.0
@@ -80,7 +85,8 @@ class Played:
         return Rung.QUIT
 
     def check(self) -> None:
-        pass
+        if self.failure is not None:
+            raise self.failure
 
 
 class PlayedPower(Power):
@@ -179,3 +185,33 @@ def test_a_network_card_waits_only_where_the_board_says_why_and_quirks_are_allow
     power = PlayedPower(name, nurse_network=nurse)
     power.init_runs()
     assert power.machines[0].plugged.empty()
+
+
+def test_a_network_card_that_qemu_refuses_is_what_the_wait_raises() -> None:
+    power = PlayedPower("raspi4b", nurse_network=True)
+    power.machines[0].refusal = QmpRefused("device_add was refused", reason="no such bus")
+    power.init_runs()
+    assert power.machines[0].plugged.get(timeout=5)
+    join("plug-in")
+    with pytest.raises(QmpRefused, match="was refused"):
+        power.check()
+
+
+def test_a_machine_that_ended_before_its_network_card_came_is_no_news() -> None:
+    power = PlayedPower("raspi4b", nurse_network=True)
+    power.machines[0].refusal = QemuFailed("it hung up")
+    power.init_runs()
+    assert power.machines[0].plugged.get(timeout=5)
+    join("plug-in")
+    power.check()
+
+
+def join(name: str) -> None:
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(5)
+
+
+def test_a_network_card_that_waits_has_a_bus_to_be_plugged_into() -> None:
+    assert {name for name in NAMES if board(name).late_nic} == {"raspi4b"}
+    assert all(board(name).late_nic_bus for name in NAMES if board(name).late_nic)
