@@ -18,7 +18,7 @@ from harness.cold_start import ColdStart
 from harness.console.console import Console
 from harness.console.phases import Boot, Cause, Phase, slot_of
 from harness.demands import demand
-from harness.errors import ApplianceFault, InternalError, WaitTimeout
+from harness.errors import ApplianceFault, DeviceUnreachable, InternalError, WaitTimeout
 from harness.faults.damage import write_perm
 from harness.firmware.stage import Stage
 from harness.gokrazy.status import Status
@@ -366,11 +366,14 @@ class Appliance(WaysIn, Services, Updates):
     def _times(boot: Boot | None) -> dict[str, float]:
         return {phase.name.lower(): at for phase, at in boot.at.items()} if boot is not None else {}
 
-    def excerpts(self) -> list[tuple[str, str]]:
-        """What the device said at last: title and text."""
+    def excerpts(self, failure: BaseException | None = None) -> list[tuple[str, str]]:
+        """What the device said at last: title and text; one that could not be reached is asked why."""
         parts = [("gokrazy console", self.console.excerpt() or "(the console said nothing)")]
         if self.console.boots:
             parts.append(("gokrazy boots", "\n".join(str(boot) for boot in self.console.boots)))
+        silent = isinstance(failure, DeviceUnreachable | WaitTimeout)
+        if silent and self.power.is_on and self.can("serial-shell"):
+            parts.append(("gokrazy network, by the device's own word", self.network_from_within()))
         parts.append(("gokrazy files", str(self.folder)))
         return parts
 

@@ -346,7 +346,7 @@ def pytest_runtest_makereport(
         report.gk_news = lab.news.take()  # type: ignore[attr-defined]
         appliance = lab.live(item.nodeid)
         if appliance is not None and report.failed:
-            report.sections.extend(appliance.excerpts())
+            report.sections.extend(appliance.excerpts(call.excinfo.value if call.excinfo else None))
         if appliance is not None and report.when == "call":
             item.user_properties.extend(properties(appliance, lab.accelerator(appliance.board)))
             report.user_properties = list(item.user_properties)

@@ -13,11 +13,14 @@ import requests
 from harness.boards import Budget
 from harness.console.console import Console
 from harness.console.shell import SerialShell
-from harness.errors import OptionError
+from harness.errors import HarnessError, OptionError
 from harness.gokrazy.breakglass import Breakglass
 from harness.gokrazy.client import Device
 from harness.gokrazy.keys import generate_key
 from harness.machine.power import Power
+
+ASKED = "ip address; ip route; ip neigh; cat /proc/loadavg"
+"""What a device is asked by its serial shell that does not answer over its network."""
 
 
 class WaysIn(ABC):
@@ -79,6 +82,13 @@ class WaysIn(ABC):
         if self._shell is None:
             self._shell = SerialShell(self.console)
         return self._shell
+
+    def network_from_within(self) -> str:
+        """What the device knows of its own network, by its serial shell, or why it does not say."""
+        try:
+            return self.shell.run(ASKED)[1].rstrip()
+        except HarnessError as error:
+            return f"{ASKED}: {error.what}"
 
     @contextlib.contextmanager
     def breakglass(self) -> Iterator[Breakglass]:

@@ -8,9 +8,10 @@ import pytest
 
 from harness.appliance import Appliance
 from harness.boards import board
-from harness.errors import WaitTimeout
+from harness.errors import DeviceUnreachable, WaitTimeout
 from harness.image.model import Image
 from harness.machine.accelerator import TCG
+from harness.machine.power import Power
 
 
 def played_image() -> Image:
@@ -57,3 +58,36 @@ def test_what_the_console_is_blamed_for_says_that_the_quirks_are_off(
         subject.console.wait_for_phase("kernel", timeout=0.0)
     subject.console.close()
     assert caught.value.where == told
+
+
+@pytest.mark.parametrize(
+    ("failure", "asked"),
+    [
+        (DeviceUnreachable("no answer"), True),
+        (WaitTimeout("waited"), True),
+        (AssertionError("2 == 3"), False),
+        (None, False),
+    ],
+)
+def test_a_device_is_asked_for_its_network_only_when_it_could_not_be_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException | None, asked: bool
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    monkeypatch.setattr(Power, "is_on", True)
+    monkeypatch.setattr(subject, "can", lambda ability: ability == "serial-shell")
+    monkeypatch.setattr(subject, "network_from_within", lambda: "no routes")
+    said = [text for title, text in subject.excerpts(failure) if "network" in title]
+    subject.console.close()
+    assert said == (["no routes"] if asked else [])
+
+
+def test_a_device_that_is_off_is_asked_nothing(tmp_path: Path) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    assert not any("network" in title for title, _ in subject.excerpts(WaitTimeout("waited")))
+    subject.console.close()
+
+
+def test_a_device_without_an_answer_says_why(tmp_path: Path) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    assert subject.network_from_within().startswith("ip address; ip route")
+    subject.console.close()

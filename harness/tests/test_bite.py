@@ -23,6 +23,7 @@ from harness.errors import (
     HarnessError,
     InitFailure,
     KernelPanic,
+    WaitTimeout,
 )
 from harness.faults.damage import edit_boot_file, replace_root, with_file, without, write_perm, zero
 from harness.image.model import Extent, Image
@@ -220,3 +221,18 @@ def test_without_damage_the_same_scenario_is_green(lab: Lab) -> None:
     with lab.appliance(board(BOARD), image, name="bite-none", running=False) as appliance:
         replace_root(appliance.power.overlay, image, lambda _path, node: node)
         as_pytest_would(scenario(BOOTS), appliance)
+
+
+def test_a_device_that_lost_its_routes_says_so_itself(lab: Lab) -> None:
+    """As gokrazy's DHCP client can lose them; from outside that is a device which does not answer."""
+    image = lab.stock.image(board(BOARD), "hello")
+    with lab.appliance(board(BOARD), image, name="bite-routes") as appliance:
+        routes = appliance.shell.check("ip route").splitlines()
+        assert any(route.startswith("10.0.2.0/24") for route in routes)
+        for route in routes:
+            appliance.shell.check(f"ip route del {route}")
+        with pytest.raises((DeviceUnreachable, WaitTimeout)) as caught:
+            appliance.device.wait_until_ready(5.0)
+        said = dict(appliance.excerpts(caught.value))["gokrazy network, by the device's own word"]
+        assert "inet 10.0.2.15" in said
+        assert "10.0.2.0/24" not in said.replace("inet 10.0.2.15/24", "")
