@@ -56,13 +56,16 @@ class WaysIn(ABC):
 
     def device_with_password(self, password: str | None) -> Device:
         """Return its web interface as somebody sees it who knows this password."""
-        return Device(
+        device = Device(
             f"http://127.0.0.1:{self.power.ports['http']}",
             password=password,
             verify=False,
             check=self.check,
             https_url=f"https://127.0.0.1:{self.power.ports['https']}",
         )
+        if self._device is not None and self._device.speaks_tls:
+            device.over_tls()
+        return device
 
     def _use_password(self, password: str | None) -> None:
         """Go on with the password of what runs now."""

@@ -140,6 +140,11 @@ class Device:
         self._endpoint = self._https
         return self
 
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether it is known to serve its pages over https."""
+        return self._endpoint is self._https
+
     # what it says
 
     def probe(self, *, timeout: float = TRY) -> Probe:

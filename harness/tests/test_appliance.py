@@ -91,3 +91,12 @@ def test_a_device_without_an_answer_says_why(tmp_path: Path) -> None:
     subject = appliance(tmp_path, "virt", no_quirks=False)
     assert subject.network_from_within().startswith("ip address; ip route")
     subject.console.close()
+
+
+def test_somebody_with_another_password_speaks_tls_where_the_device_does(tmp_path: Path) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    subject.power.ports = {"http": 1, "https": 2}
+    assert subject.device_with_password("x").url == "http://127.0.0.1:1"
+    subject.device.over_tls()
+    assert subject.device_with_password("x").url == "https://127.0.0.1:2"
+    subject.console.close()
