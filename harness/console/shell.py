@@ -134,10 +134,11 @@ class SerialShell:
         self._console = console
         self._timeout = timeout
         self._prompt = ""
+        self._boots = 0
 
     def open(self) -> None:
         """Start the shell; raises ServiceMissing when the image has none, WaitTimeout when nothing answers."""
-        if self._prompt:
+        if self._lives:
             return
         until = time.monotonic() + self._timeout
         with self._console.allow("no-serial-shell"):
@@ -145,7 +146,12 @@ class SerialShell:
                 self._console.wait(_TRY_AGAIN)
         prompt = f"gk{secrets.token_hex(2)}# "
         play(settle(prompt, self._timeout), self._console)
-        self._prompt = prompt
+        self._prompt, self._boots = prompt, len(self._console.boots)
+
+    @property
+    def _lives(self) -> bool:
+        """Whether the shell that was opened is still there: a reboot ends it."""
+        return bool(self._prompt) and self._boots == len(self._console.boots)
 
     def _knock(self, until: float) -> bool:
         """Type a key and return whether a shell answers; raises as ``open`` does, once the time is over.
@@ -172,7 +178,7 @@ class SerialShell:
 
     def close(self) -> None:
         """Leave the shell; the next key starts a new one."""
-        if self._prompt and self._console.attached:
+        if self._lives and self._console.attached:
             self._console.send("exit 0\n")
         self._prompt = ""
 

@@ -34,9 +34,18 @@ class Guest:
         """How many keys get no answer at all."""
         self.noise = False
         self.started = 0
+        self.typed: list[str] = []
+        self.rebooted = False
         self.hang = threading.Event()
         self.thread = threading.Thread(target=self.live, daemon=True)
         self.thread.start()
+
+    def reboot(self, console: Console) -> None:
+        """The kernel starts again, and the shell is gone; returns when the console knows."""
+        self.rebooted = True
+        mark = console.mark()
+        self.fake.say(b"\r\n[    0.000000] Linux version 7.1.2 (gokrazy@docker)\r\n")
+        console.wait_for_line("Linux version", timeout=5, since=mark)
 
     def say(self, data: bytes) -> None:
         if self.noise:
@@ -64,8 +73,11 @@ class Guest:
             if not data:
                 return
             rest += data
+            if self.rebooted:
+                shell, self.rebooted = False, False
             while match := re.search(rb"\n|\x03", rest):
                 typed, rest = rest[: match.start()], rest[match.end() :]
+                self.typed.append(typed.decode())
                 if match[0] == b"\x03":
                     self.fake.say(b"^C\r\n" + prompt)
                 elif not shell:
@@ -210,6 +222,21 @@ def test_it_is_left_and_entered_again(console: Console, guest: Guest) -> None:
             shell.open()
             assert shell.run("echo in") == (0, "in\n")
         assert guest.started == number
+
+
+def test_it_is_started_again_after_a_reboot(console: Console, guest: Guest) -> None:
+    with SerialShell(console, timeout=5) as shell:
+        assert shell.run("echo before") == (0, "before\n")
+        guest.reboot(console)
+        assert shell.run("echo after") == (0, "after\n")
+    assert guest.started == 2
+
+
+def test_no_farewell_is_typed_into_the_next_boot(console: Console, guest: Guest) -> None:
+    with SerialShell(console, timeout=5):
+        guest.reboot(console)
+    assert SerialShell(console, timeout=5).run("echo a shell of its own") == (0, "a shell of its own\n")
+    assert "exit 0" not in guest.typed
 
 
 def test_the_echo_never_looks_like_the_answer() -> None:
