@@ -55,8 +55,9 @@ SIGNS: tuple[tuple[str, type[HostFault], str, str], ...] = (
         "see below which one it was",
     ),
     (
-        # QEMU's issue 3040: a processor's map of memory was replaced while it ran..
-        r"iotlb_to_section: Assertion",
+        # QEMU's issue 3040: a processor's map of memory is replaced while it runs, and what it reads or writes of
+        # one device goes to another, or to none.
+        r"(?:iotlb_to_section|msix_table_mmio_(?:read|write)): Assertion",
         QemuCrashed,
         "a known defect of QEMU, without KVM on a busy host",
         "run it again; a QEMU later than 10.0 may be without it, and so is KVM",

@@ -28,6 +28,11 @@ from harness.machine.process import Exit
             "Assertion `section_index < d->map.sections_nb' failed.",
             QemuCrashed,
         ),
+        (
+            "qemu-system-x86_64: hw/pci/msix.c:228: msix_table_mmio_write: "
+            "Assertion `addr + size <= dev->msix_entries_nr * PCI_MSIX_ENTRY_SIZE' failed.",
+            QemuCrashed,
+        ),
         ("qemu: symbol lookup error", QemuFailed),
     ],
 )
