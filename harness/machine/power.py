@@ -6,7 +6,6 @@ starts QEMU anew, by itself and in a thread of its own, so that a reboot goes on
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,15 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.boards import Board, Boot
-from harness.errors import HarnessError, InternalError, PortTaken, QemuFailed
+from harness.errors import HarnessError, InternalError, PortTaken
 from harness.firmware.stage import Loaded, Stage
 from harness.machine.accelerator import Accelerator
 from harness.machine.capture import RAM, Capture, load, save
-from harness.machine.command import LATE, Network, Ram
+from harness.machine.command import Network, Ram
+from harness.machine.late_network import LateNetwork
 from harness.machine.machine import ConsoleSink, Ended, Machine, Rung
 from harness.machine.overlay import Overlay
 from harness.machine.qemu import QemuProgram, find_qemu
-from harness.machine.qmp import Event, QmpRefused
+from harness.machine.qmp import Event
 from harness.machine.run_dir import RunDir
 
 RESET = "reset"
@@ -78,8 +78,8 @@ class Power:
 
     ``on_console`` is called once for each QEMU process with its console's socket. ``listener`` is told of QEMU's
     events, of each PowerOn and Ended, and of an error that kept a reset from continuing; it is called from threads
-    of the machine and must not wait for the machine. With ``nurse_network`` the network does what the board's
-    ``late_answers`` and ``late_nic`` give reasons for; it needs to be told of ``init_runs`` and ``listens`` then.
+    of the machine and must not wait for the machine. With ``nurse_network`` it needs to be told of ``init_runs``
+    and ``listens``: see LateNetwork.
     """
 
     def __init__(
@@ -101,8 +101,7 @@ class Power:
         nurse_network: bool = False,
     ) -> None:
         self.board = board
-        self._late_answers = nurse_network and bool(board.late_answers)
-        self._late_nic = nurse_network and bool(board.late_nic)
+        self._network_nurse = LateNetwork(board, nursed=nurse_network, is_captured=ram is not None)
         self.overlay = overlay
         self.stage = stage
         self.accelerator = accelerator
@@ -178,30 +177,11 @@ class Power:
 
     def init_runs(self) -> None:
         """The kernel is up: plug in the network card, if it had to wait for that. Does not wait."""
-        # What is going to be captured never gets one.
-        if self._late_nic and self._ram is None and self._machine is not None:
-            threading.Thread(target=self._plug_in, args=(self._machine,), name="plug-in", daemon=True).start()
-
-    @staticmethod
-    def _plug_in(machine: Machine) -> None:
-        try:
-            machine.plug_in()
-        except QmpRefused as error:
-            machine.failure = error
-        except QemuFailed:
-            # A machine that has just ended needs no network any more.
-            pass
+        self._network_nurse.init_runs(self._machine)
 
     def listens(self) -> None:
         """The guest has an address: let answers through at once from now on. Does not wait."""
-        if self._late_answers and self._machine is not None:
-            threading.Thread(target=self._let_through, args=(self._machine,), name="listens", daemon=True).start()
-
-    @staticmethod
-    def _let_through(machine: Machine) -> None:
-        # As above, it may just have ended.
-        with contextlib.suppress(QemuFailed):
-            machine.execute("qom-set", _late(on=False))
+        self._network_nurse.listens(self._machine)
 
     def halted(self, wants_restart: bool) -> None:
         """The kernel said that it has halted: pull the plug, and plug it in again if it wanted to restart.
@@ -230,8 +210,8 @@ class Power:
             loaded = self.stage.adopt(capture.loaded)
             machine = self._new_machine(loaded, {}, capture.ram)
             load(machine, capture)
-            if self._late_answers and self.board.late_nic_bus:
-                machine.execute("qom-set", _late(on=True))
+            if self.board.late_nic_bus:
+                self._network_nurse.hold(machine)
             self._began(machine, "restored", loaded)
             machine.resume()
             machine.plug_in()
@@ -306,8 +286,7 @@ class Power:
             # Another process took the port while no QEMU held it: any other does as well.
             machine = self._new_machine(loaded, {}, ram)
             machine.start_paused()
-        if self._late_answers:
-            machine.execute("qom-set", _late(on=True))
+        self._network_nurse.hold(machine)
         self._began(machine, cause, loaded)
         machine.resume()
 
@@ -329,7 +308,7 @@ class Power:
             listener=None if silent else lambda news: self._heard(machine, news),
             qemu=self.qemu,
             ram=ram,
-            late_nic=self._late_nic,
+            late_nic=self._network_nurse.card_waits,
         )
         return machine
 
@@ -396,8 +375,3 @@ class Power:
     def _tell(self, news: News) -> None:
         if self._listener is not None:
             self._listener(news)
-
-
-def _late(*, on: bool) -> dict[str, object]:
-    """What ``qom-set`` takes to have answers to the guest come late, or at once."""
-    return {"path": f"/objects/{LATE}", "property": "status", "value": "on" if on else "off"}

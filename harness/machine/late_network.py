@@ -1,0 +1,64 @@
+"""What a board's network spares the guest until it is ready: the card itself, or answers that come at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from harness.boards import Board
+from harness.errors import QemuFailed
+from harness.machine.command import LATE
+from harness.machine.machine import Machine
+from harness.machine.qmp import QmpRefused
+
+
+class LateNetwork:
+    """The network of one appliance, over as many machines as it takes.
+
+    With ``nursed`` it does what the board's ``late_answers`` and ``late_nic`` give reasons for, and needs to be
+    told of ``init_runs`` and ``listens``. A machine that ``is_captured`` never gets the card that waits.
+    """
+
+    def __init__(self, board: Board, *, nursed: bool, is_captured: bool) -> None:
+        self.card_waits = nursed and bool(board.late_nic)
+        """Whether a machine starts without its network card."""
+        self._answers_wait = nursed and bool(board.late_answers)
+        self._plugs = self.card_waits and not is_captured
+
+    def hold(self, machine: Machine) -> None:
+        """Have answers come late, in a machine that is about to look for an address."""
+        if self._answers_wait:
+            _late(machine, on=True)
+
+    def init_runs(self, machine: Machine | None) -> None:
+        """The kernel is up: plug in the card, if it waits for that. Returns at once."""
+        if self._plugs and machine is not None:
+            _apart("plug-in", _plug_in, machine)
+
+    def listens(self, machine: Machine | None) -> None:
+        """The guest has an address: let answers through at once from now on. Returns at once."""
+        if self._answers_wait and machine is not None:
+            _apart("listens", lambda its: _late(its, on=False), machine)
+
+
+def _apart(name: str, act: Callable[[Machine], None], machine: Machine) -> None:
+    """Act in a thread, as the console's reader must not wait for QEMU."""
+
+    def run() -> None:
+        try:
+            act(machine)
+        except QmpRefused as error:
+            machine.failure = error
+        except QemuFailed:
+            # A machine that has just ended needs no network any more.
+            pass
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+
+
+def _plug_in(machine: Machine) -> None:
+    machine.plug_in()
+
+
+def _late(machine: Machine, *, on: bool) -> None:
+    machine.execute("qom-set", {"path": f"/objects/{LATE}", "property": "status", "value": "on" if on else "off"})
