@@ -56,7 +56,7 @@ class Played:
         """Each time answers to the guest were made late (on) or not."""
         self.plugged: queue.Queue[bool] = queue.Queue()
         self.refusal: QemuFailed | None = None
-        """What comes of plugging the network card in."""
+        """What comes of plugging the network card in, or of letting answers through."""
         self.failure: HarnessError | None = None
         self.trouble = trouble
         self.ended = None
@@ -71,6 +71,8 @@ class Played:
     def execute(self, name: str, arguments: dict[str, object]) -> None:
         assert (name, arguments["path"], arguments["property"]) == ("qom-set", "/objects/late", "status")
         self.late.put(str(arguments["value"]))
+        if self.refusal is not None:
+            raise self.refusal
 
     def plug_in(self) -> None:
         self.plugged.put(True)
@@ -161,6 +163,15 @@ def test_answers_come_late_until_the_guest_has_an_address_and_again_after_a_rese
     power.halted(wants_restart=True)
     assert power.wait_power_on(2, 5.0) is not None
     assert power.machines[1].late.get(timeout=5) == "on"
+
+
+def test_answers_that_qemu_does_not_let_through_are_what_the_wait_raises() -> None:
+    power = PlayedPower("raspi3b", nurse_network=True)
+    power.machines[0].refusal = QmpRefused("qom-set was refused", reason="no such object")
+    power.listens()
+    join("listens")
+    with pytest.raises(QmpRefused, match="was refused"):
+        power.check()
 
 
 def test_answers_are_left_alone_unless_asked_for() -> None:
