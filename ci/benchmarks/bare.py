@@ -103,10 +103,9 @@ def arguments(board: Board, image: Image, disk: Path, loaded: Any, ram: dict[str
     backend = {"qom-type": "memory-backend-ram", "id": "ram", "size": board.memory << 20, **ram}
     first = "" if board.boot is Boot.HARNESS else ",bootindex=0"
     return [
-        board.qemu, "-nodefaults", "-no-user-config", "-machine", machine,
-        "-accel", f"tcg,thread={board.tcg_threads}", "-cpu", board.cpu, "-smp", str(board.cpus),
-        "-m", str(board.memory), "-object", json.dumps(backend), "-display", "none",
-        "-rtc", "base=utc", "-chardev", "null,id=console", "-serial", "chardev:console",
+        board.qemu, "-nodefaults", "-no-user-config", "-machine", machine, "-accel", "tcg,thread=multi",
+        "-cpu", board.cpu, "-m", str(board.memory), "-object", json.dumps(backend), "-smp", str(board.cpus),
+        "-display", "none", "-rtc", "base=utc", "-chardev", "null,id=console", "-serial", "chardev:console",
         "-drive", f"file={disk},format=qcow2,if=none,id=disk",
         "-device", f"{board.disk},drive=disk,id=disk0{first}",
         "-netdev", f"user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:0-:{image.http_port}",

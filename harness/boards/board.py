@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
 
 from harness.image.model import Arch, Image
 
@@ -77,8 +76,6 @@ class Board:
     memory: int = 512
     """MiB."""
     cpus: int = 2
-    tcg_threads: Literal["multi", "single"] = "multi"
-    """Whether TCG plays each processor in a thread of its own; "single" where QEMU cannot do so safely."""
     devices: tuple[str, ...] = ("virtio-rng-pci",)
     """``-device`` arguments beyond disk and network card."""
     disk: str = "virtio-blk-pci"

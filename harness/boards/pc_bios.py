@@ -11,7 +11,6 @@ BOARD = Board(
     # graphics=off: SeaBIOS then speaks on the serial port, so that a disk it cannot boot is no mere silence.
     machine="pc-q35-9.0,graphics=off",
     cpu="max",
-    tcg_threads="single",
     console="ttyS0",
     proves=(
         "SeaBIOS runs the image's boot sector, which loads vmlinuz and cmdline.txt",

@@ -10,7 +10,6 @@ BOARD = Board(
     qemu="qemu-system-x86_64",
     machine="pc-q35-9.0",
     cpu="max",
-    tcg_threads="single",
     console="ttyS0",
     proves=(
         "edk2 finds and starts the systemd-boot in the image",

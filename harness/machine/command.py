@@ -71,7 +71,7 @@ def command(spec: Spec) -> list[str]:
         "-no-user-config",
         *(["-sandbox", SANDBOX] if spec.sandbox else []),
         "-machine", _machine(spec),
-        "-accel", f"tcg,thread={board.tcg_threads}" if spec.accelerator == "tcg" else "kvm",
+        "-accel", "tcg,thread=multi" if spec.accelerator == "tcg" else "kvm",
         # A CPU model with a fixed feature set is TCG's; under KVM only the host's own is sure to run.
         "-cpu", board.cpu if spec.accelerator == "tcg" else "host",
         *_memory(spec),
