@@ -33,20 +33,20 @@ class LateNetwork:
     def init_runs(self, machine: Machine | None) -> None:
         """The kernel is up: plug in the card, if it waits for that. Returns at once."""
         if self._plugs and machine is not None:
-            _apart("plug-in", _plug_in, machine)
+            _apart("plug-in", machine, machine.plug_in)
 
     def listens(self, machine: Machine | None) -> None:
         """The guest has an address: let answers through at once from now on. Returns at once."""
         if self._answers_wait and machine is not None:
-            _apart("listens", lambda its: _late(its, on=False), machine)
+            _apart("listens", machine, lambda: _late(machine, on=False))
 
 
-def _apart(name: str, act: Callable[[Machine], None], machine: Machine) -> None:
-    """Act in a thread, as the console's reader must not wait for QEMU."""
+def _apart(name: str, machine: Machine, act: Callable[[], None]) -> None:
+    """Act on the machine in a thread, as the console's reader must not wait for QEMU."""
 
     def run() -> None:
         try:
-            act(machine)
+            act()
         except QmpRefused as error:
             machine.failure = error
         except QemuFailed:
@@ -54,10 +54,6 @@ def _apart(name: str, act: Callable[[Machine], None], machine: Machine) -> None:
             pass
 
     threading.Thread(target=run, name=name, daemon=True).start()
-
-
-def _plug_in(machine: Machine) -> None:
-    machine.plug_in()
 
 
 def _late(machine: Machine, *, on: bool) -> None:
