@@ -89,6 +89,7 @@ class Appliance(WaysIn, Services, Updates):
         files_of: Callable[[Image], UpdateFiles],
         ram: Path | None = None,
         nurse_network: bool = False,
+        reboots: bool = False,
         no_quirks: bool = False,
     ) -> None:
         WaysIn.__init__(self, key=key, password=image.password)
@@ -101,7 +102,9 @@ class Appliance(WaysIn, Services, Updates):
         """Where this appliance's logs go."""
         # On a Raspberry Pi board that is the likeliest reason for whatever the console is blamed for.
         told = " with --gk-no-quirks" if no_quirks and board.boot is Start.RASPBERRY else ""
-        self.console = Console(folder, name=f"{image.hostname} on {board.name}{told}")
+        self.console = Console(
+            folder, name=f"{image.hostname} on {board.name}{told}", emulated=accelerator.name == "tcg"
+        )
         self._wiring = Wiring(self.console)
         self.power = Power(
             board,
@@ -116,6 +119,7 @@ class Appliance(WaysIn, Services, Updates):
             listener=self._wiring.listener,
             ram=ram,
             nurse_network=nurse_network,
+            reboots=reboots,
         )
         self.console.when_halted(self.power.halted)
         self.console.when_init_runs(self.power.init_runs)
@@ -349,6 +353,18 @@ class Appliance(WaysIn, Services, Updates):
         """Whether what runs is this image: its build timestamp and its SBOM, as far as the image tells them."""
         status = self.status()
         return image.build in ("", status.build_timestamp) and image.sbom_hash in ("", status.sbom_hash)
+
+    @property
+    def booted_again(self) -> bool:
+        """Whether a restored copy started a kernel by itself, without having been switched off between."""
+        goes_on = False
+        for boot in self.console.boots:
+            if boot.cause in (Cause.KEXEC, Cause.RESET):
+                if goes_on:
+                    return True
+            else:
+                goes_on = boot.cause is Cause.RESTORED
+        return False
 
     # -- demands
 

@@ -183,12 +183,14 @@ class Lab:
         name: str,
         running: bool = True,
         cold: bool = False,
+        reboots: bool = False,
         network: Network | None = None,
         clock: Clock | None = None,
     ) -> Iterator[Appliance]:
         """An appliance of its own for whoever asks, gone when the ``with`` block ends; ``name`` is for its logs.
 
         ``running`` waits until it is ready; unless ``cold``, it may be a restored copy of a machine booted before.
+        ``reboots`` tells that it will boot again, for which a restored copy pays where the board says so.
         It waits until this host has room for it. Where KVM breaks while it starts, it starts once more under TCG.
         """
         with ExitStack() as stack:
@@ -198,7 +200,14 @@ class Lab:
             def start() -> Appliance:
                 return stack.enter_context(
                     self._appliance(
-                        board, image, name=name, running=running, cold=cold, network=network, clock=clock
+                        board,
+                        image,
+                        name=name,
+                        running=running,
+                        cold=cold,
+                        reboots=reboots,
+                        network=network,
+                        clock=clock,
                     )
                 )
 
@@ -220,6 +229,7 @@ class Lab:
         name: str,
         running: bool = True,
         cold: bool = False,
+        reboots: bool = False,
         network: Network | None = None,
         clock: Clock | None = None,
         ram: Path | None = None,
@@ -232,7 +242,7 @@ class Lab:
         warm = warm and not (board.late_nic_bus and (image.serial is None or self.settings.no_quirks))
         booted = self.booted(board, image) if warm else None
         firmware = self.run_dir.folder("firmware")
-        appliance = self._make(board, image, name, mode, booted, firmware, ram)
+        appliance = self._make(board, image, name, mode, booted, firmware, ram, reboots)
         self._live[name] = appliance
         try:
             if known == "now" and not board.knows_time:
@@ -255,13 +265,19 @@ class Lab:
             shutil.rmtree(firmware, ignore_errors=True)
 
     def _conclude(self, appliance: Appliance, name: str) -> None:
-        """Tell how its QEMU had to be ended, if not by its own quit, and give up an accelerator that broke."""
+        """Tell what its QEMU was put through, and how it had to be ended; give up an accelerator that broke."""
         from harness.machine.machine import Rung
 
         power = appliance.power
         for rung in power.rungs:
             if rung in (Rung.TERM, Rung.KILL):
                 self.news.note(f"{name}: QEMU did not quit when it was asked to: it took {rung.value}")
+        at_risk = power.board.boots_in_one_thread and power.accelerator.name == "tcg" and not power.reboots
+        if at_risk and appliance.booted_again:
+            self.news.note(
+                f"{name}: it booted again after it was restored with a thread for each processor, "
+                "which QEMU can get wrong: mark the test gk_reboots"
+            )
         try:
             power.check()
         except AcceleratorFailed as error:
@@ -304,6 +320,7 @@ class Lab:
         booted: Booted | None,
         firmware: Path,
         ram: Path | None,
+        reboots: bool,
     ) -> Appliance:
         from harness.appliance import Appliance
         from harness.firmware.stage import stage_for
@@ -344,6 +361,7 @@ class Lab:
             files_of=self.stock.update_files,
             ram=ram,
             nurse_network=nurse,
+            reboots=reboots,
             no_quirks=self.settings.no_quirks,
         )
 

@@ -39,6 +39,7 @@ MARKERS = (
     "gk_uploads: sends whole images: left out on boards whose network is too slow for it",
     "gk_cold: start from a cold boot, never from a restored copy",
     "gk_boot: about the boot itself: cold where a captured machine boots without all that it has (Raspberry Pi)",
+    "gk_reboots: its appliance boots again: without KVM, a restored PC then has one thread for all its processors",
     "gk_network(mode): 'open' lets the guest reach the outside",
     "gk_clock(time): what a board without a clock knows of the time, 'unset' or 'now', whatever --gk-clock says",
 )
@@ -313,6 +314,7 @@ def _appliance(
         name=node.nodeid,
         running=running,
         cold=starts_cold(node, board),
+        reboots=node.get_closest_marker("gk_reboots") is not None,
         network=network.args[0] if network else None,
         clock=clock.args[0] if clock else None,
     )

@@ -53,6 +53,7 @@ def test_an_interactive_shell_answers(appliance):
         assert shell.command("tty", appliance.budget.service)[1].startswith("/dev/pts/")
 
 
+@pytest.mark.gk_reboots
 def test_breakglass_is_gone_after_a_reboot(appliance):
     with appliance.breakglass() as rescue:
         rescue.put_bytes(b"x", "/tmp/gone")

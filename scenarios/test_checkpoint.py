@@ -80,6 +80,7 @@ def test_a_checkpoint_that_is_none_is_told_with_those_that_are(appliance):
     assert "'here'" in caught.value.hint
 
 
+@pytest.mark.gk_reboots
 @pytest.mark.gk_needs("console")
 def test_a_rewound_appliance_reboots_as_any_other(appliance):
     appliance.checkpoint("here")

@@ -76,6 +76,7 @@ def test_stop_start_and_restart_by_http(appliance):
     )
 
 
+@pytest.mark.gk_reboots
 @pytest.mark.gk_needs("breakglass", "console")
 def test_a_kernel_panic_reboots_after_its_time_into_the_same_slot_with_its_data(appliance):
     slot = appliance.slot

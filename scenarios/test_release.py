@@ -7,6 +7,7 @@ pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_image("from"), pytest.ma
 NOTE = "/perm/gokharness-release-note"
 
 
+@pytest.mark.gk_reboots
 def test_the_released_image_updates_to_the_candidate_and_back(appliance, next_image):
     if appliance.can("breakglass"):
         with appliance.breakglass() as rescue:

@@ -11,6 +11,7 @@ pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_needs("slot")]
 NOTE = "/perm/gokharness-note"
 
 
+@pytest.mark.gk_reboots
 @pytest.mark.gk_uploads
 @pytest.mark.gk_needs("breakglass")
 def test_update_flips_the_slot_and_back_and_keeps_the_data(appliance, next_image):

@@ -76,6 +76,8 @@ class Board:
     memory: int = 512
     """MiB."""
     cpus: int = 2
+    boots_in_one_thread: bool = False
+    """Whether TCG has one thread for all processors while it boots: where QEMU mixes up what several do then."""
     devices: tuple[str, ...] = ("virtio-rng-pci",)
     """``-device`` arguments beyond disk and network card."""
     disk: str = "virtio-blk-pci"

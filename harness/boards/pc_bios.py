@@ -11,6 +11,7 @@ BOARD = Board(
     # graphics=off: SeaBIOS then speaks on the serial port, so that a disk it cannot boot is no mere silence.
     machine="pc-q35-9.0,graphics=off",
     cpu="max",
+    boots_in_one_thread=True,
     console="ttyS0",
     proves=(
         "SeaBIOS runs the image's boot sector, which loads vmlinuz and cmdline.txt",

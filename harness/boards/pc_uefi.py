@@ -10,6 +10,7 @@ BOARD = Board(
     qemu="qemu-system-x86_64",
     machine="pc-q35-9.0",
     cpu="max",
+    boots_in_one_thread=True,
     console="ttyS0",
     proves=(
         "edk2 finds and starts the systemd-boot in the image",

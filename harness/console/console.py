@@ -78,10 +78,14 @@ class Console:
         name: str = "",
         allow: Sequence[str] = (),
         loop: LoopRule | None = None,
+        emulated: bool = True,
     ) -> None:
-        """Record into ``folder``; ``name`` is the appliance in errors, ``allow`` names checks that may fit."""
+        """Record into ``folder``; ``name`` is the appliance in errors, ``allow`` names checks that may fit.
+
+        ``emulated`` tells that QEMU translates the guest's code, and may be to blame for what runs.
+        """
         self.name = name
-        self._intake = Intake(folder, clock=clock, name=name, loop=loop or LoopRule())
+        self._intake = Intake(folder, clock=clock, name=name, loop=loop or LoopRule(), emulated=emulated)
         self._changed = self._intake.changed
         self._expecting = threading.Lock()
         self._reader: Reader | None = None

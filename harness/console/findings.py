@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from harness.console.check import Check, Severity
 from harness.console.crashes import classify
 from harness.console.lines import Line
-from harness.errors import HarnessError
+from harness.errors import HarnessError, QemuFailed
 
 PANIC_WINDOW = 2.0
 """Seconds to wait for the rest of a kernel's last words before a crash is reported."""
@@ -19,6 +19,9 @@ FATAL_WINDOW = 0.5
 
 _LAST_WORDS = re.compile(r"Rebooting in \d+ seconds|---\[ end Kernel panic|reboot: machine restart")
 _GO_CRASH = re.compile(r"^(?:panic: |fatal error: )")
+_TRAPPED = re.compile(r"\bCode: .*?([0-9a-f]{2}) <[0-9a-f]{2}>")
+"""The byte that the processor ran last: after a trap, the program counter stands behind it."""
+_BREAKPOINT = "cc"
 _EXIT_CODE = re.compile(r"exitcode=0x([0-9a-f]+)")
 
 _LONGEST_TAIL = 80
@@ -94,6 +97,8 @@ class _Open:
     until: float
     """Seconds since power-on at which it is settled at the latest."""
     panic: bool
+    trapped: bool = False
+    """Whether a breakpoint stopped the kernel, and the code around it is still to come."""
 
 
 @dataclass
@@ -106,9 +111,13 @@ class _Suspicion:
 
 
 class CrashWatcher:
-    """Fits each line against the table. No threads, no clock: its owner says what time it is."""
+    """Fits each line against the table. No threads, no clock: its owner says what time it is.
 
-    def __init__(self) -> None:
+    ``emulated`` tells that QEMU translates the guest's code.
+    """
+
+    def __init__(self, *, emulated: bool = True) -> None:
+        self._emulated = emulated
         self.findings: list[Finding] = []
         self.allowed: Collection[str] = frozenset()
         """Names of checks that may fit without harm."""
@@ -189,7 +198,9 @@ class CrashWatcher:
         panic = "Kernel panic" in line.text
         # A warning's lines follow it; they need no haste, for nobody waits for them.
         window = PANIC_WINDOW if panic or check.name == "kernel-oops" else FATAL_WINDOW
-        self._open.append(_Open(finding, _LONGEST_TAIL if fatal else _NOTED_TAIL, line.at + window, panic))
+        trapped = self._emulated and check.name == "kernel-oops" and "int3" in match[0]
+        room = _LONGEST_TAIL if fatal else _NOTED_TAIL
+        self._open.append(_Open(finding, room, line.at + window, panic, trapped))
 
     def _extend_open(self, line: Line) -> Finding | None:
         """Add the line to what is open; return the fatal finding that it belongs to, if there is one."""
@@ -203,6 +214,10 @@ class CrashWatcher:
             item.room -= 1
             if fatal:
                 owner = owner or item.finding
+                code = _TRAPPED.search(line.text) if item.trapped else None
+                if code is not None:
+                    item.trapped = False
+                    _blame_translation(item.finding, code[1])
                 if "Kernel panic" in line.text and not item.panic:
                     # What led to it was found before: wait for the panic's own last words now.
                     item.panic = True
@@ -222,6 +237,21 @@ class CrashWatcher:
             if not recent[index].kernel and _GO_CRASH.search(recent[index].text):
                 return recent[index:]
         return recent[-20:]
+
+
+def _blame_translation(finding: Finding, byte: str) -> None:
+    """Tell a breakpoint that the kernel has taken out of its code again from one that stands in it.
+
+    A kernel changes its own code with breakpoints while other processors run it. QEMU with a thread for each
+    processor can keep what it translated a moment too early (its issue 4669), and run the breakpoint later.
+    """
+    if byte == _BREAKPOINT:
+        return
+    finding.error_type = QemuFailed
+    finding.what = (
+        f"QEMU ran a breakpoint where the kernel's code has {byte}: a translation of what stood there before, "
+        "a known defect of QEMU without KVM (its issue 4669)"
+    )
 
 
 def _why_init_died(panic: str, before: Iterable[Line]) -> str:

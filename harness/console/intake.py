@@ -28,13 +28,15 @@ _KEPT_LINES = 20_000
 class Intake:
     """The state of a console; its owner reads it with ``changed`` held."""
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float], name: str, loop: LoopRule) -> None:
+    def __init__(
+        self, folder: Path, *, clock: Callable[[], float], name: str, loop: LoopRule, emulated: bool
+    ) -> None:
         self.name = name
         self.changed = threading.Condition(threading.RLock())
         self.recording = Recording(folder, clock=clock)
         self.feed = Feed(self.recording)
         self.splitter = LineSplitter()
-        self.crashes = CrashWatcher()
+        self.crashes = CrashWatcher(emulated=emulated)
         self.phases = PhaseWatcher()
         self.lines: deque[Line] = deque(maxlen=_KEPT_LINES)
         self.seen = 0

@@ -15,6 +15,7 @@ from harness.firmware.stage import Loaded
 from harness.machine.qemu import SANDBOX
 
 Network = Literal["restricted", "open"]
+Threads = Literal["multi", "single"]
 
 QMP_FD = 3
 CONSOLE_OUT_FD = 4
@@ -53,6 +54,8 @@ class Spec:
     memory: int | None = None
     """MiB."""
     cpus: int | None = None
+    threads: Threads = "multi"
+    """Whether TCG has a thread for each processor, or one for all."""
     console: bool = True
     incoming: bool = False
     """Whether the machine waits for a captured state instead of starting its firmware."""
@@ -71,7 +74,7 @@ def command(spec: Spec) -> list[str]:
         "-no-user-config",
         *(["-sandbox", SANDBOX] if spec.sandbox else []),
         "-machine", _machine(spec),
-        "-accel", "tcg,thread=multi" if spec.accelerator == "tcg" else "kvm",
+        "-accel", f"tcg,thread={spec.threads}" if spec.accelerator == "tcg" else "kvm",
         # A CPU model with a fixed feature set is TCG's; under KVM only the host's own is sure to run.
         "-cpu", board.cpu if spec.accelerator == "tcg" else "host",
         *_memory(spec),

@@ -16,7 +16,7 @@ from harness.boards import Board
 from harness.errors import HarnessError, InternalError, QemuFailed, QmpSilent
 from harness.firmware.stage import Loaded
 from harness.machine.accelerator import Accelerator
-from harness.machine.command import Network, Ram, Spec, command, nic
+from harness.machine.command import Network, Ram, Spec, Threads, command, nic
 from harness.machine.failure import accelerator_failure, death, disk_failure, launch_failure, out_of_memory_kills
 from harness.machine.inbox import LAST_WORDS, Inbox
 from harness.machine.overlay import Overlay
@@ -86,6 +86,7 @@ class Machine:
         network: Network = "restricted",
         memory: int | None = None,
         cpus: int | None = None,
+        threads: Threads = "multi",
         on_console: ConsoleSink | None = None,
         listener: Callable[[Event | Ended], None] | None = None,
         qemu: QemuProgram | None = None,
@@ -100,6 +101,7 @@ class Machine:
         self.network: Network = network
         self.memory = memory or board.memory
         self.cpus = cpus or board.cpus
+        self.threads: Threads = threads
         self.ram = ram
         # A machine that may be captured has a file for its memory, and a copy begins with such a one.
         self._late_nic = bool(board.late_nic_bus) and (late_nic or ram is not None)
@@ -160,6 +162,7 @@ class Machine:
             network=self.network,
             memory=self.memory,
             cpus=self.cpus,
+            threads=self.threads,
             console=self._on_console is not None,
             incoming=incoming,
             nic=not self._late_nic,

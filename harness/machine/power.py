@@ -17,7 +17,7 @@ from harness.errors import HarnessError, InternalError, PortTaken
 from harness.firmware.stage import Loaded, Stage
 from harness.machine.accelerator import Accelerator
 from harness.machine.capture import RAM, Capture, load, save
-from harness.machine.command import Network, Ram
+from harness.machine.command import Network, Ram, Threads
 from harness.machine.late_network import LateNetwork
 from harness.machine.machine import ConsoleSink, Ended, Machine, Rung
 from harness.machine.overlay import Overlay
@@ -79,7 +79,7 @@ class Power:
     ``on_console`` is called once for each QEMU process with its console's socket. ``listener`` is told of QEMU's
     events, of each PowerOn and Ended, and of an error that kept a reset from continuing; it is called from threads
     of the machine and must not wait for the machine. With ``nurse_network`` it needs to be told of ``init_runs``
-    and ``listens``: see LateNetwork.
+    and ``listens``: see LateNetwork. With ``reboots`` a restored machine, too, is one that can boot.
     """
 
     def __init__(
@@ -99,8 +99,10 @@ class Power:
         qemu: QemuProgram | None = None,
         ram: Path | None = None,
         nurse_network: bool = False,
+        reboots: bool = False,
     ) -> None:
         self.board = board
+        self.reboots = reboots
         self._network_nurse = LateNetwork(board, nursed=nurse_network, is_captured=ram is not None)
         self.overlay = overlay
         self.stage = stage
@@ -208,7 +210,7 @@ class Power:
             self._must_be_off()
             self.failure = None
             loaded = self.stage.adopt(capture.loaded)
-            machine = self._new_machine(loaded, {}, capture.ram)
+            machine = self._new_machine(loaded, {}, capture.ram, goes_on=True)
             load(machine, capture)
             if self.board.late_nic_bus:
                 self._network_nurse.hold(machine)
@@ -291,8 +293,16 @@ class Power:
         machine.resume()
 
     def _new_machine(
-        self, loaded: Loaded, prefer: Mapping[str, int], ram: Ram | None, *, silent: bool = False
+        self,
+        loaded: Loaded,
+        prefer: Mapping[str, int],
+        ram: Ram | None,
+        *,
+        goes_on: bool = False,
+        silent: bool = False,
     ) -> Machine:
+        boots = self.reboots or not goes_on
+        threads: Threads = "single" if self.board.boots_in_one_thread and boots else "multi"
         machine = Machine(
             self.board,
             self.overlay,
@@ -304,6 +314,7 @@ class Power:
             network=self._network,
             memory=self._memory,
             cpus=self._cpus,
+            threads=threads,
             on_console=None if silent else self._on_console,
             listener=None if silent else lambda news: self._heard(machine, news),
             qemu=self.qemu,

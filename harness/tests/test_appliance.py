@@ -8,6 +8,7 @@ import pytest
 
 from harness.appliance import Appliance
 from harness.boards import board
+from harness.console.phases import Boot, Cause
 from harness.errors import DeviceUnreachable, WaitTimeout
 from harness.image.model import Image
 from harness.machine.accelerator import TCG
@@ -100,3 +101,24 @@ def test_somebody_with_another_password_speaks_tls_where_the_device_does(tmp_pat
     subject.device.over_tls()
     assert subject.device_with_password("x").url == "https://127.0.0.1:2"
     subject.console.close()
+
+
+@pytest.mark.parametrize(
+    ("causes", "again"),
+    [
+        ([Cause.POWER_ON, Cause.KEXEC], False),
+        ([Cause.RESTORED], False),
+        ([Cause.RESTORED, Cause.KEXEC], True),
+        ([Cause.RESTORED, Cause.RESET], True),
+        ([Cause.RESTORED, Cause.POWER_ON, Cause.KEXEC], False),
+        ([Cause.RESTORED, Cause.RESET, Cause.POWER_ON], True),
+    ],
+)
+def test_a_copy_that_boots_without_being_switched_off_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, causes: list[Cause], again: bool
+) -> None:
+    subject = appliance(tmp_path, "pc-bios", no_quirks=False)
+    subject.console.close()
+    boots = [Boot(number, cause, 0.0) for number, cause in enumerate(causes, 1)]
+    monkeypatch.setattr(subject, "console", SimpleNamespace(boots=boots))
+    assert subject.booted_again is again

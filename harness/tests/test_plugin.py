@@ -6,9 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from harness import plugin
 from harness.boards import board
 from harness.plugin import starts_cold
 
@@ -260,6 +263,7 @@ def test_workers_are_dealt_the_longest_tests_first(run: Run, pytester: pytest.Py
         ("gk_boot", "raspi3b", True),
         ("gk_boot", "raspi4b", True),
         ("gk_tier('ci')", "raspi4b", False),
+        ("gk_reboots", "pc-bios", False),
     ],
 )
 def test_a_boot_is_looked_at_where_the_network_was_there(
@@ -267,3 +271,19 @@ def test_a_boot_is_looked_at_where_the_network_was_there(
 ) -> None:
     item = pytester.getitem(f"import pytest\n\n@pytest.mark.{marker}\ndef test_func():\n    pass\n")
     assert starts_cold(item, board(name)) is cold
+
+
+@pytest.mark.parametrize(("marker", "reboots"), [("gk_reboots", True), ("gk_boot", False)])
+def test_a_test_that_says_so_gets_an_appliance_that_can_boot_again(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, marker: str, reboots: bool
+) -> None:
+    item = pytester.getitem(f"import pytest\n\n@pytest.mark.{marker}\ndef test_func():\n    pass\n")
+    asked: dict[str, Any] = {}
+
+    def appliance(*_: object, **options: object) -> None:
+        asked.update(options)
+
+    lab = SimpleNamespace(why_not=lambda *_: "", stock=SimpleNamespace(image=lambda *_: None), appliance=appliance)
+    monkeypatch.setattr(plugin, "_lab", lambda _: lab)
+    plugin._appliance(cast(Any, SimpleNamespace(config=item.config, node=item)), board("pc-bios"), running=True)
+    assert asked["reboots"] is reboots

@@ -6,7 +6,7 @@ from harness.console.check import Severity
 from harness.console.crashes import CHECKS, NAMES, OPEN_ENDED, classify
 from harness.console.findings import CrashWatcher, Finding, shortened
 from harness.console.lines import KERNEL_STAMP, Line, LineSplitter
-from harness.errors import BootFailure, FirmwareFailure, InitFailure, KernelPanic
+from harness.errors import BootFailure, FirmwareFailure, HarnessError, InitFailure, KernelPanic, QemuFailed
 
 K = "[   12.345678] "
 
@@ -146,8 +146,8 @@ def lines(text: str, at: float = 0.0) -> list[Line]:
     return splitter.feed(data, offset=0, at=at) + splitter.close(offset=len(data), at=at)
 
 
-def watch(text: str) -> list[Finding]:
-    watcher = CrashWatcher()
+def watch(text: str, *, emulated: bool = True) -> list[Finding]:
+    watcher = CrashWatcher(emulated=emulated)
     for line in lines(text):
         watcher.see(line, boot=1, firmware=True)
     watcher.tick(0.0, settle=True)
@@ -265,3 +265,37 @@ def test_shortened_keeps_both_ends() -> None:
     assert len(short) == 10
     assert (short[0].text, short[-1].text) == ("0", "99")
     assert [line.text for line in short if line.mark] == ["(91 lines left out)"]
+
+
+def oops(kind: str, code: str) -> str:
+    """What a PC's kernel (Linux 7.1.2) prints of one, shortened."""
+    return (
+        f"{K}Oops: {kind}: 0000 [#1] SMP NOPTI\n"
+        f"{K}CPU: 0 UID: 0 PID: 0 Comm: swapper/0 Not tainted 7.1.2 #1 PREEMPT(lazy)\n"
+        f"{K}RIP: 0010:sched_clock_cpu+0x9/0x190\n"
+        f"{K}Code: 90 90 90 90 f3 0f 1e fa 41 54 55 53 {code} e8 31 d6 f3 ff 48 03 05 3a 72 3a 02\n"
+        f"{K}Call Trace:\n{K} <TASK>\n"
+        f"{K}RIP: 0010:pv_native_safe_halt+0xf/0x20\n"
+        f"{K}Code: 90 90 f3 0f 1e fa eb 07 0f 00 2d b5 a5 08 00 fb cc <c3> cc cc cc cc\n"
+        f"{K}Kernel panic - not syncing: Fatal exception in interrupt\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "emulated", "error"),
+    [
+        ("int3", "66 <90>", True, QemuFailed),
+        ("int3", "eb <10>", True, QemuFailed),
+        ("int3", "cc <90>", True, KernelPanic),
+        ("int3", "66 <90>", False, KernelPanic),
+        ("invalid opcode", "66 <90>", True, KernelPanic),
+    ],
+)
+def test_a_breakpoint_that_is_not_in_the_code_is_qemus_doing(
+    kind: str, code: str, emulated: bool, error: type[HarnessError]
+) -> None:
+    (finding,) = watch(oops(kind, code), emulated=emulated)
+    assert finding.name == "kernel-oops"
+    assert type(finding.error()) is error
+    assert ("issue 4669" in finding.what) is (error is QemuFailed)
+    assert "Fatal exception" in finding.error().evidence

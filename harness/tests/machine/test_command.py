@@ -46,6 +46,12 @@ def test_every_machine_is_bare_paused_and_boxed_in(name: str) -> None:
     assert any(character.isdigit() for character in machine), "a machine type without a version changes with QEMU"
 
 
+@pytest.mark.parametrize("threads", ["multi", "single"])
+def test_tcg_has_the_threads_that_were_asked_for_and_kvm_its_own(threads: str) -> None:
+    assert after(command(spec("pc-bios", threads=threads)), "-accel") == [f"tcg,thread={threads}"]
+    assert after(command(spec("pc-bios", threads=threads, accelerator="kvm")), "-accel") == ["kvm"]
+
+
 def test_a_qemu_without_seccomp_gets_no_sandbox() -> None:
     assert "-sandbox" not in command(spec("virt", sandbox=False))
 

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from harness.boards import NAMES, board
 from harness.errors import HarnessError, QemuFailed
 from harness.firmware.stage import Loaded, Stage
+from harness.machine import power as power_module
 from harness.machine.accelerator import Accelerator
 from harness.machine.machine import Machine, Rung
 from harness.machine.overlay import Overlay
@@ -117,7 +119,9 @@ class PlayedPower(Power):
         self.machines: list[Played] = []
         self.on()
 
-    def _new_machine(self, loaded: Loaded, prefer: object, ram: object, *, silent: bool = False) -> Machine:
+    def _new_machine(
+        self, loaded: Loaded, prefer: object, ram: object, *, goes_on: bool = False, silent: bool = False
+    ) -> Machine:
         self.machines.append(Played(self.trouble))
         return cast(Machine, self.machines[-1])
 
@@ -226,3 +230,33 @@ def join(name: str) -> None:
 def test_a_network_card_that_waits_has_a_bus_to_be_plugged_into() -> None:
     assert {name for name in NAMES if board(name).late_nic} == {"raspi4b"}
     assert all(board(name).late_nic_bus for name in NAMES if board(name).late_nic)
+
+
+@pytest.mark.parametrize(
+    ("name", "reboots", "on", "restored"),
+    [
+        ("pc-bios", False, "single", "multi"),
+        ("pc-uefi", True, "single", "single"),
+        ("virt", False, "multi", "multi"),
+        ("virt", True, "multi", "multi"),
+    ],
+)
+def test_a_pc_has_one_thread_while_it_boots_and_a_copy_of_one_if_it_is_to_boot(
+    monkeypatch: pytest.MonkeyPatch, name: str, reboots: bool, on: str, restored: str
+) -> None:
+    asked: list[str] = []
+
+    def machine(*_: object, threads: str, **__: object) -> Machine:
+        asked.append(threads)
+        return cast(Machine, Played())
+
+    monkeypatch.setattr(power_module, "Machine", machine)
+    monkeypatch.setattr(power_module, "load", lambda *_: None)
+    nothing: Any = SimpleNamespace(prepare=lambda _: Loaded(), adopt=lambda loaded: loaded)
+    tcg = Accelerator("tcg", "played")
+    power = Power(board(name), nothing, nothing, run_dir=nothing, accelerator=tcg, qemu=nothing, reboots=reboots)
+    power.on()
+    power.off()
+    cast(Any, power).machine.ended = True
+    power.restore(cast(Any, SimpleNamespace(loaded=Loaded(), ram=None)))
+    assert asked == [on, restored]
