@@ -89,7 +89,8 @@ class Monitor:
 
 
 def arguments(board: Board, image: Image, disk: Path, loaded: Any, ram: dict[str, object]) -> list[str]:
-    """The same machine as the harness's, without guard, console and sandbox."""
+    """The same machine as the harness's, without guard, console and sandbox; one to be restored with ``ram``."""
+    threads = "single" if board.boots_in_one_thread and not ram else "multi"
     machine = f"{board.machine},memory-backend=ram"
     firmware: list[str] = []
     if loaded.code:
@@ -103,7 +104,7 @@ def arguments(board: Board, image: Image, disk: Path, loaded: Any, ram: dict[str
     backend = {"qom-type": "memory-backend-ram", "id": "ram", "size": board.memory << 20, **ram}
     first = "" if board.boot is Boot.HARNESS else ",bootindex=0"
     return [
-        board.qemu, "-nodefaults", "-no-user-config", "-machine", machine, "-accel", "tcg,thread=multi",
+        board.qemu, "-nodefaults", "-no-user-config", "-machine", machine, "-accel", f"tcg,thread={threads}",
         "-cpu", board.cpu, "-m", str(board.memory), "-object", json.dumps(backend), "-smp", str(board.cpus),
         "-display", "none", "-rtc", "base=utc", "-chardev", "null,id=console", "-serial", "chardev:console",
         "-drive", f"file={disk},format=qcow2,if=none,id=disk",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -14,22 +14,28 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """One figure; ``goal`` says in words what it is held to, "" when to nothing."""
+    """One figure: the median of what was measured, the lowest and the highest; ``goal`` in words, "" for none."""
 
     name: str
     value: float
+    low: float
+    high: float
     unit: str
     goal: str
     met: bool
 
     def __str__(self) -> str:
+        spread = f"({self.low} to {self.high})" if self.low != self.high else ""
         goal = f"goal: {self.goal}: {'met' if self.met else 'NOT MET'}" if self.goal else ""
-        return f"{self.name:50} {self.value:8} {self.unit:14} {goal}".rstrip()
+        return f"{self.name:50} {self.value:8} {spread:20} {self.unit:14} {goal}".rstrip()
 
 
-def measured(name: str, value: float, unit: str) -> Result:
-    """A figure that is held to nothing."""
-    return Result(name, round(value, 3), unit, "", met=True)
+def measured(
+    name: str, values: Sequence[float], unit: str, goal: str = "", met: Callable[[float], bool] = lambda _: True
+) -> Result:
+    """What was measured, once or more; ``met`` judges the median."""
+    median = statistics.median(values)
+    return Result(name, round(median, 3), round(min(values), 3), round(max(values), 3), unit, goal, met(median))
 
 
 def interleaved(

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 from benchmarks import bare
-from benchmarks.figures import Result, interleaved, note, spread
+from benchmarks.figures import Result, interleaved, measured, note, spread
 from harness.boards import Board, board
 from harness.lab import Lab
 
@@ -29,11 +29,10 @@ def cold(lab: Lab, pairs: int) -> list[Result]:
     image = lab.stock.image(VIRT, "hello")
     both = list(interleaved(pairs, lambda: start(lab, VIRT, cold=True), lambda: bare.cold(VIRT, image)))
     ours, other = [a for a, _ in both], [b for _, b in both]
-    ratio = statistics.median(a / b for a, b in both)
     more = statistics.median(a - b for a, b in both)
-    note(f"cold: harness {spread(ours)}, bare {spread(other)}: ratio {ratio:.3f}, {more:+.2f} s")
-    met = ratio <= 1.10 or more <= 0.3
-    return [Result("cold", round(ratio, 3), "ratio", "at most 1.10, or 0.3 s more", met)]
+    note(f"cold: harness {spread(ours)}, bare {spread(other)}: {more:+.2f} s")
+    goal = "at most 1.10, or 0.3 s more"
+    return [measured("cold", _ratios(both), "ratio", goal, lambda ratio: ratio <= 1.10 or more <= 0.3)]
 
 
 def warm(lab: Lab, pairs: int) -> list[Result]:
@@ -44,13 +43,10 @@ def warm(lab: Lab, pairs: int) -> list[Result]:
         interleaved(pairs, lambda: start(lab, VIRT, cold=False), lambda: bare.restored(VIRT, image, capture))
     )
     ours, other = [a for a, _ in both], [b for _, b in both]
-    ratio = statistics.median(a / b for a, b in both)
-    note(f"warm: harness {spread(ours)}, bare {spread(other)}: ratio {ratio:.3f}")
+    note(f"warm: harness {spread(ours)}, bare {spread(other)}")
     return [
-        Result("warm", round(ratio, 3), "ratio", "at most 1.40", ratio <= 1.4),
-        Result(
-            "warm seconds", round(statistics.median(ours), 3), "s", "at most 0.50", statistics.median(ours) <= 0.5
-        ),
+        measured("warm", _ratios(both), "ratio", "at most 1.40", lambda ratio: ratio <= 1.4),
+        measured("warm seconds", ours, "s", "at most 0.50", lambda seconds: seconds <= 0.5),
     ]
 
 
@@ -70,9 +66,9 @@ def warm_cold(lab: Lab, pairs: int) -> list[Result]:
 def _warm_cold(lab: Lab, on: Board, pairs: int, name: str, goal: float) -> Result:
     start(lab, on, cold=False)  # the first one makes the capture
     both = list(interleaved(pairs, lambda: start(lab, on, cold=True), lambda: start(lab, on, cold=False)))
-    ratio = statistics.median(a / b for a, b in both)
-    note(f"{name}: cold {spread([a for a, _ in both])}, warm {spread([b for _, b in both])}: {ratio:.1f} times")
-    return Result(f"warm-cold {name}", round(ratio, 2), "times faster", f"at least {goal:.0f}", ratio >= goal)
+    note(f"{name}: cold {spread([a for a, _ in both])}, warm {spread([b for _, b in both])}")
+    least = f"at least {goal:.0f}"
+    return measured(f"warm-cold {name}", _ratios(both), "times faster", least, lambda ratio: ratio >= goal)
 
 
 def rewind(lab: Lab, pairs: int) -> list[Result]:
@@ -88,6 +84,9 @@ def rewind(lab: Lab, pairs: int) -> list[Result]:
             return time.monotonic() - began
 
         both = list(interleaved(pairs, again, lambda: start(lab, VIRT, cold=False)))
-    ratio = statistics.median(a / b for a, b in both)
-    note(f"rewind: {spread([a for a, _ in both])}, warm start {spread([b for _, b in both])}: ratio {ratio:.3f}")
-    return [Result("rewind", round(ratio, 3), "ratio", "at most 1.10", ratio <= 1.1)]
+    note(f"rewind: {spread([a for a, _ in both])}, warm start {spread([b for _, b in both])}")
+    return [measured("rewind", _ratios(both), "ratio", "at most 1.00", lambda ratio: ratio <= 1.0)]
+
+
+def _ratios(both: list[tuple[float, float]]) -> list[float]:
+    return [a / b for a, b in both]
