@@ -78,14 +78,17 @@ class Console:
         name: str = "",
         allow: Sequence[str] = (),
         loop: LoopRule | None = None,
-        emulated: bool = True,
+        in_many_threads: Callable[[], bool] = lambda: False,
     ) -> None:
         """Record into ``folder``; ``name`` is the appliance in errors, ``allow`` names checks that may fit.
 
-        ``emulated`` tells that QEMU translates the guest's code, and may be to blame for what runs.
+        ``in_many_threads`` tells whether QEMU translates what the guest runs now in a thread for each processor,
+        and may be to blame for it.
         """
         self.name = name
-        self._intake = Intake(folder, clock=clock, name=name, loop=loop or LoopRule(), emulated=emulated)
+        self._intake = Intake(
+            folder, clock=clock, name=name, loop=loop or LoopRule(), in_many_threads=in_many_threads
+        )
         self._changed = self._intake.changed
         self._expecting = threading.Lock()
         self._reader: Reader | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from harness.console.check import Check, Severity
@@ -113,11 +113,11 @@ class _Suspicion:
 class CrashWatcher:
     """Fits each line against the table. No threads, no clock: its owner says what time it is.
 
-    ``emulated`` tells that QEMU translates the guest's code.
+    ``in_many_threads`` tells whether QEMU translates what the guest runs now in a thread for each processor.
     """
 
-    def __init__(self, *, emulated: bool = True) -> None:
-        self._emulated = emulated
+    def __init__(self, *, in_many_threads: Callable[[], bool] = lambda: False) -> None:
+        self._in_many_threads = in_many_threads
         self.findings: list[Finding] = []
         self.allowed: Collection[str] = frozenset()
         """Names of checks that may fit without harm."""
@@ -198,7 +198,7 @@ class CrashWatcher:
         panic = "Kernel panic" in line.text
         # A warning's lines follow it; they need no haste, for nobody waits for them.
         window = PANIC_WINDOW if panic or check.name == "kernel-oops" else FATAL_WINDOW
-        trapped = self._emulated and check.name == "kernel-oops" and "int3" in match[0]
+        trapped = check.name == "kernel-oops" and "int3" in match[0] and self._in_many_threads()
         room = _LONGEST_TAIL if fatal else _NOTED_TAIL
         self._open.append(_Open(finding, room, line.at + window, panic, trapped))
 

@@ -29,14 +29,20 @@ class Intake:
     """The state of a console; its owner reads it with ``changed`` held."""
 
     def __init__(
-        self, folder: Path, *, clock: Callable[[], float], name: str, loop: LoopRule, emulated: bool
+        self,
+        folder: Path,
+        *,
+        clock: Callable[[], float],
+        name: str,
+        loop: LoopRule,
+        in_many_threads: Callable[[], bool],
     ) -> None:
         self.name = name
         self.changed = threading.Condition(threading.RLock())
         self.recording = Recording(folder, clock=clock)
         self.feed = Feed(self.recording)
         self.splitter = LineSplitter()
-        self.crashes = CrashWatcher(emulated=emulated)
+        self.crashes = CrashWatcher(in_many_threads=in_many_threads)
         self.phases = PhaseWatcher()
         self.lines: deque[Line] = deque(maxlen=_KEPT_LINES)
         self.seen = 0

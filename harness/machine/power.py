@@ -143,6 +143,12 @@ class Power:
         """Whether a QEMU runs or is about to run again after a reset."""
         return not self._off
 
+    @property
+    def in_many_threads(self) -> bool:
+        """Whether QEMU translates what the machine runs, in a thread for each processor."""
+        machine = self._machine
+        return self.accelerator.name == "tcg" and machine is not None and machine.threads == "multi"
+
     def check(self) -> None:
         """Raise what kept the machine from running, if anything did: for whoever waits for the guest."""
         if self.failure is not None:

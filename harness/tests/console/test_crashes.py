@@ -146,8 +146,8 @@ def lines(text: str, at: float = 0.0) -> list[Line]:
     return splitter.feed(data, offset=0, at=at) + splitter.close(offset=len(data), at=at)
 
 
-def watch(text: str, *, emulated: bool = True) -> list[Finding]:
-    watcher = CrashWatcher(emulated=emulated)
+def watch(text: str, *, in_many_threads: bool = False) -> list[Finding]:
+    watcher = CrashWatcher(in_many_threads=lambda: in_many_threads)
     for line in lines(text):
         watcher.see(line, boot=1, firmware=True)
     watcher.tick(0.0, settle=True)
@@ -282,7 +282,7 @@ def oops(kind: str, code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("kind", "code", "emulated", "error"),
+    ("kind", "code", "in_many_threads", "error"),
     [
         ("int3", "66 <90>", True, QemuFailed),
         ("int3", "eb <10>", True, QemuFailed),
@@ -292,9 +292,9 @@ def oops(kind: str, code: str) -> str:
     ],
 )
 def test_a_breakpoint_that_is_not_in_the_code_is_qemus_doing(
-    kind: str, code: str, emulated: bool, error: type[HarnessError]
+    kind: str, code: str, in_many_threads: bool, error: type[HarnessError]
 ) -> None:
-    (finding,) = watch(oops(kind, code), emulated=emulated)
+    (finding,) = watch(oops(kind, code), in_many_threads=in_many_threads)
     assert finding.name == "kernel-oops"
     assert type(finding.error()) is error
     assert ("issue 4669" in finding.what) is (error is QemuFailed)

@@ -248,7 +248,9 @@ def test_a_pc_has_one_thread_while_it_boots_and_a_copy_of_one_if_it_is_to_boot(
 
     def machine(*_: object, threads: str, **__: object) -> Machine:
         asked.append(threads)
-        return cast(Machine, Played())
+        played: Any = Played()
+        played.threads = threads
+        return cast(Machine, played)
 
     monkeypatch.setattr(power_module, "Machine", machine)
     monkeypatch.setattr(power_module, "load", lambda *_: None)
@@ -260,3 +262,4 @@ def test_a_pc_has_one_thread_while_it_boots_and_a_copy_of_one_if_it_is_to_boot(
     cast(Any, power).machine.ended = True
     power.restore(cast(Any, SimpleNamespace(loaded=Loaded(), ram=None)))
     assert asked == [on, restored]
+    assert power.in_many_threads is (restored == "multi")
