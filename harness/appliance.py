@@ -46,6 +46,8 @@ QUIET = 15.0
 Its services are silent there and go on starting for a while: captured after 5 s, copies took 17 s to answer
 instead of 10 (raspi3b, medians of 8 and 5).
 """
+PAUSE = 0.5
+"""Seconds without a word on the console that tell that a device whose services have settled is at rest."""
 LOOK = 1.0
 """Seconds between two looks at what the console does not tell: QEMU's own failures, a phase that is overdue."""
 
@@ -103,7 +105,9 @@ class Appliance(WaysIn, Services, Updates):
         # On a Raspberry Pi board that is the likeliest reason for whatever the console is blamed for.
         told = " with --gk-no-quirks" if no_quirks and board.boot is Start.RASPBERRY else ""
         self.console = Console(
-            folder, name=f"{image.hostname} on {board.name}{told}", emulated=accelerator.name == "tcg"
+            folder,
+            name=f"{image.hostname} on {board.name}{told}",
+            in_many_threads=lambda: self.power.in_many_threads,
         )
         self._wiring = Wiring(self.console)
         self.power = Power(
@@ -174,6 +178,18 @@ class Appliance(WaysIn, Services, Updates):
             self._ready.append(("cold", {**self._times(boot), "ready": ready}))
         return status
 
+    def wait_until_at_rest(self) -> None:
+        """Wait until its services have settled and its console is quiet, as far as they will.
+
+        What falls again and again, or talks all the time, is no obstacle; raises what the console showed if it
+        crashed.
+        """
+        for rest in (self.wait_until_settled, lambda: self.console.wait_for_quiet(PAUSE, timeout=QUIET)):
+            try:
+                rest()
+            except ApplianceFault:
+                self.check()
+
     def wait_until_quiet(self) -> None:
         """Wait until it has come as far as it can without a network: init runs its services, and all is quiet.
 
@@ -225,6 +241,7 @@ class Appliance(WaysIn, Services, Updates):
         if self.board.late_nic_bus:
             self._until_it_listens(boots, self.budget.ready)
         self.clock_behind = self.device.wait_until_it_answers(self.budget.ready)
+        self.check()
         ready = time.monotonic() - began
         if self.board.late_nic_bus:
             self.cold_start = start.went_on(self.console.current, ready)
@@ -248,6 +265,7 @@ class Appliance(WaysIn, Services, Updates):
         began = time.monotonic()
         self._checkpoints.rewind(name, self._goes_on)
         self.clock_behind = self.device.wait_until_it_answers(self.budget.ready)
+        self.check()
         self._ready.append(("rewound", {"ready": time.monotonic() - began}))
 
     def _goes_on(self, moment: Moment) -> None:

@@ -257,6 +257,8 @@ class Lab:
                     appliance.wait_until_quiet()
                 else:
                     appliance.wait_until_ready()
+                    if ram is not None:
+                        appliance.wait_until_at_rest()
             yield appliance
         finally:
             self.news.life_of(appliance)
@@ -272,8 +274,7 @@ class Lab:
         for rung in power.rungs:
             if rung in (Rung.TERM, Rung.KILL):
                 self.news.note(f"{name}: QEMU did not quit when it was asked to: it took {rung.value}")
-        at_risk = power.board.boots_in_one_thread and power.accelerator.name == "tcg" and not power.reboots
-        if at_risk and appliance.booted_again:
+        if appliance.booted_again and power.board.boots_in_one_thread and power.in_many_threads:
             self.news.note(
                 f"{name}: it booted again after it was restored with a thread for each processor, "
                 "which QEMU can get wrong: mark the test gk_reboots"

@@ -38,7 +38,8 @@ MARKERS = (
     "gk_any_firmware: not about firmware: in the tier 'ci', one of the boards that run the same image is enough",
     "gk_uploads: sends whole images: left out on boards whose network is too slow for it",
     "gk_cold: start from a cold boot, never from a restored copy",
-    "gk_boot: about the boot itself: cold where a captured machine boots without all that it has (Raspberry Pi)",
+    "gk_boot: about the boot itself: cold where a captured machine boots without all that it has (Raspberry Pi), "
+    "or may have booted in an earlier run (--gk-warm persist)",
     "gk_reboots: its appliance boots again: without KVM, a restored PC then has one thread for all its processors",
     "gk_network(mode): 'open' lets the guest reach the outside",
     "gk_clock(time): what a board without a clock knows of the time, 'unset' or 'now', whatever --gk-clock says",
@@ -313,20 +314,23 @@ def _appliance(
         lab.stock.image(board, family),
         name=node.nodeid,
         running=running,
-        cold=starts_cold(node, board),
+        cold=starts_cold(node, board, lab.settings.warm),
         reboots=node.get_closest_marker("gk_reboots") is not None,
         network=network.args[0] if network else None,
         clock=clock.args[0] if clock else None,
     )
 
 
-def starts_cold(node: pytest.Item, board: Board) -> bool:
+def starts_cold(node: pytest.Item, board: Board, warm: str) -> bool:
     """Whether a test must not get a restored copy: it says so, or looks at a boot that copies did not have.
 
-    A test about the boot may look at the one that all copies come from, unless the network came after it.
+    A test about the boot may look at the one that all copies come from, unless the network came after it, or it
+    may have been in another run.
     """
     about_boot = node.get_closest_marker("gk_boot") is not None
-    return node.get_closest_marker("gk_cold") is not None or (about_boot and bool(board.late_nic_bus))
+    return node.get_closest_marker("gk_cold") is not None or (
+        about_boot and (bool(board.late_nic_bus) or warm == "persist")
+    )
 
 
 @pytest.hookimpl(wrapper=True)

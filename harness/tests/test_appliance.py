@@ -9,7 +9,7 @@ import pytest
 from harness.appliance import Appliance
 from harness.boards import board
 from harness.console.phases import Boot, Cause
-from harness.errors import DeviceUnreachable, WaitTimeout
+from harness.errors import ApplianceFault, DeviceUnreachable, QemuFailed, WaitTimeout
 from harness.image.model import Image
 from harness.machine.accelerator import TCG
 from harness.machine.power import Power
@@ -122,3 +122,27 @@ def test_a_copy_that_boots_without_being_switched_off_is_seen(
     boots = [Boot(number, cause, 0.0) for number, cause in enumerate(causes, 1)]
     monkeypatch.setattr(subject, "console", SimpleNamespace(boots=boots))
     assert subject.booted_again is again
+
+
+def test_what_falls_for_ever_keeps_nobody_from_being_at_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    asked: list[str] = []
+
+    def falls() -> None:
+        asked.append("settled")
+        raise ApplianceFault("it does not stay up")
+
+    def talks(_: float, *, timeout: float) -> None:
+        asked.append("quiet")
+        raise WaitTimeout(f"waited {timeout} s")
+
+    monkeypatch.setattr(subject, "wait_until_settled", falls)
+    monkeypatch.setattr(subject.console, "wait_for_quiet", talks)
+    subject.wait_until_at_rest()
+    assert asked == ["settled", "quiet"]
+    monkeypatch.setattr(subject.power, "failure", QemuFailed("it ended"))
+    with pytest.raises(QemuFailed):
+        subject.wait_until_at_rest()
+    subject.console.close()

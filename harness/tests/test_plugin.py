@@ -13,6 +13,7 @@ import pytest
 
 from harness import plugin
 from harness.boards import board
+from harness.options import Settings
 from harness.plugin import starts_cold
 
 TEN_LINES = """
@@ -256,21 +257,22 @@ def test_workers_are_dealt_the_longest_tests_first(run: Run, pytester: pytest.Py
 
 
 @pytest.mark.parametrize(
-    ("marker", "name", "cold"),
+    ("marker", "name", "warm", "cold"),
     [
-        ("gk_cold", "virt", True),
-        ("gk_boot", "virt", False),
-        ("gk_boot", "raspi3b", True),
-        ("gk_boot", "raspi4b", True),
-        ("gk_tier('ci')", "raspi4b", False),
-        ("gk_reboots", "pc-bios", False),
+        ("gk_cold", "virt", "session", True),
+        ("gk_boot", "virt", "session", False),
+        ("gk_boot", "virt", "persist", True),
+        ("gk_boot", "raspi3b", "session", True),
+        ("gk_boot", "raspi4b", "session", True),
+        ("gk_tier('ci')", "raspi4b", "persist", False),
+        ("gk_reboots", "pc-bios", "session", False),
     ],
 )
-def test_a_boot_is_looked_at_where_the_network_was_there(
-    pytester: pytest.Pytester, marker: str, name: str, cold: bool
+def test_a_boot_is_looked_at_where_it_was_one_of_this_run_with_its_network(
+    pytester: pytest.Pytester, marker: str, name: str, warm: str, cold: bool
 ) -> None:
     item = pytester.getitem(f"import pytest\n\n@pytest.mark.{marker}\ndef test_func():\n    pass\n")
-    assert starts_cold(item, board(name)) is cold
+    assert starts_cold(item, board(name), warm) is cold
 
 
 @pytest.mark.parametrize(("marker", "reboots"), [("gk_reboots", True), ("gk_boot", False)])
@@ -283,7 +285,12 @@ def test_a_test_that_says_so_gets_an_appliance_that_can_boot_again(
     def appliance(*_: object, **options: object) -> None:
         asked.update(options)
 
-    lab = SimpleNamespace(why_not=lambda *_: "", stock=SimpleNamespace(image=lambda *_: None), appliance=appliance)
+    lab = SimpleNamespace(
+        settings=Settings(),
+        why_not=lambda *_: "",
+        stock=SimpleNamespace(image=lambda *_: None),
+        appliance=appliance,
+    )
     monkeypatch.setattr(plugin, "_lab", lambda _: lab)
     plugin._appliance(cast(Any, SimpleNamespace(config=item.config, node=item)), board("pc-bios"), running=True)
     assert asked["reboots"] is reboots
