@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+
 SIGNATURE = b"\x55\xaa"
 
 SAY_R = bytes.fromhex("ba f8 03  b0 52  ee")
 """mov dx,0x3f8; mov al,'R'; out dx,al: an R on the first serial port."""
+
+SAYS_R_WITHIN = 30.0
+"""Seconds for the firmware to come to the guest and the guest to its R, on a busy host."""
 
 REST = bytes.fromhex("f4  eb fd")
 """hlt; jmp back."""
@@ -42,3 +47,17 @@ _ADDRESS_PACKET = bytes.fromhex("10 00  40 00  00 00  00 f0  40 00 00 00 00 00 0
 def boot_sector(program: bytes) -> bytes:
     """The sector that a BIOS loads to 0000:7c00 and runs."""
     return program.ljust(256, b"\0") + _ADDRESS_PACKET.ljust(254, b"\0") + SIGNATURE
+
+
+def wait_for_r(console: socket.socket) -> None:
+    """Read a PC's console until the guest has said its R.
+
+    SeaBIOS sends what it prints now and then, by its timer: the end of "Booting from Hard Disk..." may come after
+    the R.
+    """
+    console.settimeout(SAYS_R_WITHIN)
+    said = b""
+    while b"R" not in said.partition(b"Hard Disk")[2]:
+        part = console.recv(4096)
+        assert part, f"the console ended with: {said!r}"
+        said += part

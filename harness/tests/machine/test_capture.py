@@ -22,7 +22,7 @@ from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power
 from harness.machine.run_dir import RunDir
-from harness.tests.machine.guests import REST, SAY_R, boot_sector
+from harness.tests.machine.guests import REST, SAY_R, boot_sector, wait_for_r
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
 
@@ -52,10 +52,7 @@ def captured(run_dir: RunDir, golden: Path) -> Capture:
     machine = make(run_dir, overlay, ram=Ram(folder / RAM, shared=True), on_console=consoles.append)
     machine.start()
     with consoles[0] as console:
-        console.settimeout(30)
-        said = b""
-        while not said.rpartition(b"Hard Disk")[2].endswith(b"R"):
-            said += console.recv(4096)
+        wait_for_r(console)
     own = folder / "own.img"
     own.hardlink_to(golden)
     capture = save(machine, BiosStage(), folder, base=own)

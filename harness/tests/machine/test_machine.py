@@ -26,7 +26,7 @@ from harness.machine.power import Power
 from harness.machine.qemu import find_qemu
 from harness.machine.qmp import Event, QmpRefused
 from harness.machine.run_dir import RunDir
-from harness.tests.machine.guests import IDLES, OBEYS_THE_POWER_BUTTON, boot_sector
+from harness.tests.machine.guests import IDLES, OBEYS_THE_POWER_BUTTON, boot_sector, wait_for_r
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
 
@@ -158,10 +158,7 @@ def guest(make: Make, tmp_path: Path, program: bytes) -> tuple[Machine, socket.s
     consoles: list[socket.socket] = []
     machine = make(on_console=consoles.append)
     machine.start()
-    consoles[0].settimeout(LIMIT)
-    said = b""
-    while not said.endswith(b"R"):
-        said += consoles[0].recv(1)
+    wait_for_r(consoles[0])
     return machine, consoles[0]
 
 
