@@ -102,7 +102,7 @@ class Power:
         reboots: bool = False,
     ) -> None:
         self.board = board
-        self.reboots = reboots
+        self._reboots = reboots
         self._network_nurse = LateNetwork(board, nursed=nurse_network, is_captured=ram is not None)
         self.overlay = overlay
         self.stage = stage
@@ -307,7 +307,7 @@ class Power:
         goes_on: bool = False,
         silent: bool = False,
     ) -> Machine:
-        boots = self.reboots or not goes_on
+        boots = self._reboots or not goes_on
         threads: Threads = "single" if self.board.boots_in_one_thread and boots else "multi"
         machine = Machine(
             self.board,
