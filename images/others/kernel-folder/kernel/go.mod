@@ -1,0 +1,3 @@
+module example.test/kernel
+
+go 1.24.0

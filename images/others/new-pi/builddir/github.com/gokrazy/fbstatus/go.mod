@@ -1,0 +1,7 @@
+module gokrazy/build/new-pi
+
+go 1.24.0
+
+require github.com/gokrazy/fbstatus v0.0.0-00010101000000-000000000000
+
+replace github.com/gokrazy/fbstatus => ../../../../../stubs/fbstatus

@@ -1,0 +1,3 @@
+module example.test/dns
+
+go 1.24.0

@@ -1,0 +1,3 @@
+module example.test/ends
+
+go 1.24.0

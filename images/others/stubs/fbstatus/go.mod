@@ -1,0 +1,3 @@
+module github.com/gokrazy/fbstatus
+
+go 1.24.0

@@ -1,0 +1,3 @@
+module github.com/gokrazy/hello
+
+go 1.24.0

@@ -1,0 +1,3 @@
+module example.test/photo
+
+go 1.24.0

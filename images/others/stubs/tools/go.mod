@@ -1,0 +1,3 @@
+module example.test/cmd
+
+go 1.24.0
