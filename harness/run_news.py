@@ -50,6 +50,9 @@ class RunNews:
             for module, version in sorted(image.modules.items()):
                 if module.startswith("github.com/gokrazy/"):
                     self._facts.setdefault(module, version)
+            for part, of in (("boot sector", image.boot_sector), ("EFI boot loader", image.boot_loader)):
+                if of:
+                    self._facts.setdefault(f"{part} {image.hostname}", of)
             for note in image.notes:
                 self._say(f"gokrazy: {image.hostname}: {note}")
 

@@ -70,7 +70,7 @@ def stage_for(
     from harness.firmware.uefi import UefiStage
 
     if board.boot is Boot.BIOS:
-        return BiosStage()
+        return BiosStage(layout.boot)
     if board.boot is Boot.UEFI:
         return UefiStage(board.arch, folder)
     if board.boot is Boot.RASPBERRY:

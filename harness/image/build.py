@@ -12,17 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.errors import ConfigError, OptionError
+from harness.errors import OptionError
 from harness.image import gok
 from harness.image.bootfs import boot_files, check_kernel, find_efi_loaders
 from harness.image.cache import Cache, CacheEntry
+from harness.image.carried import BOOT_SECTOR_SHA256, boot_sector
+from harness.image.carried import TITLE as BOOT_SECTOR
 from harness.image.disk import SMALLEST_DISK, write_disk
 from harness.image.extrafiles import of_package
 from harness.image.fat import write_fat
 from harness.image.go import GoToolchain
 from harness.image.init_program import init_source
 from harness.image.inputs import (
-    GOKRAZY,
     Inputs,
     check_kernel_folder,
     content_key,
@@ -46,9 +47,6 @@ RASPBERRY_SIZE = 2 << 30
 """Bytes; QEMU's SD card takes powers of two only."""
 _EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 _YEAR = 365 * 24 * 3600
-_INTERNAL = "github.com/gokrazy/internal"
-_INTERNAL_VERSION = "v0.0.0-20251208203110-3c1aa9087c82"
-"""Taken for its boot sector where the instance's own version of the module has none."""
 _CA_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -172,6 +170,7 @@ def _gather(request: BuildRequest, instance: Instance, work: Path, environ: Mapp
     ca_bundle, localtime = _ca_bundle(request), _file(request.localtime) or _UTC
     loaders = find_efi_loaders(environ)
     facts = {
+        "boot_sector": BOOT_SECTOR_SHA256,
         "ca_bundle": hashlib.sha256(ca_bundle).hexdigest(),
         "localtime": hashlib.sha256(localtime).hexdigest(),
         "serial": request.serial,
@@ -288,7 +287,7 @@ class _Packer:
             arch=instance.arch,
             boot=boot,
             root=root,
-            boot_code=self._boot_code(),
+            boot_code=boot_sector(inputs.go, self.work).content,
             size=_size(self.request, instance),
             vmlinuz=places["vmlinuz"],
             cmdline=places["cmdline.txt"],
@@ -342,17 +341,6 @@ class _Packer:
             time=self.mtime,
         )
 
-    def _boot_code(self) -> bytes | None:
-        """The PC boot sector, as data from gokrazy's own module."""
-        folder = self.inputs.root_of(GOKRAZY).folder
-        for version in ("", _INTERNAL_VERSION):
-            found = self.inputs.go.module_folder(_INTERNAL, folder, version)
-            if found is not None and (found[0] / "mbr" / "bootloader.img").is_file():
-                return (found[0] / "mbr" / "bootloader.img").read_bytes()
-        raise ConfigError(
-            f"the module {_INTERNAL} has no boot sector", hint=f"require {_INTERNAL} {_INTERNAL_VERSION} in go.mod"
-        )
-
     def _image(self, disk: Path, planned: Plan, infos: Mapping[Path, str], perm: PermState) -> Image:
         inputs, request = self.inputs, self.request
         modules = modules_of(list(infos.values()))
@@ -388,6 +376,7 @@ class _Packer:
             kernel=kernel,
             perm=perm,
             boot_loader=titles[0] if titles else "",
+            boot_sector=BOOT_SECTOR,
         )
 
 

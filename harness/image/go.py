@@ -67,6 +67,16 @@ class Program:
     env: tuple[str, ...] = field(default=(), repr=False)
 
 
+@dataclass(frozen=True)
+class Pinned:
+    """A module of one very version, with the digests that go.sum holds of it and of its go.mod."""
+
+    module: str
+    version: str
+    sum: str
+    mod_sum: str
+
+
 class GoToolchain:
     """A Go installation, with the environment that gokrazy builds in."""
 
@@ -120,24 +130,22 @@ class GoToolchain:
             raise self._failure(f"there is no {module}@{query} to be had", done, None, folder)
         return done.stdout.strip()
 
-    def module_folder(self, module: str, folder: Path, version: str = "") -> tuple[Path, str] | None:
-        """Folder and version of a module in the graph (or of this very version), downloaded if need be."""
-        if version:
-            done = self._run(["mod", "download", "-json", f"{module}@{version}"], folder)
-            if done.returncode:
-                raise self._failure(f"the module {module}@{version} cannot be had", done, None, folder)
-            told = json.loads(done.stdout)
-            return Path(told["Dir"]), version
-        done = self._run(["list", "-mod=mod", "-m", "-json=Dir,Version,Replace", module], folder)
+    def pinned_folder(self, pinned: Pinned, work: Path) -> Path:
+        """The folder of a module in Go's cache, downloaded if need be; raises ModuleUnavailable.
+
+        A go.sum of its own in ``work`` holds the digests, so no other server is asked and a cached one needs none.
+        """
+        at = f"{pinned.module} {pinned.version}"
+        folder = work / "pinned"
+        folder.mkdir()
+        (folder / "go.mod").write_text("module pinned\n\ngo 1.21\n", encoding="utf-8")
+        (folder / "go.sum").write_text(f"{at} {pinned.sum}\n{at}/go.mod {pinned.mod_sum}\n", encoding="utf-8")
+        done = self._run(["mod", "download", "-json", f"{pinned.module}@{pinned.version}"], folder)
         if done.returncode:
-            return None
-        told = json.loads(done.stdout)
-        if not told.get("Dir"):
-            download = self._run(["mod", "download", "-json", module], folder)
-            if download.returncode:
-                return None
-            told = json.loads(download.stdout)
-        return Path(told["Dir"]), str(told.get("Version", "(local)"))
+            error = self._failure(f"the module {at} cannot be had", done, None, folder)
+            error.hint = "set a GOPROXY that serves it: every image holds a part of it. Once fetched it stays"
+            raise error
+        return Path(json.loads(done.stdout)["Dir"])
 
     def resolve(
         self, root: ModuleRoot, folder: Path, tags: Sequence[str] = TAGS

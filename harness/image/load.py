@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.errors import ImageError
 from harness.image import gaf
+from harness.image.boot_sector import boot_sector_title, fit_on
 from harness.image.digest import sha256_of
 from harness.image.fat import FatVolume
 from harness.image.formats import kind_of, unwrap
@@ -76,6 +77,9 @@ def load_raw(
     serial = _serial(cmdline)
     if serial is None:
         found_notes.append("no serial console: cmdline.txt names none, so there is no console to read")
+    fit = fit_on(FileSource(path)) if arch == "amd64" else None
+    if fit is not None and not fit.fits:
+        found_notes.append(f"a PC with BIOS cannot start it: {fit.sizes}")
     if builder == "given":
         found_notes.append("arguments and start modes of services are compiled into init and were not read")
     return Image(
@@ -105,6 +109,7 @@ def load_raw(
         sbom_hash=_sbom_hash(etc.text("/etc/gokrazy/sbom.json")),
         boot_files=tuple(sorted(boot.files())),
         boot_loader=_boot_loader(boot, arch),
+        boot_sector=boot_sector_title(FileSource(path)),
         instance=instance,
         notes=tuple(found_notes),
     )

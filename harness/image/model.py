@@ -114,6 +114,8 @@ class Image:
     """The paths of all files in the boot partition."""
     boot_loader: str = ""
     """Version and digest of the EFI boot loader in the image, as far as known."""
+    boot_sector: str = ""
+    """Where the PC boot sector is from, and its digest, as far as known."""
     instance: str = ""
     """The instance folder it was built from, "" for a finished image."""
     notes: tuple[str, ...] = ()

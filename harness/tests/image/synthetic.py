@@ -77,6 +77,28 @@ def bzimage(release: str = "7.1.2") -> bytes:
     return bytes(kernel)
 
 
+def loader_code(*, carries: int) -> bytes:
+    """As much of gokrazy's boot sector as tells how far it counts: into ``carries`` bytes above the lower word."""
+    code = bytearray(b"\x90" * 440)
+    table = 0x187
+    destination = struct.pack("<H", 0x7C00 + table)
+    step = b"\x81\x06" + destination + b"\x00\xfe"
+    places = [struct.pack("<H", 0x7C00 + table + offset) for offset in (2, 5)][:carries]
+    step += b"".join(b"\x80\x16" + place + b"\0" for place in places)
+    code[0xC9 : 0xC9 + len(step)] = step
+    code[table : table + 6] = b"\x00\x00\x10\x93\x00\x00"
+    return bytes(code)
+
+
+def pc_kernel(size: int, *, setup: int = 39) -> bytes:
+    """The first KiB of a bzImage whose protected-mode part has ``size`` bytes."""
+    head = bytearray(1024)
+    head[0x1F1] = setup
+    struct.pack_into("<I", head, 0x1F4, size // 16)
+    head[0x202:0x206] = b"HdrS"
+    return bytes(head)
+
+
 def arm64_image(release: str = "7.1.3") -> bytes:
     """As much of an arm64 Image as says its release."""
     kernel = bytearray(0x2000)
@@ -145,6 +167,7 @@ def write_image(
     line: str | None = None,
     kernel: bytes | None = None,
     size: int = SMALLEST_DISK,
+    boot_code: bytes = bytes(range(256)) + bytes(184),
 ) -> Path:
     """A whole gokrazy disk, made with the functions under test."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -157,7 +180,7 @@ def write_image(
         arch=arch,
         boot=folder / "boot",
         root=folder / "root",
-        boot_code=bytes(range(256)) + bytes(184),
+        boot_code=boot_code,
         size=size,
         vmlinuz=places["vmlinuz"],
         cmdline=places["cmdline.txt"],
