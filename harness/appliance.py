@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from harness.abilities import why_not
+from harness.abilities import NO_KEY, why_not
 from harness.boards import Board, Budget
 from harness.boards import Boot as Start
 from harness.checkpoints import Checkpoints, Moment
@@ -137,6 +137,8 @@ class Appliance(WaysIn, Services, Updates):
         """How it came up from its last power-on; for a restored copy, how the captured machine did."""
         self.deviations: dict[str, str] = {}
         """Known deviations that this appliance showed: which, and the evidence."""
+        self.left_out: dict[str, str] = {}
+        """What a scenario did not look at, and why; see applies."""
         self._ready: list[tuple[str, dict[str, float]]] = []
         self._boots_before = 0
         self._starting: StartWatch | None = None
@@ -149,7 +151,17 @@ class Appliance(WaysIn, Services, Updates):
 
     def why_not(self, ability: str) -> str:
         """Return why the image cannot do this, "" when it can."""
-        return why_not(self.image, ability, has_key=self._key is not None)
+        return why_not(self.image, ability, no_key="" if self._key is not None else NO_KEY)
+
+    def applies(self, what: str, *abilities: str) -> bool:
+        """Whether a part of a scenario applies, for which the image must have these abilities.
+
+        Where it does not, the report says that ``what`` was left out, and why.
+        """
+        missing = next((reason for ability in abilities if (reason := self.why_not(ability))), "")
+        if missing:
+            self.left_out[what] = missing
+        return not missing
 
     # -- its life
 

@@ -116,13 +116,17 @@ def identity(
     qemu: QemuProgram,
     accelerator: Accelerator,
     firmware: str,
-    key: Path | None,
+    key: str,
 ) -> dict[str, Any]:
-    """Everything that must be the same for a machine booted before to stand for one that boots now."""
+    """Everything that must be the same for a machine booted before to stand for one that boots now.
+
+    ``key`` is the public line that was put onto its disk, "" where none was.
+    """
     facts = {name: getattr(board, name) for name in ("machine", "cpu", "console", "memory", "cpus", "devices")}
     return {
         "format": FORMAT,
         "image": image.digest,
+        "perm": image.perm,
         "board": board.name,
         **facts,
         "disk": board.disk,
@@ -139,7 +143,7 @@ def identity(
         "fast_boot": settings.fast_boot,
         # Of a board with a clock, the setting changes nothing.
         "clock": "" if board.knows_time else settings.clock,
-        "key": key.with_name(f"{key.name}.pub").read_text() if key is not None else "",
+        "key": key,
     }
 
 

@@ -91,6 +91,7 @@ def _build_options(parser: argparse.ArgumentParser) -> None:
         ("kernel", "MODULE@VERSION|DIR", "another kernel"),
         ("password-file", "FILE", "the web interface's password"),
         ("ssh-key", "FILE", "private key that breakglass accepts"),
+        ("perm", "ext4|blank", "how /perm is before the first start"),
         ("artifacts", "DIR", "where logs and the report go"),
         ("cache", "DIR", "where built images are kept"),
     ):
@@ -100,7 +101,9 @@ def _build_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fast-boot", action="store_true", help="drop rootdelay")
 
 
-_PASSED_ON = ("builder", "kernel", "password_file", "ssh_key", "artifacts", "cache", "serial", "fast_boot")
+_PASSED_ON = (
+    *("builder", "kernel", "password_file", "ssh_key", "perm", "artifacts", "cache", "serial", "fast_boot"),
+)
 
 
 def _pytest_options(options: argparse.Namespace) -> list[str]:

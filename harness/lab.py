@@ -14,8 +14,8 @@ from harness import boards
 from harness.accelerators import Accelerators
 from harness.boards import Board, Budget
 from harness.boards.board import SD
-from harness.errors import AcceleratorFailed, BoardMismatch, HarnessError, ToolMissing
-from harness.image.model import Image
+from harness.errors import AcceleratorFailed, BoardMismatch, HarnessError, OptionError, ToolMissing
+from harness.image.model import PERM_TITLES, Image
 from harness.options import Clock, Settings
 from harness.run_key import RunKey
 from harness.run_news import RunNews
@@ -120,6 +120,12 @@ class Lab:
                 continue
             image = self.stock.image(board, family)
             self.news.image(f"image {family}" if self.settings.is_own else "image", image)
+            if self.settings.clock == "now" and not board.knows_time and image.perm != "ext4":
+                raise OptionError(
+                    f"--gk-clock now puts the time into /perm, which is {PERM_TITLES[image.perm]} in the image",
+                    where=str(image.path),
+                    hint="--gk-perm ext4 formats it on each test's disk",
+                )
             accelerator = self.accelerator(board)
             self.news.board(name, f"{board.title}; QEMU {qemu.version}, {accelerator.name} ({accelerator.reason})")
             if updates:
@@ -162,7 +168,7 @@ class Lab:
 
         image = self.stock.image(board, family)
         return next(
-            (reason for need in needs if (reason := why_not(image, need, has_key=self.key.opens(image)))), ""
+            (reason for need in needs if (reason := why_not(image, need, no_key=self.key.why_not(image)))), ""
         )
 
     @property
@@ -306,7 +312,7 @@ class Lab:
                 qemu=qemu,
                 accelerator=self.accelerator(board),
                 firmware=self.captures.firmware(board, qemu),
-                key=self.key.private if self.key.is_put_on(image) else None,
+                key=self.key.public_line if self.key.is_put_on(image) else "",
             ),
             image,
             boot,

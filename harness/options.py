@@ -56,7 +56,13 @@ OPTIONS = (
     Option("kernel", "another kernel: a module version, or a folder with vmlinuz", metavar="MODULE@VERSION|DIR"),
     Option("with", "another version of a module; may be repeated", kind="list", metavar="MODULE@VERSION"),
     Option("serial", "build with a serial console on this board", kind="flag"),
-    Option("perm", "how /perm comes: formatted, or blank", metavar="STATE", choices=("ext4", "blank")),
+    Option(
+        "perm",
+        "how /perm is before the first start: formatted, or blank (default: as a finished image has it; what is "
+        "built from an instance has it formatted, unless one of its programs does that)",
+        metavar="STATE",
+        choices=("ext4", "blank"),
+    ),
     Option("fast-boot", "drop rootdelay from the kernel's command line", kind="flag"),
     Option("no-quirks", "give Raspberry Pi boards the device tree of the image as it is", kind="flag"),
     Option("network", "what the guest may reach", metavar="MODE", choices=("restricted", "open")),
@@ -82,7 +88,7 @@ OPTIONS = (
     Option("shard", "run one share of the tests, dealt by how long they last took", metavar="I/N"),
     Option("repeat", "run each test so many times, and say which did not always pass", kind="number", metavar="N"),
     Option("list", "only say what would run, and about how long it takes", kind="flag"),
-    Option("strict", "a skip is a failure", kind="flag"),
+    Option("strict", "a skip is a failure, and so is a part of a test that was left out", kind="flag"),
 )
 
 
@@ -100,7 +106,7 @@ class Settings:
     kernel: str | None = None
     with_modules: tuple[str, ...] = ()
     serial: bool = False
-    perm: Literal["ext4", "blank"] = "ext4"
+    perm: Literal["ext4", "blank"] | None = None
     fast_boot: bool = False
     no_quirks: bool = False
     network: Literal["restricted", "open"] = "restricted"

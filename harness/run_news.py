@@ -55,6 +55,8 @@ class RunNews:
                     self._facts.setdefault(f"{part} {image.hostname}", of)
             for note in image.notes:
                 self._say(f"gokrazy: {image.hostname}: {note}")
+            if image.notes:
+                self._facts[f"notes on {image.hostname}"] = "; ".join(image.notes)
 
     def firmware(self, board: str, *notes: str) -> None:
         """Keep what was done in the firmware's place to start a board."""

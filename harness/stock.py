@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import boards
 from harness.boards import Board
-from harness.errors import BoardMismatch
-from harness.image.model import Image, UpdateFiles
+from harness.errors import BoardMismatch, OptionError
+from harness.image.model import PERM_TITLES, Image, UpdateFiles
 from harness.options import Settings
 from harness.shipped import images_folder
 
@@ -114,7 +115,7 @@ class Stock:
             kernel=settings.kernel,
             with_modules=settings.with_modules,
             serial=SERIAL[load_instance(instance).arch] if settings.serial else None,
-            perm=settings.perm,
+            perm=settings.perm or "ext4",
             timestamp=settings.timestamp,
             fast_boot=settings.fast_boot,
             extra_files=NEXT if variation else {},
@@ -122,7 +123,7 @@ class Stock:
         started = time.monotonic()
         image = build(request, cache=self._cache, progress=self._say)
         self.build_seconds[f"{image.hostname} {variation}".strip()] = time.monotonic() - started
-        return image
+        return self._with_perm(image)
 
     def close(self) -> None:
         """Let others prune the images of this run from the cache."""
@@ -138,10 +139,21 @@ class Stock:
             password = None
             if self.settings.password_file is not None:
                 password = self.settings.password_file.read_text().strip()
-            self._given[name] = image_from_file(
-                Path(name).expanduser(), work=self._folder("given"), password=password
-            )
+            image = image_from_file(Path(name).expanduser(), work=self._folder("given"), password=password)
+            self._given[name] = self._with_perm(image)
         return self._given[name]
+
+    def _with_perm(self, image: Image) -> Image:
+        """The image with /perm as this run wants it, where its file has it otherwise; raises OptionError."""
+        wanted = self.settings.perm
+        if wanted is None or image.perm == wanted:
+            return image
+        if image.layout.perm is None:
+            raise OptionError("--gk-perm: the image has no permanent partition", where=str(image.path))
+        made = {"ext4": "formatted", "blank": "made blank"}[wanted]
+        was = PERM_TITLES[image.perm]
+        note = f"/perm is {made} on each appliance's own disk (--gk-perm {wanted}): in the image it is {was}"
+        return replace(image, perm=wanted, perm_is_made=True, notes=(*image.notes, note))
 
     def update_files(self, image: Image) -> UpdateFiles:
         """The three files of an update to this image, cut out once."""

@@ -17,11 +17,13 @@ class Verdict:
     """Collects what the tests came to; ``exit_status`` says what it means for the caller."""
 
     strict: bool = False
-    """Whether a skip counts as a failure."""
+    """Whether a skip counts as a failure, and so does a part that was left out."""
     ran: int = 0
     """Tests whose body ran to a result."""
     skipped: Counter[str] = field(default_factory=Counter)
     """Reason -> number of tests."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Parts of tests that ran, with the reason why the part does not apply -> number of tests."""
     faults: Counter[Fault] = field(default_factory=Counter)
     deviations: dict[str, str] = field(default_factory=dict)
     """Known deviations that were seen: identifier -> evidence."""
@@ -39,7 +41,7 @@ class Verdict:
                 return int(fault.value)
         if status == 0 and self.skipped and not self.ran:
             return NO_TESTS
-        if status == 0 and self.strict and self.skipped:
+        if status == 0 and self.strict and (self.skipped or self.left_out):
             return TESTS_FAILED
         return status
 

@@ -27,6 +27,7 @@ def test_without_the_time_a_service_that_needs_it_waits_for_ever(appliance):
     assert (clock.pid, clock.stopped, clock.started) == (0, False, None)
 
 
+@pytest.mark.gk_needs("perm")
 def test_once_the_time_is_known_it_starts(appliance_off):
     appliance_off.set_clock(LAST_SHUTDOWN)
     appliance_off.power_on()

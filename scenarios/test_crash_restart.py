@@ -77,7 +77,7 @@ def test_stop_start_and_restart_by_http(appliance):
 
 
 @pytest.mark.gk_reboots
-@pytest.mark.gk_needs("breakglass", "console")
+@pytest.mark.gk_needs("breakglass", "console", "perm")
 def test_a_kernel_panic_reboots_after_its_time_into_the_same_slot_with_its_data(appliance):
     slot = appliance.slot
     with appliance.breakglass() as rescue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 from harness.errors import OptionError
 from harness.image.fat import FatVolume
 from harness.image.model import Extent, Image
-from harness.image.perm import write_files
+from harness.image.perm import format_perm, write_files
 from harness.image.squashfs import Dir, File, Link, Node, SquashFs, Tree, pack
 from harness.machine.overlay import Overlay
 
+_HEAD = 1 << 16
+_FORMATTED = 24 * 3600
+"""When a /perm was made, in seconds since 1970: before whatever a device without a clock takes for the time."""
 Edit = Callable[[str, Node], Node | None]
 """Gets each path and node of a root file system and returns what is there instead; None takes it out."""
 
@@ -78,4 +82,21 @@ def write_perm(overlay: Overlay, image: Image, name: str, content: bytes) -> Non
     with tempfile.TemporaryDirectory(prefix="gokrazy-perm-", dir=overlay.path.parent) as folder:
         perm = overlay.extract(place, Path(folder) / "perm.ext4")
         write_files(perm, {name: content})
+        overlay.write(place.offset, perm)
+
+
+def make_perm(overlay: Overlay, image: Image) -> None:
+    """Make the permanent partition what ``image`` says it is, formatted or blank, whatever is on it now."""
+    place = image.layout.perm
+    if place is None:
+        raise OptionError("the image has no permanent partition", where=str(image.path))
+    if image.perm != "ext4":
+        # What tells any file system that gokrazy mounts from nothing lies in here.
+        overlay.write(place.offset, bytes(min(_HEAD, place.size)))
+        return
+    with tempfile.TemporaryDirectory(prefix="gokrazy-perm-", dir=overlay.path.parent) as folder:
+        perm = Path(folder) / "perm.ext4"
+        perm.touch()
+        os.truncate(perm, place.size)
+        format_perm(perm, Extent(0, place.size), seed=image.hostname, mtime=_FORMATTED)
         overlay.write(place.offset, perm)

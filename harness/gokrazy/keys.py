@@ -53,3 +53,9 @@ def load_key(path: Path) -> paramiko.PKey:
         # paramiko and cryptography raise a dozen types for files that are no keys; their texts may quote them.
         what = "the file is not an SSH private key that can be used"
     raise OptionError(what, where=str(path), hint="ssh-keygen -t ed25519 -N '' -f FILE makes one")
+
+
+def public_line(path: Path) -> str:
+    """The public half of the private key in that file, as an authorized_keys file has it; raises OptionError."""
+    key = load_key(path)
+    return f"{key.get_name()} {key.get_base64()}"

@@ -14,10 +14,9 @@ from typing import Protocol, cast
 from harness.errors import BoardMismatch, ConfigError
 from harness.image.certificates import Certificate, certificate_for
 from harness.image.config import Config, is_port, read_config
-from harness.image.model import Arch
+from harness.image.model import Arch, formats_perm
 
 _ARCHES = ("amd64", "arm64")
-_MKFS = "github.com/gokrazy/mkfs"
 
 # What the names of the known kernel packages say about their architecture (GOKRAZY.md 6.1).
 _KERNEL_ARCH = {
@@ -61,7 +60,7 @@ class Instance:
     @property
     def formats_perm(self) -> bool:
         """Whether a package of the instance makes the file system on /perm itself."""
-        return any(name == _MKFS or name.startswith(f"{_MKFS}/") for name in self.config.packages)
+        return any(formats_perm(name) for name in self.config.packages)
 
     @property
     def is_raspberry(self) -> bool:

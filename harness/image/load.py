@@ -17,7 +17,17 @@ from harness.image.formats import kind_of, unwrap
 from harness.image.gobinary import BuildInfo, architecture, build_info, build_timestamp
 from harness.image.kernel_file import kernel_release
 from harness.image.layout import GET_DISK, read_layout, root_in_use
-from harness.image.model import Arch, Breakglass, Builder, Image, Kernel, Layout, PermState, Service
+from harness.image.model import (
+    Arch,
+    Breakglass,
+    Builder,
+    Image,
+    Kernel,
+    Layout,
+    PermState,
+    Service,
+    formats_perm,
+)
 from harness.image.source import FileSource
 from harness.image.squashfs import Entry, SquashFs
 
@@ -26,6 +36,12 @@ _LOADER_INFO = re.compile(rb"#### LoaderInfo: ([^#\0]+?) ####")
 _AUTHORIZED_KEYS = re.compile(rb"--?authorized_keys=(/[\x20-\x7e]*)")
 _EFI_LOADERS: dict[Arch, str] = {"amd64": "EFI/BOOT/BOOTX64.EFI", "arm64": "EFI/BOOT/BOOTAA64.EFI"}
 _EXT4_MAGIC = (1080, b"\x53\xef")
+_OTHER_MAGIC = (
+    (54, b"FAT"),
+    (82, b"FAT32"),
+    (4096 + 24, bytes.fromhex("c68573f666ce90a9d96a60cf803df7ef")),
+)
+"""Of what gokrazy mounts on /perm besides ext4: vfat, and bcachefs."""
 _CONSOLE = re.compile(r"(?:^|\s)console=(\S+)")
 
 
@@ -98,7 +114,7 @@ def load_raw(
         cmdline=cmdline.rstrip(),
         services=services,
         serial=serial,
-        perm=_perm_state(path, layout, entries),
+        perm=_perm_state(path, layout, programs),
         http_port=etc.port("/etc/http-port.txt", 80),
         https_port=etc.port("/etc/https-port.txt", 443),
         tls="/etc/ssl/gokrazy-web.pem" in entries,
@@ -190,13 +206,15 @@ def _serial(cmdline: str) -> str | None:
     return str(consoles[-1])
 
 
-def _perm_state(path: Path, layout: Layout, entries: Mapping[str, Entry]) -> PermState:
-    offset, magic = _EXT4_MAGIC
-    if layout.perm is not None:
-        found = FileSource(path, layout.perm.offset, layout.perm.size).read_at(offset, len(magic))
-        if found == magic:
-            return "ext4"
-    return "mkfs" if "/user/mkfs" in entries else "blank"
+def _perm_state(path: Path, layout: Layout, programs: Mapping[str, BuildInfo]) -> PermState:
+    if layout.perm is None:
+        return "blank"
+    perm = FileSource(path, layout.perm.offset, layout.perm.size)
+    for state, magics in (("ext4", (_EXT4_MAGIC,)), ("other", _OTHER_MAGIC)):
+        if any(perm.read_at(offset, len(magic)) == magic for offset, magic in magics):
+            return "ext4" if state == "ext4" else "other"
+    formats = any(name == "/user/mkfs" or formats_perm(info.package) for name, info in programs.items())
+    return "mkfs" if formats else "blank"
 
 
 def _breakglass(programs: Mapping[str, BuildInfo], entries: Mapping[str, Entry], init: bytes) -> Breakglass | None:

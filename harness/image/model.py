@@ -9,8 +9,17 @@ from typing import Literal
 
 Arch = Literal["amd64", "arm64"]
 Builder = Literal["gok", "own", "given"]
-PermState = Literal["ext4", "blank", "mkfs"]
+PermState = Literal["ext4", "other", "blank", "mkfs"]
+"""What is on the permanent partition: a file system that the harness can write to, another one that gokrazy
+mounts, nothing, or nothing until a program of the image (gokrazy's mkfs) formats it and reboots."""
+PERM_TITLES: Mapping[PermState, str] = {
+    "ext4": "formatted",
+    "other": "formatted with something else than ext4",
+    "blank": "blank",
+    "mkfs": "blank until its own mkfs formats it",
+}
 Slot = Literal["A", "B"]
+_FORMATS_PERM = ("github.com/gokrazy/mkfs", "github.com/gokrazy/mkfs.bcachefs")
 
 SECTOR = 512
 
@@ -99,6 +108,7 @@ class Image:
     serial: str | None
     """The console= argument that init writes to (``ttyS0,115200``), or None when it has no serial console."""
     perm: PermState
+    """At the first start of an appliance."""
     http_port: int = 80
     https_port: int = 443
     tls: bool = False
@@ -118,6 +128,8 @@ class Image:
     """Where the PC boot sector is from, and its digest, as far as known."""
     instance: str = ""
     """The instance folder it was built from, "" for a finished image."""
+    perm_is_made: bool = False
+    """Whether the disk of each appliance gets its /perm before the first start: ``path`` has it otherwise."""
     notes: tuple[str, ...] = ()
     """What a reader of the report should know about how it was made."""
 
@@ -136,3 +148,8 @@ class UpdateFiles:
     root: Path
     boot: Path
     mbr: Path
+
+
+def formats_perm(package: str) -> bool:
+    """Whether the program of a Go package formats /perm where that is not mounted, and then reboots."""
+    return any(package == name or package.startswith(f"{name}/") for name in _FORMATS_PERM)

@@ -123,6 +123,6 @@ def _unusable(ext4: Path, seen: str) -> ImageError:
     return ImageError(
         "The permanent partition holds no ext4 that can be used.",
         where=str(ext4),
-        hint="Boot the image once so that it is formatted, or build it with /perm formatted.",
+        hint="Boot the image once so that it is formatted, or have it formatted before: --gk-perm ext4.",
         evidence=seen,
     )

@@ -104,11 +104,14 @@ class Overlay:
         start = offset // SECTOR * SECTOR
         end = -(-(offset + size) // SECTOR) * SECTOR
         with tempfile.TemporaryDirectory(dir=self.path.parent, prefix="write-") as folder:
-            part = Path(folder) / "part"
-            # qemu-img deals in sectors: what the edges share with their neighbours is put back as it was.
-            head = self.read(start, offset - start) if start < offset else b""
-            tail = self.read(offset + size, end - offset - size) if offset + size < end else b""
-            _assemble(part, head, data, tail)
+            if isinstance(data, Path) and end - start == size:
+                part = data  # as it is, so that its holes cost nothing
+            else:
+                part = Path(folder) / "part"
+                # qemu-img deals in sectors: what the edges share with their neighbours is put back as it was.
+                head = self.read(start, offset - start) if start < offset else b""
+                tail = self.read(offset + size, end - offset - size) if offset + size < end else b""
+                _assemble(part, head, data, tail)
             target = self._image_options(Extent(start, end - start))
             arguments = ["convert", "-n", "-f", "raw", "--target-image-opts", str(part), _flat(target)]
             run_tool("qemu-img", arguments, where=self.path)

@@ -13,9 +13,11 @@ def header_lines(settings: Settings) -> list[str]:
     """Say boards, QEMU and builder; nothing here may fail, whatever is missing on this machine."""
     names = settings.boards or (boards.DEFAULT if settings.is_own else ("the boards that fit",))
     subject = settings.instance or (str(settings.image) if settings.image else "the project's own images")
+    perm = f"; /perm {settings.perm} at the first start" if settings.perm else ""
     return [
         f"gokrazy: {subject} on {', '.join(names)}",
-        f"gokrazy: {_qemu()}; builder {_builder(settings)}; accelerator {settings.accel}; warm {settings.warm}",
+        f"gokrazy: {_qemu()}; builder {_builder(settings)}; accelerator {settings.accel}; "
+        f"warm {settings.warm}{perm}",
     ]
 
 

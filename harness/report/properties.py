@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from harness.machine.accelerator import Accelerator
 
 
+LEFT_OUT = "gk_left_out:"
+
+
 def properties(appliance: Appliance, accelerator: Accelerator) -> list[tuple[str, str]]:
     """The properties of the test that had this appliance: names begin with ``gk_``, times are in seconds."""
     image = appliance.image
@@ -24,4 +27,5 @@ def properties(appliance: Appliance, accelerator: Accelerator) -> list[tuple[str
     if appliance.downtimes:
         facts["gk_downtime_seconds"] = ", ".join(f"{seconds:.1f}" for seconds in appliance.downtimes)
     facts.update({f"gk_deviation:{name}": evidence for name, evidence in appliance.deviations.items()})
+    facts.update({f"{LEFT_OUT}{what}": reason for what, reason in appliance.left_out.items()})
     return list(facts.items())

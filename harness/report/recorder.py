@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from harness.errors import Fault
+from harness.report.properties import LEFT_OUT
 from harness.verdict import Verdict
 
 
@@ -60,6 +61,8 @@ class Recorder:
             outcome.properties[str(name)] = str(value)
             if str(name).startswith("gk_deviation:"):
                 self.verdict.deviations[str(name).removeprefix("gk_deviation:")] = str(value)
+            if str(name).startswith(LEFT_OUT) and report.when == "call":
+                self.verdict.left_out[f"{str(name).removeprefix(LEFT_OUT)}: {value}"] += 1
         outcome.board = outcome.properties.get("gk_board", outcome.board)
         if report.failed:
             outcome.outcome = "failed" if report.when == "call" else "error"

@@ -1,4 +1,4 @@
-"""The lines below a run: boot times, known deviations, what was skipped and why, where to look."""
+"""The lines below a run: boot times, known deviations, what was skipped or left out and why, where to look."""
 
 from __future__ import annotations
 
@@ -52,6 +52,8 @@ def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> 
         terminal.write_line(f"known deviation  {name}: {evidence}")
     for reason, count in sorted(verdict.skipped.items()):
         terminal.write_line(f"skipped {count:3}x  {reason}")
+    for part, count in sorted(verdict.left_out.items()):
+        terminal.write_line(f"left out {count:2}x  {part}")
     for fault, explanation in EXPLANATIONS.items():
         if verdict.faults[fault]:
             terminal.write_line(f"{verdict.faults[fault]} failures: {explanation}")

@@ -127,7 +127,9 @@ def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
     for name, value in {"http_port": 80, "https_port": 443, "breakglass": None, "services": ()}.items():
         object.__setattr__(subject, name, changes.pop(name, value))
     object.__setattr__(subject, "digest", changes.pop("digest", "d1"))
-    key = changes.pop("key", None)
+    key = changes.pop("key", "")
+    perm = changes.pop("perm", "ext4")
+    object.__setattr__(subject, "perm", perm)
     named = board(changes.pop("board", "virt"))
     machine = replace(named, **{name: changes.pop(name) for name in ("memory", "cpus") if name in changes})
     accelerator = changes.pop("accelerator", TCG)
@@ -153,6 +155,7 @@ def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
         {"firmware": "f2"},
         {"network": "open"},
         {"http_port": 8080},
+        {"perm": "blank"},
         {"fast_boot": True},
         {"accelerator": Accelerator("kvm", "asked for")},
     ],
@@ -184,9 +187,7 @@ def test_the_firmware_of_a_board_is_read_once_a_run(tmp_path: Path, monkeypatch:
 
 
 def test_a_machine_that_knows_another_key_is_another_one(tmp_path: Path) -> None:
-    key = tmp_path / "id"
-    key.with_name("id.pub").write_text("ssh-ed25519 AAAA")
-    assert told(tmp_path, key=key) != told(tmp_path)
+    assert told(tmp_path, key="ssh-ed25519 AAAA") != told(tmp_path)
 
 
 def test_a_start_that_was_stopped_between_is_told_as_one() -> None:

@@ -153,6 +153,7 @@ def test_a_test_is_told_which_appliance_it_had_and_what_that_showed() -> None:
         clock_behind=None,
         downtimes=[],
         deviations={},
+        left_out={},
     )
     told = dict(properties(appliance, Accelerator("tcg", "asked for")))
     assert told == {
@@ -164,9 +165,11 @@ def test_a_test_is_told_which_appliance_it_had_and_what_that_showed() -> None:
     }
     appliance.clock_behind, appliance.downtimes = 3.04, [12.34, 5.0]
     appliance.deviations = {"a demand": "v1: seen"}
+    appliance.left_out = {"whether data stays": "not applicable: it is blank"}
     more = dict(properties(appliance, Accelerator("tcg", "asked for")))
     assert {name: more[name] for name in more.keys() - told.keys()} == {
         "gk_clock_behind_seconds": "3.0",
         "gk_downtime_seconds": "12.3, 5.0",
         "gk_deviation:a demand": "v1: seen",
+        "gk_left_out:whether data stays": "not applicable: it is blank",
     }

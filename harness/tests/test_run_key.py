@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from harness.gokrazy.keys import generate_key
 from harness.image.load import load_raw
 from harness.image.model import Breakglass, Image
+from harness.image.perm import read_file
+from harness.machine.overlay import Overlay
 from harness.options import Settings
 from harness.run_key import RunKey
 from harness.tests.image import synthetic
@@ -56,7 +59,11 @@ def run_key(settings: Settings, folder: RunFolder) -> RunKey:
         ({"breakglass": None}, False, False),
         ({"breakglass": Breakglass(has_keys=True)}, False, True),
         ({"breakglass": Breakglass(authorized_keys="/etc/keys")}, False, True),
-        ({"perm": "blank"}, False, True),
+        # Without a file system there is no key file, whoever has a key: breakglass does not come up.
+        ({"perm": "blank"}, False, False),
+        ({"perm": "mkfs"}, False, False),
+        ({"perm": "other"}, False, True),
+        ({"perm": "blank", "breakglass": Breakglass(has_keys=True)}, False, True),
     ],
 )
 def test_the_runs_own_key_opens_what_it_can_be_put_on_and_a_given_one_any_breakglass(
@@ -82,3 +89,40 @@ def test_an_image_that_lets_the_key_in_already_is_the_base_itself(image: Image, 
     assert run_key(GIVEN, folder).base(image) == (image.path, "raw")
     assert run_key(Settings(), folder).base(replace(image, breakglass=None)) == (image.path, "raw")
     assert folder.asked == []
+
+
+def test_a_blank_perm_is_the_reason_and_the_option_that_mends_it_is_named(image: Image, folder: RunFolder) -> None:
+    said = run_key(Settings(), folder).why_not(replace(image, perm="blank"))
+    assert "/perm, which is blank in the image (--gk-perm ext4" in said
+
+
+def test_a_perm_that_the_run_formats_lets_the_key_in(image: Image, folder: RunFolder, tmp_path: Path) -> None:
+    blank = replace(image, perm="blank", perm_is_made=True)
+    path, base_format = run_key(Settings(warm="off"), folder).base(blank)
+    assert base_format == "qcow2"
+    assert perm_of(path, blank, tmp_path / "blank").read_bytes()[1080:1082] == bytes(2)
+
+    other = tmp_path / "other"
+    other.mkdir()
+    key = run_key(Settings(warm="off"), RunFolder(other))
+    made = replace(image, perm="ext4", perm_is_made=True)
+    perm = perm_of(key.base(made)[0], made, tmp_path / "made")
+    assert read_file(perm, "breakglass.authorized_keys") == f"{key.public_line}\n".encode()
+
+
+def test_a_given_key_is_put_onto_a_perm_that_is_new(image: Image, folder: RunFolder, tmp_path: Path) -> None:
+    pair = generate_key(tmp_path / "mine")
+    key = run_key(Settings(ssh_key=pair.private), folder)
+    made = replace(image, perm_is_made=True)
+    assert key.is_put_on(made)
+    perm = perm_of(key.base(made)[0], made, tmp_path / "made")
+    line = read_file(perm, "breakglass.authorized_keys")
+    assert line is not None
+    assert line.decode().split() == pair.public_line.split()[:2]
+
+
+def perm_of(disk: Path, image: Image, out: Path) -> Path:
+    assert image.layout.perm is not None
+    folder = out.with_suffix(".d")
+    folder.mkdir()
+    return Overlay.create(disk, folder, base_format="qcow2").extract(image.layout.perm, out)

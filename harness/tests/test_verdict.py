@@ -10,9 +10,11 @@ from harness.verdict import Verdict, fault_of
 
 def verdict(**values: Any) -> Verdict:
     skipped = values.pop("skipped", {})
+    left_out = values.pop("left_out", {})
     faults = values.pop("faults", {})
     result = Verdict(**values)
     result.skipped.update(skipped)
+    result.left_out.update(left_out)
     result.faults.update(faults)
     return result
 
@@ -28,6 +30,8 @@ def verdict(**values: Any) -> Verdict:
         (1, {"faults": {Fault.HARNESS: 1}}, 10),
         (0, {"ran": 0, "skipped": {"no breakglass": 2}}, 5),
         (0, {"ran": 1, "skipped": {"no breakglass": 2}}, 0),
+        (0, {"ran": 1, "left_out": {"whether data stays": 1}}, 0),
+        (0, {"ran": 1, "left_out": {"whether data stays": 1}, "strict": True}, 1),
         (0, {"ran": 1, "skipped": {"no breakglass": 2}, "strict": True}, 1),
         (2, {"ran": 1, "faults": {Fault.HOST: 1}}, 2),
         (3, {"ran": 1, "faults": {Fault.HOST: 1}}, 3),

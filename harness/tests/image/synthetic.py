@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.image.disk import SMALLEST_DISK, partuuid, write_disk
 from harness.image.fat import write_fat
-from harness.image.model import Arch
+from harness.image.model import Arch, PermState
 from harness.image.squashfs import Dir, File, Link, Tree, pack
 
 MTIME = 1700000000
@@ -168,6 +168,7 @@ def write_image(
     kernel: bytes | None = None,
     size: int = SMALLEST_DISK,
     boot_code: bytes = bytes(range(256)) + bytes(184),
+    perm: PermState = "ext4",
 ) -> Path:
     """A whole gokrazy disk, made with the functions under test."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -184,7 +185,7 @@ def write_image(
         size=size,
         vmlinuz=places["vmlinuz"],
         cmdline=places["cmdline.txt"],
-        perm="ext4",
+        perm=perm,
         perm_seed=hostname,
         mtime=MTIME,
     )

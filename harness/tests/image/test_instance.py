@@ -165,3 +165,4 @@ def test_a_certificate_file_that_is_missing(tmp_path: Path, environ: dict[str, s
 def test_the_mkfs_package_is_seen(tmp_path: Path, environ: dict[str, str]) -> None:
     assert not load(tmp_path, environ, **AMD, Packages=["github.com/gokrazy/mkfsx"]).formats_perm
     assert load(tmp_path, environ, **AMD, Packages=["github.com/gokrazy/mkfs"]).formats_perm
+    assert load(tmp_path, environ, **AMD, Packages=["github.com/gokrazy/mkfs.bcachefs"]).formats_perm

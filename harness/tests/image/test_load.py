@@ -258,3 +258,29 @@ def test_a_qcow2_cannot_read_other_files(tmp_path: Path) -> None:
     )
     with pytest.raises(ImageError, match="it needs another file"):
         image_from_file(path, work=tmp_path / "work")
+
+
+@pytest.mark.parametrize(
+    ("offset", "magic", "program", "state"),
+    [
+        (0, b"", "example.com/hello", "blank"),
+        (0, b"", "github.com/gokrazy/mkfs", "mkfs"),
+        (0, b"", "github.com/gokrazy/mkfs.bcachefs", "mkfs"),
+        (0, b"", "github.com/gokrazy/mkfsx", "blank"),
+        (1080, b"\x53\xef", "github.com/gokrazy/mkfs", "ext4"),
+        (82, b"FAT32   ", "example.com/hello", "other"),
+        (4120, bytes.fromhex("c68573f666ce90a9d96a60cf803df7ef"), "github.com/gokrazy/mkfs.bcachefs", "other"),
+    ],
+)
+def test_what_is_on_the_permanent_partition_is_told(
+    tmp_path: Path, offset: int, magic: bytes, program: str, state: str
+) -> None:
+    tree = synthetic.root_tree()
+    tree.add("/user/formats", File(synthetic.elf(rest=synthetic.build_info(program)), 0o755))
+    disk = synthetic.write_image(tmp_path / "disk.img", tmp_path / "parts", tree=tree, perm="blank")
+    place = load_raw(disk).layout.perm
+    assert place is not None
+    with disk.open("r+b") as file:
+        file.seek(place.offset + offset)
+        file.write(magic)
+    assert load_raw(disk).perm == state

@@ -1,0 +1,44 @@
+"""What a run makes of /perm. Nothing is built, and no QEMU is started here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.errors import OptionError
+from harness.image.load import load_raw
+from harness.image.model import Layout, PermState
+from harness.options import Settings
+from harness.stock import Stock
+from harness.tests.image import synthetic
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("image")
+    return synthetic.write_image(folder / "disk.img", folder, perm="blank")
+
+
+@pytest.mark.parametrize(
+    ("asked", "state", "made"), [(None, "blank", False), ("blank", "blank", False), ("ext4", "ext4", True)]
+)
+def test_a_blank_perm_stays_blank_unless_the_run_says_otherwise(
+    disk: Path, tmp_path: Path, asked: PermState | None, state: str, made: bool
+) -> None:
+    image = Stock(Settings(perm=asked), folder=lambda _: tmp_path).given(str(disk))  # type: ignore[arg-type]
+    assert (image.perm, image.perm_is_made) == (state, made)
+    assert any("--gk-perm ext4" in note and "in the image it is blank" in note for note in image.notes) == made
+    assert load_raw(disk).perm == "blank"
+
+
+def test_an_image_without_the_partition_cannot_have_it_formatted(
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = load_raw(disk)
+    parts = image.layout
+    without = replace(image, layout=Layout(parts.boot, parts.root_a, parts.root_b, None))
+    monkeypatch.setattr("harness.image.load.image_from_file", lambda *_, **__: without)
+    with pytest.raises(OptionError, match="no permanent partition"):
+        Stock(Settings(perm="ext4"), folder=lambda _: tmp_path).given(str(disk))
