@@ -27,7 +27,7 @@ from harness.image.fat import FatVolume
 from harness.image.model import Image, Slot, UpdateFiles
 from harness.machine.accelerator import Accelerator
 from harness.machine.capture import Capture
-from harness.machine.command import Network
+from harness.machine.equipment import Equipment
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power
 from harness.machine.qemu import QemuProgram
@@ -36,7 +36,7 @@ from harness.progress import StartWatch
 from harness.services import Services
 from harness.updates import Updates
 from harness.ways_in import WaysIn
-from harness.wiring import Wiring, forwards
+from harness.wiring import Wiring
 
 LAST_TIME = "home/ntp/ntp-time-at-last-shutdown"
 """Where gokrazy's cmd/ntp keeps the time, below /perm (its ntp.go), as RFC 3339."""
@@ -85,7 +85,7 @@ class Appliance(WaysIn, Services, Updates):
         run_dir: RunDir,
         accelerator: Accelerator,
         qemu: QemuProgram,
-        network: Network,
+        equipment: Equipment,
         folder: Path,
         key: Path | None,
         files_of: Callable[[Image], UpdateFiles],
@@ -117,8 +117,7 @@ class Appliance(WaysIn, Services, Updates):
             run_dir=run_dir,
             accelerator=accelerator,
             qemu=qemu,
-            forwards=forwards(image),
-            network=network,
+            equipment=equipment,
             on_console=self._wiring.on_console,
             listener=self._wiring.listener,
             ram=ram,

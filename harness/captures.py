@@ -26,9 +26,9 @@ from harness.machine.qemu import QemuProgram
 from harness.machine.run_dir import RunDir
 from harness.machine.store import Store
 from harness.options import Settings
-from harness.wiring import forwards
+from harness.wiring import equipment
 
-FORMAT = 3
+FORMAT = 4
 """To be raised when what is captured, or how, changes."""
 MOST = 4 * 10**9
 """Bytes that captures may take up in the cache: some twenty of them."""
@@ -122,7 +122,8 @@ def identity(
 
     ``key`` is the public line that was put onto its disk, "" where none was.
     """
-    facts = {name: getattr(board, name) for name in ("machine", "cpu", "console", "memory", "cpus", "devices")}
+    facts = {name: getattr(board, name) for name in ("machine", "cpu", "console", "devices")}
+    fitted = equipment(settings, image).on(board)
     return {
         "format": FORMAT,
         "image": image.digest,
@@ -138,8 +139,8 @@ def identity(
         "accelerator": accelerator.name,
         # Under KVM the guest sees this host's processor, and its kernel has adapted itself to it.
         "host": _processor() if accelerator.name == "kvm" else "",
-        "network": settings.network,
-        "forwards": forwards(image),
+        "equipment": fitted.as_json(),
+        "further_disks": [disk.digest for disk in fitted.disks],
         "fast_boot": settings.fast_boot,
         # Of a board with a clock, the setting changes nothing.
         "clock": "" if board.knows_time else settings.clock,

@@ -52,13 +52,13 @@ class Checkpoints:
             known = ", ".join(map(repr, self._kept)) or "none"
             raise OptionError(f"there is no checkpoint {name!r}", hint=f"checkpoints of this appliance: {known}")
         capture, moment = self._kept[name]
-        left = self._power.overlay.path
+        left = self._power.overlay
         begin(moment)
         self._power.rewind(capture, self._new("disk"))
         # What it wrote since is of no use to anybody; what a checkpoint needs lies in that one's own folder.
-        left.unlink(missing_ok=True)
-        if left.parent != self.folder:
-            left.parent.rmdir()
+        left.remove()
+        if left.path.parent != self.folder:
+            left.path.parent.rmdir()
         return moment
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from harness.appliance import Appliance
     from harness.captures import Booted, Captures
     from harness.machine.accelerator import Accelerator
-    from harness.machine.command import Network
+    from harness.machine.equipment import Equipment, Network
     from harness.machine.qemu import QemuProgram
     from harness.machine.room import Room
     from harness.machine.run_dir import RunDir
@@ -199,9 +200,12 @@ class Lab:
         ``reboots`` tells that it will boot again, for which a restored copy pays where the board says so.
         It waits until this host has room for it. Where KVM breaks while it starts, it starts once more under TCG.
         """
+        from harness.wiring import equipment
+
         with ExitStack() as stack:
             # Before the capture is asked for: whoever makes one for others must not be kept waiting by them.
-            stack.enter_context(self.room.reserve(board.memory, board.cpus))
+            fitted = equipment(self.settings, image).on(board)
+            stack.enter_context(self.room.reserve(fitted.memory, fitted.cpus))
 
             def start() -> Appliance:
                 return stack.enter_context(
@@ -241,14 +245,19 @@ class Lab:
         ram: Path | None = None,
     ) -> Iterator[Appliance]:
         """The same without asking for room; ``ram`` is for one to be captured: the file that is its memory."""
+        from harness.wiring import equipment
+
         mode, known = network or self.settings.network, clock or self.settings.clock
+        fitted = replace(equipment(self.settings, image).on(board), network=mode)
         warm = running and not cold and self.settings.warm != "off" and board.can_capture
+        # What arguments of the user's own add has a state that no capture is known to hold.
+        warm = warm and not fitted.qemu_args
         warm = warm and (mode, known) == (self.settings.network, self.settings.clock)
         # Only its console tells how far one comes without a network, and without the quirks it has no use for one.
         warm = warm and not (board.late_nic_bus and (image.serial is None or self.settings.no_quirks))
         booted = self.booted(board, image) if warm else None
         firmware = self.run_dir.folder("firmware")
-        appliance = self._make(board, image, name, mode, booted, firmware, ram, reboots)
+        appliance = self._make(board, image, name, fitted, booted, firmware, ram, reboots)
         self._live[name] = appliance
         try:
             if known == "now" and not board.knows_time:
@@ -323,7 +332,7 @@ class Lab:
         board: Board,
         image: Image,
         name: str,
-        network: Network,
+        fitted: Equipment,
         booted: Booted | None,
         firmware: Path,
         ram: Path | None,
@@ -337,7 +346,8 @@ class Lab:
         folder = run_dir.folder("disk", bulky=True)
         if booted is None:
             base, base_format = self.key.base(image)
-            overlay = Overlay.create(base, folder, base_format=base_format)
+            beside = fitted.make_disks(folder)
+            overlay = Overlay.create(base, folder, base_format=base_format, beside=beside)
         else:
             overlay = booted.capture.overlay(folder)
         if board.disk == SD:
@@ -362,7 +372,7 @@ class Lab:
             run_dir=run_dir,
             accelerator=self.accelerator(board),
             qemu=self.qemu(board),
-            network=network,
+            equipment=fitted,
             folder=_fresh(self.artifacts / _slug(name)),
             key=self.key.private if self.key.opens(image) else None,
             files_of=self.stock.update_files,
@@ -377,8 +387,8 @@ class Lab:
         image = self.stock.image(board, "hello")
         with self.appliance(board, image, name="boot", cold=True, network=network, running=False) as appliance:
             appliance.power_on()
-            for name, port in appliance.power.ports.items():
-                self.say(f"gokrazy: {name}: 127.0.0.1:{port}")
+            for port, here in appliance.power.ports.items():
+                self.say(f"gokrazy: port {port}: 127.0.0.1:{here}")
             shown = appliance.console.mark()
             while appliance.power.is_on:
                 appliance.console.wait(0.2)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from harness.errors import OptionError
 from harness.shard import Shard
 
+if TYPE_CHECKING:
+    from harness.machine.equipment import Equipment
+    from harness.machine.extra_disk import ExtraDisk
+    from harness.machine.ports import Port
+
 Kind = Literal["text", "flag", "list", "number"]
 Clock = Literal["unset", "now"]
+
+LEAST_MEMORY = 128
+"""MiB: gokrazy's arm64 kernel does not come up with less."""
+MOST_CPUS = 64
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,28 @@ OPTIONS = (
     Option("no-quirks", "give Raspberry Pi boards the device tree of the image as it is", kind="flag"),
     Option("network", "what the guest may reach", metavar="MODE", choices=("restricted", "open")),
     Option(
+        "forward",
+        "ports of the appliance to reach from this host, separated by commas: 8080,53/udp",
+        kind="list",
+        metavar="PORT[,PORT]",
+    ),
+    Option(
+        "memory", "memory of the machine in MiB, on boards where it can be chosen", kind="number", metavar="MIB"
+    ),
+    Option("cpus", "processors of the machine, likewise", kind="number", metavar="N"),
+    Option(
+        "disk",
+        "a further disk: a raw or qcow2 file, never written to, or the size of an empty one; may be repeated",
+        kind="list",
+        metavar="FILE|SIZE",
+    ),
+    Option(
+        "qemu-arg",
+        "one more argument for QEMU, as it is; may be repeated; what is tested is then no documented board",
+        kind="list",
+        metavar="ARG",
+    ),
+    Option(
         "warm",
         "give each test a copy of a machine that was booted once: in this run or, with persist, in an earlier one",
         metavar="MODE",
@@ -110,6 +141,12 @@ class Settings:
     fast_boot: bool = False
     no_quirks: bool = False
     network: Literal["restricted", "open"] = "restricted"
+    forward: tuple[Port, ...] = ()
+    memory: int = 0
+    """MiB; 0 for what the board has."""
+    cpus: int = 0
+    disk: tuple[ExtraDisk, ...] = ()
+    qemu_arg: tuple[str, ...] = ()
     warm: Literal["off", "session", "persist"] = "session"
     password_file: Path | None = None
     ssh_key: Path | None = None
@@ -128,6 +165,20 @@ class Settings:
     def is_own(self) -> bool:
         """Whether the project's own images are tested, so that no scenario may be skipped."""
         return self.instance is None and self.image is None
+
+    @property
+    def equipment(self) -> Equipment:
+        """What the machines of this run are to be beyond their boards."""
+        from harness.machine.equipment import Equipment
+
+        return Equipment(
+            forwards=self.forward,
+            network=self.network,
+            memory=self.memory,
+            cpus=self.cpus,
+            disks=self.disk,
+            qemu_args=self.qemu_arg,
+        )
 
     @property
     def cache_root(self) -> Path:
@@ -165,6 +216,8 @@ def _converted(field: str, value: object) -> object:
     if field in ("boards", "with_modules"):
         items = value if isinstance(value, Sequence) and not isinstance(value, str) else [str(value)]
         return tuple(part.strip() for item in items for part in str(item).split(",") if part.strip()) or None
+    if field in _PARTS:
+        return _PARTS[field](value)
     if field in _PATHS:
         return Path(str(value)).expanduser()
     if field == "time_factor":
@@ -182,3 +235,53 @@ def _converted(field: str, value: object) -> object:
             raise OptionError(f"--gk-repeat {value!r} is not a number of times", hint="for example 20")
         return int(str(value))
     return value
+
+
+def _forward(value: object) -> tuple[Port, ...]:
+    from harness.machine.ports import Port
+
+    parts = [part for item in _items(value) for part in item.split(",") if part.strip()]
+    try:
+        return tuple(Port.parse(part) for part in parts)
+    except OptionError as error:
+        raise OptionError(f"--gk-forward: {error.what}", hint=error.hint) from None
+
+
+def _disk(value: object) -> tuple[ExtraDisk, ...]:
+    from harness.machine.extra_disk import ExtraDisk
+
+    return tuple(ExtraDisk.parse(item, option="--gk-disk") for item in _items(value))
+
+
+def _qemu_arg(value: object) -> tuple[str, ...]:
+    return tuple(_items(value))
+
+
+def _memory(value: object) -> int:
+    return _number("--gk-memory", value, "MiB", LEAST_MEMORY, 1 << 20)
+
+
+def _cpus(value: object) -> int:
+    return _number("--gk-cpus", value, "processors", 1, MOST_CPUS)
+
+
+def _number(option: str, value: object, unit: str, least: int, most: int) -> int:
+    text = str(value).strip()
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise OptionError(f"{option} {text!r} is not a number of {unit}", hint=f"from {least} to {most}")
+    return int(text)
+
+
+def _items(value: object) -> list[str]:
+    """What a list option was given, from the command line or from a file."""
+    return list(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else [str(value)]
+
+
+_PARTS: Mapping[str, Callable[[object], object]] = {
+    "forward": _forward,
+    "memory": _memory,
+    "cpus": _cpus,
+    "disk": _disk,
+    "qemu_arg": _qemu_arg,
+}
+"""How what makes up the equipment of the machines is read."""

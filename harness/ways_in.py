@@ -17,8 +17,12 @@ from harness.errors import HarnessError, OptionError
 from harness.gokrazy.breakglass import Breakglass
 from harness.gokrazy.client import Device
 from harness.gokrazy.keys import generate_key
+from harness.image.model import Image
+from harness.machine.ports import Port
 from harness.machine.power import Power
 
+OWN_PORT = 8080
+"""What the project's own hello program listens on."""
 ASKED = "ip address; ip route; ip neigh; cat /proc/loadavg"
 """What a device is asked by its serial shell that does not answer over its network."""
 
@@ -28,6 +32,7 @@ class WaysIn(ABC):
 
     budget: Budget
     console: Console
+    image: Image
     power: Power
     """Knows the ports on this host that lead to the appliance's own."""
 
@@ -57,11 +62,11 @@ class WaysIn(ABC):
     def device_with_password(self, password: str | None) -> Device:
         """Return its web interface as somebody sees it who knows this password."""
         device = Device(
-            f"http://127.0.0.1:{self.power.ports['http']}",
+            self.url(self.image.http_port),
             password=password,
             verify=False,
             check=self.check,
-            https_url=f"https://127.0.0.1:{self.power.ports['https']}",
+            https_url=self.url(self.image.https_port, scheme="https"),
         )
         if self._device is not None and self._device.speaks_tls:
             device.over_tls()
@@ -73,9 +78,33 @@ class WaysIn(ABC):
             self._password = password
             self._forget_device()
 
+    def port(self, port: int | str) -> int:
+        """The port of 127.0.0.1 that leads to this one of the appliance: 8080, or "53/udp".
+
+        It may be another one after the appliance was switched off and on. Raises OptionError for a port that is
+        not forwarded.
+        """
+        wanted = Port.parse(port)
+        forwards = self.power.equipment.forwards
+        if wanted not in forwards:
+            raise OptionError(
+                f"port {wanted} of the appliance is not forwarded to this host",
+                hint=f"give --gk-forward {wanted} (ini: gk_forward); forwarded: {', '.join(map(str, forwards))}",
+            )
+        if wanted not in self.power.ports:
+            raise OptionError(
+                f"port {wanted} leads nowhere yet: the appliance was not switched on",
+                hint="power_on() comes first",
+            )
+        return self.power.ports[wanted]
+
+    def url(self, port: int | str, path: str = "", *, scheme: str = "http") -> str:
+        """Where to reach what listens on a forwarded port of the appliance; raises as ``port`` does."""
+        return f"{scheme}://127.0.0.1:{self.port(port)}{path}"
+
     def hello(self, path: str) -> str:
         """Get a page from the project's own hello program."""
-        answer = requests.get(f"http://127.0.0.1:{self.power.ports['hello']}{path}", timeout=self.budget.service)
+        answer = requests.get(self.url(OWN_PORT, path), timeout=self.budget.service)
         answer.raise_for_status()
         return answer.text
 
@@ -124,4 +153,6 @@ class WaysIn(ABC):
             raise OptionError(
                 "no key is known that breakglass on this image accepts", hint="give one with --gk-ssh-key"
             )
-        return Breakglass("127.0.0.1", self.power.ports["ssh"], key=key, device=self.device)
+        if self.image.breakglass is None:
+            raise OptionError("the image has no breakglass", where=self.image.hostname)
+        return Breakglass("127.0.0.1", self.port(self.image.breakglass.port), key=key, device=self.device)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 
 from harness.console.console import Console
 from harness.console.phases import Boot, Cause
 from harness.errors import HarnessError
 from harness.image.model import Image
+from harness.machine.equipment import Equipment
+from harness.machine.ports import Port
 from harness.machine.power import News, PowerOn
+from harness.options import Settings
+from harness.shipped import images_folder
 
 
 class Wiring:
@@ -39,11 +44,17 @@ class Wiring:
             self._console.abort(news)
 
 
-def forwards(image: Image) -> dict[str, int]:
-    """Which ports of the guest are reachable from the host, by name."""
-    ports = {"http": image.http_port, "https": image.https_port}
+def equipment(settings: Settings, image: Image) -> Equipment:
+    """What the machines of this image are to be beyond their board; the image's own ways in come first."""
+    ways_in = [image.http_port, image.https_port]
     if image.breakglass is not None:
-        ports["ssh"] = image.breakglass.port
-    if image.service("hello") is not None:
-        ports["hello"] = 8080
-    return ports
+        ways_in.append(image.breakglass.port)
+    own = own_ports() if settings.is_own else ()
+    asked = settings.equipment
+    return replace(asked, forwards=tuple(dict.fromkeys([*map(Port, ways_in), *asked.forwards, *own])))
+
+
+def own_ports() -> tuple[Port, ...]:
+    """What the programs of the project's own images listen on, as the file beside them says."""
+    lines = (images_folder() / "ports.txt").read_text("utf-8").splitlines()
+    return tuple(Port.parse(line) for line in lines if line and not line.startswith("#"))

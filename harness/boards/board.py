@@ -78,6 +78,8 @@ class Board:
     cpus: int = 2
     boots_in_one_thread: bool = False
     """Whether TCG has one thread for all processors while it boots: where QEMU mixes up what several do then."""
+    fixed: str = ""
+    """What its memory, processors and disk are, where they cannot be chosen; "" where they can."""
     devices: tuple[str, ...] = ("virtio-rng-pci",)
     """``-device`` arguments beyond disk and network card."""
     disk: str = "virtio-blk-pci"

@@ -29,6 +29,7 @@ BOARD = Board(
     console="ttyAMA0",
     memory=1024,
     cpus=4,
+    fixed="1024 MiB of memory, four processors and one SD card",
     disk=SD,
     nic=USB_NIC,
     late_answers=ROUTE_RACE,

@@ -15,6 +15,7 @@ BOARD = Board(
     console="ttyAMA0",
     memory=2048,
     cpus=4,
+    fixed="2048 MiB of memory, four processors and one SD card",
     disk=SD,
     nic=USB_NIC,
     late_answers=ROUTE_RACE,

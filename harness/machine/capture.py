@@ -16,7 +16,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,13 @@ from harness.firmware.stage import Loaded, Stage
 from harness.machine.command import Ram
 from harness.machine.inbox import LAST_WORDS
 from harness.machine.machine import Machine
-from harness.machine.overlay import NAME as DISK
 from harness.machine.overlay import Overlay
 from harness.machine.qmp import Event
 
 STATE = "state"
 RAM = "ram"
-BLANK = "blank.qcow2"
-"""An overlay over the frozen disk that nobody wrote to: copying it costs less than having qemu-img make one."""
+BLANK = "blank-"
+"""How the name of an overlay begins that nobody wrote to."""
 IMAGE = "image.img"
 SAVE_LIMIT = 120.0
 LOAD_LIMIT = 60.0
@@ -54,10 +53,7 @@ class Fit:
     qemu_digest: str
     accelerator: str
     cpu: str
-    memory: int
-    cpus: int
-    network: str
-    guest_ports: tuple[int, ...]
+    equipment: Mapping[str, Any]
 
     @classmethod
     def of(cls, machine: Machine) -> Fit:
@@ -70,24 +66,65 @@ class Fit:
             qemu_digest=machine.qemu.digest,
             accelerator=machine.accelerator.name,
             cpu=board.cpu,
-            memory=machine.memory,
-            cpus=machine.cpus,
-            network=machine.network,
-            guest_ports=tuple(sorted(machine.forwards.values())),
+            equipment=machine.equipment.as_json(),
         )
 
 
 @dataclass(frozen=True)
+class Frozen:
+    """A disk at the moment of the capture: a qcow2 that nobody writes to any more, and a blank overlay over it."""
+
+    path: Path
+    size: int
+    """Bytes as the guest sees it."""
+    chain: tuple[Path, ...]
+    """The files that it is made of, down to the image."""
+
+    @property
+    def blank(self) -> Path:
+        """Copying it costs less than having qemu-img make an overlay."""
+        return self.path.with_name(f"{BLANK}{self.path.name}")
+
+    @classmethod
+    def of(cls, disk: Overlay) -> Frozen:
+        """Freeze a disk where it lies."""
+        disk.path.chmod(0o400)
+        frozen = cls(disk.path, disk.size, disk.chain)
+        folder = disk.path.with_name("blank")
+        folder.mkdir()
+        Overlay.create(disk.path, folder, base_format="qcow2").path.rename(frozen.blank)
+        folder.rmdir()
+        return frozen
+
+    def overlay(self, folder: Path, *, beside: Sequence[Overlay] = ()) -> Overlay:
+        """A new overlay over it, for one copy; raises HostDiskFull."""
+        path = folder / self.path.name
+        try:
+            shutil.copyfile(self.blank, path)
+            path.chmod(0o600)
+        except OSError as error:
+            raise HostDiskFull(f"cannot make a disk: {error.strerror}", where=str(path)) from error
+        return Overlay(path, self.path, self.size, (path, *self.chain), beside=beside)
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``from_json`` needs beside the folder."""
+        return {"name": self.path.name, "size": self.size, "chain": [str(path) for path in self.chain]}
+
+    @classmethod
+    def from_json(cls, folder: Path, told: Mapping[str, Any]) -> Frozen:
+        """A disk that another process may have frozen."""
+        return cls(folder / told["name"], told["size"], tuple(map(Path, told["chain"])))
+
+
+@dataclass(frozen=True)
 class Capture:
-    """A frozen machine in a folder: its state, its memory, its disk, its firmware's files."""
+    """A frozen machine in a folder: its state, its memory, its disks, its firmware's files."""
 
     folder: Path
     fit: Fit
     loaded: Loaded
-    size: int
-    """Bytes of the disk as the guest sees it."""
-    chain: tuple[Path, ...]
-    """The files that the frozen disk is made of, down to the image."""
+    disks: tuple[Frozen, ...]
+    """The first is that with the image."""
 
     @property
     def state(self) -> Path:
@@ -100,20 +137,10 @@ class Capture:
         path = self.folder / RAM
         return Ram(path, shared=False) if path.exists() else None
 
-    @property
-    def disk(self) -> Path:
-        """The disk at that moment: a qcow2 that nobody writes to any more."""
-        return self.folder / DISK
-
     def overlay(self, folder: Path) -> Overlay:
-        """A new overlay over the frozen disk, for one copy; raises HostDiskFull."""
-        path = folder / DISK
-        try:
-            shutil.copyfile(self.folder / BLANK, path)
-            path.chmod(0o600)
-        except OSError as error:
-            raise HostDiskFull(f"cannot make a disk: {error.strerror}", where=str(path)) from error
-        return Overlay(path, self.disk, self.size, (path, *self.chain))
+        """New overlays over the frozen disks, for one copy; raises HostDiskFull."""
+        first, *others = self.disks
+        return first.overlay(folder, beside=[disk.overlay(folder) for disk in others])
 
     def as_json(self) -> dict[str, Any]:
         """What ``from_json`` needs beside the folder."""
@@ -122,8 +149,7 @@ class Capture:
             "files": {name: str(path) for name, path in self.loaded.files.items()},
             "append": self.loaded.append,
             "notes": self.loaded.notes,
-            "size": self.size,
-            "chain": [str(path) for path in self.chain],
+            "disks": [disk.as_json() for disk in self.disks],
         }
 
     @classmethod
@@ -134,14 +160,15 @@ class Capture:
         fit: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in told["fit"].items()
         }
-        return cls(folder, Fit(**fit), loaded, told["size"], tuple(map(Path, told["chain"])))
+        disks = tuple(Frozen.from_json(folder, disk) for disk in told["disks"])
+        return cls(folder, Fit(**fit), loaded, disks)
 
 
 def save(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = None) -> Capture:
     """Freeze a running machine into ``folder`` and end it; raises HostDiskFull, QemuFailed.
 
-    The machine's overlay moves into the capture: it is the disk of the copies now. With ``base`` it lies directly
-    on that image, whatever was between; a machine whose memory is a file has it in ``folder``.
+    The machine's overlays move into the capture: they are the disks of the copies now. With ``base`` the first
+    lies directly on that image, whatever was between; a machine whose memory is a file has it in ``folder``.
     """
     if not machine.board.can_capture:
         raise InternalError(f"the board {machine.board.name} cannot be captured")
@@ -159,14 +186,9 @@ def save(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = No
     disk = machine.overlay.moved(folder)
     if base is not None:
         disk.settle_on(base)
-    disk.path.chmod(0o400)
     if shared:
         (folder / RAM).chmod(0o400)
-    blank = folder / "blank"
-    blank.mkdir()
-    Overlay.create(disk.path, blank, base_format="qcow2").path.rename(folder / BLANK)
-    blank.rmdir()
-    return Capture(folder, fit, loaded, disk.size, disk.chain)
+    return Capture(folder, fit, loaded, tuple(map(Frozen.of, (disk, *disk.beside))))
 
 
 def load(machine: Machine, capture: Capture) -> None:

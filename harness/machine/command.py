@@ -12,9 +12,10 @@ from harness.boards import Board
 from harness.boards.board import SD
 from harness.errors import InternalError
 from harness.firmware.stage import Loaded
+from harness.machine.equipment import Equipment
+from harness.machine.ports import Port
 from harness.machine.qemu import SANDBOX
 
-Network = Literal["restricted", "open"]
 Threads = Literal["multi", "single"]
 
 QMP_FD = 3
@@ -48,12 +49,12 @@ class Spec:
     """A qcow2 overlay; its header names what lies under it."""
     accelerator: Literal["tcg", "kvm"]
     loaded: Loaded = field(default_factory=Loaded)
-    forwards: Mapping[int, int] = field(default_factory=dict)
-    """Port of the guest -> port of this host, 0 to let QEMU choose."""
-    network: Network = "restricted"
-    memory: int | None = None
-    """MiB."""
-    cpus: int | None = None
+    equipment: Equipment = field(default_factory=Equipment)
+    """What it is to be beyond its board."""
+    prefer: Mapping[Port, int] = field(default_factory=dict)
+    """Port of the guest -> port of this host; for those not named here QEMU chooses."""
+    beside: tuple[Path, ...] = ()
+    """The overlays of its further disks."""
     threads: Threads = "multi"
     """Whether TCG has a thread for each processor, or one for all."""
     console: bool = True
@@ -78,7 +79,7 @@ def command(spec: Spec) -> list[str]:
         # A CPU model with a fixed feature set is TCG's; under KVM only the host's own is sure to run.
         "-cpu", board.cpu if spec.accelerator == "tcg" else "host",
         *_memory(spec),
-        "-smp", str(spec.cpus or board.cpus),
+        "-smp", str(spec.equipment.on(board).cpus),
         "-display", "none",
         "-rtc", f"base={board.rtc}",
         "-S",
@@ -89,8 +90,10 @@ def command(spec: Spec) -> list[str]:
         *_network(spec),
         *(argument for device in board.devices for argument in ("-device", device)),
         *_firmware(spec),
+        *_beside(spec),
         *(["-no-reboot"] if board.ends_at_reset else []),
         *(_incoming(spec) if spec.incoming else []),
+        *spec.equipment.qemu_args,
     ]  # fmt: skip
 
 
@@ -107,7 +110,7 @@ def _machine(spec: Spec) -> str:
 
 def _memory(spec: Spec) -> list[str]:
     """Always by the same name where a machine may be captured: its state tells the memory by that."""
-    size = spec.memory or spec.board.memory
+    size = spec.equipment.on(spec.board).memory
     if not spec.board.can_capture:
         return ["-m", str(size)]
     backend: dict[str, object] = {"qom-type": "memory-backend-ram", "id": "ram", "size": size << 20}
@@ -132,17 +135,7 @@ def _console(spec: Spec) -> list[str]:
 
 
 def _disk(spec: Spec) -> list[str]:
-    # A flush of the guest reaches the kernel of this host but does not wait for the platter: that is the same for
-    # a guest that is killed, and the overlay does not outlive this host anyway.
-    cache = {"direct": False, "no-flush": True}
-    file = {"driver": "file", "node-name": "disk-file", "filename": str(spec.disk), "cache": cache}
-    disk = {
-        "driver": "qcow2",
-        "node-name": "disk",
-        "cache": cache,
-        "discard": "unmap",
-        "detect-zeroes": "unmap",
-    }
+    file, disk = _nodes("disk", spec.disk)
     if spec.board.disk == SD:
         # The machine makes the card itself, and takes what it holds from nowhere else than -drive.
         options = {**_dotted(file, "file."), **_dotted(disk, "")}
@@ -155,11 +148,44 @@ def _disk(spec: Spec) -> list[str]:
     ]
 
 
+def _beside(spec: Spec) -> list[str]:
+    """The further disks, after everything else: so nothing has another place for their sake."""
+    arguments: list[str] = []
+    for number, path in enumerate(spec.beside, 2):
+        name = f"disk{number}"
+        file, disk = _nodes(name, path)
+        arguments += ["-blockdev", json.dumps(file), "-blockdev", json.dumps({**disk, "file": file["node-name"]})]
+        arguments += ["-device", f"{spec.board.disk},drive={name},id={name}"]
+    return arguments
+
+
+def _nodes(name: str, path: Path) -> tuple[dict[str, object], dict[str, object]]:
+    """The block nodes of an overlay: its file, and the qcow2 in it."""
+    # A flush of the guest reaches the kernel of this host but does not wait for the platter: that is the same for
+    # a guest that is killed, and the overlay does not outlive this host anyway.
+    cache = {"direct": False, "no-flush": True}
+    file: dict[str, object] = {
+        "driver": "file",
+        "node-name": f"{name}-file",
+        "filename": str(path),
+        "cache": cache,
+    }
+    disk: dict[str, object] = {
+        "driver": "qcow2",
+        "node-name": name,
+        "cache": cache,
+        "discard": "unmap",
+        "detect-zeroes": "unmap",
+    }
+    return file, disk
+
+
 def _network(spec: Spec) -> list[str]:
     options = ["user", "id=net0"]
-    if spec.network == "restricted":
+    if spec.equipment.network == "restricted":
         options.append("restrict=on")
-    options += [f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in spec.forwards.items()]
+    for port in dict.fromkeys(spec.equipment.forwards):
+        options.append(f"hostfwd={port.protocol}:127.0.0.1:{spec.prefer.get(port, 0)}-:{port.number}")
     arguments = ["-netdev", ",".join(options)]
     if spec.nic:
         driver, *options = (f"{key}={value}" for key, value in nic(spec.board).items())

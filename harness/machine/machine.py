@@ -16,11 +16,12 @@ from harness.boards import Board
 from harness.errors import HarnessError, InternalError, QemuFailed, QmpSilent
 from harness.firmware.stage import Loaded
 from harness.machine.accelerator import Accelerator
-from harness.machine.command import Network, Ram, Spec, Threads, command, nic
+from harness.machine.command import Ram, Spec, Threads, command, nic
+from harness.machine.equipment import Equipment
 from harness.machine.failure import accelerator_failure, death, disk_failure, launch_failure, out_of_memory_kills
 from harness.machine.inbox import LAST_WORDS, Inbox
 from harness.machine.overlay import Overlay
-from harness.machine.ports import chosen_ports
+from harness.machine.ports import Port, chosen_ports
 from harness.machine.process import Exit, GuardedProcess
 from harness.machine.qemu import QemuProgram, find_qemu
 from harness.machine.qmp import COMMAND_LIMIT as ANSWER_LIMIT
@@ -65,8 +66,8 @@ class Ended:
 class Machine:
     """A QEMU process under the guard, from ``start`` to its end; it is started once.
 
-    ``forwards`` maps names to ports of the guest; ``ports`` maps the same names to ports of 127.0.0.1 once
-    started, chosen by QEMU unless ``prefer`` names them. With ``late_nic`` the network card waits for ``plug_in``,
+    ``ports`` maps the ports of the guest that are forwarded to ports of 127.0.0.1 once started, chosen by QEMU
+    unless ``prefer`` names them. With ``late_nic`` the network card waits for ``plug_in``,
     where the board has a bus for that. ``on_console`` is given the connected socket of the first
     serial port while the machine still stands still, and owns it from then on. ``listener`` is called for every
     event, and with the Ended at last, from a thread of this machine: it may use the machine, and should not take
@@ -81,11 +82,8 @@ class Machine:
         run_dir: RunDir,
         accelerator: Accelerator,
         loaded: Loaded | None = None,
-        forwards: Mapping[str, int] | None = None,
-        prefer: Mapping[str, int] | None = None,
-        network: Network = "restricted",
-        memory: int | None = None,
-        cpus: int | None = None,
+        equipment: Equipment | None = None,
+        prefer: Mapping[Port, int] | None = None,
         threads: Threads = "multi",
         on_console: ConsoleSink | None = None,
         listener: Callable[[Event | Ended], None] | None = None,
@@ -97,17 +95,14 @@ class Machine:
         self.overlay = overlay
         self.accelerator = accelerator
         self.loaded = loaded or Loaded()
-        self.forwards = dict(forwards or {})
-        self.network: Network = network
-        self.memory = memory or board.memory
-        self.cpus = cpus or board.cpus
+        self.equipment = (equipment or Equipment()).on(board)
         self.threads: Threads = threads
         self.ram = ram
         # A machine that may be captured has a file for its memory, and a copy begins with such a one.
         self._late_nic = bool(board.late_nic_bus) and (late_nic or ram is not None)
         self._plug = threading.Lock()
         self.qemu = qemu or find_qemu(board)
-        self.ports: dict[str, int] = {}
+        self.ports: dict[Port, int] = {}
         self.events: list[Event] = []
         """Everything QEMU reported, in order."""
         self.failure: HarnessError | None = None
@@ -150,7 +145,6 @@ class Machine:
             raise
 
     def _launch(self, incoming: bool) -> None:
-        guest_ports = {guest: self._prefer.get(name, 0) for name, guest in self.forwards.items()}
         spec = Spec(
             board=self.board,
             qemu=str(self.qemu.path),
@@ -158,10 +152,9 @@ class Machine:
             disk=self.overlay.path,
             accelerator=self.accelerator.name,
             loaded=self.loaded,
-            forwards=guest_ports,
-            network=self.network,
-            memory=self.memory,
-            cpus=self.cpus,
+            equipment=self.equipment,
+            prefer=self._prefer,
+            beside=tuple(disk.path for disk in self.overlay.beside),
             threads=self.threads,
             console=self._on_console is not None,
             incoming=incoming,
@@ -178,8 +171,8 @@ class Machine:
                 self._registers, registers = socket.socketpair()
                 undo.callback(self._registers.close)
             self._connect(command(spec), wire, registers)
-            if self.forwards:
-                self.ports = chosen_ports(self.hmp("info usernet"), self.forwards)
+            if self.equipment.forwards:
+                self.ports = chosen_ports(self.hmp("info usernet"), self.equipment.forwards)
             undo.pop_all()
         if wire is not None and self._on_console is not None:
             wire.start()

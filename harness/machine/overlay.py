@@ -29,31 +29,50 @@ class Overlay:
     """A qcow2 file over ``base``; ``path`` is what QEMU is given.
 
     While a machine has it attached, reading and writing from here raise InternalError: QEMU owns it then.
+    ``beside`` are the machine's further disks: where this one goes, they go too.
     """
 
-    def __init__(self, path: Path, base: Path, size: int, chain: Sequence[Path]) -> None:
+    def __init__(
+        self, path: Path, base: Path | None, size: int, chain: Sequence[Path], *, beside: Sequence[Overlay] = ()
+    ) -> None:
         self.path = path
         self.base = base
+        """None for a disk that began empty."""
         self.size = size
         """Bytes, as the guest sees it."""
         self.chain = tuple(chain)
         """The files it is made of: itself, what lies under it, and so on down to the image."""
+        self.beside = tuple(beside)
         self._user: str | None = None
 
     @classmethod
-    def create(cls, base: Path, folder: Path, *, base_format: BaseFormat = "raw") -> Overlay:
+    def create(
+        cls,
+        base: Path,
+        folder: Path,
+        *,
+        base_format: BaseFormat = "raw",
+        name: str = NAME,
+        beside: Sequence[Overlay] = (),
+    ) -> Overlay:
         """Make an overlay in ``folder``; raises HostDiskFull, ToolMissing, QemuFailed."""
-        path = folder / NAME
-        if path.exists():
-            raise InternalError(f"there is an overlay already: {path}")
         # Absolute: a relative backing file would be looked for beside the overlay.
         base = base.resolve()
-        run_tool("qemu-img", ["create", "-q", "-f", "qcow2", "-b", str(base), "-F", base_format, str(path)])
-        path.chmod(0o600)
-        layers = json.loads(
-            run_tool("qemu-img", ["info", "--output=json", "-f", "qcow2", "--backing-chain", str(path)])
-        )
-        return cls(path, base, int(layers[0]["virtual-size"]), [Path(layer["filename"]) for layer in layers])
+        path = _new(folder / name, ["-b", str(base), "-F", base_format])
+        return cls(path, base, *cls.layers(path, "qcow2"), beside=beside)
+
+    @classmethod
+    def empty(cls, folder: Path, size: int, *, name: str) -> Overlay:
+        """Make a disk of so many bytes, all zero, over nothing; raises as ``create`` does."""
+        path = _new(folder / name, [], size)
+        return cls(path, None, *cls.layers(path, "qcow2"))
+
+    @staticmethod
+    def layers(path: Path, form: BaseFormat) -> tuple[int, list[Path]]:
+        """The size of a disk as the guest sees it, and the files that it is made of, from the top down."""
+        arguments = ["info", "--output=json", "-f", form, "--backing-chain", str(path)]
+        layers = json.loads(run_tool("qemu-img", arguments, where=path))
+        return int(layers[0]["virtual-size"]), [Path(layer["filename"]) for layer in layers]
 
     @property
     def attached(self) -> str | None:
@@ -64,10 +83,14 @@ class Overlay:
         """Mark it as in use by a machine; raises InternalError when another one has it."""
         if self._user is not None:
             raise InternalError(f"the overlay {self.path} is attached to {self._user} already", where=user)
+        for disk in self.beside:
+            disk.attach(user)
         self._user = user
 
     def detach(self) -> None:
         """Mark it as free again."""
+        for disk in self.beside:
+            disk.detach()
         self._user = None
 
     def read(self, offset: int, size: int) -> bytes:
@@ -119,12 +142,18 @@ class Overlay:
     def moved(self, folder: Path) -> Overlay:
         """The same disk in another folder, where it goes under its own name; raises HostDiskFull."""
         self._must_be_off("move")
-        path = folder / NAME
+        path = folder / self.path.name
         try:
             shutil.move(self.path, path)
         except OSError as error:
             raise HostDiskFull(f"cannot keep a disk: {error.strerror}", where=str(path)) from error
-        return Overlay(path, self.base, self.size, (path, *self.chain[1:]))
+        beside = [disk.moved(folder) for disk in self.beside]
+        return Overlay(path, self.base, self.size, (path, *self.chain[1:]), beside=beside)
+
+    def remove(self) -> None:
+        """Delete it, and what is beside it: nobody needs what was written any more."""
+        for disk in (self, *self.beside):
+            disk.path.unlink(missing_ok=True)
 
     def settle_on(self, image: Path) -> None:
         """Lie directly on the image, which is that at the bottom or its like: what is between moves up."""
@@ -210,6 +239,15 @@ def run_tool(tool: str, arguments: Sequence[str], *, where: Path | None = None) 
         hint=hint,
         evidence=f"{said}\n{' '.join(command)}",
     )
+
+
+def _new(path: Path, over: Sequence[str], size: int | None = None) -> Path:
+    """Make a qcow2 file that only this user may read."""
+    if path.exists():
+        raise InternalError(f"there is an overlay already: {path}")
+    run_tool("qemu-img", ["create", "-q", "-f", "qcow2", *over, str(path), *([] if size is None else [str(size)])])
+    path.chmod(0o600)
+    return path
 
 
 def _flat(options: dict[str, str]) -> str:

@@ -17,10 +17,12 @@ from harness.errors import HarnessError, InternalError, PortTaken
 from harness.firmware.stage import Loaded, Stage
 from harness.machine.accelerator import Accelerator
 from harness.machine.capture import RAM, Capture, load, save
-from harness.machine.command import Network, Ram, Threads
+from harness.machine.command import Ram, Threads
+from harness.machine.equipment import Equipment
 from harness.machine.late_network import LateNetwork
 from harness.machine.machine import ConsoleSink, Ended, Machine, Rung
 from harness.machine.overlay import Overlay
+from harness.machine.ports import Port
 from harness.machine.qemu import QemuProgram, find_qemu
 from harness.machine.qmp import Event
 from harness.machine.run_dir import RunDir
@@ -90,10 +92,7 @@ class Power:
         *,
         run_dir: RunDir,
         accelerator: Accelerator,
-        forwards: Mapping[str, int] | None = None,
-        network: Network = "restricted",
-        memory: int | None = None,
-        cpus: int | None = None,
+        equipment: Equipment | None = None,
         on_console: ConsoleSink | None = None,
         listener: Listener | None = None,
         qemu: QemuProgram | None = None,
@@ -107,18 +106,15 @@ class Power:
         self.overlay = overlay
         self.stage = stage
         self.accelerator = accelerator
-        self.forwards = dict(forwards or {})
+        self.equipment = (equipment or Equipment()).on(board)
         self.qemu = qemu or find_qemu(board)
         self.power_ons: list[PowerOn] = []
         self.failure: HarnessError | None = None
         """What kept the machine from running: QEMU's own failure, or a boot partition with nothing to start."""
         self.rungs: list[Rung] = []
         """What it took each time the power was cut."""
-        self.ports: dict[str, int] = {}
+        self.ports: dict[Port, int] = {}
         self._run_dir = run_dir
-        self._network: Network = network
-        self._memory = memory
-        self._cpus = cpus
         self._on_console = on_console
         self._listener = listener
         self._machine: Machine | None = None
@@ -301,7 +297,7 @@ class Power:
     def _new_machine(
         self,
         loaded: Loaded,
-        prefer: Mapping[str, int],
+        prefer: Mapping[Port, int],
         ram: Ram | None,
         *,
         goes_on: bool = False,
@@ -315,11 +311,8 @@ class Power:
             run_dir=self._run_dir,
             accelerator=self.accelerator,
             loaded=loaded,
-            forwards=self.forwards,
+            equipment=self.equipment,
             prefer=prefer,
-            network=self._network,
-            memory=self._memory,
-            cpus=self._cpus,
             threads=threads,
             on_console=None if silent else self._on_console,
             listener=None if silent else lambda news: self._heard(machine, news),

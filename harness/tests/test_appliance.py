@@ -9,10 +9,14 @@ import pytest
 from harness.appliance import Appliance
 from harness.boards import board
 from harness.console.phases import Boot, Cause
-from harness.errors import ApplianceFault, DeviceUnreachable, QemuFailed, WaitTimeout
+from harness.errors import ApplianceFault, DeviceUnreachable, OptionError, QemuFailed, WaitTimeout
 from harness.image.model import Image
 from harness.machine.accelerator import TCG
+from harness.machine.equipment import Equipment
+from harness.machine.ports import Port
 from harness.machine.power import Power
+
+REACHED = Equipment(forwards=(Port(80), Port(443), Port(53, "udp")))
 
 
 def played_image() -> Image:
@@ -34,7 +38,7 @@ def appliance(tmp_path: Path, name: str, *, no_quirks: bool) -> Appliance:
         run_dir=nothing,
         accelerator=TCG,
         qemu=nothing,
-        network="restricted",
+        equipment=REACHED,
         folder=tmp_path,
         key=None,
         files_of=nothing,
@@ -96,11 +100,31 @@ def test_a_device_without_an_answer_says_why(tmp_path: Path) -> None:
 
 def test_somebody_with_another_password_speaks_tls_where_the_device_does(tmp_path: Path) -> None:
     subject = appliance(tmp_path, "virt", no_quirks=False)
-    subject.power.ports = {"http": 1, "https": 2}
+    subject.power.ports = {Port(80): 1, Port(443): 2}
     assert subject.device_with_password("x").url == "http://127.0.0.1:1"
     subject.device.over_tls()
     assert subject.device_with_password("x").url == "https://127.0.0.1:2"
     subject.console.close()
+
+
+def test_a_port_is_that_of_this_host_which_leads_to_the_appliance_s(tmp_path: Path) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    subject.console.close()
+    subject.power.ports = {Port(80): 1, Port(443): 2, Port(53, "udp"): 3}
+    assert (subject.port(80), subject.port("443/tcp"), subject.port("53/udp")) == (1, 2, 3)
+    assert subject.url(443, "/x", scheme="https") == "https://127.0.0.1:2/x"
+
+
+def test_a_port_that_is_not_forwarded_names_the_option(tmp_path: Path) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    subject.console.close()
+    with pytest.raises(OptionError, match="53/tcp of the appliance is not forwarded") as caught:
+        subject.port(53)
+    assert caught.value.hint == "give --gk-forward 53/tcp (ini: gk_forward); forwarded: 80/tcp, 443/tcp, 53/udp"
+    with pytest.raises(OptionError, match="not a port"):
+        subject.url("http")
+    with pytest.raises(OptionError, match="was not switched on"):
+        subject.port("53/udp")
 
 
 @pytest.mark.parametrize(

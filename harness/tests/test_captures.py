@@ -19,8 +19,11 @@ from harness.errors import KernelPanic
 from harness.firmware.stage import Loaded
 from harness.image.model import Image
 from harness.machine.accelerator import TCG, Accelerator
-from harness.machine.capture import Capture, Fit
+from harness.machine.capture import Capture, Fit, Frozen
+from harness.machine.equipment import Equipment
+from harness.machine.extra_disk import ExtraDisk
 from harness.machine.overlay import NAME
+from harness.machine.ports import Port
 from harness.machine.qemu import QemuProgram
 from harness.machine.run_dir import RunDir
 from harness.options import Settings
@@ -71,9 +74,9 @@ class Booting:
 
     def __call__(self, folder: Path, base: Path) -> Booted:
         self.bases.append(base)
-        fit = Fit("virt", "virt-9.0", ("a",), "q", "tcg", "max", 512, 2, "restricted", (80,))
-        chain = (folder / NAME, base)
-        return Booted(Capture(folder, fit, Loaded(), 1 << 20, chain), START)
+        fit = Fit("virt", "virt-9.0", ("a",), "q", "tcg", "max", Equipment(memory=512, cpus=2).as_json())
+        path = folder / NAME
+        return Booted(Capture(folder, fit, Loaded(), (Frozen(path, 1 << 20, (path, base)),)), START)
 
 
 def test_a_second_process_of_the_run_gets_what_the_first_one_booted(tmp_path: Path) -> None:
@@ -131,13 +134,12 @@ def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
     perm = changes.pop("perm", "ext4")
     object.__setattr__(subject, "perm", perm)
     named = board(changes.pop("board", "virt"))
-    machine = replace(named, **{name: changes.pop(name) for name in ("memory", "cpus") if name in changes})
     accelerator = changes.pop("accelerator", TCG)
     firmware = changes.pop("firmware", "f1")
     return identity(
         Settings(**changes),
         subject,
-        board=machine,
+        board=named,
         qemu=QemuProgram(program, "10.0", frozenset(), sandbox=True),
         accelerator=accelerator,
         firmware=firmware,
@@ -156,6 +158,9 @@ def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
         {"network": "open"},
         {"http_port": 8080},
         {"perm": "blank"},
+        {"forward": (Port(53, "udp"),)},
+        {"disk": (ExtraDisk(size=1 << 20),)},
+        {"qemu_arg": ("-no-hpet",)},
         {"fast_boot": True},
         {"accelerator": Accelerator("kvm", "asked for")},
     ],
@@ -164,6 +169,20 @@ def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
 def test_a_machine_that_would_boot_otherwise_is_another_one(tmp_path: Path, change: dict[str, Any]) -> None:
     assert told(tmp_path) == told(tmp_path)
     assert told(tmp_path, **change) != told(tmp_path)
+
+
+def test_what_is_on_a_further_disk_counts_and_not_only_where_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "data.img"
+    path.write_bytes(b"one".ljust(4096, b"\0"))
+    before = told(tmp_path, disk=(ExtraDisk(path),))
+    assert told(tmp_path, disk=(ExtraDisk(path),)) == before
+    path.write_bytes(b"two".ljust(4096, b"\0"))
+    assert told(tmp_path, disk=(ExtraDisk(path),)) != before
+
+
+def test_a_board_that_keeps_what_it_has_is_the_same_machine_whatever_was_asked_for(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"memory": 4096, "cpus": 1, "disk": (ExtraDisk(size=1 << 20),)}
+    assert told(tmp_path, board="raspi4b", **asked) == told(tmp_path, board="raspi4b")
 
 
 def test_what_a_machine_without_a_clock_knows_of_the_time_makes_it_another_one(tmp_path: Path) -> None:

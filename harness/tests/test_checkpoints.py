@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -10,9 +9,14 @@ import pytest
 from harness.boards import board
 from harness.checkpoints import Checkpoints, Moment
 from harness.errors import OptionError
+from harness.machine.overlay import Overlay
 from harness.machine.power import Power
 
 MOMENT = Moment(None, None, "secret")
+
+
+def disk(folder: Path) -> Overlay:
+    return Overlay(folder / "disk.qcow2", None, 0, [])
 
 
 class Played:
@@ -21,19 +25,19 @@ class Played:
     def __init__(self, folder: Path, *, on: bool = True, can_capture: bool = True, name: str = "virt") -> None:
         self.board = replace(board(name), can_capture=can_capture)
         self.is_on = on
-        self.overlay = SimpleNamespace(path=folder / "disk.qcow2")
+        self.overlay = disk(folder)
         self.overlay.path.touch()
 
     def checkpoint(self, folder: Path) -> Path:
         self.overlay.path.rename(folder / "disk.qcow2")
         # The one that took its place has been moved away as well.
         (folder / "between").mkdir()
-        self.overlay = SimpleNamespace(path=folder / "between" / "disk.qcow2")
+        self.overlay = disk(folder / "between")
         return folder
 
     def rewind(self, capture: Path, folder: Path) -> None:
         assert (capture / "disk.qcow2").exists()
-        self.overlay = SimpleNamespace(path=folder / "disk.qcow2")
+        self.overlay = disk(folder)
         self.overlay.path.touch()
 
 

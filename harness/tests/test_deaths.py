@@ -24,6 +24,7 @@ from pathlib import Path
 import pytest
 from harness.boards import board
 from harness.machine.accelerator import TCG
+from harness.machine.equipment import Equipment
 from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
 from harness.machine.run_dir import RunDir
@@ -33,7 +34,8 @@ def machine(request, tmp_path_factory):
     folder = Path.cwd()
     with RunDir() as run_dir:
         overlay = Overlay.create(folder / "golden.img", run_dir.folder("disk", bulky=True))
-        machine = Machine(board("pc-bios"), overlay, run_dir=run_dir, accelerator=TCG, memory=64)
+        small = Equipment(memory=64)
+        machine = Machine(board("pc-bios"), overlay, run_dir=run_dir, accelerator=TCG, equipment=small)
         machine.start()
         yield machine
         (folder / "tearing-down").touch()

@@ -12,8 +12,10 @@ import pytest
 from harness.boards import board
 from harness.lab import Lab
 from harness.machine.accelerator import TCG
+from harness.machine.equipment import Equipment
 from harness.options import Settings
 
+IMAGE: Any = SimpleNamespace(http_port=80, https_port=443, breakglass=None)
 NEWS = "mark the test gk_reboots"
 
 
@@ -21,10 +23,12 @@ class PlayedLab(Lab):
     """A lab of appliances that are only asked for."""
 
     asked: list[str]
+    fitted: Equipment
 
     def _make(self, *given: Any) -> Any:
         ram, reboots = given[-2:]
         power = SimpleNamespace(power_ons=[], rungs=[], board=given[0], in_many_threads=not reboots, check=done)
+        self.fitted = given[3]
         each = {
             name: self._noted(name) for name in ("power_on", "wait_until_ready", "wait_until_at_rest", "close")
         }
@@ -54,8 +58,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedLab]:
 def test_a_copy_that_boots_again_without_having_said_so_is_named(
     lab: PlayedLab, name: str, reboots: bool, told: bool
 ) -> None:
-    image: Any = None
-    with lab.appliance(board(name), image, name="mine.py::test", running=False, reboots=reboots):
+    with lab.appliance(board(name), IMAGE, name="mine.py::test", running=False, reboots=reboots):
         pass
     notes = lab.news.take()["notes"]
     assert isinstance(notes, list)
@@ -66,8 +69,7 @@ def test_a_copy_that_boots_again_without_having_said_so_is_named(
 def test_only_what_is_captured_has_to_be_at_rest(
     lab: PlayedLab, tmp_path: Path, captured: bool, waits: list[str]
 ) -> None:
-    image: Any = None
     ram = tmp_path / "ram" if captured else None
-    with lab._appliance(board("virt"), image, name="t", cold=True, ram=ram):
+    with lab._appliance(board("virt"), IMAGE, name="t", cold=True, ram=ram):
         pass
     assert lab.asked == ["power_on", "wait_until_ready", *waits, "close"]

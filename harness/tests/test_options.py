@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import OptionError
+from harness.machine.extra_disk import ExtraDisk
+from harness.machine.ports import Port
 from harness.options import OPTIONS, Option, Settings, settings_from
 
 
@@ -36,13 +38,60 @@ def test_a_time_factor_is_a_number_above_0(value: str) -> None:
         settings_from({"gk_time_factor": value})
 
 
+def test_ports_are_split_at_commas_and_tcp_unless_they_say_udp() -> None:
+    asked = settings_from({"gk_forward": ["80, 53/udp", "8080/tcp"]})
+    assert asked.forward == (Port(80), Port(53, "udp"), Port(8080))
+    assert asked.equipment.forwards == asked.forward
+
+
+@pytest.mark.parametrize("value", ["http", "0", "80;443", "53/tpc"])
+def test_a_port_that_is_none_is_refused_by_the_option_s_name(value: str) -> None:
+    with pytest.raises(OptionError, match="--gk-forward"):
+        settings_from({"gk_forward": [value]})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("memory", "127"), ("memory", "1G"), ("memory", "-512"), ("cpus", "0"), ("cpus", "65")]
+)
+def test_memory_and_processors_have_bounds(name: str, value: str) -> None:
+    with pytest.raises(OptionError, match=f"--gk-{name}") as caught:
+        settings_from({f"gk_{name}": value})
+    assert caught.value.hint.startswith("from ")
+
+
+def test_a_machine_of_one_s_own_is_one_record(tmp_path: Path) -> None:
+    disk = tmp_path / "a,b.img"
+    disk.write_bytes(b"QFI\xfb".ljust(4096, b"\0"))
+    asked = settings_from(
+        {"gk_memory": "1024", "gk_cpus": "4", "gk_disk": [str(disk), "64M"], "gk_qemu_arg": ["-d", "int,cpu"]}
+    ).equipment
+    assert (asked.memory, asked.cpus, asked.qemu_args) == (1024, 4, ("-d", "int,cpu"))
+    assert asked.disks == (ExtraDisk(disk, file_format="qcow2"), ExtraDisk(size=64 << 20))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "no file"), (b"\x1f\x8b\x08\0", "gzip file"), (b"PK\x03\x04", "zip file")]
+)
+def test_a_disk_that_cannot_be_one_is_refused(tmp_path: Path, content: bytes | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / "disk").write_bytes(content)
+    with pytest.raises(OptionError, match=f"--gk-disk: .*{said}"):
+        settings_from({"gk_disk": [str(tmp_path / "disk")]})
+
+
+@pytest.mark.parametrize("value", ["0M", "17T", "64m", "64"])
+def test_a_size_that_is_none_is_refused(value: str) -> None:
+    with pytest.raises(OptionError, match="--gk-disk"):
+        settings_from({"gk_disk": [value]})
+
+
 def test_an_instance_and_an_image_at_once_are_refused() -> None:
     with pytest.raises(OptionError, match="two things to test"):
         settings_from({"gk_instance": "a", "gk_image": "b"})
 
 
 def test_every_option_has_a_field() -> None:
-    samples = {"FACTOR": "1", "N": "1", "I/N": "1/2"}
+    samples = {"FACTOR": "1", "N": "1", "I/N": "1/2", "PORT[,PORT]": "80", "MIB": "256", "FILE|SIZE": "1M"}
     for option in OPTIONS:
         value = option.choices[0] if option.choices else samples.get(option.metavar, "x")
         settings_from({option.ini: [value] if option.kind == "list" else value})

@@ -18,6 +18,7 @@ from harness.firmware.stage import Loaded
 from harness.machine.accelerator import TCG
 from harness.machine.capture import RAM, Capture, load, save
 from harness.machine.command import Ram
+from harness.machine.equipment import Equipment
 from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power
@@ -26,6 +27,7 @@ from harness.tests.machine.guests import REST, SAY_R, boot_sector, wait_for_r
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
 
+SMALL = Equipment(memory=64, cpus=1)
 MARK = 0x7E00
 """Where the guest writes a byte of its own, after its boot sector."""
 MARKS = bytes.fromhex("31 c0  8e d8  c6 06 00 7e 5a") + SAY_R + REST
@@ -61,9 +63,7 @@ def captured(run_dir: RunDir, golden: Path) -> Capture:
 
 
 def make(run_dir: RunDir, overlay: Overlay, **given: Any) -> Machine:
-    return Machine(
-        board("pc-bios"), overlay, run_dir=run_dir, **{"accelerator": TCG, "memory": 64, "cpus": 1, **given}
-    )
+    return Machine(board("pc-bios"), overlay, run_dir=run_dir, **{"accelerator": TCG, "equipment": SMALL, **given})
 
 
 def copy_of(capture: Capture, run_dir: RunDir, **given: Any) -> Machine:
@@ -96,7 +96,7 @@ def test_a_captures_disk_lies_on_the_image_alone(captured: Capture, run_dir: Run
     assert disk.read(4096, 7) == b"between"
     assert disk.read(8192, 5) == b"above"
     assert disk.read(0, 512) == golden.read_bytes()[:512]
-    assert disk.chain == (disk.path, captured.disk, captured.folder / "own.img")
+    assert disk.chain == (disk.path, captured.disks[0].path, captured.folder / "own.img")
     assert disk.size == 1 << 20
 
 
@@ -125,7 +125,7 @@ def test_a_copy_of_a_copy_can_be_captured_too(captured: Capture, run_dir: RunDir
 
 def test_a_checkpoint_of_any_machine_has_its_memory_in_a_file(captured: Capture, run_dir: RunDir) -> None:
     overlay = captured.overlay(run_dir.folder("disk", bulky=True))
-    power = Power(board("pc-bios"), overlay, BiosStage(), run_dir=run_dir, accelerator=TCG, memory=64, cpus=1)
+    power = Power(board("pc-bios"), overlay, BiosStage(), run_dir=run_dir, accelerator=TCG, equipment=SMALL)
     power.restore(captured)
     power.machine.pause()
     checkpoint = power.checkpoint(run_dir.folder("checkpoint", bulky=True))
@@ -144,7 +144,7 @@ def test_a_checkpoint_of_any_machine_has_its_memory_in_a_file(captured: Capture,
 
 def test_a_machine_that_differs_does_not_go_on(captured: Capture, run_dir: RunDir) -> None:
     with pytest.raises(InternalError, match="does not fit"):
-        load(copy_of(captured, run_dir, cpus=2), captured)
+        load(copy_of(captured, run_dir, equipment=replace(SMALL, cpus=2)), captured)
 
 
 def test_nobody_else_can_read_what_a_guest_had_in_its_memory(captured: Capture) -> None:

@@ -4,8 +4,9 @@ import ast
 import itertools
 import json
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,20 +14,28 @@ from harness.boards import NAMES, board
 from harness.errors import InternalError
 from harness.firmware.stage import Loaded
 from harness.machine.command import Ram, Spec, command
+from harness.machine.equipment import Equipment
+from harness.machine.ports import Port
 
 HARNESS = Path(__file__).parents[2]
 
 
-def spec(name: str, **changes: object) -> Spec:
+def spec(name: str, **changes: Any) -> Spec:
     made = Spec(
         board=board(name),
         qemu="/usr/bin/qemu",
         sandbox=True,
         disk=Path("/r/disk.qcow2"),
         accelerator="tcg",
-        forwards={80: 0, 22: 40022},
+        prefer={Port(22): 40022},
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    equipment = replace(Equipment(forwards=(Port(80), Port(22))), **part(changes, Equipment))
+    return replace(made, equipment=equipment, **part(changes, Spec))
+
+
+def part(changes: dict[str, Any], record: type) -> dict[str, Any]:
+    """Those of the changes that are fields of this record."""
+    return {name: value for name, value in changes.items() if name in {field.name for field in fields(record)}}
 
 
 def after(arguments: list[str], option: str) -> list[str]:

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from harness.errors import HostMemoryShort, ImageLocked, InternalError, QemuFail
 from harness.firmware.bios import BiosStage
 from harness.machine.accelerator import TCG, Accelerator, choose
 from harness.machine.capture import load, save
+from harness.machine.equipment import Equipment
 from harness.machine.machine import Ended, Machine, Rung
 from harness.machine.overlay import Overlay
+from harness.machine.ports import Port
 from harness.machine.power import Power
 from harness.machine.qemu import find_qemu
 from harness.machine.qmp import Event, QmpRefused
@@ -32,6 +35,9 @@ pytestmark = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reas
 
 BOARD = board("pc-bios")
 LIMIT = 30.0
+SMALL = Equipment(memory=64, cpus=1)
+HTTP = Port(80)
+REACHED = replace(SMALL, forwards=(HTTP,))
 Make = Callable[..., Machine]
 
 
@@ -46,7 +52,7 @@ def golden(tmp_path: Path) -> Path:
 @pytest.fixture
 def make(run_dir: RunDir, golden: Path) -> Make:
     def made(**given: Any) -> Machine:
-        options: dict[str, Any] = {"accelerator": TCG, "memory": 64, "cpus": 1, **given}
+        options: dict[str, Any] = {"accelerator": TCG, "equipment": SMALL, **given}
         overlay = options.pop("overlay", None) or Overlay.create(golden, run_dir.folder("disk", bulky=True))
         return Machine(options.pop("board", BOARD), overlay, run_dir=run_dir, **options)
 
@@ -54,12 +60,13 @@ def make(run_dir: RunDir, golden: Path) -> Make:
 
 
 def test_it_starts_paused_with_ports_of_its_own_choice_and_quits(make: Make) -> None:
-    machine = make(forwards={"http": 80, "ssh": 22, "web": 80})
+    forwards = (HTTP, Port(22), HTTP, Port(53, "udp"))
+    machine = make(equipment=replace(SMALL, forwards=forwards, network="open"))
     machine.start_paused()
     assert machine.execute("query-status")["status"] == "prelaunch"
-    assert set(machine.ports) == {"http", "ssh", "web"}
-    assert machine.ports["http"] == machine.ports["web"] != machine.ports["ssh"]
-    socket.create_connection(("127.0.0.1", machine.ports["http"]), timeout=5).close()
+    assert set(machine.ports) == set(forwards)
+    assert len({*machine.ports.values()}) == 3
+    socket.create_connection(("127.0.0.1", machine.ports[HTTP]), timeout=5).close()
     assert Path(f"/proc/{machine.pid}").exists()
     assert machine.stop() is Rung.QUIT
     assert machine.stop() is Rung.GONE
@@ -164,7 +171,7 @@ def guest(make: Make, tmp_path: Path, program: bytes) -> tuple[Machine, socket.s
 
 def test_more_memory_than_there_is(make: Make) -> None:
     with pytest.raises(HostMemoryShort) as caught:
-        make(memory=1 << 27).start()
+        make(equipment=replace(SMALL, memory=1 << 27)).start()
     assert "exit status 1" in caught.value.what
     assert "qemu-system-x86_64" in caught.value.evidence
 
@@ -183,7 +190,7 @@ def test_an_overlay_that_another_qemu_has(make: Make, golden: Path, run_dir: Run
 
 
 def test_the_sandbox_and_the_private_connections_are_real(make: Make, run_dir: RunDir) -> None:
-    machine = make(forwards={"http": 80})
+    machine = make(equipment=REACHED)
     machine.start()
     status = Path(f"/proc/{machine.pid}/status").read_text()
     assert machine.qemu.sandbox is bool(re.search(r"^Seccomp:\t2$", status, re.MULTILINE))
@@ -191,7 +198,7 @@ def test_the_sandbox_and_the_private_connections_are_real(make: Make, run_dir: R
     inodes = {found[1] for link in mine if (found := re.match(r"socket:\[(\d+)\]", link))}
     listening = [line.split() for line in Path(f"/proc/{machine.pid}/net/tcp").read_text().splitlines()[1:]]
     ports = {line[1] for line in listening if line[3] == "0A" and line[9] in inodes}
-    assert ports == {f"0100007F:{machine.ports['http']:04X}"}
+    assert ports == {f"0100007F:{machine.ports[HTTP]:04X}"}
     unix = [line.split() for line in Path(f"/proc/{machine.pid}/net/unix").read_text().splitlines()[1:]]
     # Unix sockets without a name: there is nothing that another process could connect to.
     assert all(len(line) == 7 for line in unix if line[6] in inodes)
@@ -209,7 +216,7 @@ def test_a_refused_command_says_why(make: Make) -> None:
 
 
 def test_the_guests_memory_and_disk_go_on_from_a_capture(make: Make, run_dir: RunDir) -> None:
-    machine = make(forwards={"http": 80})
+    machine = make(equipment=REACHED)
     machine.start()
     machine.hmp("p 1")
     capture = save(machine, BiosStage(), run_dir.folder("capture", bulky=True))
@@ -218,7 +225,7 @@ def test_the_guests_memory_and_disk_go_on_from_a_capture(make: Make, run_dir: Ru
     copies = []
     for _ in range(2):
         overlay = capture.overlay(run_dir.folder("disk", bulky=True))
-        copy = make(overlay=overlay, forwards={"http": 80})
+        copy = make(overlay=overlay, equipment=REACHED)
         load(copy, capture)
         copies.append(copy)
     assert copies[0].ports != copies[1].ports
@@ -226,22 +233,25 @@ def test_the_guests_memory_and_disk_go_on_from_a_capture(make: Make, run_dir: Ru
         copy.resume()
         assert copy.execute("query-status")["status"] == "running"
         copy.stop()
+    larger = make(
+        overlay=capture.overlay(run_dir.folder("disk", bulky=True)), equipment=replace(REACHED, memory=96)
+    )
     with pytest.raises(InternalError, match="does not fit"):
-        load(make(overlay=capture.overlay(run_dir.folder("disk", bulky=True)), memory=96), capture)
+        load(larger, capture)
 
 
 def test_power_on_the_pc_goes_through_resets_and_new_processes(run_dir: RunDir, golden: Path) -> None:
     overlay = Overlay.create(golden, run_dir.folder("disk", bulky=True))
-    power = Power(BOARD, overlay, BiosStage(), run_dir=run_dir, accelerator=TCG, forwards={"http": 80}, memory=64)
+    power = Power(BOARD, overlay, BiosStage(), run_dir=run_dir, accelerator=TCG, equipment=REACHED)
     power.on()
     first = power.machine.pid
-    port = power.ports["http"]
+    port = power.ports[HTTP]
     power.reset()
     assert power.wait_power_on(2, LIMIT) is not None
     assert power.machine.pid == first
     power.cycle()
     assert power.machine.pid != first
-    assert power.ports["http"] == port
+    assert power.ports[HTTP] == port
     assert [on.cause for on in power.power_ons] == ["power-on", "host-qmp-system-reset", "power-cycle"]
     assert [on.new_process for on in power.power_ons] == [True, False, True]
     with pytest.raises(InternalError):
@@ -261,7 +271,9 @@ def test_power_says_when_qemu_died(run_dir: RunDir, golden: Path) -> None:
         if isinstance(news, QemuFailed):
             told.set()
 
-    power = Power(BOARD, overlay, BiosStage(), run_dir=run_dir, accelerator=TCG, memory=64, listener=listener)
+    power = Power(
+        BOARD, overlay, BiosStage(), run_dir=run_dir, accelerator=TCG, equipment=SMALL, listener=listener
+    )
     power.on()
     os.kill(power.machine.pid, signal.SIGKILL)
     assert told.wait(LIMIT)

@@ -30,8 +30,10 @@ from harness.errors import (
     QmpSilent,
 )
 from harness.machine.accelerator import DEVICE, TCG, Accelerator
+from harness.machine.equipment import Equipment
 from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
+from harness.machine.ports import Port
 from harness.machine.qemu import QemuProgram, find_qemu
 from harness.machine.run_dir import RunDir
 from harness.tests.machine.guests import FILLS_ITS_DISK, IDLES, boot_sector
@@ -40,13 +42,14 @@ pytestmark = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reas
 
 BOARD = board("pc-bios")
 LIMIT = 60.0
+SMALL = Equipment(memory=64, cpus=1)
 Make = Callable[..., Machine]
 
 
 @pytest.fixture
 def make(run_dir: RunDir, tmp_path: Path) -> Make:
     def made(**given: Any) -> Machine:
-        options: dict[str, Any] = {"accelerator": TCG, "memory": 64, "cpus": 1, **given}
+        options: dict[str, Any] = {"accelerator": TCG, "equipment": SMALL, **given}
         overlay = options.pop("overlay", None) or disk(run_dir, tmp_path)
         return Machine(BOARD, overlay, run_dir=run_dir, **options)
 
@@ -83,9 +86,9 @@ def until_it_failed(machine: Machine) -> HarnessError:
 
 def test_no_memory(make: Make, tmp_path: Path) -> None:
     short = wrapped(tmp_path, "ulimit -v 3000000")
-    make(qemu=short, memory=64).start()  # the limit leaves room for a small machine
+    make(qemu=short, equipment=SMALL).start()  # the limit leaves room for a small machine
     with pytest.raises(HostMemoryShort) as caught:
-        make(qemu=short, memory=4096).start()
+        make(qemu=short, equipment=replace(SMALL, memory=4096)).start()
     assert "Cannot allocate memory" in caught.value.evidence
     assert caught.value.hint
 
@@ -187,7 +190,7 @@ def test_a_port_is_taken(make: Make) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         with pytest.raises(PortTaken):
-            make(forwards={"http": 80}, prefer={"http": other.getsockname()[1]}).start()
+            make(equipment=replace(SMALL, forwards=(Port(80),)), prefer={Port(80): other.getsockname()[1]}).start()
 
 
 def test_kvm_says_an_internal_error(make: Make, tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+"""What a machine is to be beyond its board: one record, made once from the options and handed down whole."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.boards import Board
+from harness.machine.extra_disk import ExtraDisk
+from harness.machine.overlay import Overlay
+from harness.machine.ports import Port
+
+Network = Literal["restricted", "open"]
+
+
+@dataclass(frozen=True)
+class Equipment:
+    """What is asked for, 0 where it is the board's; ``on`` makes it that of one board's machine."""
+
+    forwards: tuple[Port, ...] = ()
+    """Ports of the guest that can be reached from this host."""
+    network: Network = "restricted"
+    memory: int = 0
+    """MiB."""
+    cpus: int = 0
+    disks: tuple[ExtraDisk, ...] = ()
+    """Those beyond the first."""
+    qemu_args: tuple[str, ...] = ()
+    """Arguments of the user's own for QEMU, as they are."""
+
+    def on(self, board: Board) -> Equipment:
+        """What a machine of this board gets; one that has what it has keeps its memory, processors and disk."""
+        asked = Equipment() if board.fixed else self
+        return replace(
+            self,
+            forwards=tuple(dict.fromkeys(self.forwards)),
+            memory=asked.memory or board.memory,
+            cpus=asked.cpus or board.cpus,
+            disks=asked.disks,
+        )
+
+    def refused_by(self, board: Board) -> tuple[str, ...]:
+        """What a machine of this board does not get, in words; empty when it gets all."""
+        got = self.on(board)
+        refused = []
+        if self.memory not in (0, got.memory):
+            refused.append(f"{self.memory} MiB of memory")
+        if self.cpus not in (0, got.cpus):
+            refused.append(f"{self.cpus} processors")
+        if self.disks != got.disks:
+            refused.append("a further disk")
+        return tuple(refused)
+
+    def make_disks(self, folder: Path) -> list[Overlay]:
+        """The further disks of one machine, as they are at first; raises HostDiskFull, ImageLocked, QemuFailed."""
+        return [disk.overlay(folder, f"disk{number}.qcow2") for number, disk in enumerate(self.disks, 2)]
+
+    @property
+    def told(self) -> str:
+        """What differs from the board as documented, for the report; "" when nothing does."""
+        parts = [
+            f"{self.memory} MiB of memory" if self.memory else "",
+            f"{self.cpus} processors" if self.cpus else "",
+            *(f"further disk: {disk}" for disk in self.disks),
+            f"arguments for QEMU: {shlex.join(self.qemu_args)}" if self.qemu_args else "",
+        ]
+        return "; ".join(part for part in parts if part)
+
+    def as_json(self) -> dict[str, Any]:
+        """What must be the same in two machines for one to go on where the other stood, but for disks' content."""
+        return {
+            "forwards": sorted(map(str, self.forwards)),
+            "network": self.network,
+            "memory": self.memory,
+            "cpus": self.cpus,
+            "disks": list(map(str, self.disks)),
+            "qemu_args": list(self.qemu_args),
+        }

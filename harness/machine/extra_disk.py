@@ -1,0 +1,69 @@
+"""Disks beyond the first: a file of the user's, which is never written to, or an empty one."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from harness.errors import OptionError
+from harness.image.digest import sha256_of
+from harness.image.formats import kind_of
+from harness.machine.overlay import BaseFormat, Overlay
+
+_SIZE = re.compile(r"(\d+)([KMGT])")
+_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+@dataclass(frozen=True)
+class ExtraDisk:
+    """What a further disk begins with: the content of ``file``, else ``size`` bytes of zeros."""
+
+    file: Path | None = None
+    size: int = 0
+    file_format: BaseFormat = "raw"
+
+    @classmethod
+    def parse(cls, text: str, *, option: str) -> ExtraDisk:
+        """A disk as people write it: a file, or a size such as ``64M`` or ``1G``; raises OptionError."""
+        size = _SIZE.fullmatch(text.strip())
+        if size is not None:
+            return cls._empty(text, int(size[1]) * _UNITS[size[2]], option)
+        path = Path(text).expanduser()
+        if not path.is_file():
+            raise OptionError(
+                f"{option}: there is no file {text!r}, and it is no size",
+                hint="give a raw or qcow2 file, or the size of an empty disk: 64M, 1G",
+            )
+        try:
+            kind = kind_of(path)
+        except OSError as error:
+            raise OptionError(f"{option}: {text!r} cannot be read: {error.strerror}") from error
+        if kind in ("raw", "qcow2"):
+            return cls(path.resolve(), file_format="qcow2" if kind == "qcow2" else "raw")
+        raise OptionError(f"{option}: {text!r} is a {kind} file", hint="unpack it first")
+
+    @classmethod
+    def _empty(cls, text: str, size: int, option: str) -> ExtraDisk:
+        if not 0 < size <= 16 << 40:
+            raise OptionError(f"{option}: {text!r} is no size for a disk", hint="from 1K to 16T")
+        return cls(size=size)
+
+    def __str__(self) -> str:
+        return str(self.file) if self.file is not None else f"empty, {self.size} bytes"
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells its content from any other's; read once a run."""
+        if self.file is None:
+            return f"empty {self.size}"
+        layers = [sha256_of(path) for path in Overlay.layers(self.file, self.file_format)[1]]
+        return hashlib.sha256(f"{self.file_format} {layers}".encode()).hexdigest()
+
+    def overlay(self, folder: Path, name: str) -> Overlay:
+        """A disk for one machine; raises HostDiskFull, ImageLocked, QemuFailed."""
+        if self.file is None:
+            return Overlay.empty(folder, self.size, name=name)
+        return Overlay.create(self.file, folder, base_format=self.file_format, name=name)
