@@ -120,7 +120,8 @@ class Lab:
                 self._unfit[name] = f"this host's QEMU is too old for {name}: {error.what}"
                 continue
             image = self.stock.image(board, family)
-            self.news.image(f"image {family}" if self.settings.is_own else "image", image)
+            title = f"image {family}" if self.settings.is_own else "image"
+            self.news.image(title, image)
             if self.settings.clock == "now" and not board.knows_time and image.perm != "ext4":
                 raise OptionError(
                     f"--gk-clock now puts the time into /perm, which is {PERM_TITLES[image.perm]} in the image",
@@ -130,7 +131,9 @@ class Lab:
             accelerator = self.accelerator(board)
             self.news.board(name, f"{board.title}; QEMU {qemu.version}, {accelerator.name} ({accelerator.reason})")
             if updates:
-                self.stock.next_image(board, family)
+                following = self.stock.next_image(board, family)
+                if following is not image:
+                    self.news.image(f"next {title}", following)
 
     # -- appliances
 

@@ -26,6 +26,8 @@ class RunNews:
         self._notes: list[str] = []
         self._waits: list[float] = []
         self._facts: dict[str, str] = {}
+        self._told: set[str] = set()
+        """What images of the same name have to say, each once."""
         self._firmware: dict[str, dict[str, None]] = {}
         """What the firmware stages had to say, by board, each once."""
         self._halts: Counter[str] = Counter()
@@ -54,7 +56,10 @@ class RunNews:
                 if of:
                     self._facts.setdefault(f"{part} {image.hostname}", of)
             for note in image.notes:
-                self._say(f"gokrazy: {image.hostname}: {note}")
+                line = f"gokrazy: {image.hostname}: {note}"
+                if line not in self._told:
+                    self._told.add(line)
+                    self._say(line)
             if image.notes:
                 self._facts[f"notes on {image.hostname}"] = "; ".join(image.notes)
 

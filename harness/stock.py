@@ -22,8 +22,6 @@ FROM = "from"
 """The family of the image that ``--gk-from`` names."""
 SERIAL = {"amd64": "ttyS0,115200", "arm64": "ttyAMA0,115200"}
 """The SerialConsole that ``--gk-serial`` asks for."""
-NEXT = {"/etc/gokrazy-harness/release": "next\n"}
-"""What the next image has in its root file system beyond the one under test, so that the two differ in content."""
 
 
 class Stock:
@@ -81,7 +79,7 @@ class Stock:
         return fitting(self._images[key], board)
 
     def next_image(self, board: Board, family: str) -> Image:
-        """What an update installs: what was given, else the instance once more with one more file in it.
+        """What an update installs: what was given, else the instance built once more, by the same builder.
 
         What was released is updated to the image under test.
         """
@@ -93,15 +91,16 @@ class Stock:
             return self.image(board, family)
         key = (self.kind(board), f"{family}+next")
         if key not in self._images:
-            self._images[key] = self.build(self._instance(board, family), variation="next")
+            first = self.image(board, family)
+            self._images[key] = self.build(self._instance(board, family), after=first)
         return self._images[key]
 
     def subject(self, name: str) -> Image:
         """An image file as it is, or an instance built."""
         return self.given(name) if Path(name).expanduser().is_file() else self.build(name)
 
-    def build(self, instance: str, *, variation: str = "") -> Image:
-        """Build an instance, or take it from the cache; a variation differs from it by one file in /etc."""
+    def build(self, instance: str, *, after: Image | None = None) -> Image:
+        """Build an instance, or take it from the cache; ``after`` is the image that it is to update."""
         from harness.image.build import BuildRequest, build
         from harness.image.cache import Cache
         from harness.image.instance import load_instance
@@ -118,11 +117,11 @@ class Stock:
             perm=settings.perm or "ext4",
             timestamp=settings.timestamp,
             fast_boot=settings.fast_boot,
-            extra_files=NEXT if variation else {},
+            after=after,
         )
         started = time.monotonic()
         image = build(request, cache=self._cache, progress=self._say)
-        self.build_seconds[f"{image.hostname} {variation}".strip()] = time.monotonic() - started
+        self.build_seconds[f"{image.hostname}{' next' if after else ''}"] = time.monotonic() - started
         return self._with_perm(image)
 
     def close(self) -> None:

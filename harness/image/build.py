@@ -6,11 +6,9 @@ import dataclasses
 import datetime
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from harness.errors import OptionError
 from harness.image import gok
@@ -37,6 +35,7 @@ from harness.image.load import load_raw
 from harness.image.model import Image, PermState
 from harness.image.programs import Plan, build_programs, plan
 from harness.image.record import from_record, to_record
+from harness.image.request import NEXT, BuildRequest, builder_of, how_gok_builds_it
 from harness.image.rootfs import root_tree
 from harness.image.sbom import modules_of, sbom
 from harness.image.squashfs import pack
@@ -60,33 +59,6 @@ _UTC = (
 )
 
 
-@dataclass(frozen=True)
-class BuildRequest:
-    """What to build. Everything that is None or empty is as the instance, or the host, has it."""
-
-    instance: Path | str
-    """The folder, or a name that gok knows."""
-    builder: Literal["auto", "gok", "own"] = "auto"
-    kernel: str | None = None
-    """MODULE@VERSION, or a folder with vmlinuz."""
-    with_modules: tuple[str, ...] = ()
-    """MODULE@VERSION of modules that the instance uses."""
-    serial: str | None = None
-    """Another SerialConsole."""
-    perm: PermState = "ext4"
-    timestamp: str | None = None
-    """RFC 3339; None: $SOURCE_DATE_EPOCH, else derived from all that goes in."""
-    ca_bundle: Path | None = None
-    localtime: Path | None = None
-    """A zoneinfo file; None: UTC."""
-    extra_files: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """More files of the root file system: content by path."""
-    fast_boot: bool = False
-    """Whether the kernel is told not to wait for its disk (rootdelay=0)."""
-    size: int | None = None
-    """Bytes of the disk; None: TargetStorageBytes, else the smallest that does."""
-
-
 def build(
     request: BuildRequest,
     *,
@@ -96,17 +68,17 @@ def build(
 ) -> Image:
     """The image of an instance, from the cache if it was built before; raises UserError and SetupMissing."""
     instance = load_instance(request.instance, environ=environ)
-    builder = _builder(request, environ)
-    if builder == "gok":
+    if builder_of(request, environ) == "gok":
         return gok.build_with_gok(
             instance,
             size=_size(request, instance),
             perm="mkfs" if instance.formats_perm else request.perm,
+            after=request.after,
             cache=cache,
             progress=progress,
             environ=environ,
         )
-    refuse_unknown_to_own_builder(instance)
+    refuse_unknown_to_own_builder(instance, with_gok=how_gok_builds_it(request, environ))
     with cache.scratch() as scratch:
         inputs = _gather(request, instance, scratch, environ)
         timestamp = _timestamp(request, inputs.key, environ)
@@ -127,26 +99,6 @@ def image_of(entry: CacheEntry, instance: Instance) -> Image:
         instance=str(instance.folder),
         notes=instance.notes,
     )
-
-
-def _builder(request: BuildRequest, environ: Mapping[str, str]) -> Literal["gok", "own"]:
-    beyond_gok = [
-        name
-        for name in (
-            *("kernel", "with_modules", "serial", "timestamp", "extra_files", "fast_boot"),
-            *("ca_bundle", "localtime"),
-        )
-        if getattr(request, name)
-    ]
-    if request.builder == "gok":
-        if beyond_gok:
-            raise OptionError(
-                f"gok cannot be asked for this: {', '.join(beyond_gok)}", hint="build with --gk-builder own"
-            )
-        return "gok"
-    if request.builder == "auto" and not beyond_gok and shutil.which("gok", path=environ.get("PATH")):
-        return "gok"
-    return "own"
 
 
 def _gather(request: BuildRequest, instance: Instance, work: Path, environ: Mapping[str, str]) -> Inputs:
@@ -177,7 +129,7 @@ def _gather(request: BuildRequest, instance: Instance, work: Path, environ: Mapp
         "perm": request.perm,
         "fast_boot": request.fast_boot,
         "size": _size(request, instance),
-        "extra_files": dict(request.extra_files),
+        "after": NEXT if request.after is not None else {},
     }
     key = content_key(instance, roots=roots, kernel=kernel, extras=extras, loaders=loaders, facts=facts)
     return Inputs(
@@ -317,7 +269,7 @@ class _Packer:
                 instance=instance.folder,
             ),
             extras=extras,
-            more_files=self.request.extra_files,
+            more_files=NEXT if self.request.after is not None else {},
         )
         out = self.work / "root.squashfs"
         pack(tree, out, mtime=self.mtime)

@@ -1,38 +1,45 @@
-"""Building with the user's own ``gok``, gokrazy's real packer."""
+"""Building with the user's own ``gok``, gokrazy's real packer, from a copy of the instance."""
 
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.errors import BuildFailed, ToolMissing
 from harness.image.cache import Cache
-from harness.image.inputs import content_key, gather_extras, parse_kernel
+from harness.image.go import GoToolchain, Package
+from harness.image.gomod import module_roots
+from harness.image.inputs import OLD_FILES, content_key, folder_digest, gather_extras, parse_kernel
 from harness.image.instance import Instance
+from harness.image.instance_copy import copy_instance
 from harness.image.layout import read_layout
 from harness.image.load import load_raw
 from harness.image.model import Image, PermState
 from harness.image.perm import format_perm
+from harness.image.programs import service_of
 from harness.image.record import from_record, to_record
 from harness.leash import leashed
 
+GET_GOK = "go install github.com/gokrazy/tools/cmd/gok@main"
 _EVIDENCE_LINES = 20
 
 
-def command(gok: Path, instance: Instance, disk: Path, *, size: int) -> list[str]:
-    """The command line that writes a whole disk image."""
+def command(gok: Path, instance: Path, disk: Path, *, size: int) -> list[str]:
+    """The command line that writes a whole disk image of the instance in this folder."""
     return [
         str(gok),
         "-i",
-        instance.folder.name,
+        instance.name,
         "--parent_dir",
-        str(instance.folder.parent),
+        str(instance.parent),
         "overwrite",
         f"--full={disk}",
         f"--target_storage_bytes={size}",
@@ -44,33 +51,44 @@ def build_with_gok(
     *,
     size: int,
     perm: PermState,
+    after: Image | None,
     cache: Cache,
     progress: Callable[[str], None],
     environ: Mapping[str, str] = os.environ,
 ) -> Image:
-    """Have gok build the image; raises ToolMissing, BuildFailed.
+    """Have gok build the image; raises ToolMissing, BuildFailed, ConfigError.
 
-    gok writes its builddir into the instance, as it does for its user. Its images differ from build to build; the
-    cache keeps one for each state of the instance's own files.
+    gok writes go.mod files into the instance that it builds: it gets a copy. Its images differ from build to build
+    by their time; the cache keeps one for each state of the user's files. With ``after`` another one is built from
+    the same files, later than that image: an update of it.
     """
     found = shutil.which("gok", path=environ.get("PATH"))
     if found is None:
-        raise ToolMissing(
-            "gok is not on PATH",
-            hint="go install github.com/gokrazy/tools/cmd/gok@main, or build with the own builder",
-        )
-    key = hashlib.sha256(f"gok {size} {perm} {_state(instance, Path(found), environ)}".encode()).hexdigest()
+        raise ToolMissing("gok is not on PATH", hint=f"{GET_GOK}, or build with the own packer")
+    go = GoToolchain.find(arch=instance.arch, build_env=instance.config.env, environ=environ)
+    state = _state(instance, Path(found), go, environ)
+    parts = ["gok", str(size), perm, state, *((after.build, after.digest) if after is not None else ())]
 
     def make(work: Path, disk: Path) -> Mapping[str, Any]:
+        view = work / "view"
+        copy = copy_instance(instance.folder, view)
+        if after is not None:
+            _let_a_second_pass(after.build)
         progress("building with gok")
-        _run(command(Path(found), instance, disk, size=size), instance, environ)
+        _run(command(Path(found), copy, disk, size=size), instance, view, environ)
         layout = read_layout(disk)
+        notes = [f"packed by {_version(found, environ)}"]
         if perm == "ext4" and layout.perm is not None:
             format_perm(disk, layout.perm, seed=instance.config.hostname, mtime=0)
-        image = load_raw(disk, builder="gok", password=instance.password, instance=str(instance.folder))
-        del work
-        return to_record(dataclasses.replace(image, perm=perm))
+            notes.append("gok leaves /perm unformatted: it was given an ext4 afterwards")
+        image = load_raw(
+            disk, builder="gok", password=instance.password, instance=str(instance.folder), notes=notes
+        )
+        if after is not None and image.build == after.build:
+            raise BuildFailed(f"gok gave two images the same build timestamp: {image.build}", where=found)
+        return to_record(_with_sources(dataclasses.replace(image, perm=perm), instance, go, copy))
 
+    key = hashlib.sha256(" ".join(parts).encode()).hexdigest()
     entry = cache.get(key, make, progress=progress)
     return from_record(
         entry.meta,
@@ -81,13 +99,15 @@ def build_with_gok(
     )
 
 
-def _state(instance: Instance, gok: Path, environ: Mapping[str, str]) -> str:
-    from harness.image.go import GoToolchain
-    from harness.image.inputs import folder_digest
-
+def _state(instance: Instance, gok: Path, go: GoToolchain, environ: Mapping[str, str]) -> str:
+    """One digest over the files that the user gives to gok; what gok itself would write is no part of it."""
+    config = instance.config
     kernel, _ = parse_kernel(None, instance)
-    go = GoToolchain.find(arch=instance.arch, build_env=instance.config.env, environ=environ)
+    named = [*config.gokrazy_packages, *config.packages, kernel.package]
+    named += [config.firmware_package, config.eeprom_package]
+    roots = module_roots(instance.folder, [name for name in named if name])
     status = gok.stat()
+    old = [] if config.package_config else [instance.folder / name for name in OLD_FILES]
     return content_key(
         instance,
         roots=(),
@@ -95,18 +115,38 @@ def _state(instance: Instance, gok: Path, environ: Mapping[str, str]) -> str:
         extras=gather_extras(instance),
         loaders=(),
         facts={
-            "instance": folder_digest(instance.folder),
+            "go.mod": [_text(instance.folder / name) for name in ("go.mod", "go.sum")],
+            "builddir": folder_digest(instance.folder / "builddir"),
+            "local": {
+                f"{root.label} {name}": folder_digest(target)
+                for root in roots
+                for name, target in root.links.items()
+            },
+            "old layout": [folder_digest(folder) for folder in old],
             "gok": [str(gok), status.st_size, status.st_mtime_ns],
-            "go": go.version,
+            "go": [go.version, environ.get("GOFLAGS", "")],
         },
     )
 
 
-def _run(arguments: list[str], instance: Instance, environ: Mapping[str, str]) -> None:
+def _text(path: Path) -> str:
+    return path.read_text("utf-8", errors="surrogateescape") if path.is_file() else ""
+
+
+def _let_a_second_pass(build: str) -> None:
+    """Wait until the clock has left the second in which an image was built: gok's timestamps are whole seconds."""
+    try:
+        moment = datetime.datetime.fromisoformat(build).timestamp()
+    except ValueError:
+        return
+    time.sleep(min(max(0.0, moment + 1 - time.time()), 1.0))
+
+
+def _run(arguments: Sequence[str], instance: Instance, view: Path, environ: Mapping[str, str]) -> None:
     done = subprocess.run(
         leashed(arguments, environ),
-        cwd=instance.folder,
-        env={**environ, "GOARCH": instance.arch},
+        cwd=view,
+        env={**environ, "GOARCH": instance.arch, "PWD": str(view)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -114,11 +154,52 @@ def _run(arguments: list[str], instance: Instance, environ: Mapping[str, str]) -
         errors="replace",
         check=False,
     )
-    if done.returncode:
-        lines = [line for line in done.stdout.splitlines() if line.strip()]
-        raise BuildFailed(
-            f"gok ended with status {done.returncode}",
-            where=str(instance.folder),
-            hint="the lines below are gok's",
-            evidence="\n".join(lines[-_EVIDENCE_LINES:]),
-        )
+    disk = next(Path(part.removeprefix("--full=")) for part in arguments if part.startswith("--full="))
+    if done.returncode == 0 and disk.is_file():
+        return
+    lines = [line for line in done.stdout.replace(f"{view}/", "/").splitlines() if line.strip()]
+    ended = f"gok ended with status {done.returncode}" if done.returncode else "gok wrote no image"
+    raise BuildFailed(
+        ended,
+        where=str(instance.folder),
+        hint="the lines below are gok's",
+        evidence="\n".join(lines[-_EVIDENCE_LINES:]),
+    )
+
+
+def _version(gok: str, environ: Mapping[str, str]) -> str:
+    done = subprocess.run(
+        leashed([gok, "version"], environ),
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    lines = done.stdout.strip().splitlines() if done.returncode == 0 else []
+    return f"gok {lines[0].strip()}" if lines else gok
+
+
+def _with_sources(image: Image, instance: Instance, go: GoToolchain, copy: Path) -> Image:
+    """The image with what only its sources tell: packages that are no program, and how services are started."""
+    config = instance.config
+    data = [name for name in (config.kernel_package, config.firmware_package, config.eeprom_package) if name]
+    found: dict[str, Package] = {}
+    for root in module_roots(copy, data):
+        assert root.folder is not None  # gok has written one for each
+        packages, _ = go.resolve(root, root.folder)
+        found.update((package.path, package) for package in packages)
+    modules = {**image.modules, **{package.module: package.version for package in found.values()}}
+    kernel = found.get(config.kernel_package)
+    return dataclasses.replace(
+        image,
+        modules=dict(sorted(modules.items())),
+        services=tuple(
+            service_of(service.path, service.package, config) if service.package else service
+            for service in image.services
+        ),
+        kernel=dataclasses.replace(
+            image.kernel, package=config.kernel_package, version=kernel.version if kernel else ""
+        ),
+    )

@@ -24,7 +24,7 @@ GOKRAZY = "github.com/gokrazy/gokrazy"
 _CANONICAL = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _IGNORED_FOLDERS = frozenset({".git", ".hg", ".jj", ".svn"})
 # What is read when config.json has no PackageConfig: the layout from before instances had a config.json.
-_OLD_FILES = ("flags", "buildflags", "buildtags", "env", "dontstart", "waitforclock")
+OLD_FILES = ("flags", "buildflags", "buildtags", "env", "dontstart", "waitforclock")
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,13 @@ class Inputs:
         return next(staged for staged in self.roots if package in staged.root.packages)
 
 
-def refuse_unknown_to_own_builder(instance: Instance) -> None:
-    """Raise ConfigError for the first field that the harness's own builder does not implement."""
+def refuse_unknown_to_own_builder(instance: Instance, *, with_gok: str) -> None:
+    """Raise ConfigError for the first field that the harness's own builder does not implement.
+
+    ``with_gok`` says how the instance comes to be built by gok.
+    """
     config = instance.config
-    hint = "build with gok (--gk-builder gok), or take the field out"
+    hint = f"{with_gok}, or take the field out"
     unsupported = [
         (bool(config.device_type), "$.DeviceType", "boards without GPT, or with a boot loader of their own"),
         (bool(config.bootloader_extra_eeprom), "$.BootloaderExtraEEPROM", "changes inside the EEPROM file"),
@@ -86,12 +89,12 @@ def refuse_unknown_to_own_builder(instance: Instance) -> None:
                 f"the own builder does not implement {name} ({what})", where=config.where(path), hint=hint
             )
     if not config.package_config:
-        for folder in _OLD_FILES:
+        for folder in OLD_FILES:
             if any((instance.folder / folder).rglob(f"{folder}.txt")):
                 raise ConfigError(
                     f"the own builder does not read {folder}/**/{folder}.txt",
                     where=str(instance.folder / folder),
-                    hint="move it into PackageConfig of config.json, or build with gok",
+                    hint=f"move it into PackageConfig of config.json; {with_gok}",
                 )
 
 

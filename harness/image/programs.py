@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import ConfigError
+from harness.image.config import Config
 from harness.image.go import Package, Program, requested
 from harness.image.inputs import GOKRAZY, Inputs, StagedRoot
 from harness.image.model import Service
@@ -68,7 +69,7 @@ def plan(inputs: Inputs, progress: Callable[[str], None]) -> Plan:
     return Plan(
         packages=packages,
         programs=programs,
-        services=tuple(_service(path, package.path, inputs) for path, package in programs.items()),
+        services=tuple(service_of(path, package.path, config) for path, package in programs.items()),
         environment={path: config.package(package.path).environment for path, package in programs.items()},
         notes=tuple(notes),
     )
@@ -83,8 +84,9 @@ def _programs_of(request: str, inputs: Inputs, packages: Mapping[str, Package], 
     return mains
 
 
-def _service(path: str, package: str, inputs: Inputs) -> Service:
-    settings = inputs.instance.config.package(package)
+def service_of(path: str, package: str, config: Config) -> Service:
+    """A program of the image as config.json has init start it."""
+    settings = config.package(package)
     return Service(
         path=path,
         package=package,

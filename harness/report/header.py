@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 from harness import boards
+from harness.errors import HarnessError
 from harness.options import Settings
 
 
@@ -24,9 +25,26 @@ def header_lines(settings: Settings) -> list[str]:
 def _builder(settings: Settings) -> str:
     if settings.image is not None:
         return "none (finished image)"
-    if settings.builder == "auto":
-        return "gok" if shutil.which("gok") else "own (no gok on PATH)"
-    return settings.builder
+    from harness.image.request import BuildRequest, beyond_gok, builder_of
+
+    request = BuildRequest(
+        settings.instance or "",
+        builder=settings.builder,
+        kernel=settings.kernel,
+        with_modules=settings.with_modules,
+        serial="asked for" if settings.serial else None,
+        timestamp=settings.timestamp,
+        fast_boot=settings.fast_boot,
+    )
+    try:
+        builder = builder_of(request)
+    except HarnessError:
+        return settings.builder  # the build says what is wrong
+    if settings.builder != "auto" or builder == "gok":
+        return builder
+    if shutil.which("gok") is None:
+        return "own (no gok on PATH)"
+    return f"own (gok has no way to be told {', '.join(beyond_gok(request))})"
 
 
 def _qemu() -> str:
