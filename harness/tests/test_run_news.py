@@ -53,7 +53,19 @@ def test_an_image_is_told_once_with_what_is_in_it(news: RunNews, said: list[str]
     for _ in range(2):
         news.image("image hello", image)
     assert [line.split(" (")[0] for line in said] == ["gokrazy: image hello: pc", "gokrazy: pc: patched"]
-    assert facts(news).keys() == {"image hello pc", "github.com/gokrazy/kernel.amd64"}
+    names = {"image hello pc", "github.com/gokrazy/kernel.amd64", "EFI boot loader pc", "notes on pc"}
+    assert facts(news).keys() == names
+
+
+def test_what_two_images_have_to_say_alike_is_said_once(news: RunNews, said: list[str], image: Image) -> None:
+    news.image("image", image)
+    news.image("next image", replace(image, build="2026-07-06T00:00:00Z", notes=(*image.notes, "later")))
+    assert [line.split(" (")[0] for line in said] == [
+        "gokrazy: image: pc",
+        "gokrazy: pc: patched",
+        "gokrazy: next image: pc",
+        "gokrazy: pc: later",
+    ]
 
 
 def test_a_board_is_told_once(news: RunNews, said: list[str]) -> None:
