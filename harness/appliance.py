@@ -33,6 +33,7 @@ from harness.machine.power import Power
 from harness.machine.qemu import QemuProgram
 from harness.machine.run_dir import RunDir
 from harness.progress import StartWatch
+from harness.run.failed_starts import Start as FirstStart
 from harness.services import Services
 from harness.updates import Updates
 from harness.ways_in import WaysIn
@@ -138,6 +139,8 @@ class Appliance(WaysIn, Services, Updates):
         """Known deviations that this appliance showed: which, and the evidence."""
         self.left_out: dict[str, str] = {}
         """What a scenario did not look at, and why; see applies."""
+        self.first_start: FirstStart | None = None
+        """What became of starts of this image in this run, for whoever starts it as it is."""
         self._ready: list[tuple[str, dict[str, float]]] = []
         self._boots_before = 0
         self._starting: StartWatch | None = None
@@ -166,6 +169,8 @@ class Appliance(WaysIn, Services, Updates):
 
     def power_on(self) -> None:
         """Switch it on, from the firmware up."""
+        if self.first_start is not None and self._is_as_the_image:
+            self.first_start.check()
         self._wiring.next = Cause.POWER_ON
         self.cold_start = None
         self._boots_before = len(self.console.boots)
@@ -173,6 +178,16 @@ class Appliance(WaysIn, Services, Updates):
             self._starting = StartWatch(self.console, self.image, self.budget)
         self.power.on()
         self._forget_device()
+
+    @property
+    def _is_as_the_image(self) -> bool:
+        """Whether it was never on, and nothing on its disk was changed that a start reads."""
+        layout = self.image.layout
+        idle = layout.root_a if slot_of(self.image.cmdline) == "B" else layout.root_b
+        return not self.power.power_ons and all(
+            idle.offset <= one.offset and one.offset + one.size <= idle.offset + idle.size
+            for one in self.power.overlay.written
+        )
 
     def wait_until_ready(self) -> Status:
         """Wait until the web interface answers with the image's password; returns what it said.
@@ -201,13 +216,19 @@ class Appliance(WaysIn, Services, Updates):
             except ApplianceFault:
                 self.check()
 
-    def wait_until_quiet(self) -> None:
-        """Wait until it has come as far as it can without a network: init runs its services, and all is quiet.
+    def wait_until_it_runs(self) -> None:
+        """Wait until init runs its services, which needs no network.
 
         Raises what the console showed if it crashed or fell silent too early, else WaitTimeout.
         """
         with self.console.watch_silence(self.budget.silence):
             self._until(Phase.UPDATER, self._boots_before, self.budget.ready)
+
+    def wait_until_quiet(self) -> None:
+        """Wait until one whose init runs has come as far as it can without a network, and all is quiet.
+
+        Raises what the console showed if it crashed, else WaitTimeout.
+        """
         self.console.wait_for_quiet(QUIET, timeout=self.budget.ready)
         self._starting = None
         boot = self.console.current

@@ -98,11 +98,25 @@ def _build_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", metavar=metavar, help=text)
     parser.add_argument("--with", dest="with_", action="append", metavar="MODULE@VERSION", help="another version")
     parser.add_argument("--serial", action="store_true", help="build with a serial console")
+    parser.add_argument(
+        "--boot-again", action="store_true", help="start what did not come up for each test that needs it"
+    )
     parser.add_argument("--fast-boot", action="store_true", help="drop rootdelay")
 
 
 _PASSED_ON = (
-    *("builder", "kernel", "password_file", "ssh_key", "perm", "artifacts", "cache", "serial", "fast_boot"),
+    *(
+        "builder",
+        "kernel",
+        "password_file",
+        "ssh_key",
+        "perm",
+        "artifacts",
+        "cache",
+        "serial",
+        "fast_boot",
+        "boot_again",
+    ),
 )
 
 

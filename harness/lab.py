@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from harness.machine.qemu import QemuProgram
     from harness.machine.room import Room
     from harness.machine.run_dir import RunDir
+    from harness.run.failed_starts import FailedStarts, Start
 
 
 class Lab:
@@ -59,6 +60,7 @@ class Lab:
             note=self.news.note,
         )
         self._room: Room | None = None
+        self._starts: FailedStarts | None = None
         self._live: dict[str, Appliance] = {}
         self._unfit: dict[str, str] = {}
 
@@ -205,6 +207,8 @@ class Lab:
         """
         from harness.wiring import equipment
 
+        if running:
+            self._start_of(board, image, network=network, clock=clock).check()
         with ExitStack() as stack:
             # Before the capture is asked for: whoever makes one for others must not be kept waiting by them.
             fitted = equipment(self.settings, image).on(board)
@@ -261,22 +265,27 @@ class Lab:
         booted = self.booted(board, image) if warm else None
         firmware = self.run_dir.folder("firmware")
         appliance = self._make(board, image, name, fitted, booted, firmware, ram, reboots)
+        start = appliance.first_start = self._start_of(board, image, network=mode, clock=known)
         self._live[name] = appliance
         try:
             if known == "now" and not board.knows_time:
                 if booted is None:
                     appliance.set_clock(datetime.now(UTC))
+                    appliance.power.overlay.written.clear()
                 appliance.knows_time = True
             if booted is not None:
                 appliance.restore(booted.capture, booted.start)
             elif running:
-                appliance.power_on()
+                with start.watched(appliance.folder):
+                    appliance.power_on()
+                    if ram is not None and board.late_nic_bus:
+                        appliance.wait_until_it_runs()
+                    else:
+                        appliance.wait_until_ready()
                 if ram is not None and board.late_nic_bus:
                     appliance.wait_until_quiet()
-                else:
-                    appliance.wait_until_ready()
-                    if ram is not None:
-                        appliance.wait_until_at_rest()
+                elif ram is not None:
+                    appliance.wait_until_at_rest()
             yield appliance
         finally:
             self.news.life_of(appliance)
@@ -310,9 +319,17 @@ class Lab:
         from harness.captures import Booted, identity
         from harness.machine.capture import RAM
 
+        name = f"captured-{board.name}-{image.hostname}"
+        # Beyond the start itself: one that comes up and cannot be captured says nothing about cold starts.
+        captured = self._start_of(board, image, captured=True)
+        captured.check()
+
         def boot(folder: Path, base: Path) -> Booted:
-            name = f"captured-{board.name}-{image.hostname}"
-            with self._appliance(board, image, name=name, cold=True, ram=folder / RAM) as appliance:
+            captured.check()
+            with (
+                captured.watched(self._logs(name)),
+                self._appliance(board, image, name=name, cold=True, ram=folder / RAM) as appliance,
+            ):
                 return Booted(*appliance.capture(folder, base=base))
 
         qemu = self.qemu(board)
@@ -329,6 +346,37 @@ class Lab:
             image,
             boot,
         )
+
+    def _start_of(
+        self,
+        board: Board,
+        image: Image,
+        *,
+        network: Network | None = None,
+        clock: Clock | None = None,
+        captured: bool = False,
+    ) -> Start:
+        """A start of this image as it is, for what became of it in this run."""
+        if self._starts is None:
+            from harness.run.failed_starts import FailedStarts
+
+            # Who repeats tests, or wants each start, looks for one that goes otherwise: nothing is shared then.
+            alone = self.settings.boot_again or self.settings.repeat > 1
+            folder = None if alone else self._shared or self.run_dir.folder("starts")
+            self._starts = FailedStarts(folder, note=self.news.note)
+        return self._starts.of(
+            f"{image.hostname} on {board.name}{', to be captured,' if captured else ''}",
+            image=image.digest,
+            perm=image.perm,
+            board=board.name,
+            accelerator=self.accelerator(board).name,
+            network=network or self.settings.network,
+            clock="" if board.knows_time else clock or self.settings.clock,
+            captured=captured,
+        )
+
+    def _logs(self, name: str) -> Path:
+        return self.artifacts / _slug(name)
 
     def _make(
         self,
@@ -376,7 +424,7 @@ class Lab:
             accelerator=self.accelerator(board),
             qemu=self.qemu(board),
             equipment=fitted,
-            folder=_fresh(self.artifacts / _slug(name)),
+            folder=_fresh(self._logs(name)),
             key=self.key.private if self.key.opens(image) else None,
             files_of=self.stock.update_files,
             ram=ram,

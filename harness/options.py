@@ -118,6 +118,7 @@ OPTIONS = (
     Option("tier", "which tests to run", metavar="TIER", choices=("ci", "nightly", "all")),
     Option("shard", "run one share of the tests, dealt by how long they last took", metavar="I/N"),
     Option("repeat", "run each test so many times, and say which did not always pass", kind="number", metavar="N"),
+    Option("boot-again", "start what did not come up on a board for each test that needs it", kind="flag"),
     Option("list", "only say what would run, and about how long it takes", kind="flag"),
     Option("strict", "a skip is a failure, and so is a part of a test that was left out", kind="flag"),
 )
@@ -158,6 +159,7 @@ class Settings:
     tier: str = "ci"
     shard: Shard | None = None
     repeat: int = 1
+    boot_again: bool = False
     list: bool = False
     strict: bool = False
 

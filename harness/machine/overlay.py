@@ -43,6 +43,8 @@ class Overlay:
         self.chain = tuple(chain)
         """The files it is made of: itself, what lies under it, and so on down to the image."""
         self.beside = tuple(beside)
+        self.written: list[Extent] = []
+        """What was put onto it from here, by whoever has this overlay."""
         self._user: str | None = None
 
     @classmethod
@@ -138,6 +140,7 @@ class Overlay:
             target = self._image_options(Extent(start, end - start))
             arguments = ["convert", "-n", "-f", "raw", "--target-image-opts", str(part), _flat(target)]
             run_tool("qemu-img", arguments, where=self.path)
+        self.written.append(Extent(offset, size))
 
     def moved(self, folder: Path) -> Overlay:
         """The same disk in another folder, where it goes under its own name; raises HostDiskFull."""

@@ -9,12 +9,20 @@ import pytest
 from harness.appliance import Appliance
 from harness.boards import board
 from harness.console.phases import Boot, Cause
-from harness.errors import ApplianceFault, DeviceUnreachable, OptionError, QemuFailed, WaitTimeout
-from harness.image.model import Image
+from harness.errors import (
+    ApplianceFault,
+    DeviceUnreachable,
+    KernelPanic,
+    OptionError,
+    QemuFailed,
+    WaitTimeout,
+)
+from harness.image.model import Extent, Image, Layout
 from harness.machine.accelerator import TCG
 from harness.machine.equipment import Equipment
 from harness.machine.ports import Port
 from harness.machine.power import Power
+from harness.run.failed_starts import FailedStarts
 
 REACHED = Equipment(forwards=(Port(80), Port(443), Port(53, "udp")))
 
@@ -169,4 +177,37 @@ def test_what_falls_for_ever_keeps_nobody_from_being_at_rest(
     monkeypatch.setattr(subject.power, "failure", QemuFailed("it ended"))
     with pytest.raises(QemuFailed):
         subject.wait_until_at_rest()
+    subject.console.close()
+
+
+@pytest.mark.parametrize(
+    ("written", "cmdline", "told"),
+    [
+        ((), "", True),
+        ((Extent(300, 50),), "", True),
+        ((Extent(300, 101),), "", False),
+        ((Extent(100, 10),), "", False),
+        ((Extent(100, 10),), "root=PARTUUID=60c24cc1-0000/PARTNROFF=2", True),
+        ((Extent(300, 50), Extent(0, 1)), "", False),
+    ],
+)
+def test_one_whose_disk_starts_as_the_image_is_not_switched_on_where_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: tuple[Extent, ...], cmdline: str, told: bool
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    layout = Layout(Extent(0, 100), Extent(100, 100), Extent(300, 100), None)
+    for name, value in {"layout": layout, "cmdline": cmdline}.items():
+        object.__setattr__(subject.image, name, value)
+    subject.power.overlay.written = list(written)
+    start = FailedStarts(tmp_path / "run", note=lambda _: None).of("hello on virt")
+    with pytest.raises(KernelPanic), start.watched(tmp_path):
+        raise KernelPanic("no root")
+    subject.first_start = start
+    monkeypatch.setattr(subject, "can", lambda _: False)
+    monkeypatch.setattr(subject.power, "on", lambda: None)
+    if told:
+        with pytest.raises(KernelPanic, match="not started again"):
+            subject.power_on()
+    else:
+        subject.power_on()
     subject.console.close()

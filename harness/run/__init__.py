@@ -1,0 +1,1 @@
+"""One run of pytest: what its processes tell each other about it."""

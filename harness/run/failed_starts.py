@@ -1,0 +1,114 @@
+"""FailedStarts: which image did not come up on which board in this run, so that nobody waits for that again.
+
+Kept in a folder that all processes of the run share, never in the cache: the next run boots again. Only what the
+appliance is to blame for is kept: after a failure of the host another try may well come up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import errors
+from harness.errors import ApplianceFault, RequestRefused
+
+FOLDER = "failed-starts"
+_AGAIN = "gk_is_kept"
+"""Attribute of an error that is kept already, or comes from one that is."""
+
+
+@dataclass(frozen=True)
+class FailedStart:
+    """How a start failed, and where to look for what it said."""
+
+    kind: str
+    """The name of the error's class."""
+    what: str
+    where: str
+    hint: str
+    status: int | None
+    """The HTTP status, if that is what failed."""
+    logs: str
+    """The folder with the logs of the appliance that was started."""
+
+    @classmethod
+    def of(cls, error: ApplianceFault, logs: Path) -> FailedStart:
+        """What is worth keeping of an error."""
+        status = error.status if isinstance(error, RequestRefused) else None
+        return cls(type(error).__name__, error.what, error.where, error.hint, status, str(logs))
+
+    def error(self) -> ApplianceFault:
+        """The same error, for whoever would start it again; what was seen is told by the first one alone."""
+        status = {} if self.status is None else {"status": self.status}
+        told = f"the logs of that start are in {self.logs}; --gk-boot-again starts it for each test"
+        error: ApplianceFault = getattr(errors, self.kind)(
+            f"{self.what} (so its first start in this run ended; it was not started again)",
+            where=self.where,
+            hint=f"{self.hint}; {told}" if self.hint else told,
+            **status,
+        )
+        setattr(error, _AGAIN, True)
+        return error
+
+
+class FailedStarts:
+    """What failed in this run; ``folder`` is shared by its processes, ``note`` is told of each failure once.
+
+    Without a folder nothing is kept, and each start is one of its own.
+    """
+
+    def __init__(self, folder: Path | None, *, note: Callable[[str], None]) -> None:
+        self._folder = folder / FOLDER if folder is not None else None
+        self._note = note
+
+    def of(self, title: str, **facts: Any) -> Start:
+        """The start of what the facts tell, which must be the same for one start to speak for another."""
+        key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return Start(title, self._folder / key if self._folder is not None else None, self._note)
+
+
+class Start:
+    """One way of starting something; ``title`` says what is started, and on what."""
+
+    def __init__(self, title: str, file: Path | None, note: Callable[[str], None]) -> None:
+        self._title = title
+        self._file = file
+        self._note = note
+
+    def check(self) -> None:
+        """Raise the error with which it failed before in this run, if it did."""
+        if self._file is None:
+            return
+        try:
+            failed = FailedStart(**json.loads(self._file.read_text("utf-8")))
+        except FileNotFoundError:
+            return
+        raise failed.error()
+
+    @contextmanager
+    def watched(self, logs: Path) -> Iterator[None]:
+        """Keep the error with which the body fails, if the appliance is to blame and nobody kept one yet."""
+        try:
+            yield
+        except ApplianceFault as error:
+            if self._file is not None and not getattr(error, _AGAIN, False) and not self._file.exists():
+                self._keep(self._file, FailedStart.of(error, logs))
+                setattr(error, _AGAIN, True)
+            raise
+
+    def _keep(self, file: Path, failed: FailedStart) -> None:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Another process reads it whole or not at all.
+        part = file.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps(asdict(failed)), "utf-8")
+        part.rename(file)
+        self._note(
+            f"{self._title} did not come up: other tests that start it are errors at once "
+            "(--gk-boot-again starts it for each)"
+        )
