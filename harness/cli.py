@@ -5,12 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from harness import __version__, boards
 from harness.errors import Fault, HarnessError, OptionError
-from harness.options import Settings
+from harness.options import OPTIONS, Option, Settings, located, must_be_readable, settings_from
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends with our status for wrong input: argparse's own means something else."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say how it is used and what is wrong."""
+        self.print_usage(sys.stderr)
+        self.exit(Fault.USER.value, f"{self.prog}: {message}\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,20 +39,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except HarnessError as error:
-        print(f"gokharness: {error}", file=sys.stderr)
+        from harness.report.words import Words
+
+        print(f"gokharness: {Words(options.command)(str(error))}", file=sys.stderr)
         return int(error.fault.value)
     except KeyboardInterrupt:
         return 130
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="gokharness",
         description="Test gokrazy appliances under QEMU.",
         epilog="Exit status: 0 fine, 1 appliance failed, 4 wrong input, 10 harness, 11 host, 12 set-up missing.",
     )
     parser.add_argument("--version", action="version", version=f"gokharness {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
 
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what mends the rest")
     doctor.add_argument("--json", action="store_true", help="for machines")
@@ -50,91 +62,66 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="run the scenarios against an instance or a finished image")
     check.add_argument("subject", metavar="INSTANCE|IMAGE")
-    check.add_argument(
-        "--board",
-        metavar="NAME[,NAME]",
-        help="default: those of pc-bios,pc-uefi,virt that fit, or the Pi boards for a Pi image",
-    )
-    check.add_argument(
-        "--from", dest="old", metavar="OLD", help="older instance or image: update from it, and back"
-    )
-    check.add_argument("--next", metavar="FILE|DIR", help="what the update scenarios install")
-    check.add_argument("--list", action="store_true", help="only say what would run, and about how long it takes")
     check.add_argument("--junit", metavar="FILE", help="write the results as JUnit XML")
-    _build_options(check)
+    _options_of("check", check, epilog="What follows -- goes to pytest: -- -k boots --gk-tier all")
     check.set_defaults(run=_check)
 
     build = commands.add_parser("build", help="build an instance and print where its image is")
-    build.add_argument("instance", metavar="INSTANCE")
+    build.add_argument("subject", metavar="INSTANCE")
     build.add_argument("--json", action="store_true", help="for machines")
-    _build_options(build)
+    _options_of("build", build)
     build.set_defaults(run=_build)
 
     boot = commands.add_parser("boot", help="boot an instance or image, show its console, until Ctrl-C")
     boot.add_argument("subject", metavar="INSTANCE|IMAGE")
-    boot.add_argument("--board", metavar="NAME", help="default: the first that fits")
-    boot.add_argument("--network", choices=("restricted", "open"), default="restricted")
-    _build_options(boot)
+    _options_of("boot", boot)
     boot.set_defaults(run=_boot)
 
     cache = commands.add_parser("cache", help="show what is kept, or prune it")
     cache.add_argument("action", choices=("show", "prune"), nargs="?", default="show")
     cache.add_argument("--max-gb", type=float, default=0.0, help="what prune leaves at most (default 0: nothing)")
-    cache.add_argument("--cache", metavar="DIR")
+    _options_of("cache", cache, epilog="")
     cache.set_defaults(run=_cache)
     return parser
 
 
-def _build_options(parser: argparse.ArgumentParser) -> None:
-    for name, metavar, text in (
-        ("builder", "auto|gok|own", "who packs the image"),
-        ("kernel", "MODULE@VERSION|DIR", "another kernel"),
-        ("password-file", "FILE", "the web interface's password"),
-        ("ssh-key", "FILE", "private key that breakglass accepts"),
-        ("perm", "ext4|blank", "how /perm is before the first start"),
-        ("artifacts", "DIR", "where logs and the report go"),
-        ("cache", "DIR", "where built images are kept"),
-    ):
-        parser.add_argument(f"--{name}", metavar=metavar, help=text)
-    parser.add_argument("--with", dest="with_", action="append", metavar="MODULE@VERSION", help="another version")
-    parser.add_argument("--serial", action="store_true", help="build with a serial console")
+def _options_of(command: str, parser: argparse.ArgumentParser, epilog: str | None = None) -> None:
+    """The options that this command has as flags of its own."""
+    parser.epilog = "After --, pytest's own: -- --gk-perm blank" if epilog is None else epilog
+    for option in OPTIONS:
+        if command in option.commands:
+            _add(parser, option, option.flag_of(command))
+
+
+def _add(parser: argparse.ArgumentParser, option: Option, flag: str) -> None:
+    if option.kind == "flag":
+        parser.add_argument(flag, dest=option.ini, action="store_const", const=True, help=option.help)
+        return
     parser.add_argument(
-        "--boot-again", action="store_true", help="start what did not come up for each test that needs it"
+        flag,
+        dest=option.ini,
+        action="append" if option.kind == "list" else "store",
+        metavar="|".join(option.choices) or option.metavar,
+        help=option.help,
     )
-    parser.add_argument("--fast-boot", action="store_true", help="drop rootdelay")
 
 
-_PASSED_ON = (
-    *(
-        "builder",
-        "kernel",
-        "password_file",
-        "ssh_key",
-        "perm",
-        "artifacts",
-        "cache",
-        "serial",
-        "fast_boot",
-        "boot_again",
-    ),
-)
-
-
-def _pytest_options(options: argparse.Namespace) -> list[str]:
-    """The plugin's options for what was said here."""
+def _said(options: argparse.Namespace) -> dict[str, object]:
+    """What was said, by the options' ini names: what is to be tested, then each flag; paths are absolute."""
     subject = Path(options.subject).expanduser()
-    kind = "image" if subject.is_file() else "instance"
-    result = [f"--gk-{kind}={options.subject}"]
-    for name in _PASSED_ON:
-        value = getattr(options, name)
-        flag = f"--gk-{name.replace('_', '-')}"
+    kind = "gk_image" if subject.is_file() and subject.name != "config.json" else "gk_instance"
+    given = {option.ini: getattr(options, option.ini, None) for option in OPTIONS}
+    return located({**given, kind: options.subject}, Path.cwd())
+
+
+def _as_pytest_takes_it(values: Mapping[str, object]) -> list[str]:
+    result = []
+    for option in OPTIONS:
+        value = values.get(option.ini)
         if value is True:
-            result.append(flag)
-        elif value:
-            result.append(f"{flag}={value}")
-    result += [f"--gk-with={module}" for module in options.with_ or ()]
-    if options.board:
-        result.append(f"--gk-board={options.board}")
+            result.append(option.flag)
+        elif value is not None:
+            result += [f"{option.flag}={one}" for one in (value if isinstance(value, list) else [value])]
     return result
 
 
@@ -147,6 +134,7 @@ def _doctor(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     import pytest
 
+    from harness.report.words import Words
     from harness.shipped import scenarios_folder
 
     arguments = [
@@ -156,33 +144,37 @@ def _check(options: argparse.Namespace) -> int:
         "/dev/null",
         "-p",
         "no:cacheprovider",
-        *_pytest_options(options),
+        *_as_pytest_takes_it(_said(options)),
     ]
-    if options.old:
-        arguments.append(f"--gk-from={options.old}")
-    if options.next:
-        arguments.append(f"--gk-next-image={options.next}")
     if options.junit:
-        arguments.append(f"--junitxml={options.junit}")
-    if options.list:
-        arguments.append("--gk-list")
-    return int(pytest.main([*arguments, *options.passed_on, str(scenarios_folder())]))
+        arguments.append(f"--junitxml={Path(options.junit).expanduser().absolute()}")
+    return int(pytest.main([*arguments, *options.passed_on, str(scenarios_folder())], [Words(options.command)]))
 
 
-def _settings(options: argparse.Namespace, subject: str) -> Settings:
-    from harness.options import settings_from
-
-    values: dict[str, object] = {f"gk_{name}": getattr(options, name) or None for name in _PASSED_ON}
-    values["gk_with"] = options.with_
-    kind = "gk_image" if Path(subject).expanduser().is_file() else "gk_instance"
-    return settings_from({**values, kind: subject, "gk_board": getattr(options, "board", None)})
+def _settings(options: argparse.Namespace) -> Settings:
+    """The settings of a command that runs without pytest, and takes pytest's flags after ``--`` all the same."""
+    after = _Parser(prog=f"gokharness {options.command} {options.subject} --", add_help=False, allow_abbrev=False)
+    for option in OPTIONS:
+        _add(after, option, option.flag)
+    more = vars(after.parse_args(options.passed_on))
+    settings = settings_from({**_said(options), **{name: said for name, said in more.items() if said is not None}})
+    must_be_readable(settings)
+    return settings
 
 
 def _build(options: argparse.Namespace) -> int:
     from harness.lab import Lab
+    from harness.report.words import Words
 
-    with Lab(_settings(options, options.instance), say=lambda line: print(line, file=sys.stderr)) as lab:
-        image = lab.stock.build(options.instance)
+    settings, words = _settings(options), Words(options.command)
+    if settings.instance is None:
+        raise OptionError(
+            "this is a file, and what is built is an instance",
+            where=str(settings.image),
+            hint="name the folder that has the instance's config.json",
+        )
+    with Lab(settings, say=lambda line: print(words(line), file=sys.stderr)) as lab:
+        image = lab.stock.build(settings.instance)
     if options.json:
         facts = {
             "path": str(image.path),
@@ -201,12 +193,16 @@ def _build(options: argparse.Namespace) -> int:
 
 def _boot(options: argparse.Namespace) -> int:
     from harness.lab import Lab
+    from harness.report.places import must_take_files
+    from harness.report.words import Words
 
-    with Lab(_settings(options, options.subject), say=print) as lab:
+    settings, words = _settings(options), Words(options.command)
+    must_take_files(settings.artifacts, what="logs", flag="--gk-artifacts")
+    with Lab(settings, say=lambda line: print(words(line))) as lab:
         fitting = lab.boards
         if not fitting:
             raise OptionError("no board fits this image", hint=f"boards: {', '.join(boards.NAMES)}")
-        lab.show(fitting[0], network=options.network, out=sys.stdout)
+        lab.show(fitting[0], network=settings.network, out=sys.stdout)
     return 0
 
 
@@ -215,7 +211,7 @@ def _cache(options: argparse.Namespace) -> int:
     from harness.image.cache import Cache
     from harness.machine.store import Store
 
-    settings = Settings(cache=Path(options.cache).expanduser() if options.cache else None)
+    settings = settings_from({"gk_cache": options.gk_cache})
     cache, captures = Cache(settings.cache_root), Store(capture_root(settings))
     if options.action == "prune":
         # Captures first: their machines are booted again in seconds, where images take a compiler.

@@ -15,7 +15,7 @@ from harness import boards
 from harness.accelerators import Accelerators
 from harness.boards import Board, Budget
 from harness.boards.board import SD
-from harness.errors import AcceleratorFailed, BoardMismatch, HarnessError, OptionError, ToolMissing
+from harness.errors import AcceleratorFailed, BoardMismatch, HarnessError, HostDiskFull, OptionError, ToolMissing
 from harness.image.model import PERM_TITLES, Image
 from harness.options import Clock, Settings
 from harness.run_key import RunKey
@@ -162,7 +162,7 @@ class Lab:
     @property
     def artifacts(self) -> Path:
         """Where logs and the report go."""
-        return self.settings.artifacts.expanduser().absolute()
+        return self.settings.artifacts
 
     def why_not(self, board: Board, family: str, needs: Iterable[str]) -> str:
         """Return why a test that needs this cannot run, "" when it can."""
@@ -472,7 +472,10 @@ class Lab:
 def _fresh(folder: Path) -> Path:
     """A folder with nothing of an earlier run in it."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise HostDiskFull(f"cannot keep logs any more: {error.strerror}", where=str(folder)) from error
     return folder
 
 

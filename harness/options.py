@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,12 +11,22 @@ from harness.errors import OptionError
 from harness.shard import Shard
 
 if TYPE_CHECKING:
+    import pytest
+
     from harness.machine.equipment import Equipment
     from harness.machine.extra_disk import ExtraDisk
     from harness.machine.ports import Port
 
 Kind = Literal["text", "flag", "list", "number"]
 Clock = Literal["unset", "now"]
+Place = Literal["", "path", "path or name", "instance"]
+ARTIFACTS = ".gokharness"
+PLACES = "gk_places"
+"""What a worker is told: the absolute paths among the options."""
+
+ALL = ("check", "build", "boot")
+RUNS = ("check", "boot")
+"""Those commands of gokharness that start machines."""
 
 LEAST_MEMORY = 128
 """MiB: gokrazy's arm64 kernel does not come up with less."""
@@ -32,6 +42,12 @@ class Option:
     kind: Kind = "text"
     metavar: str = ""
     choices: tuple[str, ...] = ()
+    place: Place = ""
+    """Whether it names a file or folder, does so if that is there, or knows instances by their names too."""
+    commands: tuple[str, ...] = ()
+    """The commands of gokharness that have it as a flag of their own; the others take it after ``--``."""
+    called: str = ""
+    """Its name there, where that is another one."""
 
     @property
     def flag(self) -> str:
@@ -43,17 +59,70 @@ class Option:
         """As it stands in pytest.ini, tox.ini or pyproject.toml, and the attribute's name."""
         return f"gk_{self.name.replace('-', '_')}"
 
+    def flag_of(self, command: str) -> str:
+        """As it stands on the command line of ``gokharness COMMAND``; "" is pytest's."""
+        if not command:
+            return self.flag
+        return f"--{self.called or self.name}" if command in self.commands else f"-- {self.flag}"
+
+    def located(self, value: str, folder: Path) -> str:
+        """The value with its path made absolute, if it is one; a relative path begins at ``folder``.
+
+        What could be a name too is a path if there is something, or if it is written like one. Raises OptionError.
+        """
+        if not self.place:
+            return value
+        if not value:
+            raise OptionError(f"{self.flag} is empty", hint=f"give it as {self.flag} {self.metavar}")
+        try:
+            path = folder.absolute() / Path(value).expanduser()
+        except RuntimeError:
+            raise OptionError(f"{self.flag} {value}: there is no such user", hint="write the whole path") from None
+        if self.place != "path" and not value.startswith((".", "/", "~")) and not self._is_there(value, path):
+            return value
+        if ".." in path.parts:
+            path = path.resolve() if path.name == ".." else path.parent.resolve() / path.name
+        return str(path)
+
+    def _is_there(self, value: str, path: Path) -> bool:
+        from harness.image.instance import parent_dir
+
+        if self.place == "instance" and path.is_dir() and not (path / "config.json").is_file():
+            return not (parent_dir() / value / "config.json").is_file()
+        return path.exists()
+
 
 OPTIONS = (
-    Option("instance", "gokrazy instance to build: a folder, or a name under ~/gokrazy", metavar="DIR|NAME"),
-    Option("image", "finished disk image instead: raw, .gz, .xz, .zst, qcow2 or .gaf", metavar="FILE"),
-    Option("next-image", "image or instance that the update scenarios install", metavar="FILE|DIR"),
-    Option("from", "older image or instance: boot it, update to the candidate, and back", metavar="FILE|DIR"),
+    Option(
+        "instance",
+        "gokrazy instance to build: a folder, or a name under ~/gokrazy",
+        metavar="DIR|NAME",
+        place="instance",
+    ),
+    Option(
+        "image", "finished disk image instead: raw, .gz, .xz, .zst, qcow2 or .gaf", metavar="FILE", place="path"
+    ),
+    Option(
+        "next-image",
+        "image or instance that the update scenarios install",
+        metavar="FILE|DIR",
+        place="instance",
+        commands=("check",),
+        called="next",
+    ),
+    Option(
+        "from",
+        "older image or instance: boot it, update to the candidate, and back",
+        metavar="FILE|DIR",
+        place="instance",
+        commands=("check",),
+    ),
     Option(
         "board",
         "boards, separated by commas (default: pc-bios,pc-uefi,virt; the Raspberry Pi's for its own images)",
         kind="list",
         metavar="NAME[,NAME]",
+        commands=RUNS,
     ),
     Option(
         "accel",
@@ -61,41 +130,60 @@ OPTIONS = (
         metavar="NAME",
         choices=("auto", "tcg", "kvm"),
     ),
-    Option("builder", "who packs the image", metavar="NAME", choices=("auto", "gok", "own")),
-    Option("kernel", "another kernel: a module version, or a folder with vmlinuz", metavar="MODULE@VERSION|DIR"),
-    Option("with", "another version of a module; may be repeated", kind="list", metavar="MODULE@VERSION"),
-    Option("serial", "build with a serial console on this board", kind="flag"),
+    Option("builder", "who packs the image", metavar="NAME", choices=("auto", "gok", "own"), commands=ALL),
+    Option(
+        "kernel",
+        "another kernel: a module version, or a folder with vmlinuz",
+        metavar="MODULE@VERSION|DIR",
+        place="path or name",
+        commands=ALL,
+    ),
+    Option(
+        "with", "another version of a module; may be repeated", kind="list", metavar="MODULE@VERSION", commands=ALL
+    ),
+    Option("serial", "build with a serial console on this board", kind="flag", commands=ALL),
     Option(
         "perm",
         "how /perm is before the first start: formatted, or blank (default: as a finished image has it; what is "
         "built from an instance has it formatted, unless one of its programs does that)",
         metavar="STATE",
         choices=("ext4", "blank"),
+        commands=ALL,
     ),
-    Option("fast-boot", "drop rootdelay from the kernel's command line", kind="flag"),
+    Option("fast-boot", "drop rootdelay from the kernel's command line", kind="flag", commands=ALL),
     Option("no-quirks", "give Raspberry Pi boards the device tree of the image as it is", kind="flag"),
-    Option("network", "what the guest may reach", metavar="MODE", choices=("restricted", "open")),
+    Option(
+        "network", "what the guest may reach", metavar="MODE", choices=("restricted", "open"), commands=("boot",)
+    ),
     Option(
         "forward",
         "ports of the appliance to reach from this host, separated by commas: 8080,53/udp",
         kind="list",
         metavar="PORT[,PORT]",
+        commands=RUNS,
     ),
     Option(
-        "memory", "memory of the machine in MiB, on boards where it can be chosen", kind="number", metavar="MIB"
+        "memory",
+        "memory of the machine in MiB, on boards where it can be chosen",
+        kind="number",
+        metavar="MIB",
+        commands=RUNS,
     ),
-    Option("cpus", "processors of the machine, likewise", kind="number", metavar="N"),
+    Option("cpus", "processors of the machine, likewise", kind="number", metavar="N", commands=RUNS),
     Option(
         "disk",
         "a further disk: a raw or qcow2 file, never written to, or the size of an empty one; may be repeated",
         kind="list",
         metavar="FILE|SIZE",
+        place="path or name",
+        commands=RUNS,
     ),
     Option(
         "qemu-arg",
         "one more argument for QEMU, as it is; may be repeated; what is tested is then no documented board",
         kind="list",
         metavar="ARG",
+        commands=RUNS,
     ),
     Option(
         "warm",
@@ -103,8 +191,8 @@ OPTIONS = (
         metavar="MODE",
         choices=("off", "session", "persist"),
     ),
-    Option("password-file", "file with the web interface's password", metavar="FILE"),
-    Option("ssh-key", "private key that breakglass accepts", metavar="FILE"),
+    Option("password-file", "file with the web interface's password", metavar="FILE", place="path", commands=ALL),
+    Option("ssh-key", "private key that breakglass accepts", metavar="FILE", place="path", commands=ALL),
     Option(
         "clock",
         "what a board without a clock knows of the time at first: nothing, or the present",
@@ -113,13 +201,24 @@ OPTIONS = (
     ),
     Option("timestamp", "build timestamp to write into the image", metavar="RFC3339"),
     Option("time-factor", "multiply every time limit by this", kind="number", metavar="FACTOR"),
-    Option("artifacts", "where logs and the report go (default: .gokharness)", metavar="DIR"),
-    Option("cache", "where built images are kept", metavar="DIR"),
+    Option(
+        "artifacts",
+        "where logs and the report go (default: .gokharness)",
+        metavar="DIR",
+        place="path",
+        commands=ALL,
+    ),
+    Option("cache", "where built images are kept", metavar="DIR", place="path", commands=(*ALL, "cache")),
     Option("tier", "which tests to run", metavar="TIER", choices=("ci", "nightly", "all")),
     Option("shard", "run one share of the tests, dealt by how long they last took", metavar="I/N"),
     Option("repeat", "run each test so many times, and say which did not always pass", kind="number", metavar="N"),
-    Option("boot-again", "start what did not come up on a board for each test that needs it", kind="flag"),
-    Option("list", "only say what would run, and about how long it takes", kind="flag"),
+    Option(
+        "boot-again",
+        "start what did not come up on a board for each test that needs it",
+        kind="flag",
+        commands=RUNS,
+    ),
+    Option("list", "only say what would run, and about how long it takes", kind="flag", commands=("check",)),
     Option("strict", "a skip is a failure, and so is a part of a test that was left out", kind="flag"),
 )
 
@@ -154,7 +253,7 @@ class Settings:
     clock: Clock = "unset"
     timestamp: str | None = None
     time_factor: float = 1.0
-    artifacts: Path = Path(".gokharness")
+    artifacts: Path = field(default_factory=lambda: Path.cwd() / ARTIFACTS)
     cache: Path | None = None
     tier: str = "ci"
     shard: Shard | None = None
@@ -190,15 +289,18 @@ class Settings:
         return self.cache or default_root()
 
 
-def settings_from(values: Mapping[str, object]) -> Settings:
-    """Check raw option values (by ini name, None where unset); raises OptionError naming the option."""
+def settings_from(values: Mapping[str, object], *, folder: Path | None = None) -> Settings:
+    """Check raw option values (by ini name, None where unset); raises OptionError naming the option.
+
+    Paths that are relative still begin at ``folder``, the current one if none is given.
+    """
     for option in OPTIONS:
         value = values.get(option.ini)
         if option.choices and value is not None and value not in option.choices:
             raise OptionError(
                 f"{option.flag} does not know {value!r}", hint=f"choose from: {', '.join(option.choices)}"
             )
-    known = {name: value for name, value in values.items() if value is not None}
+    known = located({name: value for name, value in values.items() if value is not None}, folder or Path.cwd())
     if "gk_instance" in known and "gk_image" in known:
         raise OptionError(
             "--gk-instance and --gk-image name two things to test",
@@ -211,7 +313,80 @@ def settings_from(values: Mapping[str, object]) -> Settings:
     return Settings(**result)  # type: ignore[arg-type]
 
 
+def add_options(parser: pytest.Parser) -> None:
+    """Add each option and its ini twin to pytest's."""
+    group = parser.getgroup("gokrazy", "gokrazy appliances under QEMU")
+    for option in OPTIONS:
+        text = f"{option.help} (ini: {option.ini})"
+        if option.kind == "flag":
+            group.addoption(option.flag, dest=option.ini, action="store_true", default=None, help=text)
+            parser.addini(option.ini, option.help, type="bool", default=None)
+        elif option.kind == "list":
+            group.addoption(
+                option.flag, dest=option.ini, action="append", default=None, metavar=option.metavar, help=text
+            )
+            parser.addini(option.ini, option.help, type="args", default=None)
+        else:
+            group.addoption(
+                option.flag,
+                dest=option.ini,
+                default=None,
+                metavar=option.metavar,
+                choices=option.choices or None,
+                help=text,
+            )
+            parser.addini(option.ini, option.help, default=None)
+
+
+def options_said(config: pytest.Config) -> dict[str, object]:
+    """What command line and ini file say, by ini names, with paths made absolute; raises OptionError.
+
+    As pytest has it, a path of the command line begins at the folder where that was typed, one of an ini file at
+    the file's. A worker of pytest-xdist may start in another folder: it is told what its controller made of them.
+    """
+    values: dict[str, object] = {}
+    for option in OPTIONS:
+        value, folder = config.getoption(option.ini), config.invocation_params.dir
+        if value is None:
+            value = config.getini(option.ini) or None
+            folder = config.inipath.parent if config.inipath is not None else folder
+        if option.place and value is not None:
+            value = _located(option, value, folder)
+        values[option.ini] = value
+    values["gk_artifacts"] = values["gk_artifacts"] or str(config.invocation_params.dir / ARTIFACTS)
+    return {**values, **getattr(config, "workerinput", {}).get(PLACES, {})}
+
+
+def located(values: Mapping[str, object], folder: Path) -> dict[str, object]:
+    """The values with every path in them made absolute; raises OptionError."""
+    places = {option.ini: option for option in OPTIONS if option.place}
+    return {
+        name: value if value is None or name not in places else _located(places[name], value, folder)
+        for name, value in values.items()
+    }
+
+
+def _located(option: Option, value: object, folder: Path) -> object:
+    if isinstance(value, list | tuple):
+        return [option.located(str(one), folder) for one in value]
+    return option.located(str(value), folder)
+
+
 _PATHS = frozenset({"image", "password_file", "ssh_key", "artifacts", "cache"})
+
+
+def must_be_readable(settings: Settings) -> None:
+    """Raise OptionError for a file that was named to be read, and is not there."""
+    for flag, path in (("--gk-password-file", settings.password_file), ("--gk-ssh-key", settings.ssh_key)):
+        if path is None:
+            continue
+        try:
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            raise OptionError(
+                f"the file of {flag} cannot be read: {error.strerror}", where=str(path), hint="check its path"
+            ) from None
 
 
 def _converted(field: str, value: object) -> object:
@@ -221,7 +396,7 @@ def _converted(field: str, value: object) -> object:
     if field in _PARTS:
         return _PARTS[field](value)
     if field in _PATHS:
-        return Path(str(value)).expanduser()
+        return Path(str(value))
     if field == "time_factor":
         try:
             factor = float(str(value))

@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.junitxml import xml_key
 
 from harness import again, boards, workers
-from harness.errors import HarnessError, UserError
-from harness.options import OPTIONS, Settings, settings_from
+from harness.errors import Fault, HarnessError, UserError
+from harness.options import Settings, add_options, must_be_readable, options_said, settings_from
 from harness.repeat import Repeat, tally
 from harness.report import durations
+from harness.report.places import must_take_files, not_written
 from harness.report.properties import properties
 from harness.report.recorder import Recorder
+from harness.report.words import Words, words_of
 from harness.shard import digest
 from harness.verdict import Verdict, fault_of
 
@@ -53,62 +56,35 @@ SETTINGS = pytest.StashKey[Settings]()
 VERDICT = pytest.StashKey[Verdict]()
 RECORDER = pytest.StashKey[Recorder]()
 LAB = pytest.StashKey["Lab"]()
+WORDS = pytest.StashKey[Words]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add each option and its ini twin."""
-    group = parser.getgroup("gokrazy", "gokrazy appliances under QEMU")
-    for option in OPTIONS:
-        text = f"{option.help} (ini: {option.ini})"
-        if option.kind == "flag":
-            group.addoption(option.flag, dest=option.ini, action="store_true", default=None, help=text)
-            parser.addini(option.ini, option.help, type="bool", default=None)
-        elif option.kind == "list":
-            group.addoption(
-                option.flag, dest=option.ini, action="append", default=None, metavar=option.metavar, help=text
-            )
-            parser.addini(option.ini, option.help, type="args", default=None)
-        else:
-            group.addoption(
-                option.flag,
-                dest=option.ini,
-                default=None,
-                metavar=option.metavar,
-                choices=option.choices or None,
-                help=text,
-            )
-            parser.addini(option.ini, option.help, default=None)
-
-
-def _raw_options(config: pytest.Config) -> dict[str, object]:
-    values: dict[str, object] = {}
-    for option in OPTIONS:
-        value = config.getoption(option.ini)
-        if value is None:
-            value = config.getini(option.ini) or None
-        values[option.ini] = value
-    return values
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and check the options."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    config.stash[WORDS] = words = words_of(config)
     try:
-        settings = settings_from(_raw_options(config))
+        said = options_said(config)
+        settings = settings_from(said, folder=config.invocation_params.dir)
         for name in settings.boards or ():
             boards.board(name)
     except UserError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(words(str(error))) from None
     config.stash[SETTINGS] = settings
     workers.end_with_controller(config)
     config.pluginmanager.register(
-        workers.Controller(lambda: _lab(config).run_dir.folder("shared", bulky=True)), "gokrazy-workers"
+        workers.Controller(lambda: _lab(config).run_dir.folder("shared", bulky=True), said), "gokrazy-workers"
     )
     if settings.list:
         config.option.collectonly = True
     config.stash[VERDICT] = verdict = Verdict(strict=settings.strict)
-    config.stash[RECORDER] = recorder = Recorder(verdict)
+    config.stash[RECORDER] = recorder = Recorder(verdict, words)
     config.pluginmanager.register(recorder, "gokrazy-recorder")
     if settings.repeat > 1:
         config.pluginmanager.register(Repeat(settings.repeat), "gokrazy-repeat")
@@ -121,7 +97,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     from harness.report.header import header_lines
 
     settings = config.stash[SETTINGS]
-    lines = header_lines(settings)
+    lines = [config.stash[WORDS](line) for line in header_lines(settings)]
     if settings.shard is not None:
         dealt = digest(durations.load(_page(config).parent))
         lines.append(f"gokrazy: shard {settings.shard}, by durations {dealt} (the same in every shard)")
@@ -134,6 +110,7 @@ def pytest_collection(session: pytest.Session) -> None:
     settings = session.config.stash[SETTINGS]
     if not settings.is_own:
         with _as_pytest_says(session.config):
+            must_be_readable(settings)
             _lab(session.config).boards  # noqa: B018  it raises
 
 
@@ -217,11 +194,29 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         return
     lab = _lab(config)
     wanted: dict[tuple[str, str], bool] = {}
+    with _as_pytest_says(config):
+        _must_take_results(config)
     for item in items:
         key = _board(item), _family(item)
         wanted[key] = wanted.get(key, False) or "next_image" in _fixtures(item)
     with _as_pytest_says(config):
         lab.prepare(wanted)
+
+
+def _must_take_results(config: pytest.Config) -> None:
+    """Raise OptionError if logs, report or JUnit XML cannot be written, before all tests have run for nothing."""
+    must_take_files(config.stash[SETTINGS].artifacts, what="logs and the report", flag="--gk-artifacts")
+    log = config.stash.get(xml_key, None)
+    if log is None:
+        return
+    flag = "--junit" if config.stash[WORDS].command else "--junitxml"
+    try:
+        must_take_files(Path(log.logfile).parent, what="the JUnit XML", flag=flag)
+    except HarnessError:
+        # It would try all the same, and fail with a traceback.
+        config.pluginmanager.unregister(log)
+        del config.stash[xml_key]
+        raise
 
 
 @contextmanager
@@ -230,6 +225,7 @@ def _as_pytest_says(config: pytest.Config) -> Iterator[None]:
     try:
         yield
     except HarnessError as error:
+        config.stash[WORDS].reword(error)
         workers.tell_stopped(config, error)
         if isinstance(error, UserError):
             raise pytest.UsageError(str(error)) from None
@@ -266,8 +262,9 @@ def _lab(config: pytest.Config) -> Lab:
 
         def say(line: str) -> None:
             if reporter is not None:
-                reporter.write_line(line)
+                reporter.write_line(words(line))
 
+        words = config.stash[WORDS]
         lab = Lab(config.stash[SETTINGS], shared=workers.shared_folder(config), say=say)
         config.stash[LAB] = lab
     return lab
@@ -339,6 +336,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Say whose fault a failure is, and hang what the device said at that moment under the test."""
+    if call.excinfo is not None:
+        item.config.stash[WORDS].reword(call.excinfo.value)
     report = yield
     if not _needs_appliance(item):
         return report
@@ -388,9 +387,14 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
         if config.stash[SETTINGS].repeat == 1:
             durations.keep(_page(config).parent, recorder.outcomes.values())
-        write_page(_page(config), recorder)
+        try:
+            write_page(_page(config), recorder)
+        except OSError as error:
+            lost = not_written(error, _page(config).parent, what="the report", flag="--gk-artifacts")
+            recorder.notes.append(config.stash[WORDS](f"{lost.what}: {_page(config)}"))
+            config.stash[VERDICT].faults[Fault.HOST] += 1
     session.exitstatus = config.stash[VERDICT].exit_status(int(exitstatus))
 
 
 def _page(config: pytest.Config) -> Path:
-    return config.stash[SETTINGS].artifacts.expanduser().absolute() / "report.html"
+    return config.stash[SETTINGS].artifacts / "report.html"

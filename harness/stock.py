@@ -97,7 +97,7 @@ class Stock:
 
     def subject(self, name: str) -> Image:
         """An image file as it is, or an instance built."""
-        return self.given(name) if Path(name).expanduser().is_file() else self.build(name)
+        return self.given(name) if Path(name).is_file() else self.build(name)
 
     def build(self, instance: str, *, after: Image | None = None) -> Image:
         """Build an instance, or take it from the cache; ``after`` is the image that it is to update."""
@@ -138,7 +138,7 @@ class Stock:
             password = None
             if self.settings.password_file is not None:
                 password = self.settings.password_file.read_text().strip()
-            image = image_from_file(Path(name).expanduser(), work=self._folder("given"), password=password)
+            image = image_from_file(Path(name), work=self._folder("given"), password=password)
             self._given[name] = self._with_perm(image)
         return self._given[name]
 

@@ -48,16 +48,17 @@ class Verdict:
 
 def fault_of(error: BaseException | None) -> Fault | None:
     """Return whose fault an error is, looking through what caused it; None when it is not the harness's error."""
-    found = next((one for one in _causes(error) if isinstance(one, HarnessError)), None)
+    found = next((one for one in causes(error) if isinstance(one, HarnessError)), None)
     return found.fault if found is not None else None
 
 
 def caused_by(error: BaseException | None, kind: type[HarnessError]) -> bool:
     """Whether an error is of this kind, or was caused by one that is."""
-    return any(isinstance(one, kind) for one in _causes(error))
+    return any(isinstance(one, kind) for one in causes(error))
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, what caused it, and so on."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         yield error

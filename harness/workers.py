@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.lifeline import end_with_parent
+from harness.options import OPTIONS, PLACES
 
 CONTROLLER = "gk_controller"
 """What a worker is told: the process that it works for."""
@@ -21,10 +22,14 @@ STOPPED = "gk_stopped"
 
 
 class Controller:
-    """A plugin object for the process that has the workers; ``folder`` makes the one that they share."""
+    """A plugin object for the process that has the workers; ``folder`` makes the one that they share.
 
-    def __init__(self, folder: Callable[[], Path]) -> None:
+    ``said`` is what the options say, with absolute paths.
+    """
+
+    def __init__(self, folder: Callable[[], Path], said: Mapping[str, object]) -> None:
         self._folder = folder
+        self._places = {option.ini: said[option.ini] for option in OPTIONS if option.place}
         self._shared: Path | None = None
 
     @pytest.hookimpl(optionalhook=True)
@@ -34,7 +39,7 @@ class Controller:
             return
         if self._shared is None:
             self._shared = self._folder()
-        node.workerinput.update({CONTROLLER: os.getpid(), SHARED: str(self._shared)})
+        node.workerinput.update({CONTROLLER: os.getpid(), SHARED: str(self._shared), PLACES: self._places})
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_testnodedown(self, node: Any) -> None:

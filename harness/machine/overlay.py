@@ -161,6 +161,8 @@ class Overlay:
     def settle_on(self, image: Path) -> None:
         """Lie directly on the image, which is that at the bottom or its like: what is between moves up."""
         self._must_be_off("rebase")
+        # Absolute, as in create.
+        image = image.resolve()
         bottom = self.chain[-1]
         rebase = ["rebase", "-q", "-f", "qcow2", "-F", "raw"]
         if len(self.chain) > 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -37,8 +38,9 @@ BootTimes = tuple[str, str, dict[str, float]]
 class Recorder:
     """A pytest plugin object: one Outcome a test, in the order in which they ran."""
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: Verdict, words: Callable[[str], str] = str) -> None:
         self.verdict = verdict
+        self._words = words
         self.outcomes: dict[str, Outcome] = {}
         self.boots: list[BootTimes] = []
         self.facts: dict[str, str] = {}
@@ -54,8 +56,8 @@ class Recorder:
         outcome.seconds += report.duration
         for news in (*getattr(report, EARLIER, ()), getattr(report, "gk_news", {})):
             self.boots += [(str(board), str(kind), dict(times)) for board, kind, times in news.get("boots", [])]
-            self.facts.update(news.get("facts", {}))
-            self.notes += news.get("notes", [])
+            self.facts.update({name: self._words(fact) for name, fact in news.get("facts", {}).items()})
+            self.notes += [self._words(note) for note in news.get("notes", [])]
             self.waits += news.get("waits", [])
         for name, value in report.user_properties:
             outcome.properties[str(name)] = str(value)

@@ -7,7 +7,7 @@ import pytest
 from harness.errors import OptionError
 from harness.machine.extra_disk import ExtraDisk
 from harness.machine.ports import Port
-from harness.options import OPTIONS, Option, Settings, settings_from
+from harness.options import OPTIONS, Option, Settings, must_be_readable, settings_from
 
 
 def test_nothing_said_means_the_defaults() -> None:
@@ -20,8 +20,69 @@ def test_boards_are_split_at_commas_and_repeated_modules_kept() -> None:
     assert settings.with_modules == ("a@v1", "b@v2")
 
 
-def test_paths_become_paths() -> None:
-    assert settings_from({"gk_image": "x.img", "gk_artifacts": "out"}).image == Path("x.img")
+PLACES = [option for option in OPTIONS if option.place]
+
+
+@pytest.mark.parametrize("option", PLACES, ids=lambda option: option.name)
+@pytest.mark.parametrize("typed", ["sub/it", "./sub/it", "sub/../sub/it", "{home}/sub/it", "~/sub/it"])
+def test_a_path_becomes_absolute_however_it_is_typed(
+    option: Option, typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "sub/it").mkdir(parents=True)
+    assert option.located(typed.format(home=tmp_path), tmp_path) == str(tmp_path / "sub/it")
+    assert option.located("../it", tmp_path / "sub/it") == str(tmp_path / "sub/it")
+
+
+def test_a_link_stays_what_it_is_called(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/a.img").touch()
+    (tmp_path / "b.img").symlink_to("real/a.img")
+    assert settings_from({"gk_image": "b.img"}, folder=tmp_path).image == tmp_path / "b.img"
+    assert settings_from({"gk_image": "real/../b.img"}, folder=tmp_path).image == tmp_path / "b.img"
+
+
+def test_what_is_no_path_stays_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOKRAZY_PARENT_DIR", str(tmp_path / "gokrazy"))
+    named = tmp_path / "gokrazy/hello"
+    named.mkdir(parents=True)
+    (named / "config.json").touch()
+    here = tmp_path / "here"
+    (here / "hello").mkdir(parents=True)
+    said = {"gk_instance": "hello", "gk_kernel": "github.com/gokrazy/kernel.amd64@latest"}
+    settings = settings_from(said, folder=here)
+    # A folder of that name which is no instance does not stand in the way of one that is.
+    assert settings.instance == "hello"
+    assert settings.kernel == said["gk_kernel"]
+    (here / "hello/config.json").touch()
+    assert settings_from(said, folder=here).instance == str(here / "hello")
+
+
+def test_an_empty_path_and_an_unknown_user_are_refused_by_the_flag_s_name() -> None:
+    with pytest.raises(OptionError, match="--gk-image is empty"):
+        settings_from({"gk_image": ""})
+    with pytest.raises(OptionError, match="--gk-cache ~nobody-of-that-name/x: there is no such user"):
+        settings_from({"gk_cache": "~nobody-of-that-name/x"})
+
+
+@pytest.mark.parametrize("name", ["password-file", "ssh-key"])
+def test_a_file_that_is_not_there_is_refused_by_the_flag_s_name(name: str, tmp_path: Path) -> None:
+    settings = settings_from({f"gk_{name.replace('-', '_')}": "nothing"}, folder=tmp_path)
+    with pytest.raises(OptionError, match=f"--gk-{name} cannot be read: No such file") as raised:
+        must_be_readable(settings)
+    assert raised.value.where == str(tmp_path / "nothing")
+
+
+def test_the_settings_hold_no_relative_path() -> None:
+    assert Settings().artifacts.is_absolute()
+    said = {option.ini: "sub/x" for option in PLACES if option.name not in ("image", "kernel", "disk")}
+    settings = settings_from({**said, "gk_kernel": "./k"})
+    paths = [settings.artifacts, settings.cache, settings.password_file, settings.ssh_key]
+    names = [settings.instance, settings.next_image, settings.from_image]
+    assert all(path is not None and path.is_absolute() for path in paths)
+    assert str(settings.kernel).startswith("/")
+    # Nothing is there, so an instance could be a name; what it is looked for by is said in the error.
+    assert names == ["sub/x"] * 3
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -72,6 +73,22 @@ def test_layers_over_layers_are_read_where_their_bytes_lie(overlay: Overlay, tmp
     for offset in (0, (1 << 20) + 69_000, SIZE - 1000):
         assert source.read_at(offset, 5000) == expected[700 + offset : 5700 + offset]
     assert source.read_at(SIZE - 700, 1) == b""
+
+
+def test_the_files_under_it_are_named_absolutely_whoever_calls(
+    golden: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(golden.parent)
+    near = Path(golden.name)
+    for name in ("lower", "upper"):
+        (tmp_path / name).mkdir()
+    overlay = Overlay.create(near, tmp_path / "lower")
+    upper = Overlay.create(overlay.path, tmp_path / "upper", base_format="qcow2")
+    upper.settle_on(near)
+    for disk in (overlay, upper):
+        told = json.loads(run_tool("qemu-img", ["info", "--output=json", str(disk.path)]))
+        assert told["backing-filename"] == str(golden.resolve())
+    assert upper.chain == (upper.path, golden.resolve())
 
 
 def test_a_source_is_shut_once_a_machine_has_the_disk(overlay: Overlay) -> None:

@@ -1,0 +1,52 @@
+"""The flags of the command that was typed: messages name options by pytest's flags, and are told in its own.
+
+Whoever raises or notes something writes ``--gk-builder``; a user of gokharness reads ``--builder``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.options import OPTIONS
+from harness.verdict import causes
+
+_FLAG = re.compile(r"(?<![\w-])--gk-[a-z]+(?:-[a-z]+)*")
+_COMMAND = "gk_command"
+"""What a worker is told: the command that its controller speaks for."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """Those of ``gokharness COMMAND``, or of pytest for ""; as a plugin object, it tells pytest who asks."""
+
+    command: str = ""
+
+    def __call__(self, text: str) -> str:
+        """The text with this command's flags."""
+        if not self.command:
+            return text
+        flags = {option.flag: option.flag_of(self.command) for option in OPTIONS}
+        return _FLAG.sub(lambda found: flags.get(found[0], found[0]), text)
+
+    def reword(self, error: BaseException | None) -> None:
+        """Put an error, what caused it, or the reason of a skip into these words."""
+        if isinstance(error, pytest.skip.Exception) and error.msg is not None:
+            error.msg = self(error.msg)
+        for one in causes(error):
+            if isinstance(one, HarnessError):
+                one.what, one.where, one.hint = self(one.what), self(one.where), self(one.hint)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: pytest.Item) -> None:
+        """Have a worker of pytest-xdist use the same words."""
+        node.workerinput[_COMMAND] = self.command  # type: ignore[attr-defined]
+
+
+def words_of(config: pytest.Config) -> Words:
+    """The words of whoever started this run of pytest."""
+    told = getattr(config, "workerinput", {}).get(_COMMAND, "")
+    return next((one for one in config.pluginmanager.get_plugins() if isinstance(one, Words)), Words(told))

@@ -1,0 +1,90 @@
+"""Messages name options by pytest's flags, and are told with the flags of the command that was typed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.cli import _parser
+from harness.errors import OptionError, ToolMissing
+from harness.options import ALL, OPTIONS
+from harness.report.words import Words
+
+PACKAGE = Path(harness.__file__).parent
+DOORS = ("cli.py", "options.py")
+"""Where flags are made, not named."""
+FLAG = re.compile(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*(?![\w=])")
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Every string of the package that is no docstring, with its place."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.is_relative_to(PACKAGE / "tests") or path.name in DOORS:
+            continue
+        tree = ast.parse(path.read_text())
+        # A docstring is an expression of its own; what is left is said or used.
+        bare = {id(one.value) for one in ast.walk(tree) if isinstance(one, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in bare:
+                yield f"{path.relative_to(PACKAGE)}:{node.lineno}", node.value
+
+
+NAMED = [(place, text) for place, text in texts() if FLAG.search(text)]
+OURS = {option.flag for option in OPTIONS}
+
+
+def test_the_messages_that_name_flags_are_found() -> None:
+    assert sum("--gk-" in text for _, text in NAMED) >= 8
+
+
+def test_a_message_names_an_option_by_the_flag_that_pytest_knows() -> None:
+    short = {f"--{name}" for option in OPTIONS for name in (option.name, option.called) if name}
+    wrong = []
+    for place, text in NAMED:
+        # A text with no blank is an argument of a tool, such as --json.
+        flags = [flag for flag in FLAG.findall(text) if " " in text or flag.startswith("--gk-")]
+        wrong += [f"{place}: {flag}" for flag in flags if flag in short]
+        wrong += [f"{place}: {flag}" for flag in flags if flag.startswith("--gk-") and flag not in OURS]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_every_message_is_told_in_flags_that_the_command_takes(command: str) -> None:
+    actions = next(action for action in _parser()._actions if isinstance(action.choices, dict)).choices
+    assert isinstance(actions, dict)
+    taken = set(actions[command]._option_string_actions)
+    for place, text in NAMED:
+        if "--gk-" not in text:
+            continue
+        said = Words(command)(text)
+        for flag in re.findall(r"(?:-- )?--gk-[a-z-]+", said):
+            assert flag.startswith("-- "), f"{place}: {said}"
+        count = len(re.findall(r"--gk-[a-z-]+", text))
+        told = [flag for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]*", said) if flag in taken or flag in OURS]
+        assert len(told) >= count, f"{place}: {said}"
+
+
+def test_each_option_is_told_as_the_command_takes_it() -> None:
+    text = "give --gk-next-image FILE, --gk-board (or --gk-strict), and no --gk-nothing"
+    assert Words()(text) == text
+    assert Words("check")(text) == "give --next FILE, --board (or -- --gk-strict), and no --gk-nothing"
+    assert Words("boot")(text) == "give -- --gk-next-image FILE, --board (or -- --gk-strict), and no --gk-nothing"
+
+
+def test_an_error_what_caused_it_and_a_skip_are_put_into_these_words() -> None:
+    cause = ToolMissing("no gok", hint="--gk-builder own", evidence="it said --gk-builder")
+    error = OptionError("--gk-serial is no use")
+    error.__cause__ = cause
+    Words("build").reword(error)
+    assert str(error) == "--serial is no use"
+    assert cause.hint == "--builder own"
+    assert "--gk-builder" in cause.evidence
+    with pytest.raises(pytest.skip.Exception) as raised:
+        pytest.skip("not applicable: (give --gk-ssh-key)")
+    Words("check").reword(raised.value)
+    assert str(raised.value) == "not applicable: (give --ssh-key)"
