@@ -20,7 +20,7 @@ from harness.image.model import PERM_TITLES, Image
 from harness.options import Clock, Settings
 from harness.run_key import RunKey
 from harness.run_news import RunNews
-from harness.stock import Stock
+from harness.stock import FROM, Stock
 
 if TYPE_CHECKING:
     from harness.appliance import Appliance
@@ -130,6 +130,11 @@ class Lab:
                     where=str(image.path),
                     hint="--gk-perm ext4 formats it on each test's disk",
                 )
+            if family != FROM:
+                self.key.check_given(image)
+            own = self.key.own(image)
+            if own is not None and not own.problem:
+                self.news.note_once(f"{image.hostname}: breakglass is entered with {own.path}, which is only read")
             accelerator = self.accelerator(board)
             self.news.board(name, f"{board.title}; QEMU {qemu.version}, {accelerator.name} ({accelerator.reason})")
             if updates:
@@ -425,7 +430,7 @@ class Lab:
             qemu=self.qemu(board),
             equipment=fitted,
             folder=_fresh(self._logs(name)),
-            key=self.key.private if self.key.opens(image) else None,
+            key=self.key.of(image),
             files_of=self.stock.update_files,
             ram=ram,
             nurse_network=nurse,

@@ -24,6 +24,7 @@ class RunNews:
         self._build_seconds = build_seconds
         self._boots: list[BootTimes] = []
         self._notes: list[str] = []
+        self._once: set[str] = set()
         self._waits: list[float] = []
         self._facts: dict[str, str] = {}
         self._told: set[str] = set()
@@ -36,6 +37,12 @@ class RunNews:
         """Tell whoever watches the run, and whoever reads its report, what went otherwise than usual."""
         self._say(f"gokrazy: {line}")
         self._notes.append(line)
+
+    def note_once(self, line: str) -> None:
+        """The same for what several have to tell."""
+        if line not in self._once:
+            self._once.add(line)
+            self.note(line)
 
     def board(self, name: str, line: str) -> None:
         """Tell what plays a board."""

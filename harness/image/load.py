@@ -234,6 +234,10 @@ def _breakglass(programs: Mapping[str, BuildInfo], entries: Mapping[str, Entry],
         names = [name for name, entry in entries.items() if entry.kind == "file" and text.startswith(name)]
         if names:
             return Breakglass(path=path, authorized_keys=max(names, key=len), has_keys=True)
+    # Flag and value may stand apart: then init knows the path of a file that is named as such files are.
+    apart = [name for name in entries if name.endswith("authorized_keys") and name.encode() in init]
+    if len(apart) == 1 and b"-authorized_keys" in init:
+        return Breakglass(path=path, authorized_keys=apart[0], has_keys=True)
     return Breakglass(path=path)
 
 

@@ -63,7 +63,8 @@ def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> 
 
 def remarks(recorder: Recorder) -> list[str]:
     """What was not as usual: an accelerator that broke, a QEMU that had to be killed, waiting for room."""
-    lines = [f"note  {note}" for note in recorder.notes]
+    # Each worker of a run tells what holds for all of them.
+    lines = [f"note  {note}" for note in dict.fromkeys(recorder.notes)]
     if recorder.waits:
         waits = recorder.waits
         times = f"{sum(waits):.0f} s in all, {max(waits):.0f} s at most"

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    PublicFormat,
+)
 
-from harness.gokrazy.keys import generate_key
+from harness.errors import OptionError
+from harness.gokrazy.keys import KeyPair, generate_key
 from harness.image.load import load_raw
 from harness.image.model import Breakglass, Image
 from harness.image.perm import read_file
+from harness.image.squashfs import File
 from harness.machine.overlay import Overlay
 from harness.options import Settings
 from harness.run_key import RunKey
@@ -57,13 +66,11 @@ def run_key(settings: Settings, folder: RunFolder) -> RunKey:
     [
         ({}, True, True),
         ({"breakglass": None}, False, False),
-        ({"breakglass": Breakglass(has_keys=True)}, False, True),
         ({"breakglass": Breakglass(authorized_keys="/etc/keys")}, False, True),
         # Without a file system there is no key file, whoever has a key: breakglass does not come up.
         ({"perm": "blank"}, False, False),
         ({"perm": "mkfs"}, False, False),
         ({"perm": "other"}, False, True),
-        ({"perm": "blank", "breakglass": Breakglass(has_keys=True)}, False, True),
     ],
 )
 def test_the_runs_own_key_opens_what_it_can_be_put_on_and_a_given_one_any_breakglass(
@@ -126,3 +133,100 @@ def perm_of(disk: Path, image: Image, out: Path) -> Path:
     folder = out.with_suffix(".d")
     folder.mkdir()
     return Overlay.create(disk, folder, base_format="qcow2").extract(image.layout.perm, out)
+
+
+@dataclass
+class Home:
+    """A user's home, and an image that lets in whom ``lets_in`` names."""
+
+    folder: Path
+
+    def key(self, name: str = "id_ed25519") -> KeyPair:
+        return generate_key(self.folder / ".ssh", name=name, comment=f"me on {name}")
+
+    def lets_in(self, *lines: str) -> Image:
+        tree = synthetic.root_tree()
+        tree.add("/etc/breakglass.authorized_keys", File("\n".join(lines).encode()), replace=True)
+        made = self.folder / "image"
+        made.mkdir()
+        return load_raw(synthetic.write_image(made / "disk.img", made, tree=tree))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    return Home(folder)
+
+
+def test_the_users_own_key_is_used_where_it_lies_if_its_public_half_is_in_the_image(
+    home: Home, folder: RunFolder
+) -> None:
+    home.key("id_other")
+    mine = home.key()
+    image = home.lets_in("# mine", mine.public_line)
+    before = {path: path.read_bytes() for path in home.folder.rglob("id_*")}
+    key = run_key(Settings(), folder)
+    assert key.of(image) == mine.private
+    assert key.why_not(image) == ""
+    assert not key.is_put_on(image)
+    assert key.base(image) == (image.path, "raw")
+    assert folder.asked == [], "a key was made, or copied, although the user has one"
+    assert {path: path.read_bytes() for path in home.folder.rglob("id_*")} == before
+
+
+def test_a_key_without_its_public_half_beside_it_is_found_too(home: Home, folder: RunFolder) -> None:
+    mine = home.key()
+    mine.public.unlink()
+    assert run_key(Settings(), folder).of(home.lets_in(f"no-pty {mine.public_line}")) == mine.private
+
+
+def test_where_no_key_fits_the_reason_names_those_that_the_image_takes(home: Home, folder: RunFolder) -> None:
+    home.key()
+    others = [home.key(f"id_{number}") for number in range(5)]
+    for pair in others:
+        pair.private.unlink()
+        pair.public.unlink()
+    image = home.lets_in(*(pair.public_line for pair in others))
+    key = run_key(Settings(), folder)
+    said = key.why_not(image)
+    assert key.of(image) is None
+    for part in ("--gk-ssh-key", "that of me on id_0", "and 2 more", "/etc/breakglass.authorized_keys"):
+        assert part in said
+
+
+def test_a_key_behind_a_passphrase_is_named_and_nobody_is_asked_for_it(home: Home, folder: RunFolder) -> None:
+    made = home.key()
+    private = Ed25519PrivateKey.generate()
+    locked = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, BestAvailableEncryption(b"secret"))
+    made.private.write_bytes(locked)
+    line = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    made.public.write_text(line)
+    said = run_key(Settings(), folder).why_not(home.lets_in(line))
+    assert said.startswith(f"{made.private} is a key of this image, but the SSH key is protected by a passphrase")
+
+
+def test_a_public_half_alone_opens_nothing(home: Home, folder: RunFolder) -> None:
+    mine = home.key()
+    mine.private.unlink()
+    assert "only its public half is there" in run_key(Settings(), folder).why_not(home.lets_in(mine.public_line))
+
+
+def test_a_given_key_that_the_image_does_not_take_is_told_before_anything_runs(
+    home: Home, folder: RunFolder
+) -> None:
+    mine, wrong = home.key(), home.key("id_wrong")
+    image = home.lets_in(mine.public_line)
+    right, foreign = (run_key(Settings(ssh_key=pair.private), folder) for pair in (mine, wrong))
+    right.check_given(image)
+    assert right.of(image) == mine.private
+    with pytest.raises(OptionError, match=r"not in the image: .* takes that of me on id_ed25519"):
+        foreign.check_given(image)
+    assert not foreign.opens(image)
+    foreign.check_given(replace(image, breakglass=None))
+
+
+def test_a_given_key_that_is_none_is_told_before_anything_runs(image: Image, folder: RunFolder) -> None:
+    with pytest.raises(OptionError, match="cannot read the SSH key"):
+        run_key(GIVEN, folder).check_given(image)

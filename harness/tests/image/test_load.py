@@ -284,3 +284,21 @@ def test_what_is_on_the_permanent_partition_is_told(
         file.seek(place.offset + offset)
         file.write(magic)
     assert load_raw(disk).perm == state
+
+
+@pytest.mark.parametrize(
+    ("flags", "keys"),
+    [
+        (b"-authorized_keys=/etc/breakglass.authorized_keysand more", "/etc/breakglass.authorized_keys"),
+        (b"/etc/breakglass.authorized_keys-authorized_keys-forward", "/etc/breakglass.authorized_keys"),
+        (b"-authorized_keys=/perm/mine", "/perm/breakglass.authorized_keys"),
+        (b"-forward=loopback", "/perm/breakglass.authorized_keys"),
+    ],
+)
+def test_where_breakglass_looks_for_its_keys_is_told_by_init(tmp_path: Path, flags: bytes, keys: str) -> None:
+    tree = synthetic.root_tree()
+    init = synthetic.elf(rest=synthetic.build_info("command-line-arguments") + flags)
+    tree.add("/gokrazy/init", File(init, 0o755), replace=True)
+    image = load_raw(synthetic.write_image(tmp_path / "disk.img", tmp_path / "parts", tree=tree))
+    assert image.breakglass is not None
+    assert (image.breakglass.authorized_keys, image.breakglass.has_keys) == (keys, keys.startswith("/etc/"))
