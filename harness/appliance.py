@@ -21,6 +21,7 @@ from harness.demands import demand
 from harness.errors import ApplianceFault, DeviceUnreachable, InternalError, WaitTimeout
 from harness.faults.damage import write_perm
 from harness.firmware.stage import Stage
+from harness.gokrazy.expected import Expectations
 from harness.gokrazy.status import Status
 from harness.gokrazy.waiting import Deadline
 from harness.image.fat import FatVolume
@@ -94,12 +95,15 @@ class Appliance(WaysIn, Services, Updates):
         nurse_network: bool = False,
         reboots: bool = False,
         no_quirks: bool = False,
+        expected: Expectations | None = None,
     ) -> None:
         WaysIn.__init__(self, key=key, password=image.password)
         Updates.__init__(self, files_of)
         self.image = image
         self.board = board
         self.budget = budget
+        self.expected = expected or Expectations()
+        self.remarks = {}
         self.knows_time = board.knows_time
         self.folder = folder
         """Where this appliance's logs go."""

@@ -122,6 +122,9 @@ class Lab:
                 self._unfit[name] = f"this host's QEMU is too old for {name}: {error.what}"
                 continue
             image = self.stock.image(board, family)
+            if family == "hello":
+                paths = [service.path for service in image.services]
+                self.settings.expected.check(paths, where=f"{image.hostname} ({image.path})")
             title = f"image {family}" if self.settings.is_own else "image"
             self.news.image(title, image)
             if self.settings.clock == "now" and not board.knows_time and image.perm != "ext4":
@@ -259,6 +262,7 @@ class Lab:
         """The same without asking for room; ``ram`` is for one to be captured: the file that is its memory."""
         from harness.wiring import equipment
 
+        board = board.fitted(image)
         mode, known = network or self.settings.network, clock or self.settings.clock
         fitted = replace(equipment(self.settings, image).on(board), network=mode)
         warm = running and not cold and self.settings.warm != "off" and board.can_capture
@@ -337,6 +341,7 @@ class Lab:
             ):
                 return Booted(*appliance.capture(folder, base=base))
 
+        board = board.fitted(image)
         qemu = self.qemu(board)
         return self.captures.get(
             identity(
@@ -436,6 +441,7 @@ class Lab:
             nurse_network=nurse,
             reboots=reboots,
             no_quirks=self.settings.no_quirks,
+            expected=self.settings.expected,
         )
 
     def show(self, board: Board, *, network: Network, out: TextIO) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import OptionError
+from harness.gokrazy.expected import Expectations, expectations
 from harness.shard import Shard
 
 if TYPE_CHECKING:
@@ -220,6 +221,20 @@ OPTIONS = (
     ),
     Option("list", "only say what would run, and about how long it takes", kind="flag", commands=("check",)),
     Option("strict", "a skip is a failure, and so is a part of a test that was left out", kind="flag"),
+    Option(
+        "must-run",
+        "services that must run and never fall, separated by commas",
+        kind="list",
+        metavar="SERVICE[,SERVICE]",
+        commands=("check",),
+    ),
+    Option(
+        "expect",
+        "what a service may do here, such as 'wifi: restarts' (or ends, or runs); may be repeated",
+        kind="list",
+        metavar="SERVICE:FATE",
+        commands=("check",),
+    ),
 )
 
 
@@ -261,6 +276,13 @@ class Settings:
     boot_again: bool = False
     list: bool = False
     strict: bool = False
+    must_run: tuple[str, ...] = ()
+    expect: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> Expectations:
+        """What the owner of the instance says of its services."""
+        return expectations(self.must_run, self.expect)
 
     @property
     def is_own(self) -> bool:
@@ -310,7 +332,9 @@ def settings_from(values: Mapping[str, object], *, folder: Path | None = None) -
     for name, value in known.items():
         field = {"gk_board": "boards", "gk_with": "with_modules", "gk_from": "from_image"}.get(name, name[3:])
         result[field] = _converted(field, value)
-    return Settings(**result)  # type: ignore[arg-type]
+    settings = Settings(**result)  # type: ignore[arg-type]
+    settings.expected  # noqa: B018  it raises
+    return settings
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -460,5 +484,7 @@ _PARTS: Mapping[str, Callable[[object], object]] = {
     "cpus": _cpus,
     "disk": _disk,
     "qemu_arg": _qemu_arg,
+    "must_run": lambda value: tuple(_items(value)),
+    "expect": lambda value: tuple(_items(value)),
 }
-"""How what makes up the equipment of the machines is read."""
+"""How what has parts is read."""

@@ -6,9 +6,12 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 
-from harness.boards import Budget
+from harness.boards import Board, Budget
+from harness.boards.hardware import missed_in
 from harness.errors import ApplianceFault, WaitTimeout
 from harness.gokrazy.client import Device
+from harness.gokrazy.endings import Attempt, attempts
+from harness.gokrazy.expected import Expectations, Fate
 from harness.gokrazy.logs import LogStream, Stream
 from harness.gokrazy.status import ServiceStatus, Status
 from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
@@ -16,6 +19,8 @@ from harness.image.model import Image
 
 SETTLED = 2.5
 """Seconds without a change: init starts what fell one second after its end."""
+CALM = 10.0
+"""Seconds without a change for whoever judges a service: what waits a while before it gives up is seen to fall."""
 WAITS_FOR_CLOCK = "gokrazy: waiting for clock to be synced"
 """What init logs for a service (its supervise.go); a finished image does not tell which ones wait."""
 FALLS = 3
@@ -26,7 +31,12 @@ class Services(ABC):
     """The part of an appliance that is about its services; every wait has the limit of the board's budget."""
 
     image: Image
+    board: Board
     budget: Budget
+    expected: Expectations
+    """What the owner of the instance says of its services."""
+    remarks: dict[str, str]
+    """What is no trouble and yet worth telling: by kind and service, such as ``needs-hardware:/user/fbstatus``."""
     knows_time: bool
     """Whether it starts with a time to go by, so that what waits for the clock must run."""
 
@@ -47,12 +57,14 @@ class Services(ABC):
         """Return one service as it is now."""
         return self.device.service(name)
 
-    def wait_until_settled(self, *, besides: Collection[str] = ()) -> Status:
-        """Wait until no service (``besides`` those named) has started, ended or been restarted for 2.5 seconds.
+    def wait_until_settled(self, *, besides: Collection[str] = (), calm: float = SETTLED) -> Status:
+        """Wait until no service (``besides`` those named) has started, ended or fallen for ``calm`` seconds.
 
-        Raises ApplianceFault with the service's last words as soon as one has fallen three times meanwhile.
+        Raises ApplianceFault with the service's last words as soon as one has fallen three times meanwhile. What
+        may fall, because its owner says so or the board lacks what it needs, is not waited for.
         """
         seen: dict[str, tuple[object, int]] = {}
+        ignored = set(besides)
         since = time.monotonic()
 
         def attempt(_: Deadline) -> Done[Status] | NotYet:
@@ -61,41 +73,77 @@ class Services(ABC):
             for one in status.services:
                 state = (one.pid, one.stopped, one.started)
                 before, changes = seen.get(one.path, (None, -1))
-                if state == before or {one.path, one.name} & set(besides):
+                if state == before or {one.path, one.name} & ignored:
                     continue
                 since = time.monotonic()
                 seen[one.path] = state, changes + 1
                 if changes + 1 > FALLS:
-                    raise ApplianceFault(
-                        f"{one.path} does not stay up: it was started again and again",
-                        where=self.device.url,
-                        evidence=self._last_words(one.path),
-                    )
-            if time.monotonic() - since >= SETTLED:
+                    if not self._may_fall(one, self._tries(one.path)):
+                        raise ApplianceFault(
+                            f"{one.path} does not stay up: it was started again and again",
+                            where=self.device.url,
+                            evidence=self._last_words(one.path),
+                        )
+                    ignored.add(one.path)
+            if time.monotonic() - since >= calm:
                 return Done(status)
             return NotYet("; ".join(str(one) for one in status.services))
 
-        return poll("the services to settle", self.budget.ready, attempt, where=self.device.url, check=self.check)
+        limit = self.budget.ready + calm
+        return poll("the services to settle", limit, attempt, where=self.device.url, check=self.check)
 
     def _last_words(self, name: str) -> str:
         return "\n".join(str(line) for line in self.device.recent_log(name)[-10:])
+
+    def _tries(self, name: str) -> list[Attempt]:
+        return attempts(self.device.recent_log(name))
+
+    def _may_fall(self, service: ServiceStatus, tries: list[Attempt]) -> bool:
+        """Whether it is no trouble that a service falls; if so, it is told among the remarks."""
+        falls = [one for one in tries if one.ended and not one.left]
+        if self.expected.of(service.path) is Fate.RESTARTS:
+            self.remarks[f"expected:{service.path}"] = f"restarts, as expected: {_how(falls)}"
+            return True
+        missed = _missed(service, falls)
+        if missed not in self.board.lacks or self.expected.of(service.path) is Fate.RUNS:
+            return False
+        self.remarks[f"needs-hardware:{service.path}"] = f"{missed}: {_how(falls)}"
+        return True
 
     def trouble_with(self, name: str) -> str:
         """Return what is wrong with a service that should be settled, "" when it is as the image wants it.
 
         Started at boot: it runs since its first start, or ended with status 0 or 125 and stays down. Not started
-        at boot: it never ran. Started once the time is known: it may wait where nobody knows it.
+        at boot: it never ran. Started once the time is known: it may wait where nobody knows it. It may fall where
+        its owner says so, or where it says itself that it needs hardware that the board lacks. What is no trouble
+        and yet not what one may think is put among the ``remarks``.
         """
         service = self.service(name)
         wanted = self.image.service(service.path)
-        if wanted is not None and wanted.starts == "manual":
+        fate = self.expected.of(service.path)
+        if wanted is not None and wanted.starts == "manual" and fate is None:
             return "" if service.stopped and service.pid == 0 else f"it should not have been started: {service}"
+        tries = self._tries(name)
         if service.started is None and not self.knows_time and WAITS_FOR_CLOCK in self._last_words(name):
             return ""
-        starts = self.device.attempts(name) or 0
-        if starts > 1:
-            return f"it was started {starts} times: {service}\n{self._last_words(name)}"
-        return "" if service.stopped or service.pid > 0 else f"it was not started: {service}"
+        if fate is Fate.ENDS and not service.stopped:
+            return f"it was expected to end, and did not: {service}"
+        starts = max((one.number + 1 for one in tries), default=0)
+        falls = [one for one in tries if one.ended and not one.left]
+        if starts > 1 or falls:
+            return "" if self._may_fall(service, tries) else self._why_it_fell(service, starts, falls)
+        if service.stopped:
+            if fate is Fate.RUNS:
+                return f"it must run, and it left{_status(tries)}: {service}"
+            if tries and tries[-1].ended == "status 0":
+                self.remarks[f"ended:{service.path}"] = "with status 0"
+            return ""
+        return "" if service.pid > 0 else f"it was not started: {service}"
+
+    def _why_it_fell(self, service: ServiceStatus, starts: int, falls: list[Attempt]) -> str:
+        missed = _missed(service, falls)
+        has = f", and says that it misses what {self.board.name} has: {missed}" if missed else ""
+        return f"it was started {starts} times{has}: {service}\n{self._last_words(service.path)}"
 
     def start(self, name: str) -> None:
         """Start a stopped service over HTTP."""
@@ -126,3 +174,20 @@ class Services(ABC):
         The device does not keep stdout and stderr in their order: wait for one stream where the order matters.
         """
         return self.device.log(name, stream)
+
+
+def _missed(service: ServiceStatus, falls: list[Attempt]) -> str:
+    """The hardware that a service missed by its own last words at each of its falls, "" where they differ."""
+    said = {missed_in(one.last_words, service.name) for one in falls}
+    return said.pop() if len(said) == 1 else ""
+
+
+def _how(falls: list[Attempt]) -> str:
+    """How a service fell the last time, in its own words."""
+    if not falls:
+        return "the log does not say how"
+    return f"{falls[-1].last_words or 'it said nothing'} ({falls[-1].ended})"
+
+
+def _status(tries: list[Attempt]) -> str:
+    return f" with {tries[-1].ended}" if tries and tries[-1].ended else ""

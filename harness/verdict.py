@@ -27,6 +27,8 @@ class Verdict:
     faults: Counter[Fault] = field(default_factory=Counter)
     deviations: dict[str, str] = field(default_factory=dict)
     """Known deviations that were seen: identifier -> evidence."""
+    services: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    """Services that are no trouble and yet worth telling: kind -> what was seen -> boards."""
 
     def exit_status(self, status: int) -> int:
         """Turn pytest's exit status into ours; a set-up, host or harness failure outranks a red test.

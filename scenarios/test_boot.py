@@ -4,6 +4,7 @@ import pytest
 
 from harness.console.phases import Cause, Phase
 from harness.errors import AuthenticationRefused
+from harness.services import CALM
 
 pytestmark = pytest.mark.gk_tier("ci")
 
@@ -71,6 +72,6 @@ def test_every_service_is_in_its_expected_state(appliance):
     assert {service.path for service in appliance.status().services} == {
         service.path for service in appliance.image.services
     }
-    appliance.wait_until_settled()
+    appliance.wait_until_settled(calm=CALM)
     for service in appliance.image.services:
         assert appliance.trouble_with(service.path) == ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
+from harness.boards.hardware import DISPLAY, NAMES
 from harness.image.model import Arch, Image
 
 SD = "sd"
@@ -59,6 +60,14 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Display:
+    """A display: its ``-device`` argument, and the module of Linux that drives it."""
+
+    device: str
+    driver: str
+
+
+@dataclass(frozen=True)
 class Board:
     """A machine for QEMU to play."""
 
@@ -85,6 +94,10 @@ class Board:
     disk: str = "virtio-blk-pci"
     """The device, or SD for the card that belongs to the machine."""
     nic: str = "virtio-net-pci"
+    display: Display | None = None
+    """What has the frame buffer; None where gokrazy's kernels drive none, or the machine has its own."""
+    has: tuple[str, ...] = ()
+    """Which of the hardware of ``harness.boards.hardware`` it has."""
     rtc: str = "utc"
     """What its clock says at power-on (``-rtc base=``); a Raspberry Pi has none and begins in 1970."""
     late_answers: str = ""
@@ -122,6 +135,23 @@ class Board:
     def knows_time(self) -> bool:
         """Whether it has a clock that goes on while it is off."""
         return self.rtc == "utc"
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Which hardware a program that needs it will not find here."""
+        return tuple(name for name in NAMES if name not in self.has)
+
+    def fitted(self, image: Image) -> Board:
+        """The board as it is for this image: it has a display only where the image's kernel can drive it.
+
+        Where the image does not tell what its kernel can drive, the device is there, and nobody relies on it.
+        """
+        if self.display is None:
+            return self
+        drives = self.display.driver in image.kernel.graphics
+        has = self.has if drives else tuple(name for name in self.has if name != DISPLAY)
+        there = (self.display.device,) if drives or not image.kernel.graphics else ()
+        return replace(self, devices=(*self.devices, *there), has=has, display=None)
 
     @property
     def ends_at_reset(self) -> bool:

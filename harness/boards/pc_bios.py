@@ -1,6 +1,8 @@
 """PC with BIOS."""
 
 from harness.boards.board import Board, Boot
+from harness.boards.hardware import CLOCK, DISPLAY
+from harness.boards.pc import SCREEN
 
 BOARD = Board(
     name="pc-bios",
@@ -13,6 +15,8 @@ BOARD = Board(
     cpu="max",
     boots_in_one_thread=True,
     console="ttyS0",
+    display=SCREEN,
+    has=(DISPLAY, CLOCK),
     proves=(
         "SeaBIOS runs the image's boot sector, which loads vmlinuz and cmdline.txt",
         "the hybrid partition table and the PARTUUID of the root file system",

@@ -1,6 +1,8 @@
 """PC with UEFI."""
 
 from harness.boards.board import Board, Boot
+from harness.boards.hardware import CLOCK, DISPLAY
+from harness.boards.pc import SCREEN
 
 BOARD = Board(
     name="pc-uefi",
@@ -12,6 +14,8 @@ BOARD = Board(
     cpu="max",
     boots_in_one_thread=True,
     console="ttyS0",
+    display=SCREEN,
+    has=(DISPLAY, CLOCK),
     proves=(
         "edk2 finds and starts the systemd-boot in the image",
         "loader/entries/gokrazy.conf and what an update leaves in it",

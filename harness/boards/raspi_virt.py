@@ -1,6 +1,7 @@
 """The software of a Raspberry Pi on an arm64 virtual machine."""
 
 from harness.boards.board import Board, Boot
+from harness.boards.hardware import WATCHDOG
 from harness.boards.raspberry import NO_CLOCK
 
 BOARD = Board(
@@ -15,6 +16,7 @@ BOARD = Board(
     images="rpi",
     rtc=NO_CLOCK,
     devices=("i6300esb",),
+    has=(WATCHDOG,),
     boot_files=(("start.elf", "start4.elf"),),
     proves=(
         "the kernel in the image boots with the image's command line",

@@ -1,6 +1,7 @@
 """arm64 virtual machine, kernel started by the harness."""
 
 from harness.boards.board import Board, Boot
+from harness.boards.hardware import CLOCK
 
 BOARD = Board(
     name="virt",
@@ -11,6 +12,7 @@ BOARD = Board(
     machine="virt-9.0",
     cpu="cortex-a72",
     console="ttyAMA0",
+    has=(CLOCK,),
     proves=(
         "the kernel in the image boots with the image's command line",
         "init, services, update and A/B flip on arm64",

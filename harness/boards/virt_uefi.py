@@ -1,6 +1,7 @@
 """arm64 virtual machine with UEFI."""
 
 from harness.boards.board import Board, Boot
+from harness.boards.hardware import CLOCK
 
 BOARD = Board(
     name="virt-uefi",
@@ -11,6 +12,7 @@ BOARD = Board(
     machine="virt-9.0",
     cpu="cortex-a72",
     console="ttyAMA0",
+    has=(CLOCK,),
     proves=(
         "edk2 finds and starts the systemd-boot in the image",
         "loader/entries/gokrazy.conf and what an update leaves in it",

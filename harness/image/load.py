@@ -110,6 +110,7 @@ def load_raw(
         kernel=Kernel(
             release=kernel_release(boot.read("vmlinuz")),
             modules=tuple(_children(entries, "/lib/modules")),
+            graphics=_graphics(root, entries),
         ),
         cmdline=cmdline.rstrip(),
         services=services,
@@ -196,6 +197,14 @@ def _children(entries: Mapping[str, Entry], folder: str) -> list[str]:
     return sorted(
         path[len(prefix) :] for path in entries if path.startswith(prefix) and "/" not in path[len(prefix) :]
     )
+
+
+def _graphics(root: SquashFs, entries: Mapping[str, Entry]) -> tuple[str, ...]:
+    """The drivers for displays that are part of the kernel: gokrazy loads no others by itself."""
+    lists = [f"/lib/modules/{release}/modules.builtin" for release in _children(entries, "/lib/modules")]
+    built_in = [line for name in lists if name in entries for line in root.read(name).decode().splitlines()]
+    drivers = [line for line in built_in if re.match(r"kernel/drivers/(?:gpu/drm|video/fbdev)/", line)]
+    return tuple(sorted({line.rsplit("/", 1)[-1].removesuffix(".ko") for line in drivers}))
 
 
 def _serial(cmdline: str) -> str | None:

@@ -28,4 +28,5 @@ def properties(appliance: Appliance, accelerator: Accelerator) -> list[tuple[str
         facts["gk_downtime_seconds"] = ", ".join(f"{seconds:.1f}" for seconds in appliance.downtimes)
     facts.update({f"gk_deviation:{name}": evidence for name, evidence in appliance.deviations.items()})
     facts.update({f"{LEFT_OUT}{what}": reason for what, reason in appliance.left_out.items()})
+    facts.update({f"gk_{remark}": text for remark, text in appliance.remarks.items()})
     return list(facts.items())

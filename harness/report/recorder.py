@@ -28,6 +28,12 @@ class Outcome:
     properties: dict[str, str] = field(default_factory=dict)
 
 
+SERVICES = {
+    "needs-hardware": "needs hardware that its board lacks",
+    "ended": "ended by itself",
+    "expected": "does what it was expected to do",
+}
+"""What is told of a service that is no trouble, and what it means."""
 EARLIER = "gk_earlier_news"
 """Attribute of a report that carries the news of a try that does not count."""
 
@@ -63,6 +69,7 @@ class Recorder:
             outcome.properties[str(name)] = str(value)
             if str(name).startswith("gk_deviation:"):
                 self.verdict.deviations[str(name).removeprefix("gk_deviation:")] = str(value)
+            self._take_service(str(name), str(value), outcome)
             if str(name).startswith(LEFT_OUT) and report.when == "call":
                 self.verdict.left_out[f"{str(name).removeprefix(LEFT_OUT)}: {value}"] += 1
         outcome.board = outcome.properties.get("gk_board", outcome.board)
@@ -81,6 +88,12 @@ class Recorder:
                 self.verdict.skipped[outcome.reason] += 1
         if report.when == "call" and not report.skipped:
             self.verdict.ran += 1
+
+    def _take_service(self, name: str, text: str, outcome: Outcome) -> None:
+        kind, _, service = name.removeprefix("gk_").partition(":")
+        if kind in SERVICES:
+            board = outcome.properties.get("gk_board", outcome.board)
+            self.verdict.services.setdefault(kind, {}).setdefault(f"{service}: {text}", set()).add(board)
 
 
 def _first_line(report: pytest.TestReport) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from harness.errors import Fault
-from harness.report.recorder import BootTimes, Outcome, Recorder
+from harness.report.recorder import SERVICES, BootTimes, Outcome, Recorder
 
 COLUMNS = {
     "kernel": "kernel",
@@ -50,6 +50,8 @@ def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> 
         terminal.write_line(line)
     for name, evidence in sorted(verdict.deviations.items()):
         terminal.write_line(f"known deviation  {name}: {evidence}")
+    for line in service_lines(verdict.services):
+        terminal.write_line(line)
     for reason, count in sorted(verdict.skipped.items()):
         terminal.write_line(f"skipped {count:3}x  {reason}")
     for part, count in sorted(verdict.left_out.items()):
@@ -59,6 +61,17 @@ def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> 
             terminal.write_line(f"{verdict.faults[fault]} failures: {explanation}")
     if page is not None and page.exists():
         terminal.write_line(f"report: {page}")
+
+
+def service_lines(services: Mapping[str, Mapping[str, Collection[str]]]) -> list[str]:
+    """One line for each service that is no trouble and yet worth telling, and one that counts them."""
+    lines = [
+        f"service {SERVICES[kind]}  {seen} (on {', '.join(sorted(where))})"
+        for kind in SERVICES
+        for seen, where in sorted(services.get(kind, {}).items())
+    ]
+    counts = [f"{len(services[kind])} {meaning}" for kind, meaning in SERVICES.items() if services.get(kind)]
+    return [*lines, f"services: {', '.join(counts)}"] if lines else []
 
 
 def remarks(recorder: Recorder) -> list[str]:

@@ -134,6 +134,7 @@ def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
     perm = changes.pop("perm", "ext4")
     object.__setattr__(subject, "perm", perm)
     named = board(changes.pop("board", "virt"))
+    named = replace(named, devices=changes.pop("devices", named.devices))
     accelerator = changes.pop("accelerator", TCG)
     firmware = changes.pop("firmware", "f1")
     return identity(
@@ -154,6 +155,7 @@ def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
         {"qemu": b"another"},
         {"memory": 256},
         {"cpus": 1},
+        {"devices": ("virtio-rng-pci", "virtio-gpu-pci")},
         {"firmware": "f2"},
         {"network": "open"},
         {"http_port": 8080},

@@ -152,7 +152,15 @@ def test_an_instance_and_an_image_at_once_are_refused() -> None:
 
 
 def test_every_option_has_a_field() -> None:
-    samples = {"FACTOR": "1", "N": "1", "I/N": "1/2", "PORT[,PORT]": "80", "MIB": "256", "FILE|SIZE": "1M"}
+    samples = {
+        "FACTOR": "1",
+        "N": "1",
+        "I/N": "1/2",
+        "PORT[,PORT]": "80",
+        "MIB": "256",
+        "FILE|SIZE": "1M",
+        "SERVICE:FATE": "x:runs",
+    }
     for option in OPTIONS:
         value = option.choices[0] if option.choices else samples.get(option.metavar, "x")
         settings_from({option.ini: [value] if option.kind == "list" else value})

@@ -13,7 +13,7 @@ from harness.report import durations
 from harness.report.page import write_page
 from harness.report.properties import properties
 from harness.report.recorder import Outcome, Recorder
-from harness.report.summary import boot_table, run_times, write_summary
+from harness.report.summary import boot_table, run_times, service_lines, write_summary
 from harness.verdict import Verdict
 
 
@@ -26,6 +26,10 @@ class Terminal:
 
     def write_line(self, line: str) -> None:
         self.lines.append(line)
+
+
+def report_of(nodeid: str, properties: list[tuple[str, object]]) -> pytest.TestReport:
+    return pytest.TestReport(nodeid, ("t.py", 1, "t"), {}, "passed", None, "call", user_properties=properties)
 
 
 @pytest.fixture
@@ -76,6 +80,30 @@ def test_the_time_of_each_board_is_summed_up() -> None:
     ]
     assert run_times(outcomes) == ["tests, seconds: virt 70 (2 tests), raspi4b 100 (1 tests)"]
     assert run_times([Outcome("plain", "passed", 5.0)]) == []
+
+
+def test_services_that_are_no_trouble_are_named_and_counted_in_summary_page_and_junit(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    said = "display: open /dev/fb0: no such file or directory (exit status 1)"
+    for board in ("virt", "raspi-virt"):
+        shown = [("gk_board", board), ("gk_needs-hardware:/user/fbstatus", said), ("gk_ended:/user/job", "so")]
+        recorder.pytest_runtest_logreport(report_of(f"t[{board}]", [*shown]))
+    wanted = [
+        f"service needs hardware that its board lacks  /user/fbstatus: {said} (on raspi-virt, virt)",
+        "service ended by itself  /user/job: so (on raspi-virt, virt)",
+        "services: 1 needs hardware that its board lacks, 1 ended by itself",
+    ]
+    assert service_lines(recorder.verdict.services) == wanted
+    terminal = Terminal()
+    write_summary(terminal, recorder, None)
+    assert wanted == [line for line in terminal.lines if line.startswith("service")]
+    write_page(tmp_path / "report.html", recorder)
+    assert all(line in (tmp_path / "report.html").read_text() for line in wanted)
+
+
+def test_a_run_with_nothing_to_tell_of_services_says_nothing() -> None:
+    assert service_lines({}) == []
 
 
 def test_the_summary_names_skips_deviations_and_the_report(recorder: Recorder, tmp_path: Path) -> None:
@@ -154,6 +182,7 @@ def test_a_test_is_told_which_appliance_it_had_and_what_that_showed() -> None:
         downtimes=[],
         deviations={},
         left_out={},
+        remarks={},
     )
     told = dict(properties(appliance, Accelerator("tcg", "asked for")))
     assert told == {
@@ -165,11 +194,13 @@ def test_a_test_is_told_which_appliance_it_had_and_what_that_showed() -> None:
     }
     appliance.clock_behind, appliance.downtimes = 3.04, [12.34, 5.0]
     appliance.deviations = {"a demand": "v1: seen"}
+    appliance.remarks = {"ended:/user/job": "with status 0"}
     appliance.left_out = {"whether data stays": "not applicable: it is blank"}
     more = dict(properties(appliance, Accelerator("tcg", "asked for")))
     assert {name: more[name] for name in more.keys() - told.keys()} == {
         "gk_clock_behind_seconds": "3.0",
         "gk_downtime_seconds": "12.3, 5.0",
         "gk_deviation:a demand": "v1: seen",
+        "gk_ended:/user/job": "with status 0",
         "gk_left_out:whether data stays": "not applicable: it is blank",
     }

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
-from harness.boards import Budget
+from harness.boards import Budget, board
+from harness.errors import ApplianceFault
 from harness.gokrazy.client import Device
-from harness.gokrazy.status import ServiceStatus
+from harness.gokrazy.expected import Expectations, expectations
+from harness.gokrazy.logs import LogLine
+from harness.gokrazy.status import ServiceStatus, Status
 from harness.image.model import Image, Service
-from harness.services import Services
+from harness.services import FALLS, Services
 
+AT = "2026/11/26 00:35:10"
 WAITS = ServiceStatus(path="/user/one", args=(), pid=0, started=None, stopped=False, diverted="")
 RUNS = ServiceStatus(
     path="/user/one", args=(), pid=7, started=datetime(2026, 1, 1, tzinfo=UTC), stopped=False, diverted=""
@@ -21,17 +26,27 @@ RUNS = ServiceStatus(
 
 
 class Played(Services):
-    """One service, in one state."""
+    """One service, in one state, with this log on its standard error output."""
 
-    def __init__(self, state: ServiceStatus, *, knows: bool, log: str = "") -> None:
+    def __init__(
+        self,
+        state: ServiceStatus,
+        *,
+        knows: bool = True,
+        log: str = "",
+        on: str = "virt",
+        expected: Expectations | None = None,
+    ) -> None:
         one = Service("/user/one")
         self.image = cast(Image, SimpleNamespace(service=lambda _: one))
+        self.board = board(on)
         self.budget = Budget()
+        self.expected = expected or Expectations()
+        self.remarks = {}
         self.knows_time = knows
-        attempts = 1 if state.started else None
+        lines = [LogLine("stderr", line, 0.0) for line in log.splitlines()]
         self._device = cast(
-            Device,
-            SimpleNamespace(service=lambda _: state, attempts=lambda _: attempts, recent_log=lambda _: [log]),
+            Device, SimpleNamespace(service=lambda _: state, recent_log=lambda _: lines, url="http://one")
         )
 
     @property
@@ -52,3 +67,110 @@ def test_what_waits_for_the_clock_may_wait_only_where_nobody_knows_the_time(know
 def test_what_starts_at_boot_must_run_with_or_without_the_time() -> None:
     assert "was not started" in Played(WAITS, knows=False).trouble_with("one")
     assert Played(RUNS, knows=False).trouble_with("one") == ""
+
+
+# --- what falls, and what ends by itself
+
+FELL = ServiceStatus(
+    path="/user/one", args=(), pid=9, started=datetime(2026, 1, 1, tzinfo=UTC), stopped=False, diverted=""
+)
+LEFT = replace(FELL, stopped=True)
+
+
+def told(*endings: tuple[str, str]) -> str:
+    """The log of a service that said these words and ended so, each time."""
+    lines = []
+    for number, (words, ended) in enumerate(endings):
+        lines += [
+            f'{AT} gokrazy: attempt {number}, starting ["/user/one"]',
+            f"{AT} {words}",
+            f"{AT} gokrazy: {ended}",
+        ]
+    return "\n".join(lines)
+
+
+NO_DISPLAY = ("open /dev/fb0: no such file or directory", "exit status 1")
+CRASH = ("cannot parse /etc/one.conf", "exit status 1")
+
+
+def test_what_misses_hardware_that_the_board_lacks_is_told_and_no_trouble() -> None:
+    one = Played(FELL, log=told(NO_DISPLAY, NO_DISPLAY))
+    assert one.trouble_with("one") == ""
+    assert one.remarks == {
+        "needs-hardware:/user/one": "display: open /dev/fb0: no such file or directory (exit status 1)"
+    }
+
+
+def test_what_misses_hardware_that_the_board_has_is_in_trouble() -> None:
+    one = Played(FELL, log=told(NO_DISPLAY, NO_DISPLAY), on="pc-bios")
+    assert "says that it misses what pc-bios has: display" in one.trouble_with("one")
+    assert one.remarks == {}
+
+
+@pytest.mark.parametrize("falls", [[CRASH, CRASH], [NO_DISPLAY, CRASH], [CRASH, NO_DISPLAY], [CRASH]])
+def test_what_crashes_for_another_reason_is_in_trouble_on_every_board(falls: list[tuple[str, str]]) -> None:
+    for name in ("virt", "pc-bios"):
+        one = Played(FELL, log=told(*falls), on=name)
+        assert f"it was started {len(falls)} times" in one.trouble_with("one")
+        assert one.remarks == {}
+
+
+def test_what_left_with_0_is_told_and_in_trouble_only_where_it_must_run() -> None:
+    log = told(("done", "exited successfully, stopping"))
+    one = Played(LEFT, log=log)
+    assert one.trouble_with("one") == ""
+    assert one.remarks == {"ended:/user/one": "with status 0"}
+    must = Played(LEFT, log=log, expected=expectations(["one"], ()))
+    assert "it must run, and it left with status 0" in must.trouble_with("one")
+
+
+def test_what_left_with_125_did_so_on_purpose_and_is_not_told() -> None:
+    one = Played(LEFT, log=told(("not for me", "process should not be supervised, stopping")))
+    assert one.trouble_with("one") == ""
+    assert one.remarks == {}
+
+
+def test_what_its_owner_expects_to_restart_may_and_what_must_run_may_not() -> None:
+    log = told(CRASH, CRASH)
+    one = Played(FELL, log=log, expected=expectations((), ["one: restarts"]))
+    assert one.trouble_with("one") == ""
+    assert one.remarks == {
+        "expected:/user/one": "restarts, as expected: cannot parse /etc/one.conf (exit status 1)"
+    }
+    must = Played(FELL, log=told(NO_DISPLAY, NO_DISPLAY), expected=expectations(["/user/one"], ()))
+    assert "it was started 2 times" in must.trouble_with("one")
+
+
+def test_what_is_expected_to_end_must_have_ended() -> None:
+    expected = expectations((), ["one: ends"])
+    assert "was expected to end" in Played(RUNS, expected=expected).trouble_with("one")
+    assert (
+        Played(LEFT, log=told(("done", "exited successfully, stopping")), expected=expected).trouble_with("one")
+        == ""
+    )
+
+
+class Falling(Played):
+    """A service that has another process each time one looks, until it is settled."""
+
+    def __init__(self, log: str, **kinds: Any) -> None:
+        super().__init__(FELL, log=log, **kinds)
+        self.seen = 0
+
+    def status(self) -> Status:
+        self.seen += 1
+        changing = replace(FELL, pid=self.seen)
+        return cast(Status, SimpleNamespace(services=(changing,)))
+
+
+def test_a_wait_does_not_hang_on_what_may_fall_for_ever() -> None:
+    one = Falling(told(NO_DISPLAY))
+    one.wait_until_settled(calm=0.2)
+    assert one.seen > FALLS
+    assert "needs-hardware:/user/one" in one.remarks
+
+
+def test_a_wait_ends_at_once_when_something_falls_for_its_own_reasons() -> None:
+    for one in (Falling(told(CRASH)), Falling(told(NO_DISPLAY), on="pc-bios")):
+        with pytest.raises(ApplianceFault, match="/user/one does not stay up"):
+            one.wait_until_settled(calm=0.2)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.boards import NAMES, board
+from harness.boards import NAMES, Board, board
 from harness.errors import BoardMismatch
 from harness.image.model import Arch, Extent, Image, Kernel, Layout
 from harness.stock import fitting
@@ -71,3 +71,21 @@ def test_an_image_larger_than_the_largest_card_is_refused_where_it_must_lie_on_o
         fitting(too_large, board("raspi4b"))
     assert raised.value.where == "/images/mine.img"
     assert "raspi-virt" in raised.value.hint
+
+
+def test_a_board_shows_a_display_only_to_a_kernel_that_drives_it() -> None:
+    def fitted(*graphics: str) -> Board:
+        return board("pc-bios").fitted(replace(image("amd64"), kernel=Kernel("7.1", graphics=graphics)))
+
+    driven, other, untold = fitted("virtio-gpu", "simplefb"), fitted("simplefb"), fitted()
+    assert "virtio-gpu-pci,xres=1024,yres=768" in driven.devices
+    assert "display" in driven.has
+    assert other.devices == board("pc-bios").devices
+    assert "display" in other.lacks
+    assert untold.devices == driven.devices
+    assert "display" in untold.lacks
+    assert driven.fitted(image("amd64")) is driven
+
+
+def test_a_board_without_a_display_is_the_same_for_every_image() -> None:
+    assert board("virt").fitted(image("arm64")) is board("virt")

@@ -12,6 +12,12 @@ from harness.image.squashfs import Dir, File, Link, Tree, pack
 MTIME = 1700000000
 STAMP = "2026-07-05T07:07:35Z"
 PASSWORD = "correct horse"
+BUILT_IN = b"""\
+kernel/drivers/net/virtio_net.ko
+kernel/drivers/video/fbdev/simplefb.ko
+kernel/drivers/gpu/drm/virtio/virtio-gpu.ko
+"""
+"""A kernel's list of the modules that are part of it."""
 
 
 def cmdline(hostname: str, *, slot: int = 1, console: str = "ttyS0,115200") -> str:
@@ -141,6 +147,7 @@ def root_tree(hostname: str = "amd", arch: Arch = "amd64") -> Tree:
     )
     tree.add("/user/serial-busybox", File(elf(arch), 0o755))
     tree.add("/lib/modules/7.1.3/modules.dep", File(b""))
+    tree.add("/lib/modules/7.1.3/modules.builtin", File(BUILT_IN))
     return tree
 
 

@@ -28,7 +28,7 @@ def test_everything_a_test_needs_is_read_out_of_the_disk(image: Image, small_ima
     assert image.arch == "amd64"
     assert image.hostname == "amd"
     assert image.build == STAMP
-    assert image.kernel == Kernel(release="7.1.2", modules=("7.1.3",))
+    assert image.kernel == Kernel(release="7.1.2", modules=("7.1.3",), graphics=("simplefb", "virtio-gpu"))
     assert image.cmdline == synthetic.cmdline("amd").rstrip()
     assert image.serial == "ttyS0,115200"
     assert image.perm == "ext4"
