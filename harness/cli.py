@@ -175,6 +175,8 @@ def _build(options: argparse.Namespace) -> int:
         )
     with Lab(settings, say=lambda line: print(words(line), file=sys.stderr)) as lab:
         image = lab.stock.build(settings.instance)
+    for note in image.notes:
+        print(words(f"note: {note}"), file=sys.stderr)
     if options.json:
         facts = {
             "path": str(image.path),
@@ -183,7 +185,10 @@ def _build(options: argparse.Namespace) -> int:
             "build": image.build,
             "builder": image.builder,
             "kernel": image.kernel.release,
+            "boot_sector": image.boot_sector,
+            "boot_loader": image.boot_loader,
             "modules": dict(image.modules),
+            "notes": list(image.notes),
         }
         print(json.dumps(facts, indent=2))
     else:

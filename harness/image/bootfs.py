@@ -11,7 +11,9 @@ from pathlib import Path
 
 from harness.errors import ConfigError
 from harness.image.cache import default_root
-from harness.image.disk import partuuid
+from harness.image.device_types import device_type
+from harness.image.disk import root_argument
+from harness.image.eeprom import settings_left_out, with_settings
 from harness.image.instance import Instance, wrong_kernel
 from harness.image.model import Arch
 
@@ -85,8 +87,8 @@ def command_line(instance: Instance, kernel: Path, *, serial: str | None, fast_b
     if fast_boot:
         parts.append(" rootdelay=0")  # the kernel takes the last one
     line = "".join(parts)
-    for device in _ROOT_DEVICES:
-        line = line.replace(device, f"root=PARTUUID={partuuid(config.hostname, 1)}/PARTNROFF=1")
+    for root in _ROOT_DEVICES:
+        line = line.replace(root, root_argument(config.hostname, device_type(config)))
     return line
 
 
@@ -111,12 +113,15 @@ def boot_files(
     if firmware is not None:
         files += _glob(firmware, FIRMWARE_GLOBS)
     if eeprom is not None:
-        files += _eeprom(eeprom, time)
+        files += _eeprom(eeprom, time, instance.config.bootloader_extra_eeprom)
     padded = command_line(instance, kernel, serial=serial, fast_boot=fast_boot) + " " * PADDING
     files.append(("cmdline.txt", padded.encode()))
-    files.append(("loader/entries/gokrazy.conf", f"title gokrazy\nlinux /vmlinuz\noptions {padded}".encode()))
+    with_uefi = device_type(instance.config).has_gpt
+    if with_uefi:
+        files.append(("loader/entries/gokrazy.conf", f"title gokrazy\nlinux /vmlinuz\noptions {padded}".encode()))
     files.append(("config.txt", _config_txt(instance, kernel, serial).encode()))
-    files += [(loader.dest, loader.content) for loader in loaders]
+    if with_uefi:
+        files += [(loader.dest, loader.content) for loader in loaders]
     seen: set[str] = set()
     for name, _ in files:
         if name.lower() in seen:
@@ -143,19 +148,44 @@ def _glob(folder: Path, patterns: Sequence[str]) -> Iterator[BootFile]:
                 yield path.relative_to(folder).as_posix(), path
 
 
-def _eeprom(folder: Path, time: int) -> Iterator[BootFile]:
-    """The newest EEPROM contents with their signatures, and the program that writes them."""
-    for pattern, dest in (("pieeprom-*.bin", "pieeprom.upd"), ("vl805-*.bin", "vl805.bin"), ("recovery.bin", "")):
+def _eeprom(folder: Path, time: int, settings: Sequence[str]) -> Iterator[BootFile]:
+    """The newest EEPROM contents with their signatures, and the program that writes them.
+
+    A package without a VL805 (the USB chip of a Raspberry Pi 4) is as good as one with it.
+    """
+    for pattern, dest, must in (
+        ("pieeprom-*.bin", "pieeprom.upd", True),
+        ("vl805-*.bin", "vl805.bin", False),
+        ("recovery.bin", "", True),
+    ):
         found = sorted(folder.glob(pattern))
         if not found:
-            raise ConfigError(f"the EEPROM package has no {pattern}", where=str(folder))
+            if must:
+                raise ConfigError(f"the EEPROM package has no {pattern}", where=str(folder))
+            continue
         newest = found[-1]
         if not dest:
             yield newest.name, newest
             continue
-        yield dest, newest
-        digest = hashlib.sha256(newest.read_bytes()).hexdigest()
+        content: bytes | Path = newest
+        if settings and dest == "pieeprom.upd":
+            content = with_settings(newest.read_bytes(), settings, str(newest))
+        yield dest, content
+        digest = hashlib.sha256(content if isinstance(content, bytes) else content.read_bytes()).hexdigest()
         yield f"{dest.rsplit('.', 1)[0]}.sig", f"{digest}\nts: {time}\n".encode()
+
+
+def eeprom_notes(instance: Instance, eeprom: Path | None) -> list[str]:
+    """What of BootloaderExtraEEPROM gok leaves out; raises ConfigError for an EEPROM file of another format."""
+    settings = instance.config.bootloader_extra_eeprom
+    where = instance.config.where("$.BootloaderExtraEEPROM")
+    if not settings:
+        return []
+    found = sorted(eeprom.glob("pieeprom-*.bin")) if eeprom is not None else []
+    if not found:
+        return [f"{where}: without an EEPROM package it changes nothing"]
+    left_out = settings_left_out(found[-1].read_bytes(), settings, str(found[-1]))
+    return [f"{where}: gok leaves out {name}, for bootconf.txt has no line of that name" for name in left_out]
 
 
 def _text(kernel: Path, name: str) -> str:

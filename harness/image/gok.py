@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BuildFailed, ToolMissing
+from harness.image import old_layout
 from harness.image.cache import Cache
 from harness.image.go import GoToolchain, Package
 from harness.image.gomod import module_roots
-from harness.image.inputs import OLD_FILES, content_key, folder_digest, gather_extras, parse_kernel
+from harness.image.inputs import content_key, folder_digest, gather_extras, parse_kernel
 from harness.image.instance import Instance
 from harness.image.instance_copy import copy_instance
 from harness.image.layout import read_layout
@@ -26,6 +27,7 @@ from harness.image.model import Image, PermState
 from harness.image.perm import format_perm
 from harness.image.programs import service_of
 from harness.image.record import from_record, to_record
+from harness.image.start_settings import StartSettings
 from harness.leash import leashed
 
 GET_GOK = "go install github.com/gokrazy/tools/cmd/gok@main"
@@ -107,7 +109,7 @@ def _state(instance: Instance, gok: Path, go: GoToolchain, environ: Mapping[str,
     named += [config.firmware_package, config.eeprom_package]
     roots = module_roots(instance.folder, [name for name in named if name])
     status = gok.stat()
-    old = [] if config.package_config else [instance.folder / name for name in OLD_FILES]
+    old = [instance.folder / name for name in old_layout.FOLDERS] if instance.old_layout else []
     return content_key(
         instance,
         roots=(),
@@ -192,11 +194,12 @@ def _with_sources(image: Image, instance: Instance, go: GoToolchain, copy: Path)
         found.update((package.path, package) for package in packages)
     modules = {**image.modules, **{package.module: package.version for package in found.values()}}
     kernel = found.get(config.kernel_package)
+    starts = StartSettings(config)
     return dataclasses.replace(
         image,
         modules=dict(sorted(modules.items())),
         services=tuple(
-            service_of(service.path, service.package, config) if service.package else service
+            service_of(service.path, service.package, starts.of(service.path)) if service.package else service
             for service in image.services
         ),
         kernel=dataclasses.replace(

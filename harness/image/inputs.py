@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ConfigError, OptionError
+from harness.errors import OptionError
 from harness.image.bootfs import EfiLoader, check_kernel
-from harness.image.extrafiles import Extra, configured, of_old_layout
+from harness.image.extrafiles import KEPT_MODE, Extra, configured, of_old_layout
 from harness.image.go import GoToolchain
 from harness.image.gomod import ModuleRoot, module_roots
 from harness.image.hosttool import run_tool
@@ -23,8 +23,6 @@ from harness.image.squashfs import File, Link
 GOKRAZY = "github.com/gokrazy/gokrazy"
 _CANONICAL = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _IGNORED_FOLDERS = frozenset({".git", ".hg", ".jj", ".svn"})
-# What is read when config.json has no PackageConfig: the layout from before instances had a config.json.
-OLD_FILES = ("flags", "buildflags", "buildtags", "env", "dontstart", "waitforclock")
 
 
 @dataclass(frozen=True)
@@ -65,39 +63,6 @@ class Inputs:
         return next(staged for staged in self.roots if package in staged.root.packages)
 
 
-def refuse_unknown_to_own_builder(instance: Instance, *, with_gok: str) -> None:
-    """Raise ConfigError for the first field that the harness's own builder does not implement.
-
-    ``with_gok`` says how the instance comes to be built by gok.
-    """
-    config = instance.config
-    hint = f"{with_gok}, or take the field out"
-    unsupported = [
-        (bool(config.device_type), "$.DeviceType", "boards without GPT, or with a boot loader of their own"),
-        (bool(config.bootloader_extra_eeprom), "$.BootloaderExtraEEPROM", "changes inside the EEPROM file"),
-        (bool(config.flags.init_pkg), "$.InternalCompatibilityFlags.InitPkg", "another init"),
-        (bool(config.flags.overwrite_init), "$.InternalCompatibilityFlags.OverwriteInit", "writing init's source"),
-    ]
-    for name, settings in config.package_config.items():
-        base = f'$.PackageConfig["{name}"]'
-        unsupported.append((settings.wait_for, f"{base}.WaitFor", "waiting before a service starts"))
-        unsupported.append((bool(settings.capabilities), f"{base}.Capabilities", "file capabilities"))
-    for is_set, path, what in unsupported:
-        if is_set:
-            name = path.rsplit(".", 1)[-1]
-            raise ConfigError(
-                f"the own builder does not implement {name} ({what})", where=config.where(path), hint=hint
-            )
-    if not config.package_config:
-        for folder in OLD_FILES:
-            if any((instance.folder / folder).rglob(f"{folder}.txt")):
-                raise ConfigError(
-                    f"the own builder does not read {folder}/**/{folder}.txt",
-                    where=str(instance.folder / folder),
-                    hint=f"move it into PackageConfig of config.json; {with_gok}",
-                )
-
-
 def parse_kernel(kernel: str | None, instance: Instance) -> tuple[Kernel, str]:
     """What ``--gk-kernel MODULE@VERSION|DIR`` means, and the version ("": pinned); raises OptionError."""
     package = instance.config.kernel_package
@@ -129,7 +94,7 @@ def stage_roots(
 ) -> tuple[StagedRoot, ...]:
     """Copy the go.mod files that the instance is built with, changed as the caller wants; raises OptionError."""
     config = instance.config
-    packages = [*config.gokrazy_packages, *config.packages, GOKRAZY]
+    packages = [*config.gokrazy_packages, *config.packages, config.flags.init_pkg or GOKRAZY]
     if kernel.folder is None:
         packages.append(kernel.package)
     packages += [package for package in (firmware, config.eeprom_package) if package]
@@ -199,6 +164,7 @@ def content_key(
     certificate = instance.certificate
     told: dict[str, Any] = {
         "config": hashlib.sha256(instance.config.raw).hexdigest(),
+        "old_layout": _digest_of(repr(instance.config.package_config)) if instance.old_layout else None,
         "arch": instance.arch,
         "ports": [instance.http_port, instance.https_port],
         "secrets": _digest_of([instance.password, certificate and [certificate.cert, certificate.key]]),
@@ -250,8 +216,8 @@ def folder_digest(folder: Path) -> str:
             digest.update(f"link {path.readlink()}\0".encode(errors="surrogateescape"))
         try:
             with path.open("rb") as file:
-                executable = os.fstat(file.fileno()).st_mode & 0o755
-                digest.update(f"{executable:o} ".encode())
+                mode = os.fstat(file.fileno()).st_mode & KEPT_MODE
+                digest.update(f"{mode:o} ".encode())
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         except OSError:
             digest.update(b"unreadable")

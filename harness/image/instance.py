@@ -14,7 +14,9 @@ from typing import Protocol, cast
 from harness.errors import BoardMismatch, ConfigError
 from harness.image.certificates import Certificate, certificate_for
 from harness.image.config import Config, is_port, read_config
+from harness.image.ignored import ignored_fields
 from harness.image.model import Arch, formats_perm
+from harness.image.old_layout import with_old_layout
 
 _ARCHES = ("amd64", "arm64")
 
@@ -56,6 +58,8 @@ class Instance:
     """The web interface's password; None with NoPassword."""
     certificate: Certificate | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    old_layout: bool = False
+    """Whether config.json has no PackageConfig: files in the instance's folder count instead."""
 
     @property
     def formats_perm(self) -> bool:
@@ -135,7 +139,9 @@ def load_instance(spec: str | Path, *, environ: Mapping[str, str] = os.environ) 
     config = read_config(folder / "config.json")
     arch = _arch(config, environ)
     _check_kernel_name(config, arch)
-    notes = list(config.warnings)
+    notes = [*config.warnings, *ignored_fields(config)]
+    old_layout = not config.package_config
+    config = with_old_layout(config, folder, notes)
     hosts = _HostFiles(user_config_dir(environ), config.hostname)
     update = config.update
     http = update.http_port or hosts.read("http-port.txt") or ""
@@ -163,6 +169,7 @@ def load_instance(spec: str | Path, *, environ: Mapping[str, str] = os.environ) 
         password=password,
         certificate=certificate_for(config, folder=folder, host_folder=hosts.folder, notes=notes),
         notes=tuple(notes),
+        old_layout=old_layout,
     )
 
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import ConfigError
-from harness.image.config import Config
+from harness.image.config import PackageConfig
 from harness.image.go import Package, Program, requested
 from harness.image.inputs import GOKRAZY, Inputs, StagedRoot
 from harness.image.model import Service
+from harness.image.start_settings import StartSettings
 
 _INIT_FOLDER = "harness-init"
+INIT = "/gokrazy/init"
+"""Where init lies on the device."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +64,30 @@ def plan(inputs: Inputs, progress: Callable[[str], None]) -> Plan:
                     hint="set Basename in the PackageConfig of one of them",
                 )
             programs[path] = package
+    init = config.flags.init_pkg
+    if init:
+        own = next((package for package in packages.values() if package.path == init), None)
+        if own is None or not own.is_program or own.basename != "init":
+            raise ConfigError(
+                f"InitPkg is {init}, which is no program of the name init",
+                where=config.where("$.InternalCompatibilityFlags.InitPkg"),
+                hint="gok would make an image without init of it",
+            )
+        programs[INIT] = own
     known = {package.path for package in programs.values()} | set(config.packages) | set(config.gokrazy_packages)
     for name in config.package_config:
         if name not in known:
             where = config.where(f'$.PackageConfig["{name}"]')
             notes.append(f"PackageConfig has {name}, which is no package of the instance: {where}")
+    starts = StartSettings(config)
+    notes += starts.notes({path: package.path for path, package in programs.items() if path != INIT})
     return Plan(
         packages=packages,
         programs=programs,
-        services=tuple(service_of(path, package.path, config) for path, package in programs.items()),
-        environment={path: config.package(package.path).environment for path, package in programs.items()},
+        services=tuple(
+            service_of(path, package.path, starts.of(path)) for path, package in programs.items() if path != INIT
+        ),
+        environment={path: starts.of(path).environment for path in programs},
         notes=tuple(notes),
     )
 
@@ -84,9 +101,8 @@ def _programs_of(request: str, inputs: Inputs, packages: Mapping[str, Package], 
     return mains
 
 
-def service_of(path: str, package: str, config: Config) -> Service:
-    """A program of the image as config.json has init start it."""
-    settings = config.package(package)
+def service_of(path: str, package: str, settings: PackageConfig) -> Service:
+    """A program of the image as init starts it by these settings (see ``start_settings``)."""
     return Service(
         path=path,
         package=package,
@@ -122,10 +138,24 @@ def build_programs(
             env=settings.go_build_environment,
         )
         add(staged, program, path)
+    if INIT in planned.programs:
+        return _build(inputs, by_root, result, keep=keep, out=out, progress=progress)
     home = inputs.root_of(GOKRAZY)
     (home.folder / _INIT_FOLDER).mkdir(exist_ok=True)
     (home.folder / _INIT_FOLDER / "main.go").write_text(init, encoding="utf-8")
-    add(home, Program(f"./{_INIT_FOLDER}", _INIT_FOLDER, "init"), "/gokrazy/init")
+    add(home, Program(f"./{_INIT_FOLDER}", _INIT_FOLDER, "init"), INIT)
+    return _build(inputs, by_root, result, keep=keep, out=out, progress=progress)
+
+
+def _build(
+    inputs: Inputs,
+    by_root: Mapping[Path, tuple[StagedRoot, list[Program]]],
+    result: dict[str, Path],
+    *,
+    keep: Path,
+    out: Path,
+    progress: Callable[[str], None],
+) -> dict[str, Path]:
     progress(f"building {len(result)} programs")
     for staged, programs in by_root.values():
         name = staged.folder.name

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import OptionError
-from harness.image.gok import GET_GOK
 from harness.image.model import Image, PermState
 
 NEXT = {"/etc/gokrazy-harness/release": "next\n"}
@@ -32,7 +31,7 @@ class BuildRequest:
     """Another SerialConsole."""
     perm: PermState = "ext4"
     timestamp: str | None = None
-    """RFC 3339; None: $SOURCE_DATE_EPOCH, else derived from all that goes in."""
+    """RFC 3339; None: $SOURCE_DATE_EPOCH, else derived from all that goes in (see ``timestamp``)."""
     ca_bundle: Path | None = None
     localtime: Path | None = None
     """A zoneinfo file; None: UTC."""
@@ -67,12 +66,3 @@ def beyond_gok(request: BuildRequest) -> list[str]:
     names |= {"timestamp": "--gk-timestamp", "fast_boot": "--gk-fast-boot"}
     names |= {"ca_bundle": "other CA certificates", "localtime": "another time zone"}
     return [name for field, name in names.items() if getattr(request, field)]
-
-
-def how_gok_builds_it(request: BuildRequest, environ: Mapping[str, str]) -> str:
-    """How gok comes to build what the own packer cannot."""
-    if shutil.which("gok", path=environ.get("PATH")) is None:
-        return f"install gok, which builds it ({GET_GOK})"
-    if beyond := beyond_gok(request):
-        return f"gok builds it, but not together with {', '.join(beyond)}"
-    return "gok builds it: do not ask for the own packer (--gk-builder own)"

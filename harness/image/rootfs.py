@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import ConfigError
-from harness.image.extrafiles import Extra, walk
+from harness.image.extrafiles import KEPT_MODE, Extra, walk
 from harness.image.instance import Instance
 from harness.image.sbom import go_json
 from harness.image.squashfs import Dir, File, Link, Tree
@@ -113,5 +113,5 @@ def _without_build_links(release: Path) -> Sequence[Extra]:
         if entry.is_dir():
             found += walk(entry, f"{dest}/{entry.name}", "kernel")
         else:
-            found.append(Extra(f"{dest}/{entry.name}", File(entry, entry.stat().st_mode & 0o755), "kernel"))
+            found.append(Extra(f"{dest}/{entry.name}", File(entry, entry.stat().st_mode & KEPT_MODE), "kernel"))
     return found

@@ -240,8 +240,6 @@ def pack(folder: Path, full: Path, size: int, stamp: str) -> None:
         with tempfile.TemporaryDirectory() as work:
             synthetic.write_image(full, Path(work), size=size, perm="blank")
         return
-    # What the own packer does not implement is nothing to this program.
-    vars(own)["refuse_unknown_to_own_builder"] = lambda *_, **__: None
     request = BuildRequest(folder, builder="own", timestamp=stamp, perm="blank", size=size)
     with Cache(default_root().with_name("gok-stand-in")) as cache:
         image = own.build(request, cache=cache, progress=lambda line: print(line, flush=True))

@@ -10,7 +10,6 @@ from harness.errors import ImageError
 from harness.image.digest import sha256_of
 from harness.image.disk import (
     BOOT_FIRST,
-    ROOT_A_FIRST,
     SMALLEST_DISK,
     boot_sector,
     disk_signature,
@@ -186,7 +185,7 @@ def mbr_only(path: Path) -> Path:
 
 def test_a_disk_without_gpt_is_read(tmp_path: Path) -> None:
     path = mbr_only(tmp_path / "disk")
-    assert read_layout(path).root_a == Extent(ROOT_A_FIRST * 512, 500 << 20)
+    assert read_layout(path).root_a == layout_of(SMALLEST_DISK).root_a
     table = read_table(path)
     assert table.kind == "mbr"
     assert [partition.uuid for partition in table.partitions][1] == "3127b995-02"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import BuildFailed, ConfigError, OptionError, ToolMissing
+from harness.errors import BuildFailed
 from harness.image import gok
 from harness.image.build import BuildRequest, build
 from harness.image.cache import Cache
@@ -205,60 +205,3 @@ def test_gok_writes_no_image(instance: Path, tmp_path: Path, environ: dict[str, 
     with pytest.raises(BuildFailed, match="gok wrote no image"):
         run(instance, environ)
     assert not (instance / "init.go").exists()
-
-
-@pytest.mark.parametrize(
-    ("config", "size", "says"),
-    [
-        ({"DeviceType": "toaster"}, None, 'unknown device slug "toaster"'),
-        ({}, 1258299393, "--target_storage_bytes must be a multiple of 512"),
-        ({}, 512, "--target_storage_bytes must be at least 1258299392"),
-    ],
-)
-def test_what_gok_refuses_is_told_in_its_own_words(
-    instance: Path, environ: dict[str, str], config: dict[str, Any], size: int | None, says: str
-) -> None:
-    write_config(instance, **config)
-    with pytest.raises(BuildFailed) as raised:
-        run(instance, environ, size=size)
-    assert says in raised.value.evidence
-
-
-def test_gok_is_missing(instance: Path, tmp_path: Path) -> None:
-    with pytest.raises(ToolMissing, match="gok is not on PATH"):
-        run(instance, {"PATH": "/nowhere", "HOME": str(tmp_path)}, builder="gok")
-
-
-def test_what_gok_cannot_do_is_refused(instance: Path, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="--gk-kernel, --gk-fast-boot"):
-        run(instance, {"HOME": str(tmp_path)}, builder="gok", kernel="x@v1", fast_boot=True)
-
-
-def test_a_field_beyond_the_own_packer_goes_to_gok(
-    instance: Path, tmp_path: Path, environ: dict[str, str]
-) -> None:
-    write_config(instance, BootloaderExtraEEPROM=["BOOT_UART=1"])
-    assert run(instance, environ).builder == "gok"
-
-
-@pytest.mark.parametrize(
-    ("options", "has_gok", "hint"),
-    [
-        ({}, False, "install gok, which builds it (go install github.com/gokrazy/tools/cmd/gok@main)"),
-        (
-            {"builder": "own"},
-            False,
-            "install gok, which builds it (go install github.com/gokrazy/tools/cmd/gok@main)",
-        ),
-        ({"builder": "own"}, True, "gok builds it: do not ask for the own packer (--gk-builder own)"),
-        ({"fast_boot": True}, True, "gok builds it, but not together with --gk-fast-boot"),
-    ],
-)
-def test_a_field_beyond_the_own_packer_sends_nobody_in_a_circle(
-    instance: Path, tmp_path: Path, options: dict[str, Any], has_gok: bool, hint: str
-) -> None:
-    write_config(instance, BootloaderExtraEEPROM=["BOOT_UART=1"])
-    environ = with_gok(tmp_path, "exit 1") if has_gok else {"PATH": "/nowhere", "HOME": str(tmp_path)}
-    with pytest.raises(ConfigError, match="BootloaderExtraEEPROM") as raised:
-        run(instance, environ, **options)
-    assert raised.value.hint == f"{hint}, or take the field out"

@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from harness.image.certificates import Certificate
 from harness.image.config import Config, MountDevice, PackageConfig
 from harness.image.extrafiles import Extra, configured, of_old_layout, of_package
 from harness.image.instance import Instance
+from harness.image.odd_extras import notes_on
 from harness.image.rootfs import root_tree
 from harness.image.sbom import go_json, modules_of, sbom
 from harness.image.squashfs import Dir, File, Link, Tree
+from harness.tests.image import synthetic
 
 PACKAGE = "example.com/p"
 
@@ -114,7 +117,7 @@ def test_kernel_modules_without_the_links_of_a_checkout(tmp_path: Path) -> None:
     assert "/lib/modules/7.1.3/build" not in made
 
 
-def test_extra_files_keep_their_mode_but_for_the_umask(tmp_path: Path) -> None:
+def test_extra_files_keep_their_mode_and_an_empty_one_is_a_folder_as_with_gok(tmp_path: Path) -> None:
     (tmp_path / "key.pub").write_text("ssh")
     (tmp_path / "key.pub").chmod(0o664)
     made = with_package(
@@ -123,10 +126,13 @@ def test_extra_files_keep_their_mode_but_for_the_umask(tmp_path: Path) -> None:
         extra_file_contents={"/etc/machine-id": "42\n", "/etc/empty": ""},
     )
     files = tree(made, tmp_path, configured(made))
-    assert files["/etc/keys"] == File(tmp_path / "key.pub", 0o644)
-    assert files["/etc/other"] == File(tmp_path / "key.pub", 0o644)
+    assert files["/etc/keys"] == File(tmp_path / "key.pub", 0o664)
+    assert files["/etc/other"] == File(tmp_path / "key.pub", 0o664)
     assert files["/etc/machine-id"] == File(b"42\n", 0o444)
-    assert files["/etc/empty"] == File(b"", 0o444)
+    assert files["/etc/empty"] == Dir()
+    assert list(notes_on(configured(made), "amd64")) == [
+        f"an empty file, of which gok makes a folder: /etc/empty of {PACKAGE}"
+    ]
 
 
 @pytest.mark.parametrize("suffix", ["_amd64.tar", ".tar", "_amd64.tar.zst", ".tar.zst"])
@@ -154,6 +160,53 @@ def test_the_archive_of_the_architecture_wins(tmp_path: Path) -> None:
     assert (first.dest, first.node) == ("/a", File(b"amd64", 0o755))
 
 
+@pytest.mark.parametrize("arch", ["_amd64", ""])
+def test_a_packed_archive_wins_over_a_plain_one_as_with_gok(tmp_path: Path, arch: str) -> None:
+    (tmp_path / f"extra{arch}.tar").write_bytes(archive({"a": b"plain"}))
+    packed = zstandard.ZstdCompressor().compress(archive({"a": b"packed"}))
+    (tmp_path / f"extra{arch}.tar.zst").write_bytes(packed)
+    first, *_ = configured(with_package(tmp_path, extra_file_paths={"/opt": "extra"}))
+    assert first.node == File(b"packed", 0o755)
+
+
+def test_what_gok_makes_a_folder_of_in_an_archive(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, content in (("full", b"x"), ("empty", b"")):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+        again = tarfile.TarInfo("again")
+        again.type, again.linkname = tarfile.LNKTYPE, "full"
+        tar.addfile(again)
+    (tmp_path / "extra.tar").write_bytes(out.getvalue())
+    extras = configured(with_package(tmp_path, extra_file_paths={"/opt": "extra"}))
+    assert {extra.dest: isinstance(extra.node, Dir) for extra in extras} == {
+        "/opt/full": False,
+        "/opt/empty": True,
+        "/opt/again": True,
+    }
+    assert sorted(note.split(":")[0] for note in notes_on(extras, "amd64")) == [
+        "a hard link in an archive, of which gok makes a folder",
+        "an empty file, of which gok makes a folder",
+    ]
+
+
+def test_a_program_for_another_machine_is_named(tmp_path: Path) -> None:
+    (tmp_path / "true").write_bytes(synthetic.elf("amd64"))
+    (tmp_path / "own").write_bytes(synthetic.elf("arm64"))
+    (tmp_path / "script").write_text("#!/bin/sh\n")
+    paths = {f"/bin/{name}": name for name in ("true", "own", "script")}
+    extras = configured(with_package(tmp_path, extra_file_paths=paths))
+    assert list(notes_on(extras, "arm64")) == [
+        f"a program for amd64 in an image for arm64, which will not run: /bin/true of {PACKAGE}"
+    ]
+    many = {f"/bin/{number}": "true" for number in range(7)}
+    (note,) = notes_on(configured(with_package(tmp_path, extra_file_paths=many)), "arm64")
+    assert note.startswith("programs for amd64 in an image for arm64")
+    assert note.endswith(" and 2 more")
+
+
 def test_extra_files_from_a_folder_follow_links(tmp_path: Path) -> None:
     (tmp_path / "extra" / "sub").mkdir(parents=True)
     (tmp_path / "extra" / "sub" / "file").write_text("x")
@@ -167,7 +220,7 @@ def test_extra_files_from_a_folder_follow_links(tmp_path: Path) -> None:
 def test_the_old_layout_counts_only_without_package_config(tmp_path: Path) -> None:
     (tmp_path / "extrafiles" / PACKAGE / "etc").mkdir(parents=True)
     (tmp_path / "extrafiles" / PACKAGE / "etc" / "x").write_text("x")
-    old = instance(tmp_path, packages=(PACKAGE,))
+    old = replace(instance(tmp_path, packages=(PACKAGE,)), old_layout=True)
     assert "/etc/x" in tree(old, tmp_path, of_old_layout(old))
     assert of_old_layout(with_package(tmp_path)) == []
 
