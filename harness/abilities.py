@@ -1,37 +1,53 @@
-"""What an image must have for a scenario to apply to it, by the names that ``gk_needs`` takes."""
+"""What an image must have on a board for a scenario to apply to it, by the names that ``gk_needs`` takes."""
 
 from __future__ import annotations
 
 from harness.errors import OptionError
+from harness.firmware.voice import Voice
 from harness.image.model import Image
 
-ABILITIES = ("console", "breakglass", "serial-shell", "slot", "perm")
+ABILITIES = ("console", "http", "breakglass", "serial-shell", "slot", "perm", "ready")
 NO_KEY = "no key is known that breakglass on this image accepts (give --gk-ssh-key)"
+NOT = "not applicable: "
+SOCKET_ONLY = "the web interface listens on a Unix socket of the device only (NoPassword)"
 
 
-def why_not(image: Image, ability: str, *, no_key: str) -> str:
+def why_not(image: Image, ability: str, *, voice: Voice, no_key: str) -> str:
     """Return why an image cannot do what a scenario needs, "" when it can; raises OptionError for no ability.
 
-    ``no_key`` tells why nobody here can enter breakglass on it, "" when a key is known that can.
+    ``voice`` is who is heard on the board's serial port; ``no_key`` tells why nobody here can enter breakglass on it,
+    "" when a key is known that can.
     """
     if ability not in ABILITIES:
         raise OptionError(f"gk_needs does not know {ability!r}", hint=f"choose from: {', '.join(ABILITIES)}")
-    if ability == "console" and image.serial is None:
-        return "not applicable: the image has no serial console (SerialConsole is disabled; see --gk-serial)"
-    if ability == "serial-shell" and not (image.serial and image.has_serial_shell):
-        return "not applicable: the image has no shell on a serial console"
-    if ability == "slot" and image.serial is None and why_not(image, "breakglass", no_key=no_key):
-        return "not applicable: neither console nor breakglass show which slot runs"
+
+    def lacks(other: str) -> str:
+        return why_not(image, other, voice=voice, no_key=no_key).removeprefix(NOT)
+
+    if ability == "console":
+        return f"{NOT}nobody is heard on the console: {voice.why}" if voice.why else ""
+    if ability == "http":
+        return "" if image.serves_tcp else NOT + SOCKET_ONLY
+    if ability == "serial-shell":
+        if voice.why:
+            return f"{NOT}there is no shell on the console: {voice.why}"
+        return "" if image.has_serial_shell else f"{NOT}the image has no shell on a serial console"
     if ability == "breakglass":
         if image.breakglass is None:
-            return "not applicable: the image has no breakglass"
-        return f"not applicable: {no_key}" if no_key else ""
+            return f"{NOT}the image has no breakglass"
+        if lacks("http"):
+            return f"{NOT}breakglass is started over HTTP, and {SOCKET_ONLY}"
+        return f"{NOT}{no_key}" if no_key else ""
+    if ability == "slot" and not voice.any and lacks("breakglass"):
+        return f"{NOT}neither console nor breakglass show which slot runs"
+    if ability == "ready" and lacks("http") and lacks("console"):
+        return f"{NOT}nothing tells when it is up: {SOCKET_ONLY}, and nobody is heard on the console: {voice.why}"
     return _no_perm(image) if ability == "perm" else ""
 
 
 def _no_perm(image: Image) -> str:
     if image.layout.perm is None:
-        return "not applicable: the image has no permanent partition"
+        return f"{NOT}the image has no permanent partition"
     if image.perm == "blank":
-        return "not applicable: /perm is not formatted in the image (--gk-perm ext4 does it on each test's disk)"
+        return f"{NOT}/perm is not formatted in the image (--gk-perm ext4 does it on each test's disk)"
     return ""

@@ -18,9 +18,10 @@ from harness.cold_start import ColdStart
 from harness.console.console import Console
 from harness.console.phases import Boot, Cause, Phase, slot_of
 from harness.demands import demand
-from harness.errors import ApplianceFault, DeviceUnreachable, InternalError, WaitTimeout
+from harness.errors import ApplianceFault, DeviceUnreachable, InternalError, OptionError, WaitTimeout
 from harness.faults.damage import write_perm
 from harness.firmware.stage import Stage
+from harness.firmware.voice import Voice
 from harness.gokrazy.expected import Expectations
 from harness.gokrazy.status import Status
 from harness.gokrazy.waiting import Deadline
@@ -91,6 +92,7 @@ class Appliance(WaysIn, Services, Updates):
         folder: Path,
         key: Path | None,
         files_of: Callable[[Image], UpdateFiles],
+        voice_of: Callable[[Image], Voice],
         ram: Path | None = None,
         nurse_network: bool = False,
         reboots: bool = False,
@@ -132,6 +134,8 @@ class Appliance(WaysIn, Services, Updates):
         self.console.when_halted(self.power.halted)
         self.console.when_init_runs(self.power.init_runs)
         self.console.when_listening(self.power.listens)
+        self._voice_of = voice_of
+        self._now_runs(image)
         self._checkpoints = Checkpoints(self.power, overlay.path.parent)
         self.clock_behind: float | None = None
         """Seconds that the clock of a restored copy was behind this host's, to the second; see correct_clock."""
@@ -152,12 +156,12 @@ class Appliance(WaysIn, Services, Updates):
     # -- what it can do
 
     def can(self, ability: str) -> bool:
-        """Whether the image has what a scenario needs; ``why_not`` says what is missing."""
+        """Whether the image that runs has what a scenario needs; ``why_not`` says what is missing."""
         return not self.why_not(ability)
 
     def why_not(self, ability: str) -> str:
-        """Return why the image cannot do this, "" when it can."""
-        return why_not(self.image, ability, no_key="" if self._key is not None else NO_KEY)
+        """Return why the image that runs cannot do this here, "" when it can."""
+        return why_not(self.running, ability, voice=self.voice, no_key="" if self._key is not None else NO_KEY)
 
     def applies(self, what: str, *abilities: str) -> bool:
         """Whether a part of a scenario applies, for which the image must have these abilities.
@@ -169,6 +173,13 @@ class Appliance(WaysIn, Services, Updates):
             self.left_out[what] = missing
         return not missing
 
+    def _now_runs(self, image: Image) -> None:
+        """Go on with the password and the console of this image, which runs now or boots next."""
+        self.running = image
+        self.voice = self._voice_of(image)
+        self.console.hears(kernel=self.voice.kernel, why=self.voice.why)
+        self._use_password(image.password)
+
     # -- its life
 
     def power_on(self) -> None:
@@ -178,8 +189,7 @@ class Appliance(WaysIn, Services, Updates):
         self._wiring.next = Cause.POWER_ON
         self.cold_start = None
         self._boots_before = len(self.console.boots)
-        if self.can("console"):
-            self._starting = StartWatch(self.console, self.image, self.budget)
+        self._starting = StartWatch(self.console, self.running, self.voice, self.budget)
         self.power.on()
         self._forget_device()
 
@@ -193,20 +203,25 @@ class Appliance(WaysIn, Services, Updates):
             for one in self.power.overlay.written
         )
 
-    def wait_until_ready(self) -> Status:
-        """Wait until the web interface answers with the image's password; returns what it said.
+    def wait_until_ready(self) -> None:
+        """Wait until the web interface answers with the image's password; without one, until init says it is up.
 
         Raises what the console showed if it crashed or fell silent, else WaitTimeout, AuthenticationRefused.
         """
         self._until_it_listens(self._boots_before, self.budget.ready)
-        status = self.device.wait_until_ready(self.budget.ready)
-        self._starting = None
+        if self.can("http"):
+            self.device.wait_until_ready(self.budget.ready)
+        self._serves()
         if self.cold_start is None:
             boot = self.console.current
             ready = self.console.recording.seconds()
             self.cold_start = ColdStart(boot, tuple(self.console.unclean()), ready)
             self._ready.append(("cold", {**self._times(boot), "ready": ready}))
-        return status
+
+    def _serves(self) -> None:
+        """It has come up: whatever starts from now on is another start."""
+        self._starting = None
+        self.console.serves()
 
     def wait_until_at_rest(self) -> None:
         """Wait until its services have settled and its console is quiet, as far as they will.
@@ -214,7 +229,8 @@ class Appliance(WaysIn, Services, Updates):
         What falls again and again, or talks all the time, is no obstacle; raises what the console showed if it
         crashed.
         """
-        for rest in (self.wait_until_settled, lambda: self.console.wait_for_quiet(PAUSE, timeout=QUIET)):
+        rests: list[Callable[[], object]] = [lambda: self.console.wait_for_quiet(PAUSE, timeout=QUIET)]
+        for rest in (self.wait_until_settled, *rests) if self.can("http") else rests:
             try:
                 rest()
             except ApplianceFault:
@@ -234,7 +250,7 @@ class Appliance(WaysIn, Services, Updates):
         Raises what the console showed if it crashed, else WaitTimeout.
         """
         self.console.wait_for_quiet(QUIET, timeout=self.budget.ready)
-        self._starting = None
+        self._serves()
         boot = self.console.current
         self.cold_start = ColdStart(boot, tuple(self.console.unclean()), self.console.recording.seconds())
         self._ready.append(("cold", self._times(boot)))
@@ -243,24 +259,31 @@ class Appliance(WaysIn, Services, Updates):
         """Wait for the console's word that the web interface listens, in a boot after that number.
 
         An event, where a connection that is tried too early waits for its own limit: QEMU accepts it before the
-        guest has a network. Without a console there is nothing to wait for.
+        guest has a network. Without a console there is nothing to wait for. What has no password listens on its
+        socket only, and says so there.
         """
+        if reason := self.why_not("ready"):
+            raise OptionError(f"{self.console.name}: {reason}")
         if not self.can("console"):
             return
         with self.console.watch_silence(self.budget.silence):
-            self._until(Phase.HTTP, after, limit)
+            self._until(Phase.HTTP if self.can("http") else Phase.SOCKET, after, limit)
 
     def _until(self, phase: Phase, after: int, limit: float) -> None:
         """Wait for a phase, with a look now and then at what the console does not tell."""
         deadline = Deadline(limit)
         while True:
+            late: WaitTimeout | None = None
             try:
                 self.console.wait_for_phase(phase, timeout=deadline.slice(LOOK), after=after)
+            except WaitTimeout as error:
+                late = error
+            if late is None:
                 return
-            except WaitTimeout:
-                self.check()
-                if deadline.over:
-                    raise
+            # Outside of the handler: what is found here is not to be headed by a wait of one second.
+            self.check()
+            if deadline.over:
+                raise self.console.timed_out(f"the boot phase {phase.value!r}", limit)
 
     def capture(self, folder: Path, *, base: Path) -> tuple[Capture, ColdStart]:
         """Freeze it as it is, and end it: copies go on from there, their disks directly on the image ``base``."""
@@ -272,11 +295,11 @@ class Appliance(WaysIn, Services, Updates):
         """Go on where a captured appliance stood; one that had no network is given it now."""
         began = time.monotonic()
         boots = len(self.console.boots)
-        self._goes_on(Moment(start, start.boot, self._password))
+        self._goes_on(Moment(start, start.boot, self.running))
         self.power.restore(capture)
-        if self.board.late_nic_bus:
+        if self.board.late_nic_bus and self.can("http"):
             self._until_it_listens(boots, self.budget.ready)
-        self.clock_behind = self.device.wait_until_it_answers(self.budget.ready)
+        self._ask_the_time(self.budget.ready)
         self.check()
         ready = time.monotonic() - began
         if self.board.late_nic_bus:
@@ -290,7 +313,7 @@ class Appliance(WaysIn, Services, Updates):
         frozen, or the appliance is off.
         """
         boot = self.console.current if self.can("console") else None
-        self._checkpoints.keep(name, Moment(self.cold_start, boot, self._password))
+        self._checkpoints.keep(name, Moment(self.cold_start, boot, self.running))
         self.rewind(name)
 
     def rewind(self, name: str) -> None:
@@ -300,16 +323,21 @@ class Appliance(WaysIn, Services, Updates):
         """
         began = time.monotonic()
         self._checkpoints.rewind(name, self._goes_on)
-        self.clock_behind = self.device.wait_until_it_answers(self.budget.ready)
+        self._ask_the_time(self.budget.ready)
         self.check()
         self._ready.append(("rewound", {"ready": time.monotonic() - began}))
 
     def _goes_on(self, moment: Moment) -> None:
         """The next machine goes on from a moment: nothing of the last one is known any more."""
         self._wiring.next, self._wiring.boot = Cause.RESTORED, moment.boot
-        self.cold_start, self._password = moment.start, moment.password
+        self.cold_start = moment.start
         self._starting, self._shell = None, None
+        self._now_runs(moment.image)
         self._forget_device()
+
+    def _ask_the_time(self, limit: float) -> None:
+        """Wait until a restored copy answers, with what its clock says; what cannot be asked answers nothing."""
+        self.clock_behind = self.device.wait_until_it_answers(limit) if self.can("http") else None
 
     def power_off(self) -> None:
         """Have it switch itself off, and wait until it did."""
@@ -344,18 +372,18 @@ class Appliance(WaysIn, Services, Updates):
         else:
             with self.breakglass() as rescue:
                 rescue.run(_set_time())
-        self.clock_behind = self.device.wait_until_it_answers(self.budget.service)
+        self._ask_the_time(self.budget.service)
 
     def cut_power(self) -> None:
         """Pull the plug: nothing is written any more from this moment on."""
         self.power.off()
 
-    def cold_boot(self) -> Status:
+    def cold_boot(self) -> None:
         """Switch it off properly and on again in a new QEMU, through its firmware, until it is ready."""
         self.power_off()
         self.boot_files = self.read_boot_files()
         self.power_on()
-        return self.wait_until_ready()
+        self.wait_until_ready()
 
     def wait_for_boot(self, *, after: int) -> Boot:
         """Wait until a kernel starts that comes after boot number ``after``."""
@@ -367,7 +395,9 @@ class Appliance(WaysIn, Services, Updates):
         boots = len(self.console.boots)
         self.device.reboot(kexec=kexec)
         self._until_it_listens(boots, self.budget.reboot)
-        return self.device.wait_for_reboot(before, self.budget.reboot)
+        status = self.device.wait_for_reboot(before, self.budget.reboot)
+        self._serves()
+        return status
 
     def read_boot_files(self) -> BootFiles:
         """Read what boots next from the boot partition; only while the machine is off."""
@@ -388,13 +418,14 @@ class Appliance(WaysIn, Services, Updates):
 
     @property
     def build(self) -> str:
-        """The build timestamp of the image that runs."""
-        return self.status().build_timestamp
+        """The build timestamp of the image that runs; without a web interface, as init printed it."""
+        boot = self.console.current if not self.can("http") else None
+        return boot.build if boot is not None else self.status().build_timestamp
 
     @property
     def slot(self) -> Slot:
         """The slot that runs, from the running kernel's own command line."""
-        boot = self.console.current if self.can("console") else None
+        boot = self.console.current if self.voice.any else None
         if boot is not None and boot.slot is not None:
             return boot.slot
         with self.breakglass() as rescue:
@@ -439,6 +470,8 @@ class Appliance(WaysIn, Services, Updates):
     def excerpts(self, failure: BaseException | None = None) -> list[tuple[str, str]]:
         """What the device said at last: title and text; one that could not be reached is asked why."""
         parts = [("gokrazy console", self.console.excerpt() or "(the console said nothing)")]
+        if self.voice.why:
+            parts.append(("gokrazy console, why init is not heard there", self.voice.why))
         if self.console.boots:
             parts.append(("gokrazy boots", "\n".join(str(boot) for boot in self.console.boots)))
         silent = isinstance(failure, DeviceUnreachable | WaitTimeout)

@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.cold_start import ColdStart
 from harness.console.phases import Boot
 from harness.errors import OptionError
+from harness.image.model import Image
 from harness.machine.capture import Capture
 from harness.machine.power import Power
 
@@ -22,7 +23,8 @@ class Moment:
     start: ColdStart | None
     boot: Boot | None
     """The boot that ran, None without a console."""
-    password: str | None
+    image: Image
+    """What ran."""
 
 
 class Checkpoints:

@@ -25,6 +25,7 @@ from harness.stock import FROM, Stock
 if TYPE_CHECKING:
     from harness.appliance import Appliance
     from harness.captures import Booted, Captures
+    from harness.firmware.voice import Voice
     from harness.machine.accelerator import Accelerator
     from harness.machine.equipment import Equipment, Network
     from harness.machine.qemu import QemuProgram
@@ -63,6 +64,7 @@ class Lab:
         self._starts: FailedStarts | None = None
         self._live: dict[str, Appliance] = {}
         self._unfit: dict[str, str] = {}
+        self._voices: dict[tuple[str, str], Voice] = {}
 
     # -- boards
 
@@ -140,10 +142,29 @@ class Lab:
                 self.news.note_once(f"{image.hostname}: breakglass is entered with {own.path}, which is only read")
             accelerator = self.accelerator(board)
             self.news.board(name, f"{board.title}; QEMU {qemu.version}, {accelerator.name} ({accelerator.reason})")
+            self._tell_of_silence(board, image)
             if updates:
                 following = self.stock.next_image(board, family)
                 if following is not image:
                     self.news.image(f"next {title}", following)
+
+    def _tell_of_silence(self, board: Board, image: Image) -> None:
+        """Say before the first start what cannot be heard or asked, and why nobody may reach it."""
+        voice = self.voice(board, image)
+        subject = f"{image.hostname} on {board.name}"
+        if voice.why:
+            self.news.note(f"{subject} is tested without its console: {voice.why}")
+        elif not voice.kernel:
+            self.news.note(f"{subject}: its kernel is told to be quiet, so the console begins with init")
+        if not image.serves_tcp:
+            from harness.abilities import SOCKET_ONLY
+
+            self.news.note(f"{subject} is tested without its web interface: {SOCKET_ONLY}")
+        dhcp = image.service("dhcp")
+        if dhcp is None or dhcp.starts == "manual":
+            from harness.progress import why_no_address
+
+            self.news.note(f"{subject} may get no address: {why_no_address(image)}")
 
     # -- appliances
 
@@ -181,9 +202,17 @@ class Lab:
         from harness.abilities import why_not
 
         image = self.stock.image(board, family)
-        return next(
-            (reason for need in needs if (reason := why_not(image, need, no_key=self.key.why_not(image)))), ""
-        )
+        voice, no_key = self.voice(board, image), self.key.why_not(image)
+        return next((reason for need in needs if (reason := why_not(image, need, voice=voice, no_key=no_key))), "")
+
+    def voice(self, board: Board, image: Image) -> Voice:
+        """Who is heard on the board's serial port when it runs this image; looked up once."""
+        key = board.name, image.digest
+        if key not in self._voices:
+            from harness.firmware.voice import voice_of
+
+            self._voices[key] = voice_of(image, board, quirks=not self.settings.no_quirks)
+        return self._voices[key]
 
     @property
     def captures(self) -> Captures:
@@ -270,7 +299,7 @@ class Lab:
         warm = warm and not fitted.qemu_args
         warm = warm and (mode, known) == (self.settings.network, self.settings.clock)
         # Only its console tells how far one comes without a network, and without the quirks it has no use for one.
-        warm = warm and not (board.late_nic_bus and (image.serial is None or self.settings.no_quirks))
+        warm = warm and not (board.late_nic_bus and (self.settings.no_quirks or not self.voice(board, image).init))
         booted = self.booted(board, image) if warm else None
         firmware = self.run_dir.folder("firmware")
         appliance = self._make(board, image, name, fitted, booted, firmware, ram, reboots)
@@ -415,7 +444,7 @@ class Lab:
             overlay.resize_to_power_of_two()
         # Only the console tells when what is late is due.
         whys = [f"network: {why}" for why in (board.late_nic, board.late_answers) if why]
-        nurse = bool(whys) and image.serial is not None and not self.settings.no_quirks
+        nurse = bool(whys) and not self.settings.no_quirks and self.voice(board, image).init
         if nurse:
             self.news.firmware(board.name, *whys)
         return Appliance(
@@ -437,6 +466,7 @@ class Lab:
             folder=_fresh(self._logs(name)),
             key=self.key.of(image),
             files_of=self.stock.update_files,
+            voice_of=lambda image: self.voice(board, image),
             ram=ram,
             nurse_network=nurse,
             reboots=reboots,

@@ -37,7 +37,7 @@ MARKERS = (
     "gk_tier(name): when this test runs: 'ci' (default) or 'nightly'",
     "gk_board(*names): run on these boards only",
     "gk_image(family): which image it needs: 'hello' (the one under test), 'crasher' (own) or 'from' (--gk-from)",
-    "gk_needs(*abilities): what the image must have: 'console', 'breakglass', 'serial-shell', 'slot', "
+    "gk_needs(*abilities): what the image must have: 'console', 'http', 'breakglass', 'serial-shell', 'slot', "
     "'perm' (a /perm that keeps data)",
     "gk_any_firmware: not about firmware: in the tier 'ci', one of the boards that run the same image is enough",
     "gk_uploads: sends whole images: left out on boards whose network is too slow for it",
@@ -303,7 +303,7 @@ def _appliance(
     node = request.node
     family = _family(node)
     needs = tuple(str(need) for mark in node.iter_markers("gk_needs") for need in mark.args)
-    reason = lab.why_not(board, family, needs)
+    reason = lab.why_not(board, family, (*needs, "ready") if running else needs)
     if reason:
         pytest.skip(reason)
     network, clock = node.get_closest_marker("gk_network"), node.get_closest_marker("gk_clock")

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from harness.boards import Budget
 from harness.console.console import Console
-from harness.console.phases import Phase
+from harness.console.phases import Boot, Phase
 from harness.errors import BootFailure, DeviceUnreachable
+from harness.firmware.voice import Voice
 from harness.image.model import Image
+
+GUEST_NETWORK = "10.0.2."
+"""How the addresses begin that QEMU's network gives, and forwards to."""
 
 
 class StartWatch:
     """The limits between the phases of one start, made before power-on; ``check`` raises when one is passed.
 
     A wait for the web interface alone would know nothing but that nobody answered, and that only at its very end.
+    Only what ``voice`` says is heard can be missed.
     """
 
-    def __init__(self, console: Console, image: Image, budget: Budget) -> None:
+    def __init__(self, console: Console, image: Image, voice: Voice, budget: Budget) -> None:
         self._console = console
         self._image = image
+        self._voice = voice
         self._budget = budget
         self._boots = len(console.boots)
 
@@ -25,26 +31,53 @@ class StartWatch:
         """Raise BootFailure or DeviceUnreachable when the start has been stuck for longer than its budget."""
         now = self._console.recording.seconds()
         boots = self._console.boots
-        if len(boots) <= self._boots:
+        if len(boots) > self._boots:
+            if self._voice.init and self._image.serves_tcp:
+                self._check_network(boots[-1], now)
+        elif self._voice.kernel:
             if now > self._budget.kernel:
                 raise self._stuck(f"no kernel has started within {self._budget.kernel:.0f} s of power-on")
-            return
-        at = boots[-1].at
+        elif self._voice.init and now > self._budget.init:
+            raise self._stuck(
+                f"init has not said a word within {self._budget.init:.0f} s of power-on "
+                "(of the kernel nothing is known: it is told to be quiet)"
+            )
+
+    def _check_network(self, boot: Boot, now: float) -> None:
+        at = boot.at
         if Phase.HTTP in at:
             if now - at[Phase.HTTP] > self._budget.answer:
                 raise DeviceUnreachable(
-                    f"the web interface listens on {', '.join(boots[-1].http)}, "
+                    f"the web interface listens on {', '.join(boot.http)}, "
                     f"but nothing answered at port {self._image.http_port} for {self._budget.answer:.0f} s",
                     where=self._console.name,
-                    hint="is the port in the image the one that is expected?",
+                    hint=_why_no_answer(boot),
                     evidence=self._console.excerpt(10),
                 )
         elif Phase.UPDATER in at and now - at[Phase.UPDATER] > self._budget.network:
             raise self._stuck(
                 f"init runs its services, but after {self._budget.network:.0f} s the web interface still listens "
-                "on no address that others reach: no address came by DHCP"
+                f"on no address that others reach: {why_no_address(self._image)}"
             )
 
     def _stuck(self, what: str) -> BootFailure:
         said = self._console.excerpt(25) or "(the console said nothing)"
         return BootFailure(what, where=self._console.name, evidence=said)
+
+
+def _why_no_answer(boot: Boot) -> str:
+    if any(address.startswith(GUEST_NETWORK) for address in boot.http):
+        return "is the port in the image the one that is expected?"
+    return f"QEMU's network reaches addresses that begin with {GUEST_NETWORK} only: is this one set by hand?"
+
+
+def why_no_address(image: Image) -> str:
+    """Why a device that runs this image has no address, as far as the image tells."""
+    dhcp = image.service("dhcp")
+    if dhcp is None:
+        return "nothing asked for one: gokrazy's DHCP client (cmd/dhcp) is not in the image"
+    if dhcp.starts == "manual":
+        return "nothing asked for one: the instance does not start gokrazy's DHCP client (cmd/dhcp has DontStart)"
+    if image.builder == "given":
+        return "no address came by DHCP, or gokrazy's DHCP client is not started (a finished image does not tell)"
+    return "no address came by DHCP"

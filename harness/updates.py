@@ -44,8 +44,12 @@ class Updates(ABC):
         """Wait until the web interface of a boot after that number listens."""
 
     @abstractmethod
-    def _use_password(self, password: str | None) -> None:
-        """Go on with the password of what runs now."""
+    def _now_runs(self, image: Image) -> None:
+        """Go on with the password and the console of what boots next."""
+
+    @abstractmethod
+    def _serves(self) -> None:
+        """It has come up."""
 
     def update(self, image: Image) -> list[Upload]:
         """Update to ``image`` as gok does: root, boot, MBR, switch, reboot; waits until the device runs it."""
@@ -69,12 +73,13 @@ class Updates(ABC):
         boots = len(self.console.boots)
         began = time.monotonic()
         self.device.reboot()
+        self._now_runs(image)
         self._until_it_listens(boots, self.budget.reboot)
-        self._use_password(image.password)
         if image.build and image.build != before.build_timestamp:
             self.device.wait_for_build(image.build, self.budget.reboot)
         else:
             self.device.wait_for_reboot(before, self.budget.reboot)
+        self._serves()
         self.downtimes.append(time.monotonic() - began)
 
     def update_boot_only(self, image: Image) -> None:

@@ -6,9 +6,11 @@ import pytest
 
 from harness.errors import AuthenticationRefused, DeviceUnreachable
 
-pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_needs("breakglass"), pytest.mark.gk_any_firmware]
+pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_any_firmware]
+needs_breakglass = pytest.mark.gk_needs("breakglass")
 
 
+@needs_breakglass
 def test_breakglass_is_down_until_it_is_started(appliance):
     # It is started at boot like every service, and leaves at once with status 125.
     appliance.wait_for_service("breakglass", lambda service: service.stopped, "stopped")
@@ -19,6 +21,7 @@ def test_breakglass_is_down_until_it_is_started(appliance):
     assert not appliance.service("breakglass").stopped
 
 
+@needs_breakglass
 def test_a_foreign_key_and_a_password_are_refused(appliance, tmp_path):
     with appliance.breakglass():
         with pytest.raises(AuthenticationRefused):
@@ -27,12 +30,14 @@ def test_a_foreign_key_and_a_password_are_refused(appliance, tmp_path):
             appliance.connect_breakglass(password=appliance.image.password or "gokrazy")
 
 
+@needs_breakglass
 def test_commands_report_their_output_and_status(appliance):
     with appliance.breakglass() as rescue:
         result = rescue.run("echo out; echo err >&2; exit 7", check=False)
         assert (result.stdout, result.stderr, result.status) == (b"out\n", b"err\n", 7)
 
 
+@needs_breakglass
 def test_files_go_both_ways_unharmed(appliance):
     content = bytes(range(256)) * 4096
     with appliance.breakglass() as rescue:
@@ -40,6 +45,7 @@ def test_files_go_both_ways_unharmed(appliance):
         assert rescue.get_bytes("/tmp/there-and-back") == content
 
 
+@needs_breakglass
 def test_a_binary_can_be_copied_and_run(appliance, probe):
     with appliance.breakglass() as rescue:
         facts = json.loads(rescue.run_binary(probe).text)
@@ -47,6 +53,7 @@ def test_a_binary_can_be_copied_and_run(appliance, probe):
     assert "root=PARTUUID=" in facts["cmdline"]
 
 
+@needs_breakglass
 def test_an_interactive_shell_answers(appliance):
     with appliance.breakglass() as rescue, rescue.shell() as shell:
         assert shell.command("echo $((6 * 7))", appliance.budget.service) == (0, "42\n")
@@ -54,6 +61,7 @@ def test_an_interactive_shell_answers(appliance):
 
 
 @pytest.mark.gk_reboots
+@needs_breakglass
 def test_breakglass_is_gone_after_a_reboot(appliance):
     with appliance.breakglass() as rescue:
         rescue.put_bytes(b"x", "/tmp/gone")
@@ -65,7 +73,7 @@ def test_breakglass_is_gone_after_a_reboot(appliance):
         assert rescue.run("test -e /tmp/gone", check=False).status != 0
 
 
-@pytest.mark.gk_needs("console", "serial-shell")
+@pytest.mark.gk_needs("serial-shell")
 def test_the_serial_console_has_a_shell(appliance):
     status, output = appliance.shell.run("cat /etc/hostname", timeout=appliance.budget.service)
     assert (status, output.strip()) == (0, appliance.image.hostname)

@@ -82,7 +82,7 @@ def test_a_checkpoint_that_is_none_is_told_with_those_that_are(appliance):
 
 
 @pytest.mark.gk_reboots
-@pytest.mark.gk_needs("console")
+@pytest.mark.gk_needs("console", "http")
 def test_a_rewound_appliance_reboots_as_any_other(appliance):
     appliance.checkpoint("here")
     appliance.cut_power()

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_image("from"), pytest.mark.gk_needs("slot")]
+pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_image("from"), pytest.mark.gk_needs("http", "slot")]
 
 NOTE = "/perm/gokharness-release-note"
 

@@ -6,7 +6,7 @@ from harness.errors import DeviceUnreachable, RequestRefused, UpdateMismatch
 from harness.faults.payload import cut_short, flip_one_bit
 from harness.image.digest import sha256_of
 
-pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_needs("slot")]
+pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_needs("http", "slot")]
 
 NOTE = "/perm/gokharness-note"
 

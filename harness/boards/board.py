@@ -81,7 +81,9 @@ class Board:
     """A versioned machine type, with its options."""
     cpu: str
     console: str
-    """The console device the kernel must write to, such as ttyS0."""
+    """What its kernel calls the serial port that is read here, such as ttyS0; see firmware/voice.py."""
+    has_serial0: bool = False
+    """Whether the harness, as its boot loader, puts that port for serial0, as a Raspberry Pi's firmware does."""
     memory: int = 512
     """MiB."""
     cpus: int = 2

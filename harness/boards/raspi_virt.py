@@ -13,6 +13,7 @@ BOARD = Board(
     machine="virt-9.0",
     cpu="cortex-a72",
     console="ttyAMA0",
+    has_serial0=True,
     images="rpi",
     rtc=NO_CLOCK,
     devices=("i6300esb",),
@@ -26,6 +27,7 @@ BOARD = Board(
     ),
     cannot=(
         "any hardware of a Raspberry Pi: it has virtio disk and network",
-        "config.txt, device trees and overlays: the harness plays a boot loader that reads none of them",
+        "config.txt, device trees and overlays: the harness plays a boot loader that reads none of them, "
+        "and of the Raspberry Pi's firmware does no more than to put ttyAMA0 for serial0",
     ),
 )

@@ -149,6 +149,16 @@ class Console:
             self._intake.feed.close()
             self._intake.recording.close()
 
+    def hears(self, *, kernel: bool, why: str) -> None:
+        """Whether the kernel tells here how its start goes, and why init is not heard ("" when it is)."""
+        with self._changed:
+            self._intake.hears_kernel, self._intake.why_not_heard = kernel, why
+
+    def serves(self) -> None:
+        """What runs has come up, as its answer tells: a loop of starts would begin anew."""
+        with self._changed:
+            self._intake.phases.serves()
+
     def when_halted(self, listener: Callable[[bool], None]) -> None:
         """Call this when a kernel says that it has halted, with whether it had wanted to restart.
 
@@ -309,7 +319,7 @@ class Console:
             index = feed.expect(compiled, timeout, self.check)
             match, before = feed.spawn.match, feed.spawn.before or ""
         except pexpect.TIMEOUT:
-            raise self._timed_out(awaited, timeout) from None
+            raise self.timed_out(awaited, timeout) from None
         except pexpect.EOF:
             raise InternalError("the console was closed under one who expects", where=awaited) from None
         finally:
@@ -364,7 +374,7 @@ class Console:
                 self.check()
                 left = until - time.monotonic()
                 if left <= 0:
-                    raise self._timed_out(f"{seconds:.0f} s of silence", timeout)
+                    raise self.timed_out(f"{seconds:.0f} s of silence", timeout)
                 self._changed.wait(min(seconds - quiet, left))
             self.check()
 
@@ -394,14 +404,15 @@ class Console:
                     return found
                 left = until - time.monotonic()
                 if left <= 0:
-                    raise self._timed_out(what, timeout)
+                    raise self.timed_out(what, timeout)
                 self._changed.wait(left)
 
-    def _timed_out(self, what: str, timeout: float) -> WaitTimeout:
+    def timed_out(self, what: str, timeout: float) -> WaitTimeout:
+        """The error of a wait for ``what`` that has lasted this long: it says what came instead."""
         with self._changed:
             boot = self._intake.phases.current
             silent = self.recording.seconds() - self._intake.last_byte
-        instead = f"boot {boot.number} came to {boot.last_phase}" if boot else "no kernel has started"
+        instead = f"boot {boot.number} came to {boot.last_phase}" if boot else self._intake.no_boot
         if not self.attached:
             instead += ", and the machine has ended"
         return WaitTimeout(

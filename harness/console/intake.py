@@ -63,6 +63,10 @@ class Intake:
         self.when_listening: Callable[[], None] = lambda: None
         """Told once a boot that the web interface listens on an address that others reach."""
         self._listening = 0
+        self.hears_kernel = True
+        """Whether the kernel tells on this console how its start goes."""
+        self.why_not_heard = ""
+        """Why init is not heard, "" when it is."""
         self._loop = loop
         self._power_ons = 0
         self._reported_starts = 0
@@ -139,6 +143,13 @@ class Intake:
         self.last_byte = self.note("running", zero=self._cause is not Cause.RESET)
         self.phases.runs_now(self.last_byte)
         self.tell()
+
+    @property
+    def no_boot(self) -> str:
+        """What it means that no boot is known."""
+        if self.hears_kernel:
+            return "no kernel has started"
+        return f"of a kernel nothing is heard here ({self.why_not_heard or 'it is told to be quiet'})"
 
     def note(self, text: str, *, zero: bool) -> float:
         """Put a mark into recording and lines; ``zero`` makes it the new power-on. Returns its seconds."""
@@ -239,9 +250,11 @@ class Intake:
             self._reported_starts = min(self._reported_starts, starts)
             return
         self._reported_starts = starts
-        what = (
-            f"the machine started {starts} times and no kernel said a word: it is damaged, or what should load it"
-        )
+        what = f"the machine started {starts} times and "
+        if self.hears_kernel:
+            what += "no kernel said a word: it is damaged, or what should load it"
+        else:
+            what += "never came up; why it did not is not heard: " + (self.why_not_heard or "the kernel is quiet")
         self._add("reboot-loop", what, RebootLoop, line, len(self.phases.boots))
 
     def _look_for_silence(self, now: float) -> float | None:
@@ -251,7 +264,7 @@ class Intake:
             return None
         if now - self.last_byte < self.silence:
             return self.last_byte + self.silence
-        came = f"boot {boot.number} came to {boot.last_phase}" if boot else "no kernel has started"
+        came = f"boot {boot.number} came to {boot.last_phase}" if boot else self.no_boot
         what = f"the console has said nothing for {now - self.last_byte:.0f} s and nothing serves yet; {came}"
         line = self.lines[-1] if self.lines else Line(now, self.recording.size, "(nothing)", mark=True)
         self._add("silence", what, ConsoleSilence, line, boot.number if boot else 0)

@@ -23,7 +23,7 @@ def reboot_loop(boots: Sequence[Boot], rule: LoopRule) -> list[Boot]:
     """
     chain: list[Boot] = []
     for boot in reversed(boots):
-        if chain and boot.ready:
+        if chain and (boot.ready or boot.served):
             break
         chain.append(boot)
         if boot.asked or boot.cause in (Cause.POWER_ON, Cause.RESTORED):

@@ -21,6 +21,8 @@ class Phase(StrEnum):
     BUILD = "build timestamp"
     HOSTNAME = "hostname"
     UPDATER = "update handler"
+    SOCKET = "web socket"
+    """The web interface listens on its Unix socket: the only one that an image without a password has."""
     HTTP = "http"
     SHUTDOWN = "shutdown"
     KEXEC = "kexec"
@@ -62,6 +64,8 @@ class Boot:
     """The root partition that an update would be written to: 3 while slot A runs, 2 while B does."""
     http: tuple[str, ...] = ()
     """Addresses that the web interface listens on, without loopback and link-local ones."""
+    served: bool = False
+    """Whether it is known to have come up, by its answer, whatever the console shows."""
     asked: bool = False
     """Whether the reboot that led to it was asked for (init shut the services down first)."""
 
@@ -114,6 +118,7 @@ def slot_of(cmdline: str) -> Slot | None:
 
 
 _LINUX = re.compile(r"Linux version (\S+)")
+_INIT_SPEAKS = "gokrazy build timestamp "
 _KERNEL: tuple[tuple[str, re.Pattern[str], Phase], ...] = (
     ("VFS: Mounted root", re.compile(r"VFS: Mounted root .* on device (\S+?)\.?$"), Phase.ROOT),
     (" as init process", re.compile(r"Run (\S+) as init process"), Phase.INIT),
@@ -213,13 +218,29 @@ class PhaseWatcher:
             if match is not None:
                 return self._kernel_started(match[1], line.at)
         boot = self.current
+        if not line.kernel and text.startswith(_INIT_SPEAKS) and (boot is None or self._ended(boot)):
+            # A kernel that is told to be quiet says nothing of its start: init's first word is all there is.
+            boot = begun = self._kernel_started("", line.at, Phase.BUILD)
+            self._see_system(boot, line)
+            return begun
         if self.in_firmware or _BANNER.search(text):
             self._see_firmware(line)
         if boot is not None:
             self._see_system(boot, line)
         return None
 
-    def _kernel_started(self, release: str, at: float) -> Boot:
+    def serves(self) -> None:
+        """What runs has come up, as its answer tells: the starts until now make no loop with those to come."""
+        self._announced = self._banners = 0
+        if self.current is not None:
+            self.current.served = True
+
+    @staticmethod
+    def _ended(boot: Boot) -> bool:
+        """Whether the kernel of this boot has said that it goes."""
+        return Phase.KEXEC in boot.at or Phase.RESTART in boot.at
+
+    def _kernel_started(self, release: str, at: float, first: Phase = Phase.KERNEL) -> Boot:
         last = self.boots[-1] if self.boots else None
         if self._mark is not None:
             cause, started = self._mark
@@ -230,7 +251,7 @@ class PhaseWatcher:
             started = self._began if self._began is not None else last.at.get(Phase.RESTART, at)
         else:
             cause, started = Cause.POWER_ON, 0.0
-        boot = Boot(len(self.boots) + 1, cause, started, at={**self._early, Phase.KERNEL: at}, kernel=release)
+        boot = Boot(len(self.boots) + 1, cause, started, at={**self._early, first: at}, kernel=release)
         self._announced = self._banners = 0
         boot.asked = last is not None and Phase.SHUTDOWN in last.at
         self._mark, self._began, self._early = None, None, {}
@@ -267,6 +288,8 @@ class PhaseWatcher:
                 boot.inactive = int(match[1])
             elif phase is Phase.HTTP:
                 if match[1].startswith(_LOCAL):
+                    if match[1].startswith("/"):
+                        boot.at.setdefault(Phase.SOCKET, line.at)
                     return
                 boot.http = (*boot.http, match[1])
             boot.at.setdefault(phase, line.at)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.firmware.boot_partition import boot_partition, write_anew
 from harness.firmware.stage import Disk, Loaded
+from harness.firmware.voice import SERIAL0, with_serial0
 from harness.image.model import Extent
 
 KERNEL = "vmlinuz"
@@ -17,21 +18,25 @@ ROOTDELAY = re.compile(r"(?:^|\s)rootdelay=\S+")
 class DirectStage:
     """Reads ``vmlinuz`` and ``cmdline.txt`` from the boot partition before every start, so that a flip shows.
 
-    It changes nothing of the image: ``fast_boot`` edits the command line on its way to QEMU only.
+    It changes nothing of the image: ``fast_boot`` and ``serial0``, the port that this name stands for, edit the
+    command line on its way to QEMU only.
     """
 
-    def __init__(self, boot: Extent, folder: Path, *, fast_boot: bool = False) -> None:
+    def __init__(self, boot: Extent, folder: Path, *, fast_boot: bool = False, serial0: str = "") -> None:
         self._boot = boot
         self._folder = folder
         self._fast_boot = fast_boot
+        self._serial0 = serial0
 
     def prepare(self, disk: Disk) -> Loaded:
         """Read the boot partition; raises FirmwareFailure when it has nothing that could be started."""
         with boot_partition(disk, self._boot) as files:
             kernel = files.kernel(KERNEL)
             line = files.command_line(CMDLINE)
-        append, dropped = without_rootdelay(line) if self._fast_boot else (line, ())
-        notes = ("no boot loader is tested: the harness starts the kernel of the boot partition", *dropped)
+        append, told = without_rootdelay(line) if self._fast_boot else (line, ())
+        if self._serial0 and append != (line := with_serial0(append, self._serial0)):
+            append, told = line, (*told, f"{SERIAL0} on the command line is {self._serial0} here, as on a Pi")
+        notes = ("no boot loader is tested: the harness starts the kernel of the boot partition", *told)
         return Loaded(kernel=write_anew(self._folder / KERNEL, kernel), append=append, notes=notes)
 
     def keep(self, loaded: Loaded, folder: Path) -> Loaded:  # noqa: ARG002

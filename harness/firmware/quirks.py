@@ -105,7 +105,8 @@ QUIRKS = (
     Quirk(
         name="disable-bt",
         reason="there is no Bluetooth chip, and without this ttyAMA0 belongs to it",
-        price="the console is ttyAMA0, where a real board with the same config.txt has it on ttyS0",
+        price="the console is ttyAMA0, where a real board with the same config.txt has it on ttyS0, whatever of "
+        "the two the command line calls it",
         qemu="10.0",
         models=frozenset({"pi3", "pi3a+", "pi4"}),
         overlay="disable-bt",

@@ -61,7 +61,7 @@ class RaspberryStage:
             kernel = self._kernel(files, config, names.kernel)
             line = files.command_line(names.command_line)
             initrd = b"".join(files.read(_prefixed(names.prefix, name)) for name in config.initramfs)
-            builder = self._device_tree(files, config, names)
+            builder, moved = self._device_tree(files, config, names)
         if self._fast_boot:
             line, dropped = without_rootdelay(line)
             notes += dropped
@@ -70,11 +70,19 @@ class RaspberryStage:
             notes.append(f"overlays: {asked}")
         return Loaded(
             kernel=write_anew(self._folder / "kernel", kernel),
-            append=_command_line(line, builder, config, notes),
+            append=_command_line(line, builder, config, notes, moved=moved),
             dtb=write_anew(self._folder / "board.dtb", dump(builder.tree)),
             initrd=write_anew(self._folder / "initrd", initrd) if initrd else None,
             notes=tuple(notes),
         )
+
+    def command_line(self, disk: Disk) -> str:
+        """What the kernel would be given on its command line; raises FirmwareFailure."""
+        with boot_partition(disk, self._boot) as files:
+            config = self._config(files)
+            names = self._names(files, config, [])
+            builder, moved = self._device_tree(files, config, names)
+            return _command_line(files.command_line(names.command_line), builder, config, [], moved=moved)
 
     def keep(self, loaded: Loaded, folder: Path) -> Loaded:  # noqa: ARG002
         """There is nothing to keep: a captured machine has its kernel in its memory, and its reset is QEMU's end.
@@ -144,20 +152,22 @@ class RaspberryStage:
             )
         return kernel
 
-    def _device_tree(self, files: BootPartition, config: Config, names: _Names) -> TreeBuilder:
+    def _device_tree(self, files: BootPartition, config: Config, names: _Names) -> tuple[TreeBuilder, bool]:
+        """The device tree, and whether a quirk has moved the console from ttyS0 to ttyAMA0."""
         hint = f"a {self._model.title} needs one of: {', '.join(self._model.dtbs)}"
         tree = load(files, names.device_tree, hint=hint)
         _give_seeds(tree)
         builder = TreeBuilder(files, tree, overlay_folder=names.overlay_folder, soc=self._model.soc)
         for change in config.changes:
             builder.apply(change)
+        console = builder.serial_devices.get("serial0")
         for quirk in quirks_of(self._model.name) if self._quirks else ():
             if quirk.needless_with & set(builder.loaded):
                 continue
             merged = not quirk.overlay or builder.apply(TreeChange(quirk.overlay))
             if merged and (quirk.edit is None or quirk.edit(builder.tree)):
                 builder.notes.append(quirk.note)
-        return builder
+        return builder, (console, builder.serial_devices.get("serial0")) == ("ttyS0", "ttyAMA0")
 
 
 def _give_seeds(tree: Tree) -> None:
@@ -185,18 +195,22 @@ def _first(files: BootPartition, prefix: str, names: tuple[str, ...]) -> str:
     return next((name for name in prefixed if files.exists(name)), prefixed[0])
 
 
-def _command_line(line: str, builder: TreeBuilder, config: Config, notes: list[str]) -> str:
+def _command_line(line: str, builder: TreeBuilder, config: Config, notes: list[str], *, moved: bool) -> str:
     """What the device tree wants, then cmdline.txt, with the serial ports under the names they have here.
 
     Source: raspberrypi-sys-mods issue 18: serial0 and serial1 are always replaced, and ttyAMA0 where the console
-    is ttyS0. QEMU's ``-append`` replaces the bootargs of the device tree, so they are put here.
+    is ttyS0. QEMU's ``-append`` replaces the bootargs of the device tree, so they are put here. ``moved`` tells
+    that what a real board has on ttyS0 is on ttyAMA0 here.
     """
     devices = builder.serial_devices
     replaced = dict(devices)
     if devices.get("serial0") == "ttyS0" and re.search(r"=ttyAMA0\b", line):
         replaced["ttyAMA0"] = "ttyS0"
         notes.append("the firmware makes ttyS0 of ttyAMA0 on the command line: Bluetooth has the other port")
-    line = re.sub(r"(?<==)(serial[01]|ttyAMA0)\b", lambda found: replaced.get(found[0], found[0]), line)
+    if moved and re.search(r"=ttyS0\b", line):
+        replaced["ttyS0"] = "ttyAMA0"
+        notes.append("ttyS0 on the command line is ttyAMA0 here: a quirk has moved the console there")
+    line = re.sub(r"(?<==)(serial[01]|ttyAMA0|ttyS0)\b", lambda found: replaced.get(found[0], found[0]), line)
     console = devices.get("serial0", "")
     enabled = config.number("enable_uart", int(console == "ttyAMA0"))
     if console and f"console={console}" in line and not enabled:

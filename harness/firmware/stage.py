@@ -75,4 +75,5 @@ def stage_for(
         return UefiStage(board.arch, folder)
     if board.boot is Boot.RASPBERRY:
         return RaspberryStage(layout.boot, folder, model(board.model), fast_boot=fast_boot, quirks=quirks)
-    return DirectStage(layout.boot, folder, fast_boot=fast_boot)
+    serial0 = board.console if board.has_serial0 else ""
+    return DirectStage(layout.boot, folder, fast_boot=fast_boot, serial0=serial0)

@@ -42,7 +42,7 @@ _OTHER_MAGIC = (
     (4096 + 24, bytes.fromhex("c68573f666ce90a9d96a60cf803df7ef")),
 )
 """Of what gokrazy mounts on /perm besides ext4: vfat, and bcachefs."""
-_CONSOLE = re.compile(r"(?:^|\s)console=(\S+)")
+_PW_FILE = "/etc/gokr-pw.txt"
 
 
 def image_from_file(path: Path, *, work: Path, password: str | None = None) -> Image:
@@ -90,12 +90,13 @@ def load_raw(
     etc = _Etc(root, entries)
     found_notes = list(notes)
     services = tuple(Service(path=name, package=info.package) for name, info in programs.items())
-    serial = _serial(cmdline)
-    if serial is None:
-        found_notes.append("no serial console: cmdline.txt names none, so there is no console to read")
     fit = fit_on(FileSource(path)) if arch == "amd64" else None
     if fit is not None and not fit.fits:
         found_notes.append(f"a PC with BIOS cannot start it: {fit.sizes}")
+    own_password = etc.text(_PW_FILE)
+    if password and _PW_FILE not in entries:
+        found_notes.append(f"the password that was given is not used: the image has no {_PW_FILE} (NoPassword)")
+        password = None
     if builder == "given":
         found_notes.append("arguments and start modes of services are compiled into init and were not read")
     return Image(
@@ -114,12 +115,11 @@ def load_raw(
         ),
         cmdline=cmdline.rstrip(),
         services=services,
-        serial=serial,
         perm=_perm_state(path, layout, programs),
         http_port=etc.port("/etc/http-port.txt", 80),
         https_port=etc.port("/etc/https-port.txt", 443),
         tls="/etc/ssl/gokrazy-web.pem" in entries,
-        password=password or etc.text("/etc/gokr-pw.txt") or None,
+        password=password or own_password or None,
         breakglass=_breakglass(programs, entries, init),
         has_serial_shell="/user/serial-busybox" in entries,
         modules=dict(modules) if modules is not None else _modules([build_info(init), *programs.values()]),
@@ -205,14 +205,6 @@ def _graphics(root: SquashFs, entries: Mapping[str, Entry]) -> tuple[str, ...]:
     built_in = [line for name in lists if name in entries for line in root.read(name).decode().splitlines()]
     drivers = [line for line in built_in if re.match(r"kernel/drivers/(?:gpu/drm|video/fbdev)/", line)]
     return tuple(sorted({line.rsplit("/", 1)[-1].removesuffix(".ko") for line in drivers}))
-
-
-def _serial(cmdline: str) -> str | None:
-    """The last console= argument, which is the one that init writes to, unless that is a screen."""
-    consoles = _CONSOLE.findall(cmdline)
-    if not consoles or re.fullmatch(r"tty\d*", consoles[-1]):
-        return None
-    return str(consoles[-1])
 
 
 def _perm_state(path: Path, layout: Layout, programs: Mapping[str, BuildInfo]) -> PermState:

@@ -107,15 +107,13 @@ class Image:
     """cmdline.txt as it is in the boot partition, without the padding."""
     services: tuple[Service, ...]
     """In the order in which init starts them; for a finished image, what was found in /gokrazy and /user."""
-    serial: str | None
-    """The console= argument that init writes to (``ttyS0,115200``), or None when it has no serial console."""
     perm: PermState
     """At the first start of an appliance."""
     http_port: int = 80
     https_port: int = 443
     tls: bool = False
     password: str | None = field(default=None, repr=False)
-    """The web interface's password; None when the image has none."""
+    """The web interface's password; None when the image has none, and so serves nobody over TCP."""
     breakglass: Breakglass | None = None
     has_serial_shell: bool = False
     modules: Mapping[str, str] = field(default_factory=dict)
@@ -134,6 +132,14 @@ class Image:
     """Whether the disk of each appliance gets its /perm before the first start: ``path`` has it otherwise."""
     notes: tuple[str, ...] = ()
     """What a reader of the report should know about how it was made."""
+
+    @property
+    def serves_tcp(self) -> bool:
+        """Whether the web interface can be reached: without a password it listens on a Unix socket of the device.
+
+        Source: gokrazy's listeners.go and gokrazy.go, which reads no password where the image has no such file.
+        """
+        return self.password is not None
 
     def service(self, name: str) -> Service | None:
         """The service with this path or last path element, or None."""

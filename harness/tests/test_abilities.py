@@ -1,4 +1,4 @@
-"""What an image must have for a scenario to apply, and the reason that a reader gets where it lacks that."""
+"""What an image can do on a board, and the reason that a reader gets where it cannot."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from harness.abilities import ABILITIES, why_not
 from harness.errors import OptionError
+from harness.firmware.voice import Voice
 from harness.image.model import Breakglass, Extent, Image, Kernel, Layout, PermState
 
 PLACE = Extent(0, 512)
@@ -24,39 +25,73 @@ IMAGE = Image(
     kernel=Kernel(""),
     cmdline="",
     services=(),
-    serial="ttyAMA0,115200",
     perm="ext4",
+    password="pw",
     breakglass=Breakglass(),
     has_serial_shell=True,
 )
+HEARD = Voice("ttyAMA0", kernel=True, init=True)
+KERNEL_ONLY = Voice("ttyAMA0", kernel=True, init=False, why="init writes to tty1")
+SILENT = Voice("ttyAMA0", kernel=False, init=False, why="its serial console is serial0")
 
 
-@pytest.mark.parametrize("ability", ABILITIES)
-def test_an_image_with_all_of_it_can_do_everything(ability: str) -> None:
-    assert why_not(IMAGE, ability, no_key="") == ""
+def reasons(voice: Voice, image: Image = IMAGE, no_key: str = "") -> dict[str, str]:
+    """What cannot be done, and why."""
+    told = {name: why_not(image, name, voice=voice, no_key=no_key) for name in ABILITIES}
+    assert all(reason.startswith("not applicable: ") for reason in told.values() if reason)
+    return {name: reason for name, reason in told.items() if reason}
+
+
+def test_an_image_with_all_of_it_can_do_everything() -> None:
+    assert reasons(HEARD) == {}
 
 
 def test_an_ability_that_is_none_is_told_with_those_that_are() -> None:
     with pytest.raises(OptionError) as caught:
-        why_not(IMAGE, "bluetooth", no_key="")
+        why_not(IMAGE, "bluetooth", voice=HEARD, no_key="")
     assert all(name in caught.value.hint for name in ABILITIES)
+
+
+def test_without_a_console_the_web_interface_and_breakglass_remain() -> None:
+    for voice in (KERNEL_ONLY, SILENT):
+        told = reasons(voice)
+        assert set(told) == {"console", "serial-shell"}
+        assert all(voice.why in reason for reason in told.values())
+
+
+def test_the_slot_is_told_by_whoever_is_heard_or_by_breakglass() -> None:
+    without = replace(IMAGE, breakglass=None)
+    assert "slot" not in reasons(KERNEL_ONLY, without)
+    assert "slot" in reasons(SILENT, without)
+
+
+def test_without_a_password_what_goes_over_http_is_left_out() -> None:
+    told = reasons(HEARD, replace(IMAGE, password=None))
+    assert set(told) == {"http", "breakglass"}
+    assert all("Unix socket of the device only (NoPassword)" in reason for reason in told.values())
+
+
+def test_who_has_neither_is_not_known_to_be_up() -> None:
+    told = reasons(SILENT, replace(IMAGE, password=None))
+    assert "nothing tells when it is up" in told["ready"]
+    assert "its serial console is serial0" in told["ready"]
+    assert "slot" in told
 
 
 @pytest.mark.parametrize(
     ("state", "why"), [("ext4", ""), ("other", ""), ("mkfs", ""), ("blank", "--gk-perm ext4")]
 )
 def test_data_in_perm_stays_where_something_is_mounted_there(state: PermState, why: str) -> None:
-    said = why_not(replace(IMAGE, perm=state), "perm", no_key="")
+    said = why_not(replace(IMAGE, perm=state), "perm", voice=HEARD, no_key="")
     assert bool(said) == bool(why)
     assert why in said
 
 
 def test_without_the_partition_no_option_helps() -> None:
-    said = why_not(replace(IMAGE, layout=Layout(PLACE, PLACE, PLACE, None), perm="blank"), "perm", no_key="")
-    assert said == "not applicable: the image has no permanent partition"
+    blank = replace(IMAGE, layout=Layout(PLACE, PLACE, PLACE, None), perm="blank")
+    assert reasons(HEARD, blank) == {"perm": "not applicable: the image has no permanent partition"}
 
 
 def test_the_reason_for_a_missing_key_is_passed_on() -> None:
-    assert why_not(IMAGE, "breakglass", no_key="it is in a drawer") == "not applicable: it is in a drawer"
-    assert why_not(IMAGE, "slot", no_key="it is in a drawer") == ""
-    assert "which slot runs" in why_not(replace(IMAGE, serial=None), "slot", no_key="it is in a drawer")
+    assert reasons(HEARD, no_key="it is in a drawer") == {"breakglass": "not applicable: it is in a drawer"}
+    assert "which slot runs" in reasons(SILENT, no_key="it is in a drawer")["slot"]

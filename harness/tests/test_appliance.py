@@ -17,6 +17,7 @@ from harness.errors import (
     QemuFailed,
     WaitTimeout,
 )
+from harness.firmware.voice import Voice
 from harness.image.model import Extent, Image, Layout
 from harness.machine.accelerator import TCG
 from harness.machine.equipment import Equipment
@@ -26,16 +27,18 @@ from harness.run.failed_starts import FailedStarts
 
 REACHED = Equipment(forwards=(Port(80), Port(443), Port(53, "udp")))
 
+HEARD = Voice("ttyAMA0", kernel=True, init=True)
+
 
 def played_image() -> Image:
     made = Image.__new__(Image)
     known: dict[str, Any] = {"hostname": "hello", "http_port": 80, "https_port": 443, "services": ()}
-    for name, value in {**known, "breakglass": None, "password": None}.items():
+    for name, value in {**known, "breakglass": None, "password": "pw"}.items():
         object.__setattr__(made, name, value)
     return made
 
 
-def appliance(tmp_path: Path, name: str, *, no_quirks: bool) -> Appliance:
+def appliance(tmp_path: Path, name: str, *, no_quirks: bool, voice: Voice = HEARD) -> Appliance:
     nothing: Any = SimpleNamespace(path=tmp_path / "disk" / "disk.qcow2")
     return Appliance(
         image=played_image(),
@@ -50,6 +53,7 @@ def appliance(tmp_path: Path, name: str, *, no_quirks: bool) -> Appliance:
         folder=tmp_path,
         key=None,
         files_of=nothing,
+        voice_of=lambda image: voice,
         no_quirks=no_quirks,
     )
 

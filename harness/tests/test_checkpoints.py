@@ -9,10 +9,11 @@ import pytest
 from harness.boards import board
 from harness.checkpoints import Checkpoints, Moment
 from harness.errors import OptionError
+from harness.image.model import Image
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power
 
-MOMENT = Moment(None, None, "secret")
+MOMENT = Moment(None, None, Image.__new__(Image))
 
 
 def disk(folder: Path) -> Overlay:

@@ -30,7 +30,6 @@ def image(arch: Arch, *boot_files: str) -> Image:
         kernel=Kernel(""),
         cmdline="",
         services=(),
-        serial=None,
         perm="blank",
         boot_files=boot_files,
     )

@@ -47,6 +47,37 @@ class TestLoopAndSilence:
             with pytest.raises(RebootLoop, match="no kernel said a word"):
                 console.check()
 
+    def test_where_the_kernel_is_not_heard_no_kernel_is_missed(self, console: Console) -> None:
+        console.hears(kernel=False, why="its serial console is serial0")
+        with machine(console) as fake:
+            # What the firmware says proves no kernel, and lacks none.
+            fake.say("SeaBIOS (version 1.16.3)\r\nBooting from Hard Disk...\r\n" * 2)
+            console.was_reset()
+            console.was_reset()
+            with pytest.raises(
+                RebootLoop, match=r"started 3 times and never came up; .* its serial console is serial0"
+            ):
+                console.check()
+        assert "no kernel" not in console.timed_out("x", 1.0).what
+
+    def test_an_answer_begins_a_new_count_where_the_kernel_is_not_heard(self, console: Console) -> None:
+        console.hears(kernel=False, why="its serial console is serial0")
+        with machine(console):
+            for _ in range(6):
+                console.was_reset()
+                console.serves()
+            console.check()
+
+    def test_boots_that_were_answered_are_none_where_init_is_not_heard(self, tmp_path: Path) -> None:
+        console = Console(tmp_path, loop=LoopRule(starts=3, window=60))
+        with machine(console) as fake:
+            for number in range(5):
+                fake.say(LINUX)
+                console.wait_for_boot(after=number, timeout=5)
+                console.serves()
+            console.check()
+        console.close()
+
     def test_serving_in_between_is_none(self, tmp_path: Path) -> None:
         console = Console(tmp_path, loop=LoopRule(starts=3, window=60))
         replay(console, (LINUX + UP).encode() * 5)

@@ -171,3 +171,39 @@ ON, RESET = Cause.POWER_ON, Cause.RESET
 )
 def test_a_reboot_loop(history: list[tuple[Cause, float, bool, bool]], loop: list[int]) -> None:
     assert [boot.number for boot in reboot_loop(boots(*history), RULE)] == loop
+
+
+INIT = "gokrazy build timestamp 2026-11-21T23:22:48Z"
+
+
+def test_a_quiet_kernel_s_boot_begins_with_init() -> None:
+    machine = Machine().say(INIT, UP)
+    assert [(boot.number, boot.cause, boot.kernel, boot.build) for boot in machine.watcher.boots] == [
+        (1, Cause.POWER_ON, "", "2026-11-21T23:22:48Z")
+    ]
+    assert list(machine.last.at) == [Phase.BUILD, Phase.HTTP]
+    machine.say("[   99.000000] reboot: Restarting system", INIT)
+    machine.say("[   99.000000] kexec_core: Starting new kernel", INIT)
+    machine.watcher.machine_started(Cause.RESET, machine.now)
+    machine.say(INIT)
+    assert [boot.number for boot in machine.watcher.boots] == [1, 2, 3, 4]
+    assert [boot.cause for boot in machine.watcher.boots] == [
+        Cause.POWER_ON,
+        Cause.RESET,
+        Cause.KEXEC,
+        Cause.RESET,
+    ]
+
+
+def test_init_s_first_word_belongs_to_the_kernel_that_was_heard() -> None:
+    machine = Machine().say(LINUX, INIT, UP, INIT)
+    assert len(machine.watcher.boots) == 1
+    assert list(machine.last.at) == [Phase.KERNEL, Phase.BUILD, Phase.HTTP]
+
+
+def test_the_web_interface_s_socket_is_no_address() -> None:
+    machine = Machine().say(LINUX, "2026/11/22 listeners.go:99: now listening on /run/gokrazy-http.sock")
+    assert list(machine.last.at) == [Phase.KERNEL, Phase.SOCKET]
+    assert not machine.last.ready
+    machine.say("2026/11/22 now listening on 127.0.0.1:80")
+    assert machine.last.http == ()

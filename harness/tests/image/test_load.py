@@ -30,7 +30,6 @@ def test_everything_a_test_needs_is_read_out_of_the_disk(image: Image, small_ima
     assert image.build == STAMP
     assert image.kernel == Kernel(release="7.1.2", modules=("7.1.3",), graphics=("simplefb", "virtio-gpu"))
     assert image.cmdline == synthetic.cmdline("amd").rstrip()
-    assert image.serial == "ttyS0,115200"
     assert image.perm == "ext4"
     assert (image.http_port, image.https_port, image.tls) == (8080, 8443, False)
     assert image.password == PASSWORD
@@ -82,15 +81,14 @@ def test_the_second_slot_is_read_when_the_command_line_says_so(tmp_path: Path) -
     assert SquashFs(update_files(found, tmp_path / "update").root).read("/etc/hostname") == b"amd"
 
 
-def test_an_arm64_image_without_a_console(tmp_path: Path) -> None:
+def test_an_arm64_image(tmp_path: Path) -> None:
     line = synthetic.cmdline("arm").replace("console=ttyS0,115200 ", "")
     path = synthetic.write_image(tmp_path / "disk", tmp_path, hostname="arm", arch="arm64", line=line)
     found = load_raw(path, password="another")
     assert found.password == "another"
+    assert found.serves_tcp
     assert found.arch == "arm64"
     assert found.kernel.release == "7.1.3"
-    assert found.serial is None
-    assert any("no serial console" in note for note in found.notes)
 
 
 def changed(files: dict[str, bytes | None]) -> Tree:
@@ -127,6 +125,11 @@ def test_an_image_without_breakglass_and_password(tmp_path: Path) -> None:
     found = load_raw(path)
     assert found.breakglass is None
     assert found.password is None
+    assert not found.serves_tcp
+    # init reads no password from anywhere then, so one that is given opens nothing.
+    given = load_raw(path, password="another")
+    assert given.password is None
+    assert any("is not used: the image has no /etc/gokr-pw.txt (NoPassword)" in note for note in given.notes)
     assert found.kernel.release == ""
 
 

@@ -1,0 +1,124 @@
+"""Voice: who is heard on a board's serial port: the kernel, and init, which writes to /dev/console.
+
+That is a property of image and board together, and the only place that decides it: a name on the command line that
+is no port of the board makes no console there. Source: the kernel's serial-console.rst ("the last device will be
+used when you open /dev/console") and register_console() in kernel/printk/printk.c.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.boards import Board, Boot
+from harness.errors import FirmwareFailure, ImageError
+from harness.image.model import Extent, Image
+from harness.image.source import ByteSource, FileSource
+
+SERIAL0 = "serial0"
+"""What gokrazy writes where SerialConsole is not set: a name that the firmware of a Raspberry Pi replaces."""
+TOLD = 7
+"""The kernel's level up to which all of its phases are told: they come at level 6, and come out below this one."""
+_CONSOLE = re.compile(r"(?:^|\s)console=(\S+)")
+_SCREEN = re.compile(r"tty\d*")
+_LEVEL = re.compile(r"(?:^|\s)(?:(quiet|debug|ignore_loglevel)(?=\s|$)|loglevel=(\d+))")
+_LEVELS = {"quiet": 4, "debug": 10, "ignore_loglevel": 10}
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What of an image's software is heard on the serial port of a board."""
+
+    port: str
+    """What the board's kernel calls the port, such as ttyAMA0."""
+    kernel: bool
+    """Whether the kernel tells there how its start goes; how it dies it tells at any level."""
+    init: bool
+    """Whether the port is /dev/console: what init writes to, and where its shell reads."""
+    why: str = ""
+    """Why init is not heard, "" when it is."""
+
+    @property
+    def any(self) -> bool:
+        """Whether anybody is heard."""
+        return self.kernel or self.init
+
+
+def voice_of(image: Image, board: Board, *, quirks: bool = True) -> Voice:
+    """Who is heard when ``board`` runs ``image``; ``quirks`` as for the board's firmware stage."""
+    return voice(kernel_line(image, board, quirks=quirks), board)
+
+
+def kernel_line(image: Image, board: Board, *, quirks: bool = True) -> str:
+    """The command line that the kernel is given there, with the serial ports under the names they have then."""
+    if board.boot is Boot.RASPBERRY:
+        from harness.firmware.models import model
+        from harness.firmware.raspberry import RaspberryStage
+
+        stage = RaspberryStage(image.layout.boot, Path(), model(board.model), quirks=quirks)
+        try:
+            return stage.command_line(_File(image.path))
+        except (FirmwareFailure, ImageError):
+            # It will not start: the start says why, and that needs no console.
+            return image.cmdline
+    return with_serial0(image.cmdline, board.console) if board.has_serial0 else image.cmdline
+
+
+def with_serial0(line: str, port: str) -> str:
+    """The line as a Raspberry Pi's firmware passes it on, where its first serial port is ``port``."""
+    return re.sub(rf"(?<==){SERIAL0}\b", port, line)
+
+
+def voice(line: str, board: Board) -> Voice:
+    """Who is heard on the board's port with this command line."""
+    names = [re.split(r"[,\s]", name)[0] for name in _CONSOLE.findall(line)]
+    port = board.console
+    heard = port in names
+    init = heard and _dev_console(names, port) == port
+    return Voice(port, heard and _level(line) >= TOLD, init, "" if init else _why(names, board))
+
+
+def _dev_console(names: list[str], port: str) -> str:
+    """Who gets /dev/console: the last one named, else, where the board has no such device, who comes first.
+
+    That is the screen, where it is named: the kernel registers it before any serial port, display or not.
+    """
+    there = [name for name in names if name == port or _SCREEN.fullmatch(name)]
+    if names[-1] in there:
+        return names[-1]
+    return next((name for name in there if name != port), port)
+
+
+def _level(line: str) -> int:
+    """The level below which the kernel's messages come out on its consoles; the last word counts."""
+    level = TOLD
+    for word, number in _LEVEL.findall(line):
+        level = _LEVELS[word] if word else int(number)
+        if word == "ignore_loglevel":
+            return level
+    return level
+
+
+def _why(names: list[str], board: Board) -> str:
+    port = board.console
+    serial = [name for name in names if not _SCREEN.fullmatch(name)]
+    if not serial:
+        return "its kernel has no serial console (SerialConsole is disabled)"
+    if port in names:
+        last = names[-1] if names[-1] == port or _SCREEN.fullmatch(names[-1]) else "the screen"
+        return f"init writes to {last}: of its consoles ({', '.join(names)}), {port} is not the last one"
+    hint = f'SerialConsole "{port},115200" would be heard'
+    if serial[-1] == SERIAL0:
+        return f"its serial console is serial0, a name that only a Raspberry Pi's firmware replaces; {hint}"
+    return f"its serial console is {serial[-1]}, and the serial port of {board.name} is {port}; {hint}"
+
+
+@dataclass(frozen=True)
+class _File:
+    """An image's own file as the disk of a machine that is off."""
+
+    path: Path
+
+    def source(self, extent: Extent) -> ByteSource:
+        return FileSource(self.path, extent.offset, extent.size)

@@ -1,0 +1,102 @@
+"""What a start is blamed for that does not get on, and what it is not blamed for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.boards import board
+from harness.console.phases import Boot, Cause, Phase
+from harness.errors import BootFailure, DeviceUnreachable
+from harness.firmware.voice import Voice
+from harness.image.model import Service
+from harness.progress import StartWatch, why_no_address
+
+BUDGET = board("virt").budget
+HEARD = Voice("ttyAMA0", kernel=True, init=True)
+QUIET = Voice("ttyAMA0", kernel=False, init=True)
+KERNEL_ONLY = Voice("ttyAMA0", kernel=True, init=False, why="init writes to tty1")
+SILENT = Voice("ttyAMA0", kernel=False, init=False, why="its serial console is serial0")
+DHCP = Service("/gokrazy/dhcp")
+
+
+def image(*services: Service, builder: str = "own", password: str | None = "pw") -> Any:
+    one = {service.name: service for service in services}
+    return SimpleNamespace(
+        service=one.get, builder=builder, http_port=80, serves_tcp=password is not None, password=password
+    )
+
+
+def watch(voice: Voice, now: float, at: dict[Phase, float] | None = None, subject: Any = None, **of: Any) -> None:
+    """Look at a start of which the console showed this, so many seconds after power-on."""
+    boots: list[Boot] = []
+    console: Any = SimpleNamespace(
+        boots=boots, recording=SimpleNamespace(seconds=lambda: now), name="x", excerpt=lambda _: "said"
+    )
+    made = StartWatch(console, subject or image(DHCP), voice, BUDGET)
+    if at is not None:
+        boots.append(Boot(1, Cause.POWER_ON, 0.0, at, **of))
+    made.check()
+
+
+def test_a_kernel_is_missed_where_it_would_be_heard() -> None:
+    watch(HEARD, BUDGET.kernel)
+    for voice in (HEARD, KERNEL_ONLY):
+        with pytest.raises(BootFailure, match="no kernel has started within 45 s of power-on"):
+            watch(voice, BUDGET.kernel + 1)
+
+
+def test_a_kernel_that_does_not_write_there_is_not_missed() -> None:
+    watch(SILENT, 10 * BUDGET.ready)
+    watch(QUIET, BUDGET.init)
+    with pytest.raises(BootFailure, match="init has not said a word within 90 s of power-on") as caught:
+        watch(QUIET, BUDGET.init + 1)
+    assert "no kernel" not in str(caught.value)
+
+
+@pytest.mark.parametrize("voice", [KERNEL_ONLY, SILENT])
+def test_init_is_not_missed_where_it_is_not_heard(voice: Voice) -> None:
+    watch(voice, 10 * BUDGET.ready, {Phase.KERNEL: 1.0, Phase.UPDATER: 2.0})
+
+
+def test_a_web_interface_on_a_socket_has_no_address_to_wait_for() -> None:
+    at = {Phase.KERNEL: 1.0, Phase.UPDATER: 2.0, Phase.SOCKET: 2.1}
+    watch(HEARD, 10 * BUDGET.ready, at, image(DHCP, password=None))
+    with pytest.raises(BootFailure, match="on no address that others reach: no address came by DHCP"):
+        watch(HEARD, 3 + BUDGET.network, at)
+
+
+@pytest.mark.parametrize(
+    ("subject", "why"),
+    [
+        (image(DHCP), "no address came by DHCP"),
+        (image(), "nothing asked for one: gokrazy's DHCP client (cmd/dhcp) is not in the image"),
+        (image(builder="given"), "nothing asked for one: gokrazy's DHCP client (cmd/dhcp) is not in the image"),
+        (
+            image(Service("/gokrazy/dhcp", starts="manual")),
+            "nothing asked for one: the instance does not start gokrazy's DHCP client (cmd/dhcp has DontStart)",
+        ),
+        (
+            image(DHCP, builder="given"),
+            "no address came by DHCP, or gokrazy's DHCP client is not started (a finished image does not tell)",
+        ),
+    ],
+)
+def test_one_sentence_says_why_there_is_no_address(subject: Any, why: str) -> None:
+    assert why_no_address(subject) == why
+    with pytest.raises(BootFailure) as caught:
+        watch(HEARD, 3 + BUDGET.network, {Phase.KERNEL: 1.0, Phase.UPDATER: 2.0}, subject)
+    assert caught.value.what.endswith(why)
+
+
+@pytest.mark.parametrize(
+    ("address", "hint"),
+    [("10.0.2.15:8080", "is the port in the image"), ("192.168.1.5:80", "addresses that begin with 10.0.2. only")],
+)
+def test_an_address_that_answers_nobody_is_told(address: str, hint: str) -> None:
+    with pytest.raises(DeviceUnreachable) as caught:
+        watch(HEARD, 3 + BUDGET.answer, {Phase.KERNEL: 1.0, Phase.HTTP: 2.0}, http=(address,))
+    assert address in caught.value.what
+    assert hint in caught.value.hint
