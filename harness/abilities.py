@@ -15,7 +15,7 @@ SOCKET_ONLY = "the web interface listens on a Unix socket of the device only (No
 def why_not(image: Image, ability: str, *, voice: Voice, no_key: str) -> str:
     """Return why an image cannot do what a scenario needs, "" when it can; raises OptionError for no ability.
 
-    ``voice`` is who is heard on the board's serial port; ``no_key`` tells why nobody here can enter breakglass on it,
+    ``voice`` is who is heard on the board's serial port; ``no_key`` tells why nobody here can enter breakglass,
     "" when a key is known that can.
     """
     if ability not in ABILITIES:
