@@ -24,7 +24,9 @@ class Played(Appliance):
         self._serial = serial
 
     def can(self, ability: str) -> bool:
-        assert ability == "serial-shell"
+        assert ability in ("serial-shell", "http")
+        if ability == "http":
+            return True
         return self._serial
 
     @property
