@@ -281,9 +281,14 @@ def examine(requirement: Requirement, host: Host) -> Finding:
     return Finding(requirement, where=where, version=dotted(version), trouble=trouble)
 
 
-def examine_all(host: Host) -> tuple[Finding, ...]:
-    """Hold the whole table against the host."""
-    return tuple(examine(requirement, host) for requirement in table(host.machine()))
+def examine_all(host: Host, *, for_tests: bool = False) -> tuple[Finding, ...]:
+    """Hold the whole table against the host, with what only the harness's own tests need if they are to run."""
+    rows = table(host.machine())
+    if for_tests:
+        from harness.host import needed_by_tests  # only here: it is made of this module's rows
+
+        rows += needed_by_tests.TABLE
+    return tuple(examine(requirement, host) for requirement in rows)
 
 
 def commands(findings: Sequence[Finding], host: Host) -> tuple[str, ...]:
@@ -355,13 +360,14 @@ def main(arguments: Sequence[str] | None = None, host: Host | None = None) -> in
     choice.add_argument("--missing", action="store_true", help="one line for each thing that is missing, and why")
     choice.add_argument("--commands", action="store_true", help="the shell commands, for root, that install it")
     choice.add_argument("--go", action="store_true", help="the path of a Go toolchain that is new enough")
+    parser.add_argument("--for", dest="purpose", choices=("use", "tests"), default="use", help="what is to be run")
     asked = parser.parse_args(arguments)
     host = host or Host()
     if asked.go:
         go = find_go(host, go_minimum(Path(__file__).resolve().parents[2] / "images"))
         print(go.where if go.ok else f"go: {go.trouble}")
         return 0 if go.ok else 12
-    findings = examine_all(host)
+    findings = examine_all(host, for_tests=asked.purpose == "tests")
     if asked.commands:
         for line in commands(findings, host):
             print(line)

@@ -58,6 +58,16 @@ def test_what_is_missing_is_named_with_its_purpose_and_package(
     assert re.fullmatch(r"mke2fs +missing: formats /perm \(Debian package e2fsprogs\)", lines[1])
 
 
+def test_the_tests_need_more_than_use_does(host: MadeUpHost, capsys: pytest.CaptureFixture[str]) -> None:
+    assert requirements.main(["--missing", "--for", "use"], host) == 0
+    assert requirements.main(["--missing", "--for", "tests"], host) == 12
+    missing = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
+    assert missing == {"mcopy", "fsck.fat", "sfdisk", "dtc", "fdtoverlay", "zstd"}
+    assert requirements.main(["--commands", "--for", "tests"], host) == 0
+    packages = capsys.readouterr().out.splitlines()[-1].split("--no-install-recommends ")[1]
+    assert packages == "mtools dosfstools fdisk device-tree-compiler zstd"
+
+
 def test_one_of_two_files_is_not_enough(host: MadeUpHost) -> None:
     del host.files["/usr/share/OVMF/OVMF_VARS_4M.fd"]
     found = [finding for finding in requirements.examine_all(host) if not finding.ok]

@@ -30,8 +30,9 @@ def test_the_scripts_are_those_that_are_promised() -> None:
     assert {"setup", "test", "smoke", "nightly", "lock", "run"} <= {path.name for path in SCRIPTS}
 
 
-def test_setup_refuses_what_it_does_not_know() -> None:
-    done = subprocess.run([str(ROOT / "ci/setup"), "--chek"], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("words", [("--chek",), ("--for",), ("--for", "fun"), ("--check", "--all")])
+def test_setup_refuses_what_it_does_not_know(words: tuple[str, ...]) -> None:
+    done = subprocess.run([str(ROOT / "ci/setup"), *words], capture_output=True, text=True, check=False)
     assert done.returncode == 4
     assert "Usage" in done.stderr
 
@@ -59,6 +60,14 @@ def test_setup_reads_the_packages_out_of_the_table_without_python() -> None:
     assert set(re.findall(r'^ *package="([^"]*)",$', rows, re.MULTILINE)) == {
         row.package for row in table("amd64")
     }
+
+
+def test_setup_reads_what_the_tests_need_without_python_too() -> None:
+    from harness.host.needed_by_tests import TABLE
+
+    source = (ROOT / "harness/host/needed_by_tests.py").read_text()
+    found = re.findall(r'^ *package="([^"]*)",$', source, re.MULTILINE)
+    assert found == [row.package for row in TABLE]
 
 
 def locked(name: str) -> dict[str, str]:
