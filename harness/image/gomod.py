@@ -143,17 +143,15 @@ class ModuleRoot:
         return text
 
 
-def module_roots(
-    instance: Path, packages: Sequence[str], *, looked_up_as: Mapping[str, str] | None = None
-) -> tuple[ModuleRoot, ...]:
+def module_roots(instance: Path, packages: Sequence[str]) -> tuple[ModuleRoot, ...]:
     """Group packages by the go.mod that gokrazy would build them with; raises ConfigError.
 
     That is the nearest one searched upwards from builddir/<import path>, else the instance's own go.mod, which
-    gok copies into a new builddir, else an empty one. ``looked_up_as`` names packages that use another's go.mod.
+    gok copies into a new builddir, else an empty one.
     """
     grouped: dict[Path | None, list[str]] = {}
     for package in dict.fromkeys(packages):
-        folder = _folder_for(instance, (looked_up_as or {}).get(package, package))
+        folder = _folder_for(instance, package)
         grouped.setdefault(folder, []).append(package)
     return tuple(_root(instance, folder, names) for folder, names in grouped.items())
 

@@ -98,11 +98,9 @@ def stage_roots(
     if kernel.folder is None:
         packages.append(kernel.package)
     packages += [package for package in (firmware, config.eeprom_package) if package]
-    own_init = (instance.folder / "builddir" / "init" / "go.mod").is_file()
     roots = module_roots(
         instance.folder,
         [package for package in packages if package],
-        looked_up_as={GOKRAZY: "init"} if own_init else None,
     )
     wanted = [_module_at_version(entry) for entry in with_modules]
     staged: list[StagedRoot] = []

@@ -64,6 +64,9 @@ def plan(inputs: Inputs, progress: Callable[[str], None]) -> Plan:
                     hint="set Basename in the PackageConfig of one of them",
                 )
             programs[path] = package
+    if (inputs.instance.folder / "builddir" / "init" / "go.mod").is_file():
+        # What gok built init with until March 2023.
+        notes.append(f"builddir/init/go.mod is ignored, as by gok: init is built with that of {GOKRAZY}")
     init = config.flags.init_pkg
     if init:
         own = next((package for package in packages.values() if package.path == init), None)

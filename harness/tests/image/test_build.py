@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ConfigError, ToolMissing
+from harness.image.boot_sector import most_loaded
 from harness.image.build import BuildRequest, build
 from harness.image.cache import Cache
 from harness.image.carried import BOOT_SECTOR_SHA256, INTERNAL
@@ -109,6 +110,9 @@ def test_a_vendors_go_mod_a_local_kernel_and_an_init_of_its_own(shape: Shape) ->
     assert "its init is vendor.test/programs/init (InitPkg), not gokrazy's" in image.notes
     assert image.modules["vendor.test/kernel"] == "(local)"
     assert BOOT_SECTOR_SHA256 in image.boot_sector
+    with image.path.open("rb") as disk:
+        code = disk.read(432)
+    assert (most_loaded(code) or 0) > 1 << 30, "no go.mod of the instance names a module with a boot sector"
     assert sorted(path.name for path in shape.folder.iterdir()) == ["config.json", "go.mod"], "only read"
 
 
@@ -215,9 +219,12 @@ def test_what_a_reader_should_know_is_noted(shape: Shape) -> None:
         "CommandLineFlags": ["-x"],
     }
     shape.config(PackageConfig={"vendor.test/programs/cmd/one": one}, Fork=True)
+    (shape.folder / "builddir" / "init").mkdir(parents=True)
+    (shape.folder / "builddir" / "init" / "go.mod").write_text("module init\n")
     notes = "\n".join(shape.build().notes)
     assert "a program for arm64 in an image for amd64, which will not run: /bin/true" in notes
     assert "gok ignores WaitFor" in notes
+    assert "builddir/init/go.mod is ignored, as by gok" in notes
     assert "gokrazy knows no field 'Fork'" in notes
 
 
