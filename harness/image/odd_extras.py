@@ -12,6 +12,9 @@ from harness.image.squashfs import File
 
 _HEAD_BYTES = 64
 _NAMED = 5
+_FIRMWARE = "/lib/firmware/"
+"""Files for other processors belong there, some of them in ELF."""
+_COMPATIBLE = (("386", "amd64"), ("arm", "arm64"))
 
 
 def notes_on(extras: Iterable[Extra], arch: Arch) -> Iterator[str]:
@@ -21,13 +24,14 @@ def notes_on(extras: Iterable[Extra], arch: Arch) -> Iterator[str]:
     for extra in extras:
         if extra.odd:
             odd.setdefault(extra.odd, []).append(_named(extra))
-        elif isinstance(extra.node, File):
+        elif isinstance(extra.node, File) and extra.node.mode & 0o111 and not extra.dest.startswith(_FIRMWARE):
             other = architecture(_head(extra.node))
             if other is not None and other != arch:
                 foreign.setdefault(other, []).append(_named(extra))
     for other, names in foreign.items():
         is_one = "a program" if len(names) == 1 else "programs"
-        yield f"{is_one} for {other} in an image for {arch}, which will not run: {_listed(names)}"
+        fate = "runs only with a kernel for both" if (other, arch) in _COMPATIBLE else "will not run"
+        yield f"{is_one} for {other} in an image for {arch}, which {fate}: {_listed(names)}"
     for what, names in odd.items():
         yield f"{what}: {_listed(names)}"
 

@@ -213,6 +213,7 @@ def test_the_same_inputs_give_the_same_image(shape: Shape) -> None:
 
 def test_what_a_reader_should_know_is_noted(shape: Shape) -> None:
     (shape.folder / "true").write_bytes(synthetic.elf("arm64"))
+    (shape.folder / "true").chmod(0o755)
     one = {
         "ExtraFilePaths": {"/bin/true": "true"},
         "WaitFor": ["net-route"],

@@ -193,10 +193,12 @@ def test_what_gok_makes_a_folder_of_in_an_archive(tmp_path: Path) -> None:
 
 
 def test_a_program_for_another_machine_is_named(tmp_path: Path) -> None:
-    (tmp_path / "true").write_bytes(synthetic.elf("amd64"))
-    (tmp_path / "own").write_bytes(synthetic.elf("arm64"))
-    (tmp_path / "script").write_text("#!/bin/sh\n")
-    paths = {f"/bin/{name}": name for name in ("true", "own", "script")}
+    programs = {"true": synthetic.elf("amd64"), "own": synthetic.elf("arm64"), "script": b"#!/bin/sh\n"}
+    for name, content in {**programs, "data": synthetic.elf("amd64"), "blob": synthetic.elf("amd64")}.items():
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o644 if name == "data" else 0o755)
+    paths = {f"/bin/{name}": name for name in ("true", "own", "script", "data")}
+    paths["/lib/firmware/wifi"] = "blob"
     extras = configured(with_package(tmp_path, extra_file_paths=paths))
     assert list(notes_on(extras, "arm64")) == [
         f"a program for amd64 in an image for arm64, which will not run: /bin/true of {PACKAGE}"
