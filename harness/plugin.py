@@ -111,7 +111,11 @@ def pytest_collection(session: pytest.Session) -> None:
     if not settings.is_own:
         with _as_pytest_says(session.config):
             must_be_readable(settings)
-            _lab(session.config).boards  # noqa: B018  it raises
+            lab = _lab(session.config)
+            lab.boards  # noqa: B018  it raises
+            if settings.list:
+                # Nothing is built then, and what cannot be built is not to look as though it could.
+                lab.stock.check()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

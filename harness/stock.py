@@ -17,6 +17,8 @@ from harness.shipped import images_folder
 
 if TYPE_CHECKING:
     from harness.image.cache import Cache
+    from harness.image.instance import Instance
+    from harness.image.request import BuildRequest
 
 FROM = "from"
 """The family of the image that ``--gk-from`` names."""
@@ -39,11 +41,12 @@ class Stock:
         self._images: dict[tuple[str, str], Image] = {}
         self._given: dict[str, Image] = {}
         self._files: dict[str, UpdateFiles] = {}
+        self._names: tuple[frozenset[str] | None] | None = None
 
     def why_not(self, board: Board) -> str:
         """Return why the board cannot start what is to be tested, "" when it can; builds nothing.
 
-        An instance only tells its architecture and whether it has firmware: its image is looked at once built.
+        Of an instance, that is what its kernel and firmware packages contain: its image is looked at once built.
         """
         if self.settings.is_own:
             return ""
@@ -54,9 +57,28 @@ class Stock:
         instance = load_instance(str(self.settings.instance))
         if instance.arch != board.arch:
             return f"it is built for {instance.arch}, and {board.name} is {board.arch}"
-        if board.boot_files and not instance.config.firmware_package:
+        if not board.boot_files:
+            return ""
+        if not instance.config.firmware_package:
             return f"it has no FirmwarePackage, and {board.name} starts from the Raspberry Pi's firmware files"
-        return ""
+        names = self._boot_names(instance)
+        return board.misses(names) if names is not None else ""
+
+    def _boot_names(self, instance: Instance) -> frozenset[str] | None:
+        """The boot files of the instance's packages, looked up once; None for gokrazy's own ones for a Pi."""
+        if self._names is None:
+            from harness.image.boot_names import boot_names
+
+            request = self._request(str(self.settings.instance))
+            self._names = (boot_names(request, instance, self._folder("boards")),)
+        return self._names[0]
+
+    def check(self) -> None:
+        """Raise what a build of the instance under test would raise before it builds anything."""
+        if self.settings.instance is not None:
+            from harness.image.build import check
+
+            check(self._request(self.settings.instance), self._folder("check"))
 
     def kind(self, board: Board) -> str:
         """Boards of the same kind run the same image."""
@@ -101,14 +123,24 @@ class Stock:
 
     def build(self, instance: str, *, after: Image | None = None) -> Image:
         """Build an instance, or take it from the cache; ``after`` is the image that it is to update."""
-        from harness.image.build import BuildRequest, build
+        from harness.image.build import build
         from harness.image.cache import Cache
+
+        if self._cache is None:
+            self._cache = Cache(self.settings.cache_root)
+        request = self._request(instance, after=after)
+        started = time.monotonic()
+        image = build(request, cache=self._cache, progress=self._say)
+        self.build_seconds[f"{image.hostname}{' next' if after else ''}"] = time.monotonic() - started
+        return self._with_perm(image)
+
+    def _request(self, instance: str, *, after: Image | None = None) -> BuildRequest:
+        """What is to be built, as this run's options want it."""
         from harness.image.instance import load_instance
+        from harness.image.request import BuildRequest
 
         settings = self.settings
-        if self._cache is None:
-            self._cache = Cache(settings.cache_root)
-        request = BuildRequest(
+        return BuildRequest(
             instance=instance,
             builder=settings.builder,
             kernel=settings.kernel,
@@ -119,10 +151,6 @@ class Stock:
             fast_boot=settings.fast_boot,
             after=after,
         )
-        started = time.monotonic()
-        image = build(request, cache=self._cache, progress=self._say)
-        self.build_seconds[f"{image.hostname}{' next' if after else ''}"] = time.monotonic() - started
-        return self._with_perm(image)
 
     def close(self) -> None:
         """Let others prune the images of this run from the cache."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -111,7 +113,7 @@ class Board:
     images: str = ""
     """Which of the project's own images it runs (hello-IMAGES), where its architecture alone does not tell."""
     boot_files: tuple[tuple[str, ...], ...] = ()
-    """What the boot partition of an image for it must have: of each group of names at least one."""
+    """What the boot partition of an image for it must have: one of each group of names (``*`` fits all)."""
     min_qemu: tuple[int, int] = (9, 0)
     budget: Budget = Budget()
     proves: tuple[str, ...] = ()
@@ -165,14 +167,18 @@ class Board:
         """The suffix of the project's own images for it: boards with the same one run the same image."""
         return self.images or self.arch
 
+    def misses(self, boot_files: Iterable[str]) -> str:
+        """Return what a boot partition with these files lacks for this board, "" when it has all."""
+        there = {name.rsplit("/", 1)[-1].lower() for name in boot_files}
+        missing = [names for names in self.boot_files if not any(fnmatch.filter(there, name) for name in names)]
+        return f"its boot partition lacks {', '.join(' or '.join(names) for names in missing)}" if missing else ""
+
     def why_not(self, image: Image) -> str:
         """Return why the board cannot start this image, "" when it can."""
         if image.arch != self.arch:
             return f"it is built for {image.arch}, and {self.name} is {self.arch}"
-        there = {name.rsplit("/", 1)[-1].lower() for name in image.boot_files}
-        missing = [names for names in self.boot_files if not there.intersection(names)]
-        if missing:
-            return f"its boot partition lacks {', '.join(' or '.join(names) for names in missing)}"
+        if missing := self.misses(image.boot_files):
+            return missing
         if self.disk == SD and image.size > LARGEST_CARD:
             return f"it has {image.size} bytes, and the largest SD card of {self.name} has {LARGEST_CARD} (32 GiB)"
         return ""

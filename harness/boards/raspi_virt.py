@@ -18,7 +18,7 @@ BOARD = Board(
     rtc=NO_CLOCK,
     devices=("i6300esb",),
     has=(WATCHDOG,),
-    boot_files=(("start.elf", "start4.elf"),),
+    boot_files=(("start.elf", "start4.elf"), ("bcm27*.dtb", "bcm28*.dtb")),
     proves=(
         "the kernel in the image boots with the image's command line",
         "init, services, full updates and A/B flip with the Raspberry Pi's kernel",

@@ -27,6 +27,7 @@ from harness.image.inputs import (
     Inputs,
     check_kernel_folder,
     content_key,
+    firmware_of,
     gather_extras,
     parse_kernel,
     stage_roots,
@@ -79,6 +80,14 @@ def build(
     return image_of(entry, instance)
 
 
+def check(request: BuildRequest, work: Path, *, environ: Mapping[str, str] = os.environ) -> None:
+    """Raise what ``build`` would raise before it builds anything: for what cannot be built, or not here."""
+    instance = load_instance(request.instance, environ=environ)
+    if builder_of(request, environ) == "own":
+        device_type(instance.config)
+        _gather(request, instance, work, environ)
+
+
 def image_of(entry: CacheEntry, instance: Instance) -> Image:
     """The image of a cache entry, as this instance makes it."""
     return from_record(
@@ -94,9 +103,7 @@ def _gather(request: BuildRequest, instance: Instance, work: Path, environ: Mapp
     config = instance.config
     kernel, kernel_version = parse_kernel(request.kernel, instance)
     check_kernel_folder(instance, kernel)
-    firmware = config.firmware_package
-    if firmware == config.kernel_package:
-        firmware = kernel.package if kernel.folder is None else ""
+    firmware = firmware_of(instance, kernel)
     go = GoToolchain.find(arch=instance.arch, build_env=config.env, environ=environ)
     roots = stage_roots(
         instance,

@@ -82,6 +82,14 @@ def parse_kernel(kernel: str | None, instance: Instance) -> tuple[Kernel, str]:
     return Kernel(module), version
 
 
+def firmware_of(instance: Instance, kernel: Kernel) -> str:
+    """The firmware package, "" for none: where it is the kernel package, another kernel brings its own."""
+    firmware = instance.config.firmware_package
+    if firmware == instance.config.kernel_package:
+        return kernel.package if kernel.folder is None else ""
+    return firmware
+
+
 def stage_roots(
     instance: Instance,
     go: GoToolchain,

@@ -45,8 +45,12 @@ def test_an_image_fits_the_boards_of_its_architecture_and_firmware() -> None:
     assert fits(image("arm64", *PI, *TREES)) == set(NAMES) - {"pc-bios", "pc-uefi"}
 
 
+def test_the_firmware_of_a_pi_without_its_device_trees_makes_no_image_for_one() -> None:
+    assert fits(image("arm64", *PI)) == {"virt", "virt-uefi"}
+
+
 def test_what_the_fat_calls_in_capitals_counts_too() -> None:
-    assert not board("raspi-virt").why_not(image("arm64", "START4.ELF"))
+    assert not board("raspi-virt").why_not(image("arm64", "START4.ELF", "BCM2711-RPI-4-B.DTB"))
 
 
 def test_a_mismatch_is_one_error_that_names_what_is_missing_and_what_fits() -> None:
@@ -54,7 +58,7 @@ def test_a_mismatch_is_one_error_that_names_what_is_missing_and_what_fits() -> N
         fitting(image("arm64", "vmlinuz"), board("raspi-virt"))
     said = str(raised.value)
     assert "cannot run on the board raspi-virt" in said
-    assert "start.elf or start4.elf" in said
+    assert "start.elf or start4.elf, bcm27*.dtb or bcm28*.dtb" in said
     assert "boards that can: virt-uefi, virt" in said
 
 
