@@ -23,6 +23,12 @@ def mark(report: pytest.TestReport, error: BaseException | None) -> None:
         setattr(report, BROKE, True)
 
 
+def _is_run_again_by_others(item: pytest.Item) -> bool:
+    """Whether pytest-rerunfailures does: a broken accelerator is one of its reasons, and its next try has TCG."""
+    asked = bool(item.config.getoption("reruns", None)) or item.get_closest_marker("flaky") is not None
+    return asked and item.config.pluginmanager.has_plugin("rerunfailures")
+
+
 class Again:
     """A pytest plugin object; ``may_break`` says whether a test runs on something that can break."""
 
@@ -32,7 +38,7 @@ class Again:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Run a test, and once more when its accelerator broke."""
-        if not self._may_break(item):
+        if not self._may_break(item) or _is_run_again_by_others(item):
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = runtestprotocol(item, nextitem=nextitem, log=False)

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest.junitxml import xml_key
 
 from harness import again, boards, workers
 from harness.errors import Fault, HarnessError, UserError
 from harness.options import Settings, add_options, must_be_readable, options_said, settings_from
 from harness.repeat import Repeat, tally
 from harness.report import durations
-from harness.report.places import must_take_files, not_written
+from harness.report.places import must_take_results, not_written
 from harness.report.properties import properties
 from harness.report.recorder import Recorder
 from harness.report.words import Words, words_of
 from harness.shard import digest
+from harness.shipped import scenarios_folder
 from harness.verdict import Verdict, fault_of
 
 if TYPE_CHECKING:
@@ -93,7 +93,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say what this run is about; what the images are is said once they are there."""
+    """Say what this run is about; nothing where it may well be about something else."""
+    said = any(value is not None for name, value in options_said(config).items() if name != "gk_artifacts")
+    return _header(config) if said or config.rootpath == scenarios_folder().parent else []
+
+
+def _header(config: pytest.Config) -> list[str]:
     from harness.report.header import header_lines
 
     settings = config.stash[SETTINGS]
@@ -120,7 +125,8 @@ def pytest_collection(session: pytest.Session) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that needs a board once on each board that it and the run allow."""
-    if "board" not in metafunc.fixturenames:
+    named = [name for mark in metafunc.definition.iter_markers("parametrize") for name in _names(mark)]
+    if "board" in named or not _is_our_board(metafunc.definition):
         return
     allowed: set[str] = set(boards.NAMES)
     for mark in metafunc.definition.iter_markers("gk_board"):
@@ -186,7 +192,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _needs_appliance(item: pytest.Item) -> bool:
-    return isinstance(item, pytest.Function) and "board" in item.fixturenames
+    return isinstance(item, pytest.Function) and _is_our_board(item)
+
+
+def _is_our_board(function: pytest.Function) -> bool:
+    """Whether what the test calls ``board`` is our fixture: in somebody else's tests it may be anything."""
+    found = function._fixtureinfo.name2fixturedefs.get("board", ())
+    ours = any(one.func.__module__ == __name__ for one in found)
+    # Theirs may be made of ours.
+    return ours and (found[-1].func.__module__ == __name__ or "board" in found[-1].argnames)
+
+
+def _names(mark: pytest.Mark) -> list[str]:
+    """The arguments that a parametrize mark gives."""
+    names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
+    return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -198,29 +218,14 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         return
     lab = _lab(config)
     wanted: dict[tuple[str, str], bool] = {}
+    words = config.stash[WORDS]
     with _as_pytest_says(config):
-        _must_take_results(config)
+        must_take_results(config, config.stash[SETTINGS].artifacts, "--junit" if words.command else "--junitxml")
     for item in items:
         key = _board(item), _family(item)
         wanted[key] = wanted.get(key, False) or "next_image" in _fixtures(item)
     with _as_pytest_says(config):
         lab.prepare(wanted)
-
-
-def _must_take_results(config: pytest.Config) -> None:
-    """Raise OptionError if logs, report or JUnit XML cannot be written, before all tests have run for nothing."""
-    must_take_files(config.stash[SETTINGS].artifacts, what="logs and the report", flag="--gk-artifacts")
-    log = config.stash.get(xml_key, None)
-    if log is None:
-        return
-    flag = "--junit" if config.stash[WORDS].command else "--junitxml"
-    try:
-        must_take_files(Path(log.logfile).parent, what="the JUnit XML", flag=flag)
-    except HarnessError:
-        # It would try all the same, and fail with a traceback.
-        config.pluginmanager.unregister(log)
-        del config.stash[xml_key]
-        raise
 
 
 @contextmanager
@@ -352,6 +357,9 @@ def pytest_runtest_makereport(
         report.gk_fault = fault.name if fault else None  # type: ignore[attr-defined]
         again.mark(report, call.excinfo.value)
     lab = item.config.stash.get(LAB, None)
+    if report.when == "setup":
+        # Of a try before this one, where a plugin runs a test again.
+        item.user_properties[:] = [one for one in item.user_properties if not one[0].startswith("gk_")]
     if lab is not None:
         report.gk_news = lab.news.take()  # type: ignore[attr-defined]
         appliance = lab.live(item.nodeid)

@@ -20,7 +20,7 @@ def board(name: str) -> Board:
     """Return the board of this name; raises OptionError for a name that is none."""
     if name not in NAMES:
         raise OptionError(f"there is no board {name!r}", hint=f"choose from: {', '.join(NAMES)}")
-    return cast(Board, importlib.import_module(f"harness.boards.{name.replace('-', '_')}").BOARD)
+    return cast(Board, importlib.import_module(f"{__name__}.{name.replace('-', '_')}").BOARD)
 
 
 def boards(names: tuple[str, ...] = NAMES) -> tuple[Board, ...]:

@@ -6,6 +6,9 @@ import errno
 import tempfile
 from pathlib import Path
 
+import pytest
+from _pytest.junitxml import xml_key
+
 from harness.errors import HarnessError, HostDiskFull, OptionError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -19,6 +22,24 @@ def must_take_files(folder: Path, *, what: str, flag: str) -> None:
             pass
     except OSError as error:
         raise not_written(error, folder, what=what, flag=flag) from None
+
+
+def must_take_results(config: pytest.Config, artifacts: Path, junit: str) -> None:
+    """Raise OptionError if logs, report or JUnit XML cannot be written, before all tests have run for nothing.
+
+    ``junit`` is the flag that names the XML file.
+    """
+    must_take_files(artifacts, what="logs and the report", flag="--gk-artifacts")
+    log = config.stash.get(xml_key, None)
+    if log is None:
+        return
+    try:
+        must_take_files(Path(log.logfile).parent, what="the JUnit XML", flag=junit)
+    except HarnessError:
+        # It would try all the same, and fail with a traceback.
+        config.pluginmanager.unregister(log)
+        del config.stash[xml_key]
+        raise
 
 
 def not_written(error: OSError, folder: Path, *, what: str, flag: str) -> HarnessError:
