@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from harness.boards import Board, Budget
 from harness.boards import Boot as Start
 from harness.checkpoints import Checkpoints, Moment
 from harness.cold_start import ColdStart
+from harness.console.causes import explain
 from harness.console.console import Console
 from harness.console.phases import Boot, Cause, Phase, slot_of
 from harness.demands import demand
@@ -415,6 +416,22 @@ class Appliance(WaysIn, Services, Updates):
         self.console.check()
         if self._starting is not None:
             self._starting.check()
+
+    def explain(self, error: BaseException | None) -> None:
+        """Have an error say first what the kernel said before it, if that explains it."""
+        started = self.cold_start.unclean if self.cold_start is not None else ()
+        memory = self.power.equipment.memory
+        more = "" if self.board.fixed else f" (--gk-memory {2 * memory} gives it more)"
+        explain(error, [*started, *self.console.unclean()], memory=memory, more=more)
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """The same for what the body raises."""
+        try:
+            yield
+        except ApplianceFault as error:
+            self.explain(error)
+            raise
 
     @property
     def build(self) -> str:

@@ -314,7 +314,7 @@ class Lab:
             if booted is not None:
                 appliance.restore(booted.capture, booted.start)
             elif running:
-                with start.watched(appliance.folder):
+                with start.watched(appliance.folder), appliance.explained():
                     appliance.power_on()
                     if ram is not None and board.late_nic_bus:
                         appliance.wait_until_it_runs()

@@ -345,7 +345,11 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Say whose fault a failure is, and hang what the device said at that moment under the test."""
+    lab = item.config.stash.get(LAB, None)
+    appliance = lab.live(item.nodeid) if lab is not None else None
     if call.excinfo is not None:
+        if appliance is not None:
+            appliance.explain(call.excinfo.value)
         item.config.stash[WORDS].reword(call.excinfo.value)
     report = yield
     if not _needs_appliance(item):
@@ -356,13 +360,11 @@ def pytest_runtest_makereport(
         fault = fault_of(call.excinfo.value)
         report.gk_fault = fault.name if fault else None  # type: ignore[attr-defined]
         again.mark(report, call.excinfo.value)
-    lab = item.config.stash.get(LAB, None)
     if report.when == "setup":
         # Of a try before this one, where a plugin runs a test again.
         item.user_properties[:] = [one for one in item.user_properties if not one[0].startswith("gk_")]
     if lab is not None:
         report.gk_news = lab.news.take()  # type: ignore[attr-defined]
-        appliance = lab.live(item.nodeid)
         if appliance is not None and report.failed:
             report.sections.extend(appliance.excerpts(call.excinfo.value if call.excinfo else None))
         if appliance is not None and report.when == "call":

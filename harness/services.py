@@ -143,6 +143,8 @@ class Services(ABC):
     def _why_it_fell(self, service: ServiceStatus, starts: int, falls: list[Attempt]) -> str:
         missed = _missed(service, falls)
         has = f", and says that it misses what {self.board.name} has: {missed}" if missed else ""
+        if any(one.ended == "signal: killed" for one in falls):
+            has += ", and was killed as the kernel does when memory runs out"
         return f"it was started {starts} times{has}: {service}\n{self._last_words(service.path)}"
 
     def start(self, name: str) -> None:

@@ -343,6 +343,16 @@ BENIGN: tuple[Benign, ...] = (
     ),
 )
 
+CAUSES = {
+    "oom-kill": "the machine has {memory} MiB of memory{more}",
+    "io-error": "look at the disk first: what else fails may only follow from it",
+    "ext4-error": "look at /perm first: what else fails may only follow from it",
+    "fat-error": "look at the boot partition first: what else fails may only follow from it",
+    "hung-task": "look first at what that task waits for",
+    "soft-lockup": "look first at what the kernel does there",
+}
+"""Findings that end no wait by themselves, and yet explain what fails after them; and what to do about it."""
+
 OPEN_ENDED = frozenset({"silence", "reboot-loop"})
 """Findings that come from no single line, and can be allowed like the checks."""
 
