@@ -55,6 +55,8 @@ class Spec:
     """Port of the guest -> port of this host; for those not named here QEMU chooses."""
     beside: tuple[Path, ...] = ()
     """The overlays of its further disks."""
+    datagrams: int = 0
+    """The first of two descriptors over which the harness forwards UDP itself (see ``Datagrams``), 0 for none."""
     threads: Threads = "multi"
     """Whether TCG has a thread for each processor, or one for all."""
     console: bool = True
@@ -184,12 +186,17 @@ def _network(spec: Spec) -> list[str]:
     options = ["user", "id=net0"]
     if spec.equipment.network == "restricted":
         options.append("restrict=on")
-    for port in dict.fromkeys(spec.equipment.forwards):
+    for port in spec.equipment.by_qemu:
         options.append(f"hostfwd={port.protocol}:127.0.0.1:{spec.prefer.get(port, 0)}-:{port.number}")
     arguments = ["-netdev", ",".join(options)]
     if spec.nic:
         driver, *options = (f"{key}={value}" for key, value in nic(spec.board).items())
         arguments += ["-device", ",".join([driver.removeprefix("driver="), *options])]
+    if spec.datagrams:
+        for number, kind in enumerate(("filter-mirror,queue=rx,outdev", "filter-redirector,queue=tx,indev")):
+            name = f"datagrams{number}"
+            arguments += ["-chardev", f"socket,id={name},fd={spec.datagrams + number}"]
+            arguments += ["-object", f"{kind}={name},id={name}-filter,netdev=net0"]
     if spec.board.late_answers:
         late = f"filter-buffer,id={LATE},netdev=net0,queue=tx,interval={LATE_MICROSECONDS},status=off"
         arguments += ["-object", late]

@@ -53,9 +53,30 @@ class Equipment:
             refused.append("a further disk")
         return tuple(refused)
 
+    @property
+    def by_qemu(self) -> tuple[Port, ...]:
+        """Those of the ports that QEMU forwards; the others are the harness's to forward (see ``Datagrams``)."""
+        restricted = self.network == "restricted"
+        return tuple(port for port in dict.fromkeys(self.forwards) if port.protocol == "tcp" or not restricted)
+
+    @property
+    def by_harness(self) -> tuple[Port, ...]:
+        """Those of the ports that QEMU cannot forward to a guest that may reach nothing."""
+        return tuple(port for port in dict.fromkeys(self.forwards) if port not in self.by_qemu)
+
     def make_disks(self, folder: Path) -> list[Overlay]:
         """The further disks of one machine, as they are at first; raises HostDiskFull, ImageLocked, QemuFailed."""
         return [disk.overlay(folder, f"disk{number}.qcow2") for number, disk in enumerate(self.disks, 2)]
+
+    def told_on(self, board: Board) -> str:
+        """What this board's machines get and what they do not, for the report; "" when nothing was asked for."""
+        got = replace(self, disks=(), memory=0, cpus=0) if board.fixed else self
+        refused = self.refused_by(board)
+        parts = [
+            f"with {got.told}" if got.told else "",
+            f"without {', '.join(refused)}, as it has {board.fixed}" if refused else "",
+        ]
+        return "; ".join(part for part in parts if part)
 
     @property
     def told(self) -> str:

@@ -16,6 +16,7 @@ from harness.errors import (
     HostFault,
     HostMemoryShort,
     ImageLocked,
+    OptionError,
     PortTaken,
     QemuCrashed,
     QemuFailed,
@@ -74,9 +75,19 @@ def classify(said: str) -> tuple[type[HostFault], str, str]:
     return QemuFailed, "", ""
 
 
-def launch_failure(name: str, argv: Sequence[str], exit_: Exit, *, accelerator: str = "tcg") -> HarnessError:
-    """The error for a QEMU that did not come as far as greeting over QMP."""
+def launch_failure(
+    name: str, argv: Sequence[str], exit_: Exit, *, accelerator: str = "tcg", own: Sequence[str] = ()
+) -> HarnessError:
+    """The error for a QEMU that did not come as far as greeting over QMP; ``own`` are the user's arguments."""
     kind, what, hint = _meaning(exit_, accelerator, out_of_memory=False)
+    if own and kind is QemuFailed and exit_.signal is None:
+        # What this host is to blame for has a meaning above, and without these arguments QEMU starts.
+        return OptionError(
+            f"QEMU does not start with {shlex.join(own)} (--gk-qemu-arg)",
+            where=name,
+            hint="mend what it complains of, or leave the arguments out",
+            evidence=exit_.stderr or "(no output)",
+        )
     what = f"{what}: QEMU did not start" if what else "QEMU did not start"
     return kind(
         f"{what} ({exit_})", where=name, hint=hint, evidence=f"{exit_.stderr or '(no output)'}\n{shlex.join(argv)}"

@@ -7,8 +7,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -16,13 +16,14 @@ from harness.boards import Board
 from harness.errors import HarnessError, InternalError, QemuFailed, QmpSilent
 from harness.firmware.stage import Loaded
 from harness.machine.accelerator import Accelerator
-from harness.machine.command import Ram, Spec, Threads, command, nic
+from harness.machine.command import QMP_FD, Ram, Spec, Threads, command, nic
+from harness.machine.datagrams import Datagrams
 from harness.machine.equipment import Equipment
 from harness.machine.failure import accelerator_failure, death, disk_failure, launch_failure, out_of_memory_kills
 from harness.machine.inbox import LAST_WORDS, Inbox
 from harness.machine.overlay import Overlay
 from harness.machine.ports import Port, chosen_ports
-from harness.machine.process import Exit, GuardedProcess
+from harness.machine.process import Exit, GuardedProcess, Inheritable
 from harness.machine.qemu import QemuProgram, find_qemu
 from harness.machine.qmp import COMMAND_LIMIT as ANSWER_LIMIT
 from harness.machine.qmp import Event, Qmp
@@ -115,6 +116,7 @@ class Machine:
         self._process: GuardedProcess | None = None
         self._qmp: Qmp | None = None
         self._registers: socket.socket | None = None
+        self._datagrams: Datagrams | None = None
         self._ended = threading.Event()
         self._news = threading.Condition()
         self._end: Ended | None = None
@@ -168,23 +170,32 @@ class Machine:
                 undo.callback(wire.close)
             registers = None
             if incoming and self.board.restore_writes:
+                if wire is None:
+                    raise InternalError(
+                        "a machine whose registers are written has a console", where=self.board.name
+                    )
                 self._registers, registers = socket.socketpair()
                 undo.callback(self._registers.close)
-            self._connect(command(spec), wire, registers)
-            if self.equipment.forwards:
-                self.ports = chosen_ports(self.hmp("info usernet"), self.equipment.forwards)
+            inherited = [*(wire.for_qemu if wire else ()), *([registers] if registers else ())]
+            if self.equipment.by_harness:
+                self._datagrams = Datagrams(self.equipment.by_harness, self._prefer)
+                spec = replace(spec, datagrams=QMP_FD + 1 + len(inherited))
+                inherited += self._datagrams.for_qemu
+            self._connect(command(spec), inherited)
+            if self.equipment.by_qemu:
+                self.ports = chosen_ports(self.hmp("info usernet"), self.equipment.by_qemu)
+            if self._datagrams is not None:
+                self.ports |= self._datagrams.ports
+                self._datagrams.start()
             undo.pop_all()
         if wire is not None and self._on_console is not None:
             wire.start()
             self._on_console(wire.ours)
 
-    def _connect(self, argv: list[str], wire: Wire | None, registers: socket.socket | None) -> None:
+    def _connect(self, argv: list[str], inherited: Sequence[Inheritable]) -> None:
         """Start QEMU and greet it."""
         qmp_here, qmp_there = socket.socketpair()
-        if registers is not None and wire is None:
-            raise InternalError("a machine whose registers are written has a console", where=self.board.name)
-        inherited = [qmp_there, *(wire.for_qemu if wire else ()), *([registers] if registers else ())]
-        self._process = self._run_dir.guard.spawn(argv, inherited)
+        self._process = self._run_dir.guard.spawn(argv, [qmp_there, *inherited])
         self._qmp = Qmp(
             self._run_dir.loop,
             qmp_here,
@@ -198,8 +209,9 @@ class Machine:
             exit_ = self._process.wait(LAST_WORDS)
             if exit_ is None:
                 raise
+            own = self.equipment.qemu_args
             raise launch_failure(
-                self.board.name, self._process.argv, exit_, accelerator=self.accelerator.name
+                self.board.name, self._process.argv, exit_, accelerator=self.accelerator.name, own=own
             ) from error
         self._process.on_exit(self._inbox.put)
         threading.Thread(target=self._watch, name=f"machine-{self.board.name}", daemon=True).start()
@@ -215,6 +227,12 @@ class Machine:
         if self._process is not None and self._process.exit is not None:
             self._end = Ended(self._process.exit, "", None, time.monotonic())
             self._ended.set()
+        self._release()
+
+    def _release(self) -> None:
+        """Let go of what only a QEMU that runs needs."""
+        if self._datagrams is not None:
+            self._datagrams.close()
         self.overlay.detach()
 
     # -- what it is
@@ -390,7 +408,7 @@ class Machine:
             )
         if self._qmp is not None:
             self._qmp.close()
-        self.overlay.detach()
+        self._release()
         self._end = Ended(exit_, reason, self.failure, time.monotonic())
         self._ended.set()
         with self._news:
