@@ -17,7 +17,8 @@ from harness.boards import Board, Budget
 from harness.boards.board import SD
 from harness.errors import AcceleratorFailed, BoardMismatch, HarnessError, HostDiskFull, OptionError, ToolMissing
 from harness.image.model import PERM_TITLES, Image
-from harness.options import Clock, Settings
+from harness.options import OWN_ARGUMENTS, Clock, Settings
+from harness.run.equipped import equipped, try_arguments
 from harness.run_key import RunKey
 from harness.run_news import RunNews
 from harness.stock import FROM, Stock
@@ -78,14 +79,14 @@ class Lab:
         if self.settings.boards is None:
             of_a_pi = not self.settings.is_own and not all(reasons[name] for name in boards.RASPBERRY)
             names = boards.RASPBERRY if of_a_pi else boards.DEFAULT
-            return boards.boards(tuple(name for name in names if not reasons[name]))
+            return equipped(boards.boards(tuple(name for name in names if not reasons[name])), self.settings)
         wrong = [f"{name}: {reasons[name]}" for name in self.settings.boards if reasons[name]]
         if wrong:
             raise BoardMismatch(
                 f"what is to be tested cannot run on {'; '.join(wrong)}",
                 hint=f"boards that can: {', '.join(name for name in reasons if not reasons[name]) or 'none'}",
             )
-        return boards.boards(self.settings.boards)
+        return equipped(boards.boards(self.settings.boards), self.settings)
 
     def budget(self, board: Board) -> Budget:
         """The board's time limits for the accelerator and factor of this run."""
@@ -141,7 +142,13 @@ class Lab:
             if own is not None and not own.problem:
                 self.news.note_once(f"{image.hostname}: breakglass is entered with {own.path}, which is only read")
             accelerator = self.accelerator(board)
-            self.news.board(name, f"{board.title}; QEMU {qemu.version}, {accelerator.name} ({accelerator.reason})")
+            line = f"{board.title}; QEMU {qemu.version}, {accelerator.name} ({accelerator.reason})"
+            if told := self.settings.equipment.told_on(board):
+                line += f"; {told}"
+            if self.settings.qemu_arg:
+                self.news.fact("WARNING", OWN_ARGUMENTS)
+                try_arguments(self, board)
+            self.news.board(name, line)
             self._tell_of_silence(board, image)
             if updates:
                 following = self.stock.next_image(board, family)
@@ -478,6 +485,10 @@ class Lab:
         """Boot the image on this board and show its console, until it ends or the user has seen enough."""
         image = self.stock.image(board, "hello")
         with self.appliance(board, image, name="boot", cold=True, network=network, running=False) as appliance:
+            if self.settings.qemu_arg:
+                self.say(f"gokrazy: WARNING: {OWN_ARGUMENTS}")
+            if told := self.settings.equipment.told_on(board):
+                self.say(f"gokrazy: {board.name}: {told}")
             appliance.power_on()
             for port, here in appliance.power.ports.items():
                 self.say(f"gokrazy: port {port}: 127.0.0.1:{here}")

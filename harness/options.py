@@ -32,6 +32,7 @@ RUNS = ("check", "boot")
 LEAST_MEMORY = 128
 """MiB: gokrazy's arm64 kernel does not come up with less."""
 MOST_CPUS = 64
+OWN_ARGUMENTS = "with --gk-qemu-arg, what is tested is no longer the board as documented, and each start is cold"
 
 
 @dataclass(frozen=True)
@@ -288,6 +289,11 @@ class Settings:
     def is_own(self) -> bool:
         """Whether the project's own images are tested, so that no scenario may be skipped."""
         return self.instance is None and self.image is None
+
+    @property
+    def changes_machines(self) -> bool:
+        """Whether machines are to be otherwise than their boards are documented."""
+        return bool(self.memory or self.cpus or self.disk or self.qemu_arg)
 
     @property
     def equipment(self) -> Equipment:

@@ -113,7 +113,7 @@ def _header(config: pytest.Config) -> list[str]:
 def pytest_collection(session: pytest.Session) -> None:
     """Look at what is to be tested before anything is collected: what is wrong with it is a usage error."""
     settings = session.config.stash[SETTINGS]
-    if not settings.is_own:
+    if not settings.is_own or settings.changes_machines:
         with _as_pytest_says(session.config):
             must_be_readable(settings)
             lab = _lab(session.config)

@@ -44,6 +44,10 @@ class RunNews:
             self._once.add(line)
             self.note(line)
 
+    def fact(self, name: str, line: str) -> None:
+        """Keep what a reader of the report must know of the whole run."""
+        self._facts[name] = line
+
     def board(self, name: str, line: str) -> None:
         """Tell what plays a board."""
         if self._facts.setdefault(name, line) is line:

@@ -64,10 +64,10 @@ class Overlay:
         return cls(path, base, *cls.layers(path, "qcow2"), beside=beside)
 
     @classmethod
-    def empty(cls, folder: Path, size: int, *, name: str) -> Overlay:
+    def empty(cls, folder: Path, size: int, *, name: str, beside: Sequence[Overlay] = ()) -> Overlay:
         """Make a disk of so many bytes, all zero, over nothing; raises as ``create`` does."""
         path = _new(folder / name, [], size)
-        return cls(path, None, *cls.layers(path, "qcow2"))
+        return cls(path, None, *cls.layers(path, "qcow2"), beside=beside)
 
     @staticmethod
     def layers(path: Path, form: BaseFormat) -> tuple[int, list[Path]]:

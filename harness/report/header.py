@@ -7,7 +7,7 @@ import subprocess
 
 from harness import boards
 from harness.errors import HarnessError
-from harness.options import Settings
+from harness.options import OWN_ARGUMENTS, Settings
 
 
 def header_lines(settings: Settings) -> list[str]:
@@ -15,10 +15,12 @@ def header_lines(settings: Settings) -> list[str]:
     names = settings.boards or (boards.DEFAULT if settings.is_own else ("the boards that fit",))
     subject = settings.instance or (str(settings.image) if settings.image else "the project's own images")
     perm = f"; /perm {settings.perm} at the first start" if settings.perm else ""
+    warnings = [f"gokrazy: WARNING: {OWN_ARGUMENTS}"] if settings.qemu_arg else []
     return [
         f"gokrazy: {subject} on {', '.join(names)}",
         f"gokrazy: {_qemu()}; builder {_builder(settings)}; accelerator {settings.accel}; "
         f"warm {settings.warm}{perm}",
+        *warnings,
     ]
 
 

@@ -167,6 +167,13 @@ def test_the_ini_twin_of_an_option(run: Run, pytester: pytest.Pytester) -> None:
         (["--gk-instance=/nowhere/at/all"], "/nowhere/at/all"),
         (["--gk-instance=a", "--gk-image=b"], "two things to test"),
         (["--gk-image=/nowhere.img"], "/nowhere.img"),
+        (["--gk-forward=80/sctp"], "--gk-forward: '80/sctp' is not a port"),
+        (["--gk-memory=64"], "--gk-memory '64' is not a number of MiB"),
+        (["--gk-disk=/nowhere.img"], "--gk-disk: there is no file '/nowhere.img'"),
+        (
+            ["--gk-board=raspi3b,raspi4b", "--gk-memory=512"],
+            "raspi3b cannot have 512 MiB of memory: it has",
+        ),
     ],
 )
 def test_wrong_input_is_one_usage_error(run: Run, arguments: list[str], message: str) -> None:
@@ -174,6 +181,17 @@ def test_wrong_input_is_one_usage_error(run: Run, arguments: list[str], message:
     assert status == 4, said
     assert message in said
     assert "Traceback" not in said
+
+
+def test_arguments_of_one_s_own_for_qemu_are_warned_of(run: Run) -> None:
+    _, said = run("--gk-qemu-arg=-d", "--gk-qemu-arg=int", "--collect-only")
+    assert "WARNING: with --gk-qemu-arg, what is tested is no longer the board as documented" in said
+    assert "WARNING" not in run("--collect-only")[1]
+
+
+def test_memory_that_one_of_the_boards_takes_is_no_error(run: Run) -> None:
+    status, said = run("--gk-board=raspi-virt,raspi3b", "--gk-memory=512", "--collect-only")
+    assert status == 0, said
 
 
 def test_a_board_that_does_not_fit_is_a_usage_error(run: Run, tmp_path: Path) -> None:

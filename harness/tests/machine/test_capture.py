@@ -19,6 +19,7 @@ from harness.machine.accelerator import TCG
 from harness.machine.capture import RAM, Capture, load, save
 from harness.machine.command import Ram
 from harness.machine.equipment import Equipment
+from harness.machine.extra_disk import ExtraDisk
 from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power
@@ -69,6 +70,12 @@ def make(run_dir: RunDir, overlay: Overlay, **given: Any) -> Machine:
 def copy_of(capture: Capture, run_dir: RunDir, **given: Any) -> Machine:
     overlay = capture.overlay(run_dir.folder("disk", bulky=True))
     return make(run_dir, overlay, **{"ram": capture.ram, **given})
+
+
+def write(machine: Machine, disk: int, byte: int) -> None:
+    """Write to a disk as the guest would: a sector of this byte at 4096."""
+    device = f"/machine/peripheral/disk{disk}/virtio-backend"
+    assert machine.hmp(f'qemu-io -d {device} "write -P {byte} 4096 512"') == ""
 
 
 def byte_at(machine: Machine, address: int) -> str:
@@ -140,6 +147,44 @@ def test_a_checkpoint_of_any_machine_has_its_memory_in_a_file(captured: Capture,
     # The memory that was written out is gone: only one copy of it is kept.
     assert not (checkpoint.folder / "written" / "state").exists()
     assert (checkpoint.folder / "written" / "disk.qcow2").exists()
+
+
+def test_a_further_disk_goes_with_the_machine_into_captures_and_checkpoints(
+    run_dir: RunDir, golden: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data.img"
+    data.write_bytes(b"at first".ljust(1 << 20, b"\0"))
+    equipment = replace(SMALL, disks=(ExtraDisk(data), ExtraDisk(size=1 << 20)))
+    folder = run_dir.folder("disk", bulky=True)
+    overlay = Overlay.create(golden, folder, beside=equipment.make_disks(folder))
+    consoles: list[socket.socket] = []
+    machine = make(run_dir, overlay, equipment=equipment, on_console=consoles.append)
+    machine.start()
+    with consoles[0] as console:
+        wait_for_r(console)
+    assert "disk2" in machine.hmp("info block")
+    write(machine, 2, 0x5A)
+    write(machine, 3, 0x5B)
+    capture = save(machine, BiosStage(), run_dir.folder("capture", bulky=True))
+    assert Capture.from_json(capture.folder, json.loads(json.dumps(capture.as_json()))) == capture
+
+    def seen(disk: Overlay) -> list[bytes]:
+        return [one.read(4096, 1) for one in disk.beside]
+
+    given: dict[str, Any] = {"run_dir": run_dir, "accelerator": TCG, "equipment": equipment}
+    power = Power(board("pc-bios"), capture.overlay(run_dir.folder("disk", bulky=True)), BiosStage(), **given)
+    power.restore(capture)
+    write(power.machine, 2, 0x5C)
+    checkpoint = power.checkpoint(run_dir.folder("checkpoint", bulky=True))
+    for _ in range(2):
+        power.rewind(checkpoint, run_dir.folder("again", bulky=True))
+        write(power.machine, 2, 0x5D)
+        write(power.machine, 3, 0x5D)
+    power.off()
+    assert seen(power.overlay) == [b"\x5d", b"\x5d"]
+    assert seen(checkpoint.overlay(run_dir.folder("look", bulky=True))) == [b"\x5c", b"\x5b"]
+    assert seen(capture.overlay(run_dir.folder("look", bulky=True))) == [b"\x5a", b"\x5b"]
+    assert data.read_bytes() == b"at first".ljust(1 << 20, b"\0")
 
 
 def test_a_machine_that_differs_does_not_go_on(captured: Capture, run_dir: RunDir) -> None:

@@ -109,6 +109,43 @@ def test_the_network_is_restricted_unless_it_is_opened() -> None:
     assert "restrict" not in after(command(spec("pc-bios", network="open")), "-netdev")[0]
 
 
+def test_qemu_forwards_udp_only_to_a_guest_that_may_reach_what_it_likes() -> None:
+    forwards = (Port(80), Port(53, "udp"))
+    opened = after(command(spec("virt", forwards=forwards, network="open")), "-netdev")[0]
+    assert "hostfwd=udp:127.0.0.1:0-:53" in opened
+    assert "udp" not in after(command(spec("virt", forwards=forwards)), "-netdev")[0]
+
+
+def test_the_harness_forwards_udp_over_what_qemu_inherits() -> None:
+    arguments = command(spec("virt", forwards=(Port(53, "udp"),), datagrams=6))
+    assert [one for one in after(arguments, "-chardev") if "datagrams" in one] == [
+        "socket,id=datagrams0,fd=6",
+        "socket,id=datagrams1,fd=7",
+    ]
+    filters = [one for one in after(arguments, "-object") if one.startswith("filter")]
+    assert [one.split(",")[:2] for one in filters] == [
+        ["filter-mirror", "queue=rx"],
+        ["filter-redirector", "queue=tx"],
+    ]
+    assert "datagrams" not in " ".join(command(spec("virt")))
+
+
+def test_further_disks_come_last_and_nothing_has_another_place_for_them() -> None:
+    disks = (Path("/r/a,b.qcow2"), Path("/r/disk3.qcow2"))
+    without, arguments = command(spec("pc-bios")), command(spec("pc-bios", beside=disks))
+    assert after(arguments, "-device") == [
+        *after(without, "-device"),
+        "virtio-blk-pci,drive=disk2,id=disk2",
+        "virtio-blk-pci,drive=disk3,id=disk3",
+    ]
+    files = [json.loads(node)["filename"] for node in after(arguments, "-blockdev") if "filename" in node]
+    assert files == ["/r/disk.qcow2", *map(str, disks)]
+
+
+def test_the_users_own_arguments_are_the_last_and_as_they_are() -> None:
+    assert command(spec("virt", qemu_args=("-d", "int, cpu")))[-2:] == ["-d", "int, cpu"]
+
+
 def test_the_network_card_has_no_option_rom() -> None:
     card = next(device for device in after(command(spec("pc-bios")), "-device") if "net0" in device)
     assert card.endswith(",romfile=")

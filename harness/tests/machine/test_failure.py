@@ -8,6 +8,7 @@ from harness.errors import (
     HostFault,
     HostMemoryShort,
     ImageLocked,
+    OptionError,
     PortTaken,
     QemuCrashed,
     QemuFailed,
@@ -45,6 +46,27 @@ def test_what_qemu_says_decides_the_error(said: str, kind: type[HostFault]) -> N
     assert said in error.evidence
     assert "'a b'" in error.evidence
     assert type(death("virt", Exit(1, None, said))) is kind
+
+
+def test_a_qemu_that_refuses_the_users_own_arguments_is_the_users_error_in_qemus_words() -> None:
+    said = "qemu-system-aarch64: -bogus: invalid option"
+    error = launch_failure("virt", ["qemu", "-bogus"], Exit(1, None, said), own=["-bogus", "a b"])
+    assert type(error) is OptionError
+    assert error.what == "QEMU does not start with -bogus 'a b' (--gk-qemu-arg)"
+    assert error.evidence == said
+
+
+@pytest.mark.parametrize(
+    ("end", "kind"),
+    [
+        (Exit(1, None, "qemu: cannot set up guest memory 'pc.ram': Cannot allocate memory"), HostMemoryShort),
+        (Exit(None, 6, "Assertion failed"), QemuCrashed),
+    ],
+)
+def test_what_the_host_is_to_blame_for_stays_so_with_arguments_of_the_users_own(
+    end: Exit, kind: type[HostFault]
+) -> None:
+    assert type(launch_failure("virt", ["qemu"], end, own=["-d", "int"])) is kind
 
 
 def test_a_crash_names_its_signal() -> None:

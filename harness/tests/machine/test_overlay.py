@@ -223,3 +223,30 @@ def test_any_other_failure_shows_what_the_tool_said(tmp_path: Path) -> None:
     with pytest.raises(QemuFailed) as caught:
         Overlay.create(tmp_path / "missing.img", tmp_path)
     assert "No such file" in caught.value.evidence
+
+
+def test_what_is_beside_a_disk_goes_where_it_goes(golden: Path, tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+    data = Overlay.create(golden, here, name="disk2.qcow2")
+    empty = Overlay.empty(here, 1 << 30, name="disk3.qcow2")
+    disk = Overlay.create(golden, here, beside=[data, empty])
+    data.write(0, b"mine")
+    assert (empty.size, empty.chain, empty.read(1 << 20, 4)) == (1 << 30, (empty.path,), bytes(4))
+    disk.attach("a machine")
+    assert (data.attached, empty.attached) == ("a machine", "a machine")
+    with pytest.raises(InternalError, match="machine that runs"):
+        data.read(0, 4)
+    disk.detach()
+    moved = disk.moved(there)
+    assert [one.path.name for one in moved.beside] == ["disk2.qcow2", "disk3.qcow2"]
+    assert moved.beside[0].read(0, 8) == b"mine" + CONTENT[4:8]
+    assert list(here.iterdir()) == []
+    moved.remove()
+    assert list(there.iterdir()) == []
+    assert golden.read_bytes() == CONTENT
+
+
+def test_only_its_user_may_read_an_empty_disk(tmp_path: Path) -> None:
+    assert Overlay.empty(tmp_path, 1 << 20, name="disk2.qcow2").path.stat().st_mode & 0o777 == 0o600
