@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,7 +41,7 @@ class PlayedLab(Lab):
         names = ("power_on", "wait_until_ready", "wait_until_at_rest", "capture", "close")
         each = {name: self._noted(name) for name in names}
         facts = {"booted_again": True, "knows_time": True, "boot_times": list, "folder": self._logs(given[2])}
-        return SimpleNamespace(board=given[0], power=power, ram=ram, **facts, **each)
+        return SimpleNamespace(board=given[0], power=power, ram=ram, explained=nullcontext, **facts, **each)
 
     def _noted(self, name: str) -> Any:
         def noted(*_: Any, **__: Any) -> Any:
