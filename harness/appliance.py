@@ -211,13 +211,36 @@ class Appliance(WaysIn, Services, Updates):
         """
         self._until_it_listens(self._boots_before, self.budget.ready)
         if self.can("http"):
-            self.device.wait_until_ready(self.budget.ready)
+            status = self.device.wait_until_ready(self.budget.ready)
+            if self.image.formats_perm and not status.perm_is_mounted:
+                self._until_perm_is_mounted()
         self._serves()
         if self.cold_start is None:
-            boot = self.console.current
-            ready = self.console.recording.seconds()
-            self.cold_start = ColdStart(boot, tuple(self.console.unclean()), ready)
-            self._ready.append(("cold", {**self._times(boot), "ready": ready}))
+            self._came_up(self.console.recording.seconds(), answered=True)
+
+    def _until_perm_is_mounted(self) -> None:
+        """Wait for the one reboot that is part of its first start; raises WaitTimeout with what mkfs said."""
+        if self._starting is not None:
+            self._starting.has_answered()
+        try:
+            self.device.wait_until_perm_is_mounted(self.budget.ready + self.budget.reboot)
+        except WaitTimeout as error:
+            formatter = self.image.formatter
+            said = self._last_words(formatter.path) if formatter is not None else ""
+            raise WaitTimeout(
+                error.what,
+                where=error.where,
+                hint="what formats /perm at the first start did not do so, or did not reboot",
+                evidence=f"{error.evidence}\n{said}".strip(),
+            ) from error
+
+    def _came_up(self, ready: float, *, answered: bool) -> None:
+        """Keep how the start went: its last boot, and those that led to it."""
+        boot = self.console.current
+        boots = self.console.boots[self._boots_before :]
+        earlier = tuple(one for one in boots if boot is not None and one.number < boot.number)
+        self.cold_start = ColdStart(boot, tuple(self.console.unclean()), ready, earlier)
+        self._ready.append(("cold", {**self._times(boot), **({"ready": ready} if answered else {})}))
 
     def _serves(self) -> None:
         """It has come up: whatever starts from now on is another start."""
@@ -244,6 +267,11 @@ class Appliance(WaysIn, Services, Updates):
         """
         with self.console.watch_silence(self.budget.silence):
             self._until(Phase.UPDATER, self._boots_before, self.budget.ready)
+            if self.image.formats_perm and len(self.power.power_ons) <= 1:
+                # Without a network, too, it formats /perm and reboots: by the console, as nobody can ask it.
+                first = self._boots_before + 1
+                self._until(Phase.KERNEL, first, self.budget.ready)
+                self._until(Phase.UPDATER, first, self.budget.reboot)
 
     def wait_until_quiet(self) -> None:
         """Wait until one whose init runs has come as far as it can without a network, and all is quiet.
@@ -252,9 +280,7 @@ class Appliance(WaysIn, Services, Updates):
         """
         self.console.wait_for_quiet(QUIET, timeout=self.budget.ready)
         self._serves()
-        boot = self.console.current
-        self.cold_start = ColdStart(boot, tuple(self.console.unclean()), self.console.recording.seconds())
-        self._ready.append(("cold", self._times(boot)))
+        self._came_up(self.console.recording.seconds(), answered=False)
 
     def _until_it_listens(self, after: int, limit: float) -> None:
         """Wait for the console's word that the web interface listens, in a boot after that number.

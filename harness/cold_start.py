@@ -21,7 +21,9 @@ class ColdStart:
     """None without a console."""
     unclean: tuple[Finding, ...]
     ready: float
-    """Seconds from power-on to the first answer over HTTP."""
+    """Seconds from power-on to the first answer over HTTP; of one that formats /perm, with it mounted."""
+    earlier: tuple[Boot, ...] = ()
+    """The boots before that one since power-on: a program formatted /perm, and rebooted."""
 
     def went_on(self, boot: Boot | None, ready: float) -> ColdStart:
         """The start of one that was captured without its network, as if it had not been stopped between.
@@ -32,7 +34,7 @@ class ColdStart:
             return self
         at = {phase: self.ready + boot.at[phase] for phase in boot.at if phase not in self.boot.at}
         whole = replace(self.boot, at={**self.boot.at, **at}, http=boot.http)
-        return ColdStart(whole, self.unclean, self.ready + ready)
+        return replace(self, boot=whole, ready=self.ready + ready)
 
     def as_json(self) -> dict[str, Any]:
         """What ``from_json`` needs."""
@@ -40,16 +42,20 @@ class ColdStart:
             "boot": asdict(self.boot) if self.boot is not None else None,
             "unclean": [_finding(one) for one in self.unclean],
             "ready": self.ready,
+            "earlier": [asdict(one) for one in self.earlier],
         }
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> ColdStart:
         """A start that another process may have seen."""
-        boot = told["boot"]
-        if boot is not None:
-            at = {Phase(name): seconds for name, seconds in boot["at"].items()}
-            boot = Boot(**{**boot, "cause": Cause(boot["cause"]), "at": at, "http": tuple(boot["http"])})
-        return cls(boot, tuple(_found(one) for one in told["unclean"]), told["ready"])
+        boot = _boot(told["boot"]) if told["boot"] is not None else None
+        earlier = tuple(_boot(one) for one in told["earlier"])
+        return cls(boot, tuple(_found(one) for one in told["unclean"]), told["ready"], earlier)
+
+
+def _boot(told: Mapping[str, Any]) -> Boot:
+    at = {Phase(name): seconds for name, seconds in told["at"].items()}
+    return Boot(**{**told, "cause": Cause(told["cause"]), "at": at, "http": tuple(told["http"])})
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.boards import Budget
 from harness.console.console import Console
+from harness.console.loops import LoopRule
 from harness.console.phases import Boot, Phase
-from harness.errors import BootFailure, DeviceUnreachable
+from harness.errors import BootFailure, DeviceUnreachable, RebootLoop
 from harness.firmware.voice import Voice
 from harness.image.model import Image
 
@@ -26,13 +29,19 @@ class StartWatch:
         self._voice = voice
         self._budget = budget
         self._boots = len(console.boots)
+        self._answered = False
+
+    def has_answered(self) -> None:
+        """The web interface has answered, and yet it is not ready: what leads there is not looked at any more."""
+        self._answered = True
 
     def check(self) -> None:
-        """Raise BootFailure or DeviceUnreachable when the start has been stuck for longer than its budget."""
+        """Raise BootFailure or DeviceUnreachable when the start is stuck longer than its budget, or goes round."""
         now = self._console.recording.seconds()
         boots = self._console.boots
+        self._look_for_reboots(boots[self._boots :])
         if len(boots) > self._boots:
-            if self._voice.init and self._image.serves_tcp:
+            if not self._answered and self._voice.init and self._image.serves_tcp:
                 self._check_network(boots[-1], now)
         elif self._voice.kernel:
             if now > self._budget.kernel:
@@ -41,6 +50,17 @@ class StartWatch:
             raise self._stuck(
                 f"init has not said a word within {self._budget.init:.0f} s of power-on "
                 "(of the kernel nothing is known: it is told to be quiet)"
+            )
+
+    def _look_for_reboots(self, boots: Sequence[Boot]) -> None:
+        """A program that has the device reboot again and again: no loop to the console, as each was asked for."""
+        asked = sum(boot.asked for boot in boots)
+        if asked > (1 if self._image.formats_perm else LoopRule().starts):
+            takes = " (formatting /perm takes one)" if self._image.formats_perm else ""
+            raise RebootLoop(
+                f"a program on it asked for a reboot {asked} times before it came to serve{takes}",
+                where=self._console.name,
+                evidence="\n".join(map(str, boots)),
             )
 
     def _check_network(self, boot: Boot, now: float) -> None:

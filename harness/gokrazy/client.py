@@ -342,6 +342,14 @@ class Device:
 
         return self._wait_for_status("the device to come back from a restart", timeout, same)
 
+    def wait_until_perm_is_mounted(self, timeout: float) -> Status:
+        """Until data in /perm stays, for a device that formats it and reboots before that."""
+        return self._wait_for_status(
+            "the device to format /perm and come back with it mounted",
+            timeout,
+            lambda status: None if status.perm_is_mounted else "it answers, and /perm is not mounted",
+        )
+
     def wait_until_gone(self, timeout: float) -> None:
         """Until nothing answers any more, as after a power-off."""
 

@@ -83,6 +83,12 @@ class Status:
     services: tuple[ServiceStatus, ...]
     supervising: bool
     """False in the first moment after start, when services are not known yet."""
+
+    @property
+    def perm_is_mounted(self) -> bool:
+        """Whether data in /perm stays: what is read-only has no room."""
+        return self.perm_available > 0
+
     eeprom: Eeprom | None
     mounts: tuple[MountStatus, ...]
     memory: Mapping[str, int]

@@ -97,6 +97,9 @@ def load_raw(
     if password and _PW_FILE not in entries:
         found_notes.append(f"the password that was given is not used: the image has no {_PW_FILE} (NoPassword)")
         password = None
+    perm = _perm_state(path, layout, programs)
+    if perm == "mkfs":
+        found_notes.append("its mkfs formats /perm at the first start and reboots: a cold start is two boots")
     if builder == "given":
         found_notes.append("arguments and start modes of services are compiled into init and were not read")
     return Image(
@@ -115,7 +118,7 @@ def load_raw(
         ),
         cmdline=cmdline.rstrip(),
         services=services,
-        perm=_perm_state(path, layout, programs),
+        perm=perm,
         http_port=etc.port("/etc/http-port.txt", 80),
         https_port=etc.port("/etc/https-port.txt", 443),
         tls="/etc/ssl/gokrazy-web.pem" in entries,

@@ -134,6 +134,17 @@ class Image:
     """What a reader of the report should know about how it was made."""
 
     @property
+    def formats_perm(self) -> bool:
+        """Whether its first start is two: a program formats /perm, and reboots so that it is mounted."""
+        return self.perm == "mkfs"
+
+    @property
+    def formatter(self) -> Service | None:
+        """The program that formats /perm where it is not mounted."""
+        packages = (service for service in self.services if formats_perm(service.package))
+        return next(packages, self.service("mkfs"))
+
+    @property
     def serves_tcp(self) -> bool:
         """Whether the web interface can be reached: without a password it listens on a Unix socket of the device.
 

@@ -8,21 +8,23 @@ import pytest
 
 from harness.appliance import Appliance
 from harness.boards import board
-from harness.console.phases import Boot, Cause
+from harness.console.phases import Boot, Cause, Phase
 from harness.errors import (
     ApplianceFault,
     DeviceUnreachable,
     KernelPanic,
     OptionError,
     QemuFailed,
+    RebootLoop,
     WaitTimeout,
 )
 from harness.firmware.voice import Voice
-from harness.image.model import Extent, Image, Layout
+from harness.image.model import Extent, Image, Layout, Service
 from harness.machine.accelerator import TCG
 from harness.machine.equipment import Equipment
 from harness.machine.ports import Port
 from harness.machine.power import Power
+from harness.progress import StartWatch
 from harness.run.failed_starts import FailedStarts
 
 REACHED = Equipment(forwards=(Port(80), Port(443), Port(53, "udp")))
@@ -215,3 +217,113 @@ def test_one_whose_disk_starts_as_the_image_is_not_switched_on_where_that_failed
     else:
         subject.power_on()
     subject.console.close()
+
+
+class Device:
+    """Answers as a device does whose /perm is mounted, or is not until it has rebooted."""
+
+    def __init__(self, *, mounted: bool, comes_back: bool = True) -> None:
+        self.status = SimpleNamespace(perm_is_mounted=mounted)
+        self.comes_back = comes_back
+        self.asked = 0
+
+    def wait_until_ready(self, _: float) -> Any:
+        return self.status
+
+    def wait_until_perm_is_mounted(self, _: float) -> Any:
+        self.asked += 1
+        if not self.comes_back:
+            raise WaitTimeout("waited for /perm", evidence="it answers, and /perm is not mounted")
+        return SimpleNamespace(perm_is_mounted=True)
+
+
+def coming_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: Device, perm: str, boots: list[Boot]
+) -> Appliance:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    subject.console.close()
+    for name, value in {"perm": perm, "serial": None, "services": (Service("/user/mkfs"),)}.items():
+        object.__setattr__(subject.image, name, value)
+    played = SimpleNamespace(
+        boots=boots,
+        current=boots[-1],
+        name="mine on virt",
+        unclean=list,
+        serves=lambda: None,
+        recording=SimpleNamespace(seconds=lambda: 30.0),
+    )
+    monkeypatch.setattr(subject, "console", played)
+    monkeypatch.setattr(subject, "_device", device)
+    monkeypatch.setattr(subject, "can", lambda ability: ability == "http")
+    monkeypatch.setattr(subject, "_until_it_listens", lambda *_: None)
+    monkeypatch.setattr(subject, "_last_words", lambda path: f"{path}: mke2fs: no space")
+    return subject
+
+
+FIRST = Boot(1, Cause.POWER_ON, 0.0)
+AGAIN = Boot(2, Cause.KEXEC, 9.0, asked=True)
+
+
+def test_a_first_start_that_formats_perm_is_two_boots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = Device(mounted=False)
+    subject = coming_up(tmp_path, monkeypatch, device, "mkfs", [FIRST, AGAIN])
+    subject.wait_until_ready()
+    assert device.asked == 1
+    assert subject.cold_start is not None
+    assert (subject.cold_start.earlier, subject.cold_start.boot) == ((FIRST,), AGAIN)
+
+
+@pytest.mark.parametrize(("perm", "mounted"), [("mkfs", True), ("blank", False), ("ext4", True)])
+def test_one_that_is_formatted_or_never_will_be_is_ready_when_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, perm: str, mounted: bool
+) -> None:
+    device = Device(mounted=mounted)
+    subject = coming_up(tmp_path, monkeypatch, device, perm, [FIRST])
+    subject.wait_until_ready()
+    assert device.asked == 0
+    assert subject.cold_start is not None
+    assert (subject.cold_start.earlier, subject.cold_start.boot) == ((), FIRST)
+
+
+def test_one_that_does_not_format_perm_is_red_with_what_its_mkfs_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = coming_up(tmp_path, monkeypatch, Device(mounted=False, comes_back=False), "mkfs", [FIRST])
+    with pytest.raises(WaitTimeout) as caught:
+        subject.wait_until_ready()
+    assert "/user/mkfs: mke2fs: no space" in caught.value.evidence
+    assert "did not reboot" in caught.value.hint
+
+
+def asked(count: int) -> list[Boot]:
+    return [FIRST, *(Boot(number, Cause.RESET, 9.0 * number, asked=True) for number in range(2, 2 + count))]
+
+
+@pytest.mark.parametrize(
+    ("perm", "reboots", "red"), [("mkfs", 1, False), ("mkfs", 2, True), ("ext4", 3, False), ("ext4", 4, True)]
+)
+def test_reboots_without_end_are_red_though_a_program_asks_for_each(perm: str, reboots: int, red: bool) -> None:
+    boots: list[Boot] = []
+    console: Any = SimpleNamespace(boots=boots, name="mine", recording=SimpleNamespace(seconds=lambda: 30.0))
+    image = played_image()
+    object.__setattr__(image, "perm", perm)
+    watch = StartWatch(console, image, HEARD, board("virt").budget)
+    boots.extend(asked(reboots))
+    if red:
+        with pytest.raises(RebootLoop, match=f"asked for a reboot {reboots} times"):
+            watch.check()
+    else:
+        watch.check()
+
+
+def test_one_that_has_answered_and_formats_perm_for_long_is_not_called_mute() -> None:
+    boots: list[Boot] = []
+    console: Any = SimpleNamespace(boots=boots, name="mine", excerpt=lambda _: "", recording=None)
+    console.recording = SimpleNamespace(seconds=lambda: 500.0)
+    watch = StartWatch(console, played_image(), HEARD, board("virt").budget)
+    boots.append(Boot(1, Cause.POWER_ON, 0.0, at={Phase.HTTP: 10.0}, http=("10.0.2.15:80",)))
+    object.__setattr__(watch._image, "perm", "mkfs")
+    with pytest.raises(DeviceUnreachable):
+        watch.check()
+    watch.has_answered()
+    watch.check()

@@ -93,6 +93,8 @@ def test_a_second_process_of_the_run_gets_what_the_first_one_booted(tmp_path: Pa
 
 def test_the_start_is_told_whole(tmp_path: Path) -> None:
     assert ColdStart.from_json(json.loads(json.dumps(START.as_json()))) == START
+    twice = replace(START, earlier=(Boot(1, Cause.POWER_ON, 0.0, {Phase.KERNEL: 1.0}),))
+    assert ColdStart.from_json(json.loads(json.dumps(twice.as_json()))) == twice
     silent = replace(START, boot=None, unclean=())
     assert ColdStart.from_json(json.loads(json.dumps(silent.as_json()))) == silent
 

@@ -1,0 +1,3 @@
+module github.com/gokrazy/mkfs
+
+go 1.24.0
