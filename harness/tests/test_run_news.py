@@ -53,7 +53,8 @@ def test_an_image_is_told_once_with_what_is_in_it(news: RunNews, said: list[str]
     for _ in range(2):
         news.image("image hello", image)
     assert [line.split(" (")[0] for line in said] == ["gokrazy: image hello: pc", "gokrazy: pc: patched"]
-    names = {"image hello pc", "github.com/gokrazy/kernel.amd64", "EFI boot loader pc", "notes on pc"}
+    parts = {"boot sector pc", "EFI boot loader pc", "notes on pc"}
+    names = {"image hello pc", "github.com/gokrazy/kernel.amd64", *parts}
     assert facts(news).keys() == names
 
 
