@@ -13,7 +13,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from benchmarks import many, starts
+from benchmarks import many, sizes, starts
 from benchmarks.figures import Failed, Result, note
 
 from harness.errors import HarnessError
@@ -27,6 +27,7 @@ BENCHMARKS = {
     "rewind": starts.rewind,
     "hundred": many.hundred,
     "scale": many.scale,
+    "sparse": sizes.sparse,
 }
 
 

@@ -163,6 +163,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _build(options: argparse.Namespace) -> int:
+    from harness.image.digest import sha256_of
     from harness.lab import Lab
     from harness.report.words import Words
 
@@ -180,7 +181,8 @@ def _build(options: argparse.Namespace) -> int:
     if options.json:
         facts = {
             "path": str(image.path),
-            "sha256": image.digest,
+            "sha256": sha256_of(image.path),
+            "digest": image.digest,
             "arch": image.arch,
             "build": image.build,
             "builder": image.builder,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import HostDiskFull
+from harness.image.extents import data_of
 
 BLOCK = 64 * 1024
 
@@ -19,7 +18,7 @@ def copy_sparse(source: Path, dest: Path) -> Path:
         # Unbuffered: where it is read next is also moved by whoever looks for data.
         with source.open("rb", buffering=0) as file, dest.open("xb") as out:
             dest.chmod(0o600)
-            for start, end in _data(file.fileno()):
+            for start, end in data_of(file.fileno(), os.fstat(file.fileno()).st_size):
                 file.seek(start)
                 out.seek(start)
                 while block := file.read(min(BLOCK, end - file.tell())):
@@ -42,17 +41,3 @@ def link_or_copy(source: Path, dest: Path) -> Path:
     except OSError:
         copy_sparse(source, dest)
     return dest
-
-
-def _data(file: int) -> Iterator[tuple[int, int]]:
-    """Where an open file has data, from start to end: what lies between is holes, which nobody need read."""
-    end = 0
-    while True:
-        try:
-            start = os.lseek(file, end, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                return
-            raise
-        end = os.lseek(file, start, os.SEEK_HOLE)
-        yield start, end

@@ -56,7 +56,7 @@ class RunNews:
     def image(self, title: str, image: Image) -> None:
         """Tell which image is used, and what is in it."""
         text = (
-            f"{image.hostname} ({image.arch}) build {image.build} by {image.builder}, sha256 {image.digest[:16]}"
+            f"{image.hostname} ({image.arch}) build {image.build} by {image.builder}, digest {image.digest[:16]}"
         )
         if self._facts.setdefault(f"{title} {image.hostname}", text) is text:
             self._say(f"gokrazy: {title}: {text}")

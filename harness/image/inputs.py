@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.errors import OptionError
 from harness.image.bootfs import EfiLoader, check_kernel
+from harness.image.digest import content_digest
 from harness.image.extrafiles import KEPT_MODE, Extra, configured, of_old_layout
 from harness.image.go import GoToolchain
 from harness.image.gomod import ModuleRoot, module_roots
@@ -208,8 +209,9 @@ def _node_facts(extra: Extra) -> tuple[object, ...]:
     if isinstance(node, Link):
         return ("link", node.target)
     if isinstance(node, File):
-        data = node.content.read_bytes() if isinstance(node.content, Path) else node.content
-        return ("file", node.mode, hashlib.sha256(data).hexdigest())
+        if isinstance(node.content, Path):
+            return ("file", node.mode, content_digest(node.content))
+        return ("content", node.mode, hashlib.sha256(node.content).hexdigest())
     return ("dir", node.mode)
 
 
@@ -224,7 +226,7 @@ def folder_digest(folder: Path) -> str:
             with path.open("rb") as file:
                 mode = os.fstat(file.fileno()).st_mode & KEPT_MODE
                 digest.update(f"{mode:o} ".encode())
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(content_digest(path).encode())
         except OSError:
             digest.update(b"unreadable")
     return digest.hexdigest()

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.errors import ImageError
 from harness.image import gaf
 from harness.image.boot_sector import boot_sector_title, fit_on
-from harness.image.digest import sha256_of
+from harness.image.digest import content_digest
 from harness.image.fat import FatVolume
 from harness.image.formats import kind_of, unwrap
 from harness.image.gobinary import BuildInfo, architecture, build_info, build_timestamp
@@ -104,7 +104,7 @@ def load_raw(
         found_notes.append("arguments and start modes of services are compiled into init and were not read")
     return Image(
         path=path,
-        digest=sha256_of(path),
+        digest=content_digest(path),
         size=path.stat().st_size,
         arch=arch,
         hostname=etc.text("/etc/hostname"),

@@ -93,7 +93,7 @@ class Image:
     path: Path
     """A raw disk image; never written to."""
     digest: str
-    """SHA-256 of the file, in hex."""
+    """Of the file's size and its blocks that are not all zero, in hex: not what ``sha256sum`` prints."""
     size: int
     """Bytes."""
     arch: Arch

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.errors import OptionError
-from harness.image.digest import sha256_of
+from harness.image.digest import content_digest
 from harness.image.formats import kind_of
 from harness.machine.overlay import BaseFormat, Overlay
 
@@ -59,7 +59,7 @@ class ExtraDisk:
         """What tells its content from any other's; read once a run."""
         if self.file is None:
             return f"empty {self.size}"
-        layers = [sha256_of(path) for path in Overlay.layers(self.file, self.file_format)[1]]
+        layers = [content_digest(path) for path in Overlay.layers(self.file, self.file_format)[1]]
         return hashlib.sha256(f"{self.file_format} {layers}".encode()).hexdigest()
 
     def overlay(self, folder: Path, name: str) -> Overlay:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,14 @@ class MappedDisk:
         self._stretches = sorted(stretches, key=lambda stretch: stretch.start)
         self._starts = [stretch.start for stretch in self._stretches]
         self._may_read = may_read
+
+    def data(self) -> Iterator[tuple[int, int]]:
+        """Where the extent is not known to be all zeroes: offsets from its start, and sizes."""
+        for stretch in self._stretches:
+            start = max(stretch.start, self._extent.offset)
+            end = min(stretch.start + stretch.size, self._extent.offset + self._extent.size)
+            if stretch.path is not None and start < end:
+                yield start - self._extent.offset, end - start
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``offset``; raises InternalError once a machine uses the disk, QemuFailed."""

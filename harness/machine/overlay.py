@@ -116,7 +116,21 @@ class Overlay:
         self._must_fit(extent.offset, extent.size)
         if extent.offset % SECTOR or extent.size % SECTOR:
             raise InternalError(f"an extent that is not made of whole sectors: {extent}", where=str(self.path))
-        self._copy_out(extent, dest)
+        # Not by `qemu-img convert`: of an extent over a raw image it reads the holes too, and 16 GiB take minutes.
+        disk = self.source(extent)
+        try:
+            with dest.open("wb") as out:
+                for start, size in disk.data():
+                    out.seek(start)
+                    for offset in range(start, start + size, COPIED):
+                        block = disk.read_at(offset, min(COPIED, start + size - offset))
+                        if block.count(0) == len(block):
+                            out.seek(len(block), os.SEEK_CUR)
+                        else:
+                            out.write(block)
+                out.truncate(extent.size)
+        except OSError as error:
+            raise HostDiskFull(f"cannot write {dest}: {error.strerror}", where=str(dest)) from error
         return dest
 
     def write(self, offset: int, data: bytes | Path) -> None:
@@ -183,10 +197,6 @@ class Overlay:
     def allocated(self) -> int:
         """Bytes that the overlay occupies on this machine."""
         return self.path.stat().st_blocks * 512
-
-    def _copy_out(self, extent: Extent, dest: Path) -> None:
-        options = _flat(self._image_options(extent))
-        run_tool("qemu-img", ["convert", "--image-opts", "-O", "raw", options, str(dest)], where=self.path)
 
     def _image_options(self, extent: Extent) -> dict[str, str]:
         return {

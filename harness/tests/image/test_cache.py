@@ -11,14 +11,9 @@ from typing import Any
 import pytest
 
 from harness.image.cache import Cache, default_root
+from harness.image.digest import content_digest
 
 Made = Mapping[str, Any]
-
-
-def digest_of(content: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(content).hexdigest()
 
 
 class Maker:
@@ -32,7 +27,7 @@ class Maker:
         self.calls += 1
         (work / "scratch").write_bytes(b"x")
         disk.write_bytes(self.content)
-        return {"hostname": "vm", "digest": digest_of(self.content)}
+        return {"hostname": "vm", "digest": content_digest(disk)}
 
 
 def test_made_once_then_found(tmp_path: Path) -> None:

@@ -111,6 +111,29 @@ def test_zeroes_overwrite_what_was_there(overlay: Overlay) -> None:
     assert overlay.read(1 << 20, 1 << 20) == bytes(1 << 20)
 
 
+def test_of_a_large_disk_only_what_was_written_is_read(tmp_path: Path) -> None:
+    image = tmp_path / "large.img"
+    with image.open("wb") as file:
+        file.truncate(16 << 30)
+        file.seek(9 << 30)
+        file.write(b"x" * 4096)
+    large = Overlay.create(image, tmp_path)
+    large.write(10 << 30, b"y" * 4096)
+    before = bytes_read()
+    out = large.extract(Extent(1 << 30, 15 << 30), tmp_path / "out")
+    assert bytes_read() - before < 4 << 20
+    assert (out.stat().st_size, out.stat().st_blocks * 512 < 1 << 20) == (15 << 30, True)
+    with out.open("rb") as file:
+        for offset, byte in ((8 << 30, b"x"), (9 << 30, b"y")):
+            file.seek(offset)
+            assert file.read(4097) == byte * 4096 + b"\0"
+
+
+def bytes_read() -> int:
+    """Bytes that this process, and those that it waited for, have asked the system for so far."""
+    return int(Path("/proc/self/io").read_text().split("rchar: ")[1].split()[0])
+
+
 def test_a_file_is_written_and_an_extent_extracted_with_its_holes(overlay: Overlay, tmp_path: Path) -> None:
     source = tmp_path / "source"
     with source.open("wb") as file:
