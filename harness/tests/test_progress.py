@@ -25,7 +25,12 @@ DHCP = Service("/gokrazy/dhcp")
 def image(*services: Service, builder: str = "own", password: str | None = "pw") -> Any:
     one = {service.name: service for service in services}
     return SimpleNamespace(
-        service=one.get, builder=builder, http_port=80, serves_tcp=password is not None, password=password
+        service=one.get,
+        builder=builder,
+        http_port=80,
+        serves_tcp=password is not None,
+        formats_perm=False,
+        password=password,
     )
 
 
