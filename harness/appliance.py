@@ -19,7 +19,14 @@ from harness.console.causes import explain
 from harness.console.console import Console
 from harness.console.phases import Boot, Cause, Phase, slot_of
 from harness.demands import demand
-from harness.errors import ApplianceFault, DeviceUnreachable, InternalError, OptionError, WaitTimeout
+from harness.errors import (
+    ApplianceFault,
+    DeviceUnreachable,
+    HarnessError,
+    InternalError,
+    OptionError,
+    WaitTimeout,
+)
 from harness.faults.damage import write_perm
 from harness.firmware.stage import Stage
 from harness.firmware.voice import Voice
@@ -190,9 +197,18 @@ class Appliance(WaysIn, Services, Updates):
         self._wiring.next = Cause.POWER_ON
         self.cold_start = None
         self._boots_before = len(self.console.boots)
-        self._starting = StartWatch(self.console, self.running, self.voice, self.budget)
+        self._starting = StartWatch(self.console, self.running, self.voice, self.budget, dhcp_runs=self._dhcp_runs)
         self.power.on()
         self._forget_device()
+
+    def _dhcp_runs(self) -> bool | None:
+        """Whether its DHCP client runs, by its serial shell; None where that does not tell."""
+        if not self.can("serial-shell"):
+            return None
+        try:
+            return self.shell.run("pidof dhcp")[0] == 0
+        except HarnessError:
+            return None
 
     @property
     def _is_as_the_image(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from harness.boards import Budget
 from harness.console.console import Console
@@ -23,7 +23,17 @@ class StartWatch:
     Only what ``voice`` says is heard can be missed.
     """
 
-    def __init__(self, console: Console, image: Image, voice: Voice, budget: Budget) -> None:
+    def __init__(
+        self,
+        console: Console,
+        image: Image,
+        voice: Voice,
+        budget: Budget,
+        *,
+        dhcp_runs: Callable[[], bool | None] = lambda: None,
+    ) -> None:
+        """``dhcp_runs`` asks the device itself whether its DHCP client runs, None where it cannot be asked."""
+        self._dhcp_runs = dhcp_runs
         self._console = console
         self._image = image
         self._voice = voice
@@ -77,7 +87,7 @@ class StartWatch:
         elif Phase.UPDATER in at and now - at[Phase.UPDATER] > self._budget.network:
             raise self._stuck(
                 f"init runs its services, but after {self._budget.network:.0f} s the web interface still listens "
-                f"on no address that others reach: {why_no_address(self._image)}"
+                f"on no address that others reach: {why_no_address(self._image, self._dhcp_runs)}"
             )
 
     def _stuck(self, what: str) -> BootFailure:
@@ -91,13 +101,16 @@ def _why_no_answer(boot: Boot) -> str:
     return f"QEMU's network reaches addresses that begin with {GUEST_NETWORK} only: is this one set by hand?"
 
 
-def why_no_address(image: Image) -> str:
-    """Why a device that runs this image has no address, as far as the image tells."""
+def why_no_address(image: Image, dhcp_runs: Callable[[], bool | None] = lambda: None) -> str:
+    """Why a device that runs this image has no address, as far as the image tells, else the device itself."""
     dhcp = image.service("dhcp")
     if dhcp is None:
         return "nothing asked for one: gokrazy's DHCP client (cmd/dhcp) is not in the image"
     if dhcp.starts == "manual":
         return "nothing asked for one: the instance does not start gokrazy's DHCP client (cmd/dhcp has DontStart)"
-    if image.builder == "given":
+    runs = dhcp_runs()
+    if runs is False:
+        return "nothing asks for one: gokrazy's DHCP client (cmd/dhcp) does not run, as the device says itself"
+    if image.builder == "given" and runs is None:
         return "no address came by DHCP, or gokrazy's DHCP client is not started (a finished image does not tell)"
     return "no address came by DHCP"

@@ -97,6 +97,18 @@ def test_one_sentence_says_why_there_is_no_address(subject: Any, why: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("runs", "why"),
+    [
+        (True, "no address came by DHCP"),
+        (False, "as the device says itself"),
+        (None, "does not tell)"),
+    ],
+)
+def test_a_finished_image_s_device_is_asked_whether_its_dhcp_client_runs(runs: bool | None, why: str) -> None:
+    assert why_no_address(image(DHCP, builder="given"), lambda: runs).endswith(why)
+
+
+@pytest.mark.parametrize(
     ("address", "hint"),
     [("10.0.2.15:8080", "is the port in the image"), ("192.168.1.5:80", "addresses that begin with 10.0.2. only")],
 )
