@@ -42,7 +42,7 @@ from harness.machine.overlay import Overlay
 from harness.machine.power import Power
 from harness.machine.qemu import QemuProgram
 from harness.machine.run_dir import RunDir
-from harness.progress import StartWatch
+from harness.progress import StartWatch, unheard
 from harness.run.failed_starts import Start as FirstStart
 from harness.services import Services
 from harness.updates import Updates
@@ -227,7 +227,11 @@ class Appliance(WaysIn, Services, Updates):
         """
         self._until_it_listens(self._boots_before, self.budget.ready)
         if self.can("http"):
-            status = self.device.wait_until_ready(self.budget.ready)
+            try:
+                status = self.device.wait_until_ready(self.budget.ready)
+            except (DeviceUnreachable, WaitTimeout) as error:
+                error.hint = error.hint or unheard(self.running, self.voice)
+                raise
             if self.image.formats_perm and not status.perm_is_mounted:
                 self._until_perm_is_mounted()
         self._serves()

@@ -101,6 +101,15 @@ def _why_no_answer(boot: Boot) -> str:
     return f"QEMU's network reaches addresses that begin with {GUEST_NETWORK} only: is this one set by hand?"
 
 
+def unheard(image: Image, voice: Voice) -> str:
+    """What to know of a start that never answered, and that the console does not tell of; "" where it does."""
+    if not voice.why:
+        return ""
+    dhcp = image.service("dhcp")
+    no_address = f"; {why_no_address(image)}" if dhcp is None or dhcp.starts == "manual" else ""
+    return f"how far it came is not heard: {voice.why}{no_address}"
+
+
 def why_no_address(image: Image, dhcp_runs: Callable[[], bool | None] = lambda: None) -> str:
     """Why a device that runs this image has no address, as far as the image tells, else the device itself."""
     dhcp = image.service("dhcp")

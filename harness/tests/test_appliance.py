@@ -3,14 +3,17 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from harness import appliance as module
 from harness.appliance import Appliance
 from harness.boards import board
 from harness.console.phases import Boot, Cause, Phase
 from harness.errors import (
     ApplianceFault,
+    BootFailure,
     DeviceUnreachable,
     KernelPanic,
     OptionError,
@@ -26,6 +29,7 @@ from harness.machine.ports import Port
 from harness.machine.power import Power
 from harness.progress import StartWatch
 from harness.run.failed_starts import FailedStarts
+from harness.ways_in import WaysIn
 
 REACHED = Equipment(forwards=(Port(80), Port(443), Port(53, "udp")))
 
@@ -327,3 +331,73 @@ def test_one_that_has_answered_and_formats_perm_for_long_is_not_called_mute() ->
         watch.check()
     watch.has_answered()
     watch.check()
+
+
+def test_a_device_that_is_not_heard_and_never_answers_says_what_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = Voice("ttyAMA0", kernel=False, init=False, why="its serial console is serial0")
+    subject = appliance(tmp_path, "virt", no_quirks=False, voice=silent)
+
+    def late(_: float) -> None:
+        raise WaitTimeout("waited 150 s for the device to answer over HTTP")
+
+    monkeypatch.setattr(WaysIn, "device", SimpleNamespace(wait_until_ready=late))
+    with pytest.raises(WaitTimeout) as caught:
+        subject.wait_until_ready()
+    assert "its serial console is serial0" in caught.value.hint
+    assert ("gokrazy console, why init is not heard there", silent.why) in subject.excerpts()
+    subject.console.close()
+
+
+def test_what_has_neither_web_interface_nor_console_is_not_waited_for(tmp_path: Path) -> None:
+    silent = Voice("ttyAMA0", kernel=False, init=False, why="its serial console is serial0")
+    subject = appliance(tmp_path, "virt", no_quirks=False, voice=silent)
+    object.__setattr__(subject.running, "password", None)
+    with pytest.raises(OptionError, match="nothing tells when it is up"):
+        subject.wait_until_ready()
+    subject.console.close()
+
+
+def test_without_a_password_it_is_up_when_init_listens_on_its_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    object.__setattr__(subject.running, "password", None)
+    asked: list[Phase] = []
+    monkeypatch.setattr(subject, "_until", lambda phase, *_: asked.append(phase))
+    subject.wait_until_ready()
+    assert asked == [Phase.SOCKET]
+    assert subject.cold_start is not None
+    subject.console.close()
+
+
+def test_a_wait_that_runs_out_says_how_long_it_was_and_nothing_of_its_slices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    monkeypatch.setattr(module, "LOOK", 0.01)
+    with pytest.raises(
+        WaitTimeout, match=r"waited 0 s on the console for the boot phase 'http'; no kernel"
+    ) as caught:
+        subject._until(Phase.HTTP, 0, 0.05)
+    assert caught.value.__context__ is None
+    monkeypatch.setattr(subject, "check", Mock(side_effect=BootFailure("no kernel has started within 45 s")))
+    with pytest.raises(BootFailure) as failed:
+        subject._until(Phase.HTTP, 0, 10)
+    assert failed.value.__context__ is None
+    subject.console.close()
+
+
+def test_the_next_image_s_console_and_password_are_those_that_count_after_an_update(tmp_path: Path) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    other = played_image()
+    object.__setattr__(other, "password", None)
+    silent = Voice("ttyAMA0", kernel=False, init=False, why="its serial console is serial0")
+    subject._voice_of = lambda image: silent if image is other else HEARD
+    assert subject.can("console")
+    subject._now_runs(other)
+    assert not subject.can("console")
+    assert not subject.can("http")
+    assert "serial0" in subject.console.timed_out("x", 1.0).what
+    subject.console.close()

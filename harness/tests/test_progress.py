@@ -12,7 +12,7 @@ from harness.console.phases import Boot, Cause, Phase
 from harness.errors import BootFailure, DeviceUnreachable
 from harness.firmware.voice import Voice
 from harness.image.model import Service
-from harness.progress import StartWatch, why_no_address
+from harness.progress import StartWatch, unheard, why_no_address
 
 BUDGET = board("virt").budget
 HEARD = Voice("ttyAMA0", kernel=True, init=True)
@@ -106,6 +106,12 @@ def test_one_sentence_says_why_there_is_no_address(subject: Any, why: str) -> No
 )
 def test_a_finished_image_s_device_is_asked_whether_its_dhcp_client_runs(runs: bool | None, why: str) -> None:
     assert why_no_address(image(DHCP, builder="given"), lambda: runs).endswith(why)
+
+
+def test_a_start_that_is_not_heard_says_so_where_it_fails() -> None:
+    assert unheard(image(DHCP), HEARD) == ""
+    assert unheard(image(DHCP), SILENT) == "how far it came is not heard: its serial console is serial0"
+    assert "; nothing asked for one: " in unheard(image(), SILENT)
 
 
 @pytest.mark.parametrize(
