@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from harness.errors import OptionError
 from harness.firmware.voice import Voice
 from harness.image.model import Image
 
+if TYPE_CHECKING:
+    from harness.image.instance import Instance
+
 ABILITIES = ("console", "http", "breakglass", "serial-shell", "slot", "perm", "ready")
 NO_KEY = "no key is known that breakglass on this image accepts (give --gk-ssh-key)"
+BREAKGLASS = "github.com/gokrazy/breakglass"
+SHELL = "github.com/gokrazy/serial-busybox"
 NOT = "not applicable: "
 SOCKET_ONLY = "the web interface listens on a Unix socket of the device only (NoPassword)"
 
@@ -43,6 +51,22 @@ def why_not(image: Image, ability: str, *, voice: Voice, no_key: str) -> str:
     if ability == "ready" and lacks("http") and lacks("console"):
         return f"{NOT}nothing tells when it is up: {SOCKET_ONLY}, and nobody is heard on the console: {voice.why}"
     return _no_perm(image) if ability == "perm" else ""
+
+
+def foreseen(instance: Instance, needs: Iterable[str], *, serial: bool) -> str:
+    """Return what ``why_not`` will say of the image of an instance, as far as its config.json tells.
+
+    ``serial`` tells that it is built with a serial console, whatever that says.
+    """
+    packages = instance.config.packages
+    silent = instance.config.serial_console == "disabled" and not serial
+    lacks = {
+        "http": SOCKET_ONLY if instance.password is None else "",
+        "breakglass": "" if BREAKGLASS in packages else "the image has no breakglass",
+        "console": "nobody is heard on the console: SerialConsole is disabled" if silent else "",
+        "serial-shell": "" if SHELL in packages and not silent else "the image has no shell on a serial console",
+    }
+    return next((f"{NOT}{lacks[need]}" for need in needs if lacks.get(need)), "")
 
 
 def _no_perm(image: Image) -> str:

@@ -212,6 +212,14 @@ class Lab:
         voice, no_key = self.voice(board, image), self.key.why_not(image)
         return next((reason for need in needs if (reason := why_not(image, need, voice=voice, no_key=no_key))), "")
 
+    def foreseen(self, board: Board, family: str, needs: Iterable[str]) -> str:
+        """Return what ``why_not`` will, as far as that is known before an image is built."""
+        if self.stock.is_here(board, family) or (family == "crasher" and not self.settings.is_own):
+            return self.why_not(board, family, needs)
+        from harness.abilities import foreseen
+
+        return foreseen(self.stock.instance(board, family), needs, serial=self.settings.serial)
+
     def voice(self, board: Board, image: Image) -> Voice:
         """Who is heard on the board's serial port when it runs this image; looked up once."""
         key = board.name, image.digest

@@ -181,14 +181,29 @@ def _one_for_each_image(config: pytest.Config) -> frozenset[str]:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """With ``--gk-list``, say how long what was collected will take."""
+    """With ``--gk-list``, say what of it will run, and how long that takes."""
     config = session.config
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if config.stash[SETTINGS].list and reporter is not None:
-        known = durations.load(_page(config).parent)
-        for item in session.items:
-            reporter.write_line(f"{known.get(item.nodeid, durations.GUESS):6.1f} s  {item.nodeid}")
-        reporter.write_line(durations.estimate([item.nodeid for item in session.items], known))
+        from harness.report.listing import listing
+
+        with _as_pytest_says(config):
+            tests = {item.nodeid: _foreseen(item) for item in session.items}
+        for line in listing(tests, durations.load(_page(config).parent)):
+            reporter.write_line(config.stash[WORDS](line))
+
+
+def _foreseen(item: pytest.Item) -> str:
+    """Why a test will be skipped, as far as that is known without building or starting anything."""
+    if not _needs_appliance(item) or _board(item) == NO_BOARD:
+        return ""
+    needs = _needs(item, running="appliance" in _fixtures(item))
+    return _lab(item.config).foreseen(boards.board(_board(item)), _family(item), needs)
+
+
+def _needs(item: pytest.Item, *, running: bool) -> tuple[str, ...]:
+    needs = tuple(str(need) for mark in item.iter_markers("gk_needs") for need in mark.args)
+    return (*needs, "ready") if running else needs
 
 
 def _needs_appliance(item: pytest.Item) -> bool:
@@ -311,8 +326,7 @@ def _appliance(
     lab = _lab(request.config)
     node = request.node
     family = _family(node)
-    needs = tuple(str(need) for mark in node.iter_markers("gk_needs") for need in mark.args)
-    reason = lab.why_not(board, family, (*needs, "ready") if running else needs)
+    reason = lab.why_not(board, family, _needs(node, running=running))
     if reason:
         pytest.skip(reason)
     network, clock = node.get_closest_marker("gk_network"), node.get_closest_marker("gk_clock")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness import boards
 from harness.boards import Board
-from harness.errors import BoardMismatch, OptionError
+from harness.errors import BoardMismatch, HarnessError, OptionError
 from harness.image.model import PERM_TITLES, Image, UpdateFiles
 from harness.options import Settings
 from harness.shipped import images_folder
@@ -41,6 +41,7 @@ class Stock:
         self._images: dict[tuple[str, str], Image] = {}
         self._given: dict[str, Image] = {}
         self._files: dict[str, UpdateFiles] = {}
+        self._missing: set[tuple[str, str]] = set()
         self._names: tuple[frozenset[str] | None] | None = None
 
     def why_not(self, board: Board) -> str:
@@ -99,6 +100,31 @@ class Stock:
                 image = self.build(self._instance(board, family))
             self._images[key] = image
         return fitting(self._images[key], board)
+
+    def instance(self, board: Board, family: str) -> Instance:
+        """The instance that the image under test is built from."""
+        from harness.image.instance import load_instance
+
+        of_older = family == FROM and self.settings.from_image
+        return load_instance(of_older or self._instance(board, family))
+
+    def is_here(self, board: Board, family: str) -> bool:
+        """Whether ``image`` would build nothing: it is a file, or was built before."""
+        from harness.image.cache import Cache, NotKept
+
+        named = self.settings.from_image if family == FROM else self.settings.image
+        key = (self.kind(board), family)
+        if key not in self._images and not (named and Path(named).is_file()) and key not in self._missing:
+            cache, self._cache = self._cache, Cache(self.settings.cache_root, may_make=False)
+            try:
+                self.image(board, family)
+            except (NotKept, HarnessError):
+                # What is wrong with it is said where it is needed.
+                self._missing.add(key)
+            finally:
+                self._cache.close()
+                self._cache = cache
+        return key not in self._missing
 
     def next_image(self, board: Board, family: str) -> Image:
         """What an update installs: what was given, else the instance built once more, by the same builder.

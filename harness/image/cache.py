@@ -60,11 +60,19 @@ def default_root(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get("HOME") or Path.home()) / ".cache" / "gokharness"
 
 
-class Cache:
-    """Images by key. What is handed out cannot be pruned by anybody until close() or the process ends."""
+class NotKept(Exception):
+    """An image would have to be made, by a cache that may not."""
 
-    def __init__(self, root: Path) -> None:
+
+class Cache:
+    """Images by key. What is handed out cannot be pruned by anybody until close() or the process ends.
+
+    One that may not make images raises NotKept where it would.
+    """
+
+    def __init__(self, root: Path, *, may_make: bool = True) -> None:
         self.root = root
+        self._may_make = may_make
         self._locks = KeyLocks(root / "locks")
 
     def __enter__(self) -> Cache:
@@ -102,6 +110,8 @@ class Cache:
         return entry
 
     def _make(self, key: str, make: Callable[[Path, Path], Mapping[str, Any]]) -> None:
+        if not self._may_make:
+            raise NotKept
         self._remove(self._folder(key))
         self._remove_leftovers(key)
         work = self.root / "work" / f"{key}.{os.getpid()}"

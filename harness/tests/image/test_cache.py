@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.image.cache import Cache, default_root
+from harness.image.cache import Cache, NotKept, default_root
 from harness.image.digest import content_digest
 
 Made = Mapping[str, Any]
@@ -163,3 +163,15 @@ def test_two_processes_make_it_once(tmp_path: Path) -> None:
 def test_where_it_is() -> None:
     assert default_root({"XDG_CACHE_HOME": "/x", "HOME": "/h"}) == Path("/x/gokharness")
     assert default_root({"HOME": "/h"}) == Path("/h/.cache/gokharness")
+
+
+def test_one_that_may_not_make_images_hands_out_what_is_there(tmp_path: Path) -> None:
+    def make(_work: Path, disk: Path) -> dict[str, str]:
+        disk.write_bytes(b"disk")
+        return {"hostname": "h"}
+
+    looking = Cache(tmp_path, may_make=False)
+    with pytest.raises(NotKept):
+        looking.get("k", make)
+    Cache(tmp_path).get("k", make)
+    assert looking.get("k", make).disk.read_bytes() == b"disk"
