@@ -6,6 +6,7 @@ import importlib
 from typing import cast
 
 from harness.boards.board import Board, Boot, Budget
+from harness.boards.hardware import HARDWARE
 from harness.errors import OptionError
 
 NAMES = ("pc-bios", "pc-uefi", "virt-uefi", "virt", "raspi-virt", "raspi3b", "raspi4b")
@@ -13,7 +14,18 @@ DEFAULT = ("pc-bios", "pc-uefi", "virt")
 RASPBERRY = ("raspi-virt", "raspi3b", "raspi4b")
 """What an image with the Raspberry Pi's firmware runs on by default, in place of ``virt``."""
 
-__all__ = ["DEFAULT", "NAMES", "RASPBERRY", "Board", "Boot", "Budget", "board", "boards", "table"]
+__all__ = [
+    "DEFAULT",
+    "NAMES",
+    "RASPBERRY",
+    "Board",
+    "Boot",
+    "Budget",
+    "board",
+    "boards",
+    "hardware_table",
+    "table",
+]
 
 
 def board(name: str) -> Board:
@@ -29,10 +41,25 @@ def boards(names: tuple[str, ...] = NAMES) -> tuple[Board, ...]:
 
 
 def table() -> str:
-    """What each board proves and what it cannot, as the Markdown table of the README."""
-    lines = ["| board | proves | cannot |", "| --- | --- | --- |"]
+    """What each board proves, what it cannot and which hardware it has, as the Markdown table of the README."""
+    lines = ["| board | proves | cannot | has, of [hardware](docs/hardware.md) |", "| --- | --- | --- | --- |"]
     for one in boards():
         asked = "for images with a Raspberry Pi's firmware" if one.name in RASPBERRY else "not in the default set"
         name = f"`{one.name}`{'' if one.name in DEFAULT else f' ({asked})'}"
-        lines.append(f"| {name}: {one.title} | {'; '.join(one.proves)} | {'; '.join(one.cannot)} |")
+        lines.append(
+            f"| {name}: {one.title} | {'; '.join(one.proves)} | {'; '.join(one.cannot)} "
+            f"| {', '.join(one.has) or 'none'} |"
+        )
+    return "\n".join(lines)
+
+
+def hardware_table() -> str:
+    """Which boards have which hardware, as the Markdown table of docs/hardware.md."""
+    lines = [
+        "| hardware | boards that have it | a program says that it is not there, for instance |",
+        "| --- | --- | --- |",
+    ]
+    for one in HARDWARE:
+        having = ", ".join(f"`{board.name}`" for board in boards() if one.name in board.has)
+        lines.append(f"| {one.name} | {having or 'none'} | `{one.example}` |")
     return "\n".join(lines)

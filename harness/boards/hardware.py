@@ -35,6 +35,8 @@ class Hardware:
     """One kind of hardware. ``nodes`` and ``words`` are patterns; letters may be small or capital."""
 
     name: str
+    example: str
+    """A line by which a program says that it is not there."""
     nodes: str = ""
     """What programs open it by: its absence is told by a line that names one and says that it is not there."""
     words: str = ""
@@ -44,9 +46,14 @@ class Hardware:
 
 
 HARDWARE: tuple[Hardware, ...] = (
-    Hardware(DISPLAY, nodes=r"/dev/fb\d|/dev/dri\b|/sys/class/(?:graphics/fb|drm/card)\d"),
+    Hardware(
+        DISPLAY,
+        "open /dev/fb0: no such file or directory",
+        nodes=r"/dev/fb\d|/dev/dri\b|/sys/class/(?:graphics/fb|drm/card)\d",
+    ),
     Hardware(
         WIFI,
+        "wlan0: no such network interface",
         nodes=r"\bwlan\d\b|/dev/rfkill|/sys/class/ieee80211",
         words=r"nl80211 not found|no (?:wireless|wi-?fi) (?:interface|device|adapter)s?\b",
         # github.com/gokrazy/wifi, with a kernel that has nl80211 and one that has not.
@@ -54,37 +61,68 @@ HARDWARE: tuple[Hardware, ...] = (
     ),
     Hardware(
         BLUETOOTH,
+        "can't init hci: no devices available: (hci0: no such device)",
         nodes=r"\bhci\d\b|/sys/class/bluetooth",
         words=r"no bluetooth (?:adapter|controller|device)s?\b|no default controller available"
         r"|bluetooth.*address family not supported",
     ),
     Hardware(
         GPIO,
+        "open /dev/gpiochip0: no such file or directory",
         nodes=r"gpiochip\d|/dev/gpiomem|/sys/class/gpio\b|/dev/pigpio",
         words=r"gpioreg: can't open unknown pin",
     ),
-    Hardware(I2C, nodes=r"/dev/i2c-\d+", words=r"i2creg: no bus found"),
-    Hardware(SPI, nodes=r"/dev/spidev\d+\.\d+", words=r"spireg: no port found"),
-    Hardware(ONE_WIRE, nodes=r"/sys/bus/w1/", words=r"onewirereg: no bus found"),
-    Hardware(PWM, nodes=r"/sys/class/pwm/"),
-    Hardware(LED, nodes=r"/sys/class/leds/"),
-    Hardware(USB_DISK, nodes=r"/dev/sd[a-z]\d*\b|/dev/disk/by-\w+/usb-"),
-    Hardware(USB_SERIAL, nodes=r"/dev/tty(?:USB|ACM)\d+|/dev/serial/by-\w+"),
     Hardware(
-        USB_DEVICE, nodes=r"/dev/(?:hidraw|usb/\w+?)\d+|/dev/bus/usb", words=r"libusb: (?:not found|no device)"
+        I2C, "open /dev/i2c-1: no such file or directory", nodes=r"/dev/i2c-\d+", words=r"i2creg: no bus found"
+    ),
+    Hardware(
+        SPI,
+        "open /dev/spidev0.0: no such file or directory",
+        nodes=r"/dev/spidev\d+\.\d+",
+        words=r"spireg: no port found",
+    ),
+    Hardware(
+        ONE_WIRE, "/sys/bus/w1/devices does not exist", nodes=r"/sys/bus/w1/", words=r"onewirereg: no bus found"
+    ),
+    Hardware(PWM, "open /sys/class/pwm/pwmchip0/export: no such file or directory", nodes=r"/sys/class/pwm/"),
+    Hardware(LED, "open /sys/class/leds/led0/trigger: no such file or directory", nodes=r"/sys/class/leds/"),
+    Hardware(USB_DISK, "/dev/sda1: no such file or directory", nodes=r"/dev/sd[a-z]\d*\b|/dev/disk/by-\w+/usb-"),
+    Hardware(
+        USB_SERIAL,
+        "open /dev/ttyUSB0: no such file or directory",
+        nodes=r"/dev/tty(?:USB|ACM)\d+|/dev/serial/by-\w+",
+    ),
+    Hardware(
+        USB_DEVICE,
+        "libusb: not found [code -5]",
+        nodes=r"/dev/(?:hidraw|usb/\w+?)\d+|/dev/bus/usb",
+        words=r"libusb: (?:not found|no device)",
     ),
     Hardware(
         SOUND,
+        "cannot find card '0'",
         nodes=r"/dev/snd\b|/dev/dsp\d?\b",
         words=r"no sound ?cards? found|cannot find card '|unknown PCM",
     ),
-    Hardware(CAMERA, nodes=r"/dev/(?:video|media|vchiq)\d*\b", words=r"no cameras? (?:available|found|detected)"),
-    Hardware(CEC, nodes=r"/dev/cec\d"),
-    Hardware(TUNER, nodes=r"/dev/(?:dvb|radio\d|swradio\d)", words=r"no supported (?:rtl-?sdr )?devices found"),
-    Hardware(MAILBOX, nodes=r"/dev/(?:vcio|vc-mem|vcsm-cma|mailbox)\b"),
-    Hardware(WATCHDOG, nodes=r"/dev/watchdog\d?"),
-    Hardware(CLOCK, nodes=r"/dev/rtc\d?\b"),
-    Hardware(TPM, nodes=r"/dev/tpm(?:rm)?\d"),
+    Hardware(
+        CAMERA,
+        "open /dev/video0: no such file or directory",
+        nodes=r"/dev/(?:video|media|vchiq)\d*\b",
+        words=r"no cameras? (?:available|found|detected)",
+    ),
+    Hardware(CEC, "open /dev/cec0: no such file or directory", nodes=r"/dev/cec\d"),
+    Hardware(
+        TUNER,
+        "No supported devices found.",
+        nodes=r"/dev/(?:dvb|radio\d|swradio\d)",
+        words=r"no supported (?:rtl-?sdr )?devices found",
+    ),
+    Hardware(
+        MAILBOX, "open /dev/vcio: no such file or directory", nodes=r"/dev/(?:vcio|vc-mem|vcsm-cma|mailbox)\b"
+    ),
+    Hardware(WATCHDOG, "open /dev/watchdog: no such file or directory", nodes=r"/dev/watchdog\d?"),
+    Hardware(CLOCK, "open /dev/rtc0: no such file or directory", nodes=r"/dev/rtc\d?\b"),
+    Hardware(TPM, "open /dev/tpm0: no such file or directory", nodes=r"/dev/tpm(?:rm)?\d"),
 )
 
 NAMES = tuple(one.name for one in HARDWARE)

@@ -17,6 +17,10 @@ def test_the_board_table_is_made_of_the_boards_data() -> None:
     assert boards.table() in README.read_text()
 
 
+def test_the_table_of_hardware_is_made_of_the_boards_data() -> None:
+    assert boards.hardware_table() in (README.parent / "docs" / "hardware.md").read_text()
+
+
 def test_the_table_of_quirks_is_that_of_the_firmware_stage() -> None:
     assert quirks.table() in README.read_text()
 

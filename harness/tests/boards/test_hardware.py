@@ -67,3 +67,8 @@ def test_what_a_board_has_is_in_the_table_and_the_rest_is_what_it_lacks(one: Boa
 def test_only_boards_with_a_display_have_a_program_at_fault_that_finds_none() -> None:
     assert "display" in board("pc-bios").has
     assert "display" in board("virt").lacks
+
+
+@pytest.mark.parametrize("one", hardware.HARDWARE, ids=lambda one: one.name)
+def test_the_example_in_the_table_is_heard(one: hardware.Hardware) -> None:
+    assert missed_in(one.example, "some-service") == one.name
