@@ -12,7 +12,7 @@ from harness.errors import ApplianceFault, WaitTimeout
 from harness.gokrazy.client import Device
 from harness.gokrazy.endings import Attempt, attempts
 from harness.gokrazy.expected import Expectations, Fate
-from harness.gokrazy.logs import LogStream, Stream
+from harness.gokrazy.logs import LogLine, LogStream, Stream
 from harness.gokrazy.status import ServiceStatus, Status
 from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 from harness.image.model import Image
@@ -23,6 +23,8 @@ CALM = 10.0
 """Seconds without a change for whoever judges a service: what waits a while before it gives up is seen to fall."""
 WAITS_FOR_CLOCK = "gokrazy: waiting for clock to be synced"
 """What init logs for a service (its supervise.go); a finished image does not tell which ones wait."""
+QUIETER = 60
+"""How much shorter a pause ends a log than a service may take to change its state."""
 FALLS = 3
 """How often a service may start, stop or fall while one waits for it to settle."""
 
@@ -92,11 +94,15 @@ class Services(ABC):
         limit = self.budget.ready + calm
         return poll("the services to settle", limit, attempt, where=self.device.url, check=self.check)
 
+    def _log(self, name: str) -> list[LogLine]:
+        """The log of a service that was started, never empty, however long a slow network takes to bring it."""
+        return self.device.recent_log(name, quiet=self.budget.service / QUIETER, first=self.budget.service)
+
     def _last_words(self, name: str) -> str:
-        return "\n".join(str(line) for line in self.device.recent_log(name)[-10:])
+        return "\n".join(str(line) for line in self._log(name)[-10:])
 
     def _tries(self, name: str) -> list[Attempt]:
-        return attempts(self.device.recent_log(name))
+        return attempts(self._log(name))
 
     def _may_fall(self, service: ServiceStatus, tries: list[Attempt]) -> bool:
         """Whether it is no trouble that a service falls; if so, it is told among the remarks."""
@@ -123,9 +129,12 @@ class Services(ABC):
         fate = self.expected.of(service.path)
         if wanted is not None and wanted.starts == "manual" and fate is None:
             return "" if service.stopped and service.pid == 0 else f"it should not have been started: {service}"
-        tries = self._tries(name)
         if service.started is None and not self.knows_time and WAITS_FOR_CLOCK in self._last_words(name):
             return ""
+        log = self._log(name) if service.started is not None else []
+        if service.started is not None and not log:
+            return f"its log did not come, so nobody knows how often it was started: {service}"
+        tries = attempts(log)
         if fate is Fate.ENDS and not service.stopped:
             return f"it was expected to end, and did not: {service}"
         starts = max((one.number + 1 for one in tries), default=0)

@@ -19,6 +19,7 @@ from harness.image.model import Image, Service
 from harness.services import FALLS, Services
 
 AT = "2026/11/26 00:35:10"
+STARTED = f'{AT} gokrazy: attempt 0, starting ["/user/one"]'
 WAITS = ServiceStatus(path="/user/one", args=(), pid=0, started=None, stopped=False, diverted="")
 RUNS = ServiceStatus(
     path="/user/one", args=(), pid=7, started=datetime(2026, 1, 1, tzinfo=UTC), stopped=False, diverted=""
@@ -46,7 +47,7 @@ class Played(Services):
         self.knows_time = knows
         lines = [LogLine("stderr", line, 0.0) for line in log.splitlines()]
         self._device = cast(
-            Device, SimpleNamespace(service=lambda _: state, recent_log=lambda _: lines, url="http://one")
+            Device, SimpleNamespace(service=lambda _: state, recent_log=lambda _, **__: lines, url="http://one")
         )
 
     @property
@@ -61,12 +62,17 @@ class Played(Services):
 def test_what_waits_for_the_clock_may_wait_only_where_nobody_knows_the_time(knows: bool) -> None:
     log = "1970/01/01 00:00:20 gokrazy: waiting for clock to be synced"
     assert bool(Played(WAITS, knows=knows, log=log).trouble_with("one")) is knows
-    assert Played(RUNS, knows=knows, log=log).trouble_with("one") == ""
+    assert Played(RUNS, knows=knows, log=f"{log}\n{STARTED}").trouble_with("one") == ""
 
 
 def test_what_starts_at_boot_must_run_with_or_without_the_time() -> None:
     assert "was not started" in Played(WAITS, knows=False).trouble_with("one")
-    assert Played(RUNS, knows=False).trouble_with("one") == ""
+    assert Played(RUNS, knows=False, log=STARTED).trouble_with("one") == ""
+
+
+def test_a_log_that_does_not_come_is_no_sign_that_all_is_well() -> None:
+    assert "its log did not come" in Played(RUNS).trouble_with("one")
+    assert "its log did not come" in Played(FELL).trouble_with("one")
 
 
 # --- what falls, and what ends by itself
@@ -143,7 +149,7 @@ def test_what_its_owner_expects_to_restart_may_and_what_must_run_may_not() -> No
 
 def test_what_is_expected_to_end_must_have_ended() -> None:
     expected = expectations((), ["one: ends"])
-    assert "was expected to end" in Played(RUNS, expected=expected).trouble_with("one")
+    assert "was expected to end" in Played(RUNS, log=STARTED, expected=expected).trouble_with("one")
     assert (
         Played(LEFT, log=told(("done", "exited successfully, stopping")), expected=expected).trouble_with("one")
         == ""
