@@ -518,7 +518,7 @@ class Appliance(WaysIn, Services, Updates):
 
     def demand(self, name: str) -> AbstractContextManager[None]:
         """Make a demand by name, which a row of harness/deviations.py may know to be unmet."""
-        return demand(name, self.image.modules, self.deviations)
+        return demand(name, self.image.modules, self.image.kernel, self.deviations)
 
     # -- what remains of it
 

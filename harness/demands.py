@@ -5,32 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from harness.deviations import KNOWN, Deviation, known
+from harness.deviations import KNOWN, Deviation, alike, known
 from harness.errors import ApplianceFault
+from harness.image.model import Kernel
 
 
 @contextmanager
 def demand(
     name: str,
     modules: Mapping[str, str],
+    kernel: Kernel,
     seen: dict[str, str],
     table: tuple[Deviation, ...] = KNOWN,
 ) -> Iterator[None]:
     """Let the body fail only if the table knows of it, and insist that it fails if the table says so.
 
-    What was tolerated is put into ``seen`` under the demand and the module. Raises AssertionError when a known
-    deviation is gone: its row must then be deleted.
+    What was tolerated is put into ``seen`` under the demand and the module. A failure that only looks like a known
+    one gets a note that says so. Raises AssertionError when a known deviation is gone: its row must be deleted.
     """
-    row = known(name, modules, table)
+    match = known(name, modules, kernel, table)
     try:
         yield
-    except (AssertionError, ApplianceFault):
-        if row is None:
+    except (AssertionError, ApplianceFault) as error:
+        if match is None:
+            if note := alike(name, modules, kernel, table):
+                error.add_note(note)
             raise
-        seen[f"{name} ({row.module}@{row.version})"] = row.evidence
+        seen[f"{name} ({match.row.name})"] = f"{match.row.evidence}; known by {match.known_by}"
         return
-    if row is not None:
+    if match is not None:
         raise AssertionError(
-            f"the known deviation {name!r} of {row.module}@{row.version} is gone: delete its row from "
-            f"harness/deviations.py"
+            f"the known deviation {name!r} of {match.row.name} is gone: delete its row from harness/deviations.py"
         )

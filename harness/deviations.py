@@ -2,6 +2,7 @@
 
 The demand stays in the scenario. A row here turns its failure into a printed, counted deviation for exactly the
 module versions it names, and turns the test red as soon as the demand is met, so that the row gets deleted.
+Where an image does not tell the version of a module, the very files that this version brings stand for it.
 """
 
 from __future__ import annotations
@@ -9,15 +10,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from harness.image.model import Kernel
+
+_UNTOLD = ("", "(local)")
+"""Versions that say nothing about what is in a module."""
+
 
 @dataclass(frozen=True)
 class Deviation:
-    """One known deviation: the ``demand`` of a scenario that ``module`` at ``version`` does not meet."""
+    """One known deviation: the ``demand`` of a scenario that ``module`` at ``version`` does not meet.
+
+    ``brings`` is the kernel with its modules in that version, None for a module that has none.
+    """
 
     demand: str
     module: str
     version: str
     evidence: str
+    brings: Kernel | None = None
+
+    @property
+    def name(self) -> str:
+        """Which version it is about."""
+        return f"{self.module}@{self.version}"
 
 
 KNOWN: tuple[Deviation, ...] = (
@@ -27,13 +42,50 @@ KNOWN: tuple[Deviation, ...] = (
         version="v0.0.0-20260705070735-de680abf072b",
         evidence="vmlinuz is Linux 7.1.2, lib/modules is 7.1.3: no module of the image can be loaded "
         "(the class of gokrazy/gokrazy issue 114)",
+        brings=Kernel(
+            release="7.1.2",
+            modules=("7.1.3",),
+            sha256="276e5c6eefee7d955d3b6808d214b535561ce426789e3b4f53bd899474612525",
+        ),
     ),
 )
 
 
-def known(demand: str, modules: Mapping[str, str], table: tuple[Deviation, ...] = KNOWN) -> Deviation | None:
-    """Return the row for this demand that fits the image's module versions, or None."""
+@dataclass(frozen=True)
+class Match:
+    """A row that fits an image, and how that is known."""
+
+    row: Deviation
+    known_by: str
+
+
+def known(
+    demand: str, modules: Mapping[str, str], kernel: Kernel, table: tuple[Deviation, ...] = KNOWN
+) -> Match | None:
+    """Return the row for this demand that fits the image by a module's version or else its files, or None."""
     for row in table:
-        if row.demand == demand and modules.get(row.module) == row.version:
-            return row
+        if row.demand != demand:
+            continue
+        version = modules.get(row.module, "")
+        if version == row.version:
+            return Match(row, "its version")
+        if version in _UNTOLD and _is_the_file(kernel, row.brings):
+            return Match(row, f"its files: vmlinuz has SHA-256 {kernel.sha256[:16]}")
     return None
+
+
+def alike(demand: str, modules: Mapping[str, str], kernel: Kernel, table: tuple[Deviation, ...] = KNOWN) -> str:
+    """Which known deviation an image's failure looks like and is not, and what tells them apart; "" for none."""
+    for row in table:
+        brings = row.brings
+        if row.demand != demand or brings is None:
+            continue
+        if (brings.release, brings.modules) == (kernel.release, kernel.modules):
+            version = modules.get(row.module, "")
+            told = "vmlinuz is another file" if version in _UNTOLD else f"the version is {version}"
+            return f"It looks like the known deviation of {row.name}, but here {told}: {row.evidence}"
+    return ""
+
+
+def _is_the_file(kernel: Kernel, brings: Kernel | None) -> bool:
+    return brings is not None and (kernel.sha256, kernel.modules) == (brings.sha256, brings.modules)

@@ -28,6 +28,7 @@ from harness.image.model import (
     Service,
     formats_perm,
 )
+from harness.image.sbom import modules_in
 from harness.image.source import FileSource
 from harness.image.squashfs import Entry, SquashFs
 
@@ -90,6 +91,8 @@ def load_raw(
     etc = _Etc(root, entries)
     found_notes = list(notes)
     services = tuple(Service(path=name, package=info.package) for name, info in programs.items())
+    vmlinuz = boot.read("vmlinuz")
+    sbom = etc.text("/etc/gokrazy/sbom.json")
     fit = fit_on(FileSource(path)) if arch == "amd64" else None
     if fit is not None and not fit.fits:
         found_notes.append(f"a PC with BIOS cannot start it: {fit.sizes}")
@@ -112,8 +115,9 @@ def load_raw(
         builder=builder,
         layout=layout,
         kernel=Kernel(
-            release=kernel_release(boot.read("vmlinuz")),
+            release=kernel_release(vmlinuz),
             modules=tuple(_children(entries, "/lib/modules")),
+            sha256=hashlib.sha256(vmlinuz).hexdigest(),
             graphics=_graphics(root, entries),
         ),
         cmdline=cmdline.rstrip(),
@@ -125,8 +129,8 @@ def load_raw(
         password=password or own_password or None,
         breakglass=_breakglass(programs, entries, init),
         has_serial_shell="/user/serial-busybox" in entries,
-        modules=dict(modules) if modules is not None else _modules([build_info(init), *programs.values()]),
-        sbom_hash=_sbom_hash(etc.text("/etc/gokrazy/sbom.json")),
+        modules=dict(modules) if modules is not None else _modules([build_info(init), *programs.values()], sbom),
+        sbom_hash=_sbom_hash(sbom),
         boot_files=tuple(sorted(boot.files())),
         boot_loader=_boot_loader(boot, arch),
         boot_sector=boot_sector_title(FileSource(path)),
@@ -245,9 +249,10 @@ def _breakglass(programs: Mapping[str, BuildInfo], entries: Mapping[str, Entry],
     return Breakglass(path=path)
 
 
-def _modules(infos: Sequence[BuildInfo]) -> dict[str, str]:
+def _modules(infos: Sequence[BuildInfo], sbom: str) -> dict[str, str]:
+    """Module -> version, from the programs themselves; what these do not tell (packed ones), from the SBOM."""
     found: dict[str, str] = {}
-    for info in infos:
+    for info in [*infos, BuildInfo(modules=modules_in(sbom))]:
         for module, version in info.modules.items():
             if version and version != "(devel)":
                 found.setdefault(module, version)

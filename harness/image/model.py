@@ -82,6 +82,8 @@ class Kernel:
     """The directories under /lib/modules."""
     package: str = ""
     version: str = ""
+    sha256: str = ""
+    """Of vmlinuz in the boot partition, in hex."""
     graphics: tuple[str, ...] = ()
     """The drivers for displays in it, such as ``virtio-gpu``; empty where its modules do not tell."""
 

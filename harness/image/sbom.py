@@ -84,6 +84,19 @@ def build_id(binary: Path) -> str:
     return head[at + len(mark) : at + len(mark) + size].decode("ascii", errors="replace")
 
 
+def modules_in(document: str) -> dict[str, str]:
+    """Module path -> version of the programs that an SBOM describes; of an older gok's, which names none, nothing.
+
+    Kernel, firmware and EEPROM are no programs, so their modules are in no SBOM.
+    """
+    try:
+        packages = json.loads(document)["sbom"]["go_packages"] or ()
+        infos = [str(package["BuildInfo"]) for package in packages]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return modules_of(infos)
+
+
 def modules_of(infos: Sequence[str]) -> dict[str, str]:
     """Module path -> version of everything that the programs were built from."""
     modules: dict[str, str] = {}

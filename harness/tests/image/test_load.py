@@ -1,4 +1,6 @@
 import gzip
+import hashlib
+import json
 import lzma
 import re
 import shutil
@@ -28,7 +30,12 @@ def test_everything_a_test_needs_is_read_out_of_the_disk(image: Image, small_ima
     assert image.arch == "amd64"
     assert image.hostname == "amd"
     assert image.build == STAMP
-    assert image.kernel == Kernel(release="7.1.2", modules=("7.1.3",), graphics=("simplefb", "virtio-gpu"))
+    assert image.kernel == Kernel(
+        release="7.1.2",
+        modules=("7.1.3",),
+        sha256=hashlib.sha256(synthetic.bzimage()).hexdigest(),
+        graphics=("simplefb", "virtio-gpu"),
+    )
     assert image.cmdline == synthetic.cmdline("amd").rstrip()
     assert image.perm == "ext4"
     assert (image.http_port, image.https_port, image.tls) == (8080, 8443, False)
@@ -47,6 +54,34 @@ def test_everything_a_test_needs_is_read_out_of_the_disk(image: Image, small_ima
     )
     assert image.size == small_image.stat().st_size
     assert image.builder == "given"
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        (
+            {
+                "sbom": {
+                    "go_packages": [
+                        {"BuildInfo": "go\tgo1.26\nmod\ta.test/b\t(devel)\ndep\ta.test/c\tv1.2.3\th1:x=\n"}
+                    ]
+                }
+            },
+            {"a.test/c": "v1.2.3"},
+        ),
+        ({"sbom": {"go_mod_hashes": [{"path": "/x/go.mod", "hash": "00"}]}}, {}),
+        ({"sbom": {"go_packages": None}}, {}),
+        ("no document", {}),
+    ],
+)
+def test_modules_that_the_programs_do_not_tell_are_read_out_of_the_sbom(
+    tmp_path: Path, document: object, found: dict[str, str]
+) -> None:
+    tree = synthetic.root_tree()
+    tree.add("/etc/gokrazy/sbom.json", File(json.dumps(document).encode()))
+    image = load_raw(synthetic.write_image(tmp_path / "disk.img", tmp_path, tree=tree))
+    told = {"github.com/gokrazy/gokrazy": "v0.0.1", "golang.org/x/crypto": "v0.2.0"}
+    assert dict(image.modules) == {**told, **found}
 
 
 def test_the_password_is_not_shown(image: Image) -> None:
