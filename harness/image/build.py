@@ -255,7 +255,8 @@ class _Packer:
         if has_uefi and not any(loader.arch == inputs.instance.arch for loader in inputs.loaders):
             self.notes.append(
                 f"the image has no UEFI boot loader for {inputs.instance.arch}: this machine has no systemd-boot "
-                "for it (Debian: systemd-boot-efi of that architecture)"
+                "for it (on Debian, `python -m harness.host.systemd_boot "
+                f"{inputs.instance.arch}` fetches it)"
             )
         eeprom = planned.folder(inputs.eeprom) if inputs.eeprom else None
         self.notes += eeprom_notes(inputs.instance, eeprom)

@@ -37,7 +37,7 @@ _UNAVAILABLE = re.compile(
 _TOO_OLD = re.compile(
     r"requires go >= (?P<needed>[\w.]+) \(running go (?P<running>[\w.]+)"
     r"|requires newer Go version go(?P<newer>[\w.]+)"
-    r"|go: download(?:ing)? go(?P<download>[\w.]+) for \S+: "
+    r"|go: download go(?P<download>[\w.]+?)(?: for \S+)?: "
 )
 _LIST_FIELDS = "Dir,ImportPath,Name,Module,Error"
 
@@ -293,7 +293,7 @@ class GoToolchain:
             needed = old["needed"] or old["newer"] or old["download"]
             return ToolMissing(
                 f"Go is too old: {self.version}, and {needed} is needed",
-                where=f"{where}: {self.go}" if where else str(self.go),
+                where=f"{self.go}, for {where}" if where else str(self.go),
                 hint=f"{_INSTALL_GO}; or let Go fetch it: GOTOOLCHAIN=auto, and a GOPROXY that serves toolchains",
                 evidence=evidence,
             )

@@ -169,3 +169,37 @@ def test_go_strings() -> None:
     text = 'a"\\\n\té\U0001f600'
     assert go_string(text) == '"a\\"\\\\\\u000a\\u0009\\u00e9\\U0001f600"'
     assert json.loads(go_string("a\nb")) == "a\nb"
+
+
+@pytest.mark.parametrize(
+    ("said", "needed"),
+    [
+        ("go: go.mod requires go >= 1.99.0 (running go 1.21.3; GOTOOLCHAIN=local)", "1.99.0"),
+        ("go: example.test/p@v1.0.0 requires go >= 1.99 (running go 1.21.3)", "1.99"),
+        (
+            "go: downloading go1.99.1 (linux/amd64)\n"
+            "go: download go1.99.1: golang.org/toolchain@v0.0.1-go1.99.1.linux-amd64: 404 Not Found",
+            "1.99.1",
+        ),
+        ("go: download go1.99.1 for linux/amd64: toolchain not available", "1.99.1"),
+        ("package p requires newer Go version go1.99", "1.99"),
+    ],
+)
+def test_a_go_that_is_too_old_for_a_go_mod_is_a_missing_tool(tmp_path: Path, said: str, needed: str) -> None:
+    fake = tmp_path / "go"
+    fake.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 1\n")
+    fake.chmod(0o755)
+    with pytest.raises(ToolMissing) as raised:
+        GoToolchain(fake, version="go1.21.3", env={"PATH": os.environ["PATH"]}).facts(tmp_path)
+    assert raised.value.what == f"Go is too old: go1.21.3, and {needed} is needed"
+    assert raised.value.where == str(fake)
+    assert said.splitlines()[-1] in raised.value.evidence
+
+
+def test_a_toolchain_that_is_fetched_and_a_module_that_is_not_there_is_no_old_go(tmp_path: Path) -> None:
+    fake = tmp_path / "go"
+    said = "go: downloading go1.99.1 (linux/amd64)\ngo: example.test/p@v1.0.0: 404 Not Found"
+    fake.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 1\n")
+    fake.chmod(0o755)
+    with pytest.raises(ModuleUnavailable):
+        GoToolchain(fake, version="go1.21.3", env={"PATH": os.environ["PATH"]}).facts(tmp_path)
