@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from harness.boards import board
+from harness.boards import NAMES, board
 from harness.errors import HostMemoryShort, ImageLocked, InternalError, QemuFailed
 from harness.firmware.bios import BiosStage
 from harness.machine.accelerator import TCG, Accelerator, choose
@@ -75,6 +75,32 @@ def test_it_starts_paused_with_ports_of_its_own_choice_and_quits(make: Make) -> 
     assert machine.ended.failure is None
     assert not Path(f"/proc/{machine.pid}").exists()
     machine.check()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_udp_to_a_guest_that_may_reach_nothing_has_a_port_on_every_board(
+    make: Make, run_dir: RunDir, name: str
+) -> None:
+    if shutil.which(board(name).qemu) is None:
+        pytest.skip(f"{board(name).qemu} is not installed")
+    overlay = Overlay.empty(run_dir.folder("disk", bulky=True), 64 << 20, name="disk.qcow2")
+    consoles: list[socket.socket] = []
+    forwards = (HTTP, Port(53, "udp"))
+    made = make(
+        board=board(name),
+        overlay=overlay,
+        equipment=Equipment(forwards=forwards),
+        on_console=consoles.append,
+    )
+    made.start_paused()
+    assert set(made.ports) == set(forwards)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken, pytest.raises(OSError, match="in use"):
+        taken.bind(("127.0.0.1", made.ports[Port(53, "udp")]))
+    assert "filter-mirror" in made.hmp("info network")
+    made.stop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", made.ports[Port(53, "udp")]))
+    consoles[0].close()
 
 
 def test_the_console_is_handed_over_before_the_first_instruction(make: Make) -> None:
