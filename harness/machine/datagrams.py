@@ -3,6 +3,8 @@
 With ``restrict=on`` the user network of QEMU (libslirp: ``udp_input``) drops every datagram of the guest, also an
 answer to what was forwarded; for TCP it does not. So the harness puts its own frames onto the guest's network, as
 if they came from the host that QEMU plays there, and takes the answers from a mirror of what the guest sends.
+As a host does, it asks for the guest's hardware address first (ARP): no guest answers that before it has its
+address, and what is sent meanwhile waits.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import selectors
 import socket
 import struct
 import threading
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 from harness.errors import PortTaken
@@ -20,15 +23,26 @@ from harness.machine.ports import Port
 
 GUEST = (bytes.fromhex("52 54 00 67 6f 6b"), socket.inet_aton("10.0.2.15"))
 """Hardware address and address of the guest until its own frames tell: by its card and by DHCP."""
+NOWHERE = bytes(4)
+"""The address of a guest that has none yet, and looks for one by DHCP."""
+ALL = b"\xff" * 6
 HOST = (bytes.fromhex("52 55 0a 00 02 02"), socket.inet_aton("10.0.2.2"))
 """The same of the host that QEMU plays in its user network."""
 IPV4 = b"\x08\x00"
+ARP = b"\x08\x06"
+ARP_HEAD = b"\0\1" + IPV4 + b"\6\4"
+ASK_AGAIN = 0.5
+"""Seconds between two questions whether the guest has its address."""
+HELD = 64
+"""Datagrams that wait for that."""
 UDP = 17
 MOST = 1480
 """Bytes of a datagram, its header included, that fit into one frame; a multiple of 8."""
 UNFINISHED = 64
 """Datagrams of the guest that may be waiting for the rest of their frames."""
 MORE = 0x2000
+MOST_WAITING = 1 << 20
+"""Bytes of frames that may wait for QEMU to take them in."""
 
 
 class Datagrams:
@@ -41,13 +55,18 @@ class Datagrams:
         self.ports: dict[Port, int] = {}
         self._sockets: dict[int, socket.socket] = {}
         self._guest = GUEST
+        self._there = threading.Event()
+        """Whether the guest has its address, as far as is known."""
+        self._wanted = threading.Event()
+        """Whether somebody waits for that."""
+        self._held: deque[tuple[int, bytes, tuple[str, int]]] = deque(maxlen=HELD)
         self._askers: dict[tuple[int, int], tuple[str, int]] = {}
         """Port of the guest and of the asker -> who asked."""
         self._parts: dict[bytes, dict[int, bytes]] = {}
         self._numbers = itertools.cycle(range(1, 1 << 16))
         self._to_send = bytearray()
         self._heard = bytearray()
-        self._closing, self._closed = socket.socketpair()
+        self._wake, self._woken = socket.socketpair()
         self._mirror, mirror = socket.socketpair()
         self._entry, entry = socket.socketpair()
         self.for_qemu = (mirror, entry)
@@ -74,25 +93,36 @@ class Datagrams:
         """Begin to forward."""
         self._thread.start()
 
+    def wait_until_there(self, timeout: float) -> bool:
+        """Wait until the guest has an address; False when it has none after ``timeout`` seconds."""
+        self._wanted.set()
+        # A machine that has ended has nobody to wake.
+        with contextlib.suppress(OSError):
+            self._wake.send(b"!")
+        return self._there.wait(timeout)
+
     def close(self) -> None:
         """Stop, and free the ports."""
-        self._closing.close()
+        self._wake.close()
         if self._thread.ident is not None:
             self._thread.join()
-        for one in (*self._sockets.values(), self._closed, self._mirror, self._entry, *self.for_qemu):
+        for one in (*self._sockets.values(), self._woken, self._mirror, self._entry, *self.for_qemu):
             one.close()
 
     def _run(self) -> None:
         with selectors.DefaultSelector() as selector:
-            for one in (self._closed, self._mirror, *self._sockets.values()):
+            for one in (self._woken, self._mirror, *self._sockets.values()):
                 selector.register(one, selectors.EVENT_READ)
             asked = {here: number for number, here in self._sockets.items()}
             while True:
-                for key, _ in selector.select():
-                    if key.fileobj is self._closed:
-                        return
-                    if key.fileobj is self._mirror:
-                        if not self._hear():
+                if not self._there.is_set() and (self._held or self._wanted.is_set()):
+                    self._ask_who_has_it()
+                    ready = selector.select(ASK_AGAIN)
+                else:
+                    ready = selector.select()
+                for key, _ in ready:
+                    if key.fileobj in (self._woken, self._mirror):
+                        if not (self._hear() if key.fileobj is self._mirror else self._woken.recv(64)):
                             return
                     elif key.fileobj is self._entry:
                         self._send()
@@ -108,12 +138,27 @@ class Datagrams:
         """Somebody here sent a datagram to a port of the guest."""
         with contextlib.suppress(OSError):
             data, asker = self._sockets[number].recvfrom(1 << 16)
+            self._held.append((number, data, asker))
+            if self._there.is_set():
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Send what was held to the guest, which has its address."""
+        while self._held:
+            number, data, asker = self._held.popleft()
             # A machine that takes nothing in loses datagrams, as any network does.
-            if not self._to_send:
+            if len(self._to_send) < MOST_WAITING:
                 self._askers[number, asker[1]] = asker
-                for frame in frames(data, (asker[1], number), self._guest, next(self._numbers)):
-                    self._to_send += struct.pack("!I", len(frame)) + frame
-                self._send()
+                self._put(frames(data, (asker[1], number), self._guest, next(self._numbers)))
+
+    def _ask_who_has_it(self) -> None:
+        if not self._to_send:
+            self._put([ALL + HOST[0] + ARP + ARP_HEAD + b"\0\1" + HOST[0] + HOST[1] + bytes(6) + self._guest[1]])
+
+    def _put(self, made: list[bytes]) -> None:
+        for frame in made:
+            self._to_send += struct.pack("!I", len(frame)) + frame
+        self._send()
 
     def _send(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -136,13 +181,15 @@ class Datagrams:
 
     def _take(self, frame: bytes) -> None:
         """The guest sent a frame: if it answers somebody, pass that on."""
+        if frame[12:14] == ARP and frame[28:32] != NOWHERE:
+            # The sender's hardware address, and its address.
+            self._is_there(frame[22:28], frame[28:32])
         if frame[12:14] != IPV4 or len(frame) < 34:
             return
         header = 4 * (frame[14] & 0x0F)
         packet = frame[14 : 14 + int.from_bytes(frame[16:18])]
         source, target = packet[12:16], packet[16:20]
-        if source[:3] == HOST[1][:3] and source != HOST[1]:
-            self._guest = frame[6:12], source
+        self._is_there(frame[6:12], source)
         if packet[9] != UDP or target != HOST[1]:
             return
         datagram = self._whole(packet[4:6], int.from_bytes(packet[6:8]), packet[header:])
@@ -153,6 +200,15 @@ class Datagrams:
         if here is not None and there is not None:
             with contextlib.suppress(OSError):
                 here.sendto(datagram[8:size], there)
+
+    def _is_there(self, hardware: bytes, address: bytes) -> None:
+        """The guest sent something from this address."""
+        if address == NOWHERE:
+            self._there.clear()
+        elif address[:3] == HOST[1][:3] and address != HOST[1]:
+            self._guest = hardware, address
+            self._there.set()
+            self._pass_on()
 
     def _whole(self, name: bytes, place: int, part: bytes) -> bytes | None:
         """The datagram that this is the last missing part of, None while others are missing."""

@@ -303,6 +303,10 @@ class Machine:
             with self._registers as channel:
                 write_registers(channel, self.board.restore_writes, where=self.board.name)
 
+    def wait_for_address(self, timeout: float) -> bool:
+        """Wait until the guest has an address, where the harness forwards UDP to it; False when it has none."""
+        return self._datagrams is None or self._datagrams.wait_until_there(timeout)
+
     def plug_in(self) -> None:
         """Plug in the network card, unless it is already: as a person does with a cable."""
         with self._plug:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from harness.errors import PortTaken
-from harness.machine.datagrams import GUEST, HOST, Datagrams, frames
+from harness.machine.datagrams import ARP, ARP_HEAD, GUEST, HOST, Datagrams, frames
 from harness.machine.ports import Port
 
 DNS = Port(53, "udp")
@@ -23,8 +24,15 @@ class Guest:
     def __init__(self, datagrams: Datagrams) -> None:
         self.mirror, self.entry = datagrams.for_qemu
         self.entry.settimeout(LIMIT)
+        self.addresses = GUEST
 
     def frame(self) -> bytes:
+        """The next frame that it is sent but for questions who it is, which it answers."""
+        while (frame := self.any_frame())[12:14] == ARP:
+            self.say(here_is(self.addresses))
+        return frame
+
+    def any_frame(self) -> bytes:
         """The next frame that it is sent."""
         return self._exactly(struct.unpack("!I", self._exactly(4))[0])
 
@@ -39,6 +47,11 @@ class Guest:
         stream = b"".join(struct.pack("!I", len(frame)) + frame for frame in made)
         for at in range(0, len(stream), 1000):
             self.mirror.sendall(stream[at : at + 1000])
+
+
+def here_is(guest: tuple[bytes, bytes]) -> bytes:
+    """The guest's answer to who has its address."""
+    return HOST[0] + guest[0] + ARP + ARP_HEAD + b"\0\2" + guest[0] + guest[1] + HOST[0] + HOST[1]
 
 
 def answers(data: bytes, ports: tuple[int, int], guest: tuple[bytes, bytes] = GUEST) -> list[bytes]:
@@ -103,7 +116,7 @@ def test_what_nobody_asked_for_goes_nowhere(datagrams: Datagrams, asker: socket.
     guest = Guest(datagrams)
     asker.send(b"who?")
     here = ports_of(guest.frame())[0]
-    arp = GUEST[0] + HOST[0] + b"\x08\x06" + bytes(28)
+    arp = GUEST[0] + HOST[0] + ARP + bytes(28)
     to_others = frames(b"out", (53, here), (HOST[0], socket.inet_aton("192.0.2.1")), 7)
     tcp = bytearray(answers(b"tcp", (53, here))[0])
     tcp[23] = 6
@@ -121,6 +134,46 @@ def test_a_guest_with_other_addresses_is_known_by_its_frames(datagrams: Datagram
     asker.send(b"two")
     frame = guest.frame()
     assert (frame[:6], frame[30:34]) == OTHER
+
+
+def test_what_is_sent_before_the_guest_has_an_address_waits_for_that(
+    datagrams: Datagrams, asker: socket.socket
+) -> None:
+    guest = Guest(datagrams)
+    asker.send(b"early")
+    for _ in range(2):
+        asked = guest.any_frame()
+        assert (asked[:6], asked[12:14], asked[20:22]) == (b"\xff" * 6, ARP, b"\0\1")
+        assert (asked[28:32], asked[38:42]) == (HOST[1], GUEST[1])
+    assert not datagrams.wait_until_there(0.0)
+    guest.say(here_is(GUEST))
+    assert datagrams.wait_until_there(LIMIT)
+    assert guest.frame()[42:] == b"early"
+
+
+def test_a_guest_that_looks_for_an_address_has_none(datagrams: Datagrams, asker: socket.socket) -> None:
+    guest = Guest(datagrams)
+    guest.say(here_is(GUEST))
+    assert datagrams.wait_until_there(LIMIT)
+    discover = frames(b"?", (68, 67), (HOST[0], b"\xff" * 4), 7)[0]
+    guest.say(discover[:26] + bytes(4) + discover[30:])
+    # What comes after it shows that it was taken in.
+    while datagrams._there.is_set():
+        asker.send(b"who?")
+        guest.any_frame()
+    asker.send(b"late")
+    assert guest.any_frame()[12:14] == ARP
+    datagrams.close()
+
+
+def test_somebody_who_waits_for_an_address_makes_the_guest_be_asked(datagrams: Datagrams) -> None:
+    guest = Guest(datagrams)
+    waits = threading.Thread(target=datagrams.wait_until_there, args=(LIMIT,))
+    waits.start()
+    assert guest.any_frame()[12:14] == ARP
+    guest.say(here_is(OTHER))
+    waits.join(LIMIT)
+    assert not waits.is_alive()
 
 
 def test_the_same_ports_can_be_had_again_but_not_those_of_others(datagrams: Datagrams) -> None:
