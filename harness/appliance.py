@@ -471,7 +471,7 @@ class Appliance(WaysIn, Services, Updates):
         started = self.cold_start.unclean if self.cold_start is not None else ()
         memory = self.power.equipment.memory
         more = "" if self.board.fixed else f" (--gk-memory {2 * memory} gives it more)"
-        explain(error, [*started, *self.console.unclean()], memory=memory, more=more)
+        explain(error, [*started, *self.console.unclean()], self.memory_left, memory=memory, more=more)
 
     @contextmanager
     def explained(self) -> Iterator[None]:

@@ -25,6 +25,8 @@ WAITS_FOR_CLOCK = "gokrazy: waiting for clock to be synced"
 """What init logs for a service (its supervise.go); a finished image does not tell which ones wait."""
 QUIETER = 60
 """How much shorter a pause ends a log than a service may take to change its state."""
+NOTABLE = 0.05
+"""The share of a device's memory that a program takes which has not settled."""
 FALLS = 3
 """How often a service may start, stop or fall while one waits for it to settle."""
 
@@ -39,6 +41,8 @@ class Services(ABC):
     """What the owner of the instance says of its services."""
     remarks: dict[str, str]
     """What is no trouble and yet worth telling: by kind and service, such as ``needs-hardware:/user/fbstatus``."""
+    memory_left: tuple[int, int] | None = None
+    """Bytes of memory that were available when it was last asked, and how many it has."""
     knows_time: bool
     """Whether it starts with a time to go by, so that what waits for the clock must run."""
 
@@ -53,14 +57,20 @@ class Services(ABC):
 
     def status(self) -> Status:
         """Return what the web interface says about the device."""
-        return self.device.status()
+        status = self.device.status()
+        self.memory_left = memory_left(status) if status.memory else self.memory_left
+        return status
 
     def service(self, name: str) -> ServiceStatus:
         """Return one service as it is now."""
         return self.device.service(name)
 
-    def wait_until_settled(self, *, besides: Collection[str] = (), calm: float = SETTLED) -> Status:
+    def wait_until_settled(
+        self, *, besides: Collection[str] = (), calm: float = SETTLED, memory: bool = False
+    ) -> Status:
         """Wait until no service (``besides`` those named) has started, ended or fallen for ``calm`` seconds.
+
+        With ``memory``, the memory must not have become notably less in that time either.
 
         Raises ApplianceFault with the service's last words as soon as one has fallen three times meanwhile. What
         may fall, because its owner says so or the board lacks what it needs, is not waited for.
@@ -68,10 +78,13 @@ class Services(ABC):
         seen: dict[str, tuple[object, int]] = {}
         ignored = set(besides)
         since = time.monotonic()
+        least: float = 0
 
         def attempt(_: Deadline) -> Done[Status] | NotYet:
-            nonlocal since
+            nonlocal since, least
             status = self.status()
+            if memory and self.memory_left is not None and (self.memory_left[0] < least or not least):
+                since, least = time.monotonic(), self.memory_left[0] - NOTABLE * self.memory_left[1]
             for one in status.services:
                 state = (one.pid, one.stopped, one.started)
                 before, changes = seen.get(one.path, (None, -1))
@@ -185,6 +198,12 @@ class Services(ABC):
         The device does not keep stdout and stderr in their order: wait for one stream where the order matters.
         """
         return self.device.log(name, stream)
+
+
+def memory_left(status: Status) -> tuple[int, int] | None:
+    """Bytes of memory that are available, and how many there are; None where the device does not tell."""
+    left, whole = status.memory.get("MemAvailable"), status.memory.get("MemTotal")
+    return (left, whole) if left is not None and whole else None
 
 
 def _missed(service: ServiceStatus, falls: list[Attempt]) -> str:

@@ -91,6 +91,6 @@ def test_every_service_is_in_its_expected_state(appliance):
     assert {service.path for service in appliance.status().services} == {
         service.path for service in appliance.image.services
     }
-    appliance.wait_until_settled(calm=CALM)
+    appliance.wait_until_settled(calm=CALM, memory=True)
     for service in appliance.image.services:
         assert appliance.trouble_with(service.path) == ""

@@ -1,12 +1,16 @@
 """What the Raspberry Pi boards have in common."""
 
 from harness.boards.board import Budget
+from harness.boards.hardware import DISPLAY, GPIO, MAILBOX
 
 NO_CLOCK = "1970-01-01"
 USB_NIC = "usb-net,port=1"
 """On the controller's only port; without a port QEMU puts a hub there first, which is polled as well."""
 
 USB_BUS = "usb-bus.0"
+
+HAS = (DISPLAY, GPIO, MAILBOX)
+"""The hardware that kernel.rpi finds on QEMU's models: /dev/fb0, /dev/gpiochip0, /dev/vcio."""
 
 ROUTE_RACE = (
     "answers to the guest come up to 3 s late until it has an address: one second after its start "

@@ -1,7 +1,7 @@
 """Raspberry Pi 3 Model B."""
 
 from harness.boards.board import SD, Board, Boot
-from harness.boards.raspberry import BUDGET, CARD_PROVES, NO_CLOCK, ROUTE_RACE, USB_BUS, USB_NIC
+from harness.boards.raspberry import BUDGET, CARD_PROVES, HAS, NO_CLOCK, ROUTE_RACE, USB_BUS, USB_NIC
 
 CARD_AT_SDHOST = ((0x3F200010, 4 << 24 | 4 << 27), (0x3F200014, 4 | 4 << 3 | 4 << 6 | 4 << 9))
 """GPFSEL4 and GPFSEL5, with pins 48 to 53 at function ALT0: the card is at the controller that Linux uses here.
@@ -27,6 +27,7 @@ BOARD = Board(
     machine="raspi3b",
     cpu="cortex-a53",
     console="ttyAMA0",
+    has=HAS,
     memory=1024,
     cpus=4,
     fixed="1024 MiB of memory, four processors and one SD card",

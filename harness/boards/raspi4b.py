@@ -1,7 +1,16 @@
 """Raspberry Pi 4 Model B."""
 
 from harness.boards.board import SD, Board, Boot
-from harness.boards.raspberry import BUDGET, CARD_PROVES, FORGOTTEN_CARD, NO_CLOCK, ROUTE_RACE, USB_BUS, USB_NIC
+from harness.boards.raspberry import (
+    BUDGET,
+    CARD_PROVES,
+    FORGOTTEN_CARD,
+    HAS,
+    NO_CLOCK,
+    ROUTE_RACE,
+    USB_BUS,
+    USB_NIC,
+)
 
 BOARD = Board(
     name="raspi4b",
@@ -13,6 +22,7 @@ BOARD = Board(
     machine="raspi4b",
     cpu="cortex-a72",
     console="ttyAMA0",
+    has=HAS,
     memory=2048,
     cpus=4,
     fixed="2048 MiB of memory, four processors and one SD card",

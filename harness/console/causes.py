@@ -6,31 +6,47 @@ from collections.abc import Iterable
 
 from harness.console.crashes import CAUSES
 from harness.console.findings import Finding
-from harness.errors import ApplianceFault
+from harness.errors import ApplianceFault, DeviceUnreachable, WaitTimeout
 
+_SILENT = (DeviceUnreachable, WaitTimeout)
 _TOLD = "gk_cause_is_told"
 """Attribute of an error that names its cause already."""
 
 
-def explain(error: BaseException | None, findings: Iterable[Finding], **facts: object) -> None:
+SCARCE = 0.1
+"""The share of its memory below which a device spends its time on finding some, before the kernel kills for it."""
+
+
+def explain(
+    error: BaseException | None,
+    findings: Iterable[Finding],
+    memory_left: tuple[int, int] | None = None,
+    **facts: object,
+) -> None:
     """Put the first finding that is a cause before what an error says, and what to do about it into its hint.
 
-    Only what the appliance is to blame for is explained, and what a test asserts. ``facts`` fill in the hints.
+    Only what the appliance is to blame for is explained, and what a test asserts. A device that no longer answers
+    may have told that its memory runs out: ``memory_left``. ``facts`` fill in the hints.
     """
     if not isinstance(error, ApplianceFault | AssertionError) or hasattr(error, _TOLD):
         return
     cause = next((one for one in findings if one.name in CAUSES), None)
-    if cause is None:
+    if cause is not None:
+        first = f"{cause.what} ({cause.line.at:.1f} s after power-on)"
+        hint = CAUSES[cause.name].format_map(facts)
+    elif isinstance(error, _SILENT) and memory_left is not None and memory_left[0] < SCARCE * memory_left[1]:
+        left, whole = (amount >> 20 for amount in memory_left)
+        first = f"memory runs out: {left} of {whole} MiB were left when the device last answered"
+        hint = CAUSES["oom-kill"].format_map(facts)
+    else:
         return
     setattr(error, _TOLD, True)
-    first = f"{cause.what} ({cause.line.at:.1f} s after power-on)"
-    hint = CAUSES[cause.name].format_map(facts)
     if isinstance(error, AssertionError):
         error.args = ("\n".join([f"{first}; {hint}; then:", *map(str, error.args)]),)
         return
     error.what = f"{first}; then: {error.what}"
     error.hint = f"{hint}; {error.hint}" if error.hint else hint
-    if str(cause.line) not in error.evidence:
+    if cause is not None and str(cause.line) not in error.evidence:
         error.evidence = "\n".join(
             [*map(str, cause.evidence[-20:]), *([error.evidence] if error.evidence else [])]
         )

@@ -166,7 +166,7 @@ class Falling(Played):
     def status(self) -> Status:
         self.seen += 1
         changing = replace(FELL, pid=self.seen)
-        return cast(Status, SimpleNamespace(services=(changing,)))
+        return cast(Status, SimpleNamespace(services=(changing,), memory={}))
 
 
 def test_a_wait_does_not_hang_on_what_may_fall_for_ever() -> None:
@@ -180,3 +180,28 @@ def test_a_wait_ends_at_once_when_something_falls_for_its_own_reasons() -> None:
     for one in (Falling(told(CRASH)), Falling(told(NO_DISPLAY), on="pc-bios")):
         with pytest.raises(ApplianceFault, match="/user/one does not stay up"):
             one.wait_until_settled(calm=0.2)
+
+
+class Eating(Played):
+    """A service that runs and takes memory, until it has enough."""
+
+    def __init__(self, left: list[int]) -> None:
+        super().__init__(RUNS, log=STARTED)
+        self.left = left
+        one = SimpleNamespace(services=(RUNS,), memory={})
+        self._device = cast(Device, SimpleNamespace(status=lambda: self._asked(one), url="http://one"))
+
+    def _asked(self, one: SimpleNamespace) -> SimpleNamespace:
+        left = self.left.pop(0) if len(self.left) > 1 else self.left[0]
+        one.memory = {"MemAvailable": left, "MemTotal": 1000}
+        return one
+
+
+def test_who_still_takes_memory_has_not_settled_where_that_is_asked() -> None:
+    one = Eating([900, 800, 700, 600, 500, 400, 390])
+    one.wait_until_settled(calm=0.25, memory=True)
+    assert one.left == [390]
+    assert one.memory_left == (390, 1000)
+    other = Eating([900, 800, 700, 600, 500, 400, 390])
+    other.wait_until_settled(calm=0.05)
+    assert len(other.left) > 1

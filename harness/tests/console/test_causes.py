@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harness.console.causes import explain
@@ -10,7 +12,7 @@ from harness.console.findings import CrashWatcher, Finding
 from harness.console.lines import Line
 from harness.errors import ApplianceFault, DeviceUnreachable, HostDiskFull, OptionError, WaitTimeout
 
-MEMORY = {"memory": 512, "more": " (--gk-memory 1024 gives it more)"}
+MEMORY: dict[str, Any] = {"memory": 512, "more": " (--gk-memory 1024 gives it more)"}
 
 
 def found(*said: str) -> list[Finding]:
@@ -88,3 +90,37 @@ def test_what_explains_nothing_changes_nothing() -> None:
 
 def test_every_cause_is_a_finding_of_the_table() -> None:
     assert set(CAUSES) <= NAMES
+
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    "error", [DeviceUnreachable("GET /: no answer in time"), WaitTimeout("waited 30 s")], ids=repr
+)
+def test_a_device_that_falls_silent_while_its_memory_runs_out_is_explained_by_that(error: ApplianceFault) -> None:
+    said = error.what
+    explain(error, [], (40 * MIB, 456 * MIB), **MEMORY)
+    assert error.what == f"memory runs out: 40 of 456 MiB were left when the device last answered; then: {said}"
+    assert "--gk-memory 1024" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("error", "left"),
+    [
+        (DeviceUnreachable("x"), (200 * MIB, 456 * MIB)),
+        (DeviceUnreachable("x"), None),
+        (ApplianceFault("x"), (1, 456)),
+    ],
+)
+def test_memory_explains_nothing_where_there_is_enough_or_the_device_answers(
+    error: ApplianceFault, left: tuple[int, int] | None
+) -> None:
+    explain(error, [], left, **MEMORY)
+    assert error.what == "x"
+
+
+def test_what_the_kernel_said_comes_before_what_memory_there_was() -> None:
+    error = DeviceUnreachable(SILENT)
+    explain(error, found(KILLED), (1, 456 * MIB), **MEMORY)
+    assert error.what.startswith("memory ran out and the kernel killed")
