@@ -159,6 +159,18 @@ def test_the_ini_twin_of_an_option(run: Run, pytester: pytest.Pytester) -> None:
     assert "test_boots[virt]" not in said
 
 
+def test_what_services_are_expected_to_do_stands_in_a_file_as_it_is_written(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeini("[pytest]\ngk_must_run = hello, /user/web\ngk_expect =\n  wifi: restarts\n  job: ends\n")
+    status, said = run("--collect-only", "-q", "--gk-board=virt")
+    assert status == 0, said
+    pytester.makeini("[pytest]\ngk_expect = wifi: falls\n")
+    status, said = run("--collect-only", "-q", "--gk-board=virt")
+    assert status == 4
+    assert "--gk-expect does not know 'wifi:falls'" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
