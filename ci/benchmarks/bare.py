@@ -111,7 +111,7 @@ def arguments(board: Board, image: Image, disk: Path, loaded: Any, ram: dict[str
         "-device", f"{board.disk},drive=disk,id=disk0{first}",
         "-netdev", f"user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:0-:{image.http_port}",
         "-device", f"{board.nic},netdev=net0,id=nic0,romfile=",
-        *(word for device in board.devices for word in ("-device", device)),
+        *(word for device in board.fitted(image).devices for word in ("-device", device)),
         *firmware,
     ]  # fmt: skip
 
