@@ -348,7 +348,7 @@ class Lab:
 
     def _conclude(self, appliance: Appliance, name: str) -> None:
         """Tell what its QEMU was put through, and how it had to be ended; give up an accelerator that broke."""
-        from harness.machine.machine import Rung
+        from harness.machine.ending import Rung
 
         power = appliance.power
         for rung in power.rungs:

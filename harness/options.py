@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -29,9 +29,6 @@ ALL = ("check", "build", "boot")
 RUNS = ("check", "boot")
 """Those commands of gokharness that start machines."""
 
-LEAST_MEMORY = 128
-"""MiB: gokrazy's arm64 kernel does not come up with less."""
-MOST_CPUS = 64
 OWN_ARGUMENTS = "with --gk-qemu-arg, what is tested is no longer the board as documented, and each start is cold"
 
 
@@ -423,8 +420,12 @@ def _converted(field: str, value: object) -> object:
     if field in ("boards", "with_modules"):
         items = value if isinstance(value, Sequence) and not isinstance(value, str) else [str(value)]
         return tuple(part.strip() for item in items for part in str(item).split(",") if part.strip()) or None
-    if field in _PARTS:
-        return _PARTS[field](value)
+    if field in ("must_run", "expect"):
+        return tuple(map(str, value)) if isinstance(value, list | tuple) else (str(value),)
+    if field in ("forward", "memory", "cpus", "disk", "qemu_arg"):
+        from harness.run.asked import READ
+
+        return READ[field](value)
     if field in _PATHS:
         return Path(str(value))
     if field == "time_factor":
@@ -442,55 +443,3 @@ def _converted(field: str, value: object) -> object:
             raise OptionError(f"--gk-repeat {value!r} is not a number of times", hint="for example 20")
         return int(str(value))
     return value
-
-
-def _forward(value: object) -> tuple[Port, ...]:
-    from harness.machine.ports import Port
-
-    parts = [part for item in _items(value) for part in item.split(",") if part.strip()]
-    try:
-        return tuple(Port.parse(part) for part in parts)
-    except OptionError as error:
-        raise OptionError(f"--gk-forward: {error.what}", hint=error.hint) from None
-
-
-def _disk(value: object) -> tuple[ExtraDisk, ...]:
-    from harness.machine.extra_disk import ExtraDisk
-
-    return tuple(ExtraDisk.parse(item, option="--gk-disk") for item in _items(value))
-
-
-def _qemu_arg(value: object) -> tuple[str, ...]:
-    return tuple(_items(value))
-
-
-def _memory(value: object) -> int:
-    return _number("--gk-memory", value, "MiB", LEAST_MEMORY, 1 << 20)
-
-
-def _cpus(value: object) -> int:
-    return _number("--gk-cpus", value, "processors", 1, MOST_CPUS)
-
-
-def _number(option: str, value: object, unit: str, least: int, most: int) -> int:
-    text = str(value).strip()
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise OptionError(f"{option} {text!r} is not a number of {unit}", hint=f"from {least} to {most}")
-    return int(text)
-
-
-def _items(value: object) -> list[str]:
-    """What a list option was given, from the command line or from a file."""
-    return list(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else [str(value)]
-
-
-_PARTS: Mapping[str, Callable[[object], object]] = {
-    "forward": _forward,
-    "memory": _memory,
-    "cpus": _cpus,
-    "disk": _disk,
-    "qemu_arg": _qemu_arg,
-    "must_run": lambda value: tuple(_items(value)),
-    "expect": lambda value: tuple(_items(value)),
-}
-"""How what has parts is read."""

@@ -8,8 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from typing import Any
 
 from harness.boards import Board
@@ -18,6 +17,7 @@ from harness.firmware.stage import Loaded
 from harness.machine.accelerator import Accelerator
 from harness.machine.command import QMP_FD, Ram, Spec, Threads, command, nic
 from harness.machine.datagrams import Datagrams
+from harness.machine.ending import Ended, Rung
 from harness.machine.equipment import Equipment
 from harness.machine.failure import accelerator_failure, death, disk_failure, launch_failure, out_of_memory_kills
 from harness.machine.inbox import LAST_WORDS, Inbox
@@ -38,30 +38,6 @@ LOOK = 5.0
 """Seconds between two looks whether QEMU still answers, while somebody waits for the guest."""
 
 ConsoleSink = Callable[[socket.socket], None]
-
-
-class Rung(Enum):
-    """What it took to end a QEMU."""
-
-    GONE = "it had ended already"
-    POWER_OFF = "the guest powered itself off"
-    QUIT = "QMP quit"
-    TERM = "SIGTERM"
-    KILL = "SIGKILL"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a machine ended.
-
-    ``reason`` is QEMU's own word (``guest-shutdown``, ``guest-reset``, ``guest-panic``, ``host-qmp-quit``, ...),
-    "" when it gave none; ``failure`` is set when QEMU ended by itself, which is never the appliance's fault.
-    """
-
-    exit: Exit
-    reason: str
-    failure: HarnessError | None
-    at: float
 
 
 class Machine:

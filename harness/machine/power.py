@@ -18,9 +18,10 @@ from harness.firmware.stage import Loaded, Stage
 from harness.machine.accelerator import Accelerator
 from harness.machine.capture import RAM, Capture, load, save
 from harness.machine.command import Ram, Threads
+from harness.machine.ending import Ended, Rung
 from harness.machine.equipment import Equipment
 from harness.machine.late_network import LateNetwork
-from harness.machine.machine import ConsoleSink, Ended, Machine, Rung
+from harness.machine.machine import ConsoleSink, Machine
 from harness.machine.overlay import Overlay
 from harness.machine.ports import Port
 from harness.machine.qemu import QemuProgram, find_qemu

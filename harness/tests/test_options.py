@@ -105,6 +105,11 @@ def test_ports_are_split_at_commas_and_tcp_unless_they_say_udp() -> None:
     assert asked.equipment.forwards == asked.forward
 
 
+def test_what_is_said_of_services_is_kept_as_it_is() -> None:
+    asked = settings_from({"gk_must_run": ["hello", "a, b"], "gk_expect": ["wifi: restarts"]})
+    assert (asked.must_run, asked.expect) == (("hello", "a, b"), ("wifi: restarts",))
+
+
 @pytest.mark.parametrize("value", ["http", "0", "80;443", "53/tpc"])
 def test_a_port_that_is_none_is_refused_by_the_option_s_name(value: str) -> None:
     with pytest.raises(OptionError, match="--gk-forward"):

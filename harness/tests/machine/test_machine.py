@@ -21,8 +21,9 @@ from harness.errors import HostMemoryShort, ImageLocked, InternalError, QemuFail
 from harness.firmware.bios import BiosStage
 from harness.machine.accelerator import TCG, Accelerator, choose
 from harness.machine.capture import load, save
+from harness.machine.ending import Ended, Rung
 from harness.machine.equipment import Equipment
-from harness.machine.machine import Ended, Machine, Rung
+from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
 from harness.machine.ports import Port
 from harness.machine.power import Power

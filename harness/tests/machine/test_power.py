@@ -12,7 +12,8 @@ from harness.errors import HarnessError, QemuFailed
 from harness.firmware.stage import Loaded, Stage
 from harness.machine import power as power_module
 from harness.machine.accelerator import Accelerator
-from harness.machine.machine import Machine, Rung
+from harness.machine.ending import Rung
+from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power, PowerOn, SeaBiosEcho
 from harness.machine.qemu import QemuProgram
