@@ -28,6 +28,15 @@ def test_the_appliances_own_failure_is_expected() -> None:
     assert troubles(result(GOOD, KILLED, status=1), OWN) == []
 
 
+def test_what_may_fail_besides_need_not() -> None:
+    expected = Expected(own={"test_c": "want of memory"}, may="want of memory")
+    also = Case("test_d", "error", "E: hungry was killed for want of memory")
+    assert troubles(result(GOOD, KILLED, status=1), expected) == []
+    assert troubles(result(GOOD, KILLED, also, status=1), expected) == []
+    other = Case("test_d", "error", "E: no address")
+    assert troubles(result(GOOD, KILLED, other, status=1), expected) == ["test_d had an error: E: no address"]
+
+
 @pytest.mark.parametrize(
     ("made", "expected", "said"),
     [
