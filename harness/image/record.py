@@ -29,7 +29,7 @@ def from_record(
     layout = {name: Extent(**place) if place else None for name, place in record["layout"].items()}
     kernel = dict(record["kernel"])
     kernel["modules"] = tuple(kernel["modules"])
-    kernel["graphics"] = tuple(kernel["graphics"])
+    kernel["graphics"] = tuple(kernel.get("graphics", ()))
     values.update(
         path=path,
         password=password,
