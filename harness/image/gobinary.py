@@ -51,7 +51,11 @@ def build_info(program: bytes) -> BuildInfo:
             last = values[0]
             modules[last] = values[1] if len(values) > 1 else ""
         elif kind == "=>" and values:
-            modules[last] = f"{values[0]} {values[1] if len(values) > 1 else ''}".strip()
+            # A folder of the machine that built it, and where that was is nobody's business.
+            is_local = values[0].startswith((".", "/"))
+            modules[last] = (
+                "(local)" if is_local else f"{values[0]} {values[1] if len(values) > 1 else ''}".strip()
+            )
     return BuildInfo(package, version.decode(errors="replace"), modules)
 
 

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import BuildFailed, ToolMissing
+from harness.errors import BuildFailed, HarnessError, ToolMissing
 from harness.image import old_layout
 from harness.image.cache import Cache
+from harness.image.config import Config
 from harness.image.go import GoToolchain, Package
 from harness.image.gomod import module_roots
 from harness.image.inputs import content_key, folder_digest, gather_extras, parse_kernel
@@ -105,8 +106,7 @@ def _state(instance: Instance, gok: Path, go: GoToolchain, environ: Mapping[str,
     """One digest over the files that the user gives to gok; what gok itself would write is no part of it."""
     config = instance.config
     kernel, _ = parse_kernel(None, instance)
-    named = [*config.gokrazy_packages, *config.packages, kernel.package]
-    named += [config.firmware_package, config.eeprom_package]
+    named = [*config.gokrazy_packages, *config.packages, *_data_packages(config)]
     roots = module_roots(instance.folder, [name for name in named if name])
     status = gok.stat()
     old = [instance.folder / name for name in old_layout.FOLDERS] if instance.old_layout else []
@@ -129,6 +129,11 @@ def _state(instance: Instance, gok: Path, go: GoToolchain, environ: Mapping[str,
             "go": [go.version, environ.get("GOFLAGS", "")],
         },
     )
+
+
+def _data_packages(config: Config) -> list[str]:
+    """The packages that are no programs."""
+    return [name for name in (config.kernel_package, config.firmware_package, config.eeprom_package) if name]
 
 
 def _text(path: Path) -> str:
@@ -186,18 +191,22 @@ def _version(gok: str, environ: Mapping[str, str]) -> str:
 def _with_sources(image: Image, instance: Instance, go: GoToolchain, copy: Path) -> Image:
     """The image with what only its sources tell: packages that are no program, and how services are started."""
     config = instance.config
-    data = [name for name in (config.kernel_package, config.firmware_package, config.eeprom_package) if name]
     found: dict[str, Package] = {}
-    for root in module_roots(copy, data):
-        assert root.folder is not None  # gok has written one for each
-        packages, _ = go.resolve(root, root.folder)
-        found.update((package.path, package) for package in packages)
+    notes = list(image.notes)
+    try:
+        for root in module_roots(copy, _data_packages(config)):
+            if root.folder is not None:
+                packages, _ = go.resolve(root, root.folder)
+                found.update((package.path, package) for package in packages)
+    except HarnessError as error:
+        notes.append(f"the versions of kernel and firmware packages are not known: {error.what}")
     modules = {**image.modules, **{package.module: package.version for package in found.values()}}
     kernel = found.get(config.kernel_package)
     starts = StartSettings(config)
     return dataclasses.replace(
         image,
         modules=dict(sorted(modules.items())),
+        notes=tuple(notes),
         services=tuple(
             service_of(service.path, service.package, starts.of(service.path)) if service.package else service
             for service in image.services

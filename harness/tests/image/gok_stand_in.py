@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.copying import copy_sparse
+from harness.errors import HarnessError
 from harness.image import build as own
 from harness.image.cache import Cache, default_root
-from harness.image.disk import BOOT_CODE_BYTES, BOOT_FIRST
+from harness.image.disk import BOOT_CODE_BYTES, BOOT_FIRST, SMALLEST_DISK
 from harness.image.fat_volume import FatVolume
 from harness.image.gomod import parse_gomod
 from harness.image.instance import load_instance
@@ -34,8 +35,8 @@ from harness.tests.image import synthetic
 VERSION = "github.com/gokrazy/tools v0.0.0-stand-in"
 INTERNAL = "github.com/gokrazy/internal@v0.0.0-20251208203110-3c1aa9087c82"
 """Whose boot sector this program carries in itself, whatever the instance asks for."""
-DEVICES = ("odroidhc1", "nanopi_neo", "qemumbrtesting", "rock64")
-LOWER = 1200 * 1024 * 1024 + BOOT_FIRST
+DEVICES = {"odroidhc1": BOOT_FIRST, "nanopi_neo": 2048, "qemumbrtesting": BOOT_FIRST, "rock64": 32768}
+"""Device types, and the sector that their first partition begins with."""
 VERBS = ("new", "add", "edit", "get", "overwrite", "update", "run", "logs", "ps", "sbom", "push", "vm", "version")
 FLAGS = {
     "overwrite": ("full", "gaf", "boot", "root", "mbr", "sudo", "target_storage_bytes", "trace_file"),
@@ -128,17 +129,19 @@ def overwrite(flags: dict[str, str]) -> None:
     if full is None:
         error("the stand-in writes whole disks only")
     size = int(size_text)
+    # Not a slip: gok adds sectors to bytes.
+    lower = 1200 * 1024 * 1024 + DEVICES.get(config.get("DeviceType", ""), BOOT_FIRST)
     if size == 0:
         size = (config.get("InternalCompatibilityFlags") or {}).get("TargetStorageBytes", 0)
     if size == 0:
         error(
-            f"--target_storage_bytes is required (e.g. --target_storage_bytes={LOWER}) "
+            f"--target_storage_bytes is required (e.g. --target_storage_bytes={lower}) "
             "when using overwrite with a file"
         )
     if size % 512:
-        error(f"--target_storage_bytes must be a multiple of 512 (sector size), use e.g. {LOWER}")
-    if size < LOWER:
-        error(f"--target_storage_bytes must be at least {LOWER} (for boot + 2 root file systems + 100 MB /perm)")
+        error(f"--target_storage_bytes must be a multiple of 512 (sector size), use e.g. {lower}")
+    if size < lower:
+        error(f"--target_storage_bytes must be at least {lower} (for boot + 2 root file systems + 100 MB /perm)")
     pack(folder, full, size, stamp)
     print(f"To boot gokrazy, copy {full} to an SD card and plug it into a supported device")
 
@@ -238,11 +241,14 @@ def pack(folder: Path, full: Path, size: int, stamp: str) -> None:
     if os.environ.get("GOK_STAND_IN") == "small":
         synthetic.STAMP = stamp
         with tempfile.TemporaryDirectory() as work:
-            synthetic.write_image(full, Path(work), size=size, perm="blank")
+            synthetic.write_image(full, Path(work), size=max(size, SMALLEST_DISK), perm="blank")
         return
     request = BuildRequest(folder, builder="own", timestamp=stamp, perm="blank", size=size)
     with Cache(default_root().with_name("gok-stand-in")) as cache:
-        image = own.build(request, cache=cache, progress=lambda line: print(line, flush=True))
+        try:
+            image = own.build(request, cache=cache, progress=lambda line: print(line, flush=True))
+        except HarnessError as problem:
+            error(f"{problem.what}: {problem.where}")
         full.unlink(missing_ok=True)
         copy_sparse(image.path, full)
         full.chmod(0o644)

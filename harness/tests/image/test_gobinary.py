@@ -29,6 +29,14 @@ def test_modules_and_package() -> None:
     assert build_info(elf()).package == ""
 
 
+def test_a_replacement_says_what_took_the_place_but_no_folder_of_the_host() -> None:
+    of_host = ("a.test/b", "v1\th1:x=\n=>\t/home/somebody/b\t(devel)")
+    beside = ("a.test/c", "v1\th1:x=\n=>\t./local/c\t(devel)")
+    other = ("a.test/d", "v1\th1:x=\n=>\tb.test/d\tv2")
+    info = build_info(elf(rest=block("example.com/x", of_host, beside, other)))
+    assert info.modules == {"a.test/b": "(local)", "a.test/c": "(local)", "a.test/d": "b.test/d v2"}
+
+
 def test_the_time_stamp_is_the_variables_value() -> None:
     noise = b"2006-01-02T15:04:05Z07:00 and 2020-01-01T00:00:00Z"
     assert build_timestamp(elf(variables={"main.buildTimestamp": STAMP}, rest=noise)) == STAMP

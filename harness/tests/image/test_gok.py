@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import BuildFailed
+from harness.errors import BuildFailed, OptionError, ToolMissing
 from harness.image import gok
 from harness.image.build import BuildRequest, build
 from harness.image.cache import Cache
@@ -139,6 +139,16 @@ def test_what_only_the_sources_tell_is_in_the_image(
     assert (hello.starts, hello.args) == ("manual", ("-v",))
 
 
+def test_a_version_that_cannot_be_had_is_said_to_be_unknown(instance: Path, environ: dict[str, str]) -> None:
+    (instance / "go.mod").write_text("module example.test/appliance\n\ngo 1.24\n")
+    image = run(instance, environ)
+    assert image.kernel.version == ""
+    assert "example.test/kernel" not in image.modules
+    assert any(
+        note.startswith("the versions of kernel and firmware packages are not known") for note in image.notes
+    )
+
+
 def test_a_formatted_perm_is_said_to_be_no_work_of_gok(
     instance: Path, tmp_path: Path, environ: dict[str, str]
 ) -> None:
@@ -205,3 +215,39 @@ def test_gok_writes_no_image(instance: Path, tmp_path: Path, environ: dict[str, 
     with pytest.raises(BuildFailed, match="gok wrote no image"):
         run(instance, environ)
     assert not (instance / "init.go").exists()
+
+
+@pytest.mark.parametrize(
+    ("size", "says"),
+    [
+        (1258299393, "--target_storage_bytes must be a multiple of 512"),
+        (512, "--target_storage_bytes must be at least 1258299392"),
+    ],
+)
+def test_what_gok_refuses_is_told_in_its_own_words(
+    instance: Path, environ: dict[str, str], size: int, says: str
+) -> None:
+    with pytest.raises(BuildFailed) as raised:
+        run(instance, environ, size=size)
+    assert says in raised.value.evidence
+
+
+@pytest.mark.parametrize("device", ["rock64", "nanopi_neo"])
+def test_a_device_type_gets_a_disk_that_gok_accepts(instance: Path, environ: dict[str, str], device: str) -> None:
+    write_config(instance, DeviceType=device)
+    assert run(instance, environ, perm="blank").builder == "gok"
+
+
+def test_gok_is_missing(instance: Path, tmp_path: Path) -> None:
+    with pytest.raises(ToolMissing, match="gok is not on PATH"):
+        run(instance, {"PATH": "/nowhere", "HOME": str(tmp_path)}, builder="gok")
+
+
+def test_what_gok_cannot_be_told_is_refused(instance: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="--gk-kernel, --gk-fast-boot"):
+        run(instance, {"HOME": str(tmp_path)}, builder="gok", kernel="x@v1", fast_boot=True)
+
+
+def test_what_gok_cannot_be_told_is_built_by_the_own_packer(instance: Path, environ: dict[str, str]) -> None:
+    assert builder_of(BuildRequest(instance, fast_boot=True), environ) == "own"
+    assert builder_of(BuildRequest(instance), environ) == "gok"
