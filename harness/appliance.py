@@ -155,6 +155,8 @@ class Appliance(WaysIn, Services, Updates):
         """Known deviations that this appliance showed: which, and the evidence."""
         self.left_out: dict[str, str] = {}
         """What a scenario did not look at, and why; see applies."""
+        self.no_key = "" if key is not None else NO_KEY
+        """Why nobody here can enter breakglass on it, "" when a key is known that can."""
         self.first_start: FirstStart | None = None
         """What became of starts of this image in this run, for whoever starts it as it is."""
         self._ready: list[tuple[str, dict[str, float]]] = []
@@ -169,7 +171,7 @@ class Appliance(WaysIn, Services, Updates):
 
     def why_not(self, ability: str) -> str:
         """Return why the image that runs cannot do this here, "" when it can."""
-        return why_not(self.running, ability, voice=self.voice, no_key="" if self._key is not None else NO_KEY)
+        return why_not(self.running, ability, voice=self.voice, no_key=self.no_key)
 
     def applies(self, what: str, *abilities: str) -> bool:
         """Whether a part of a scenario applies, for which the image must have these abilities.

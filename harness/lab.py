@@ -318,6 +318,7 @@ class Lab:
         booted = self.booted(board, image) if warm else None
         firmware = self.run_dir.folder("firmware")
         appliance = self._make(board, image, name, fitted, booted, firmware, ram, reboots)
+        appliance.no_key = self.key.why_not(image)
         start = appliance.first_start = self._start_of(board, image, network=mode, clock=known)
         self._live[name] = appliance
         try:

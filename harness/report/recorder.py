@@ -71,7 +71,7 @@ class Recorder:
                 self.verdict.deviations[str(name).removeprefix("gk_deviation:")] = str(value)
             self._take_service(str(name), str(value), outcome)
             if str(name).startswith(LEFT_OUT) and report.when == "call":
-                self.verdict.left_out[f"{str(name).removeprefix(LEFT_OUT)}: {value}"] += 1
+                self.verdict.left_out[self._words(f"{str(name).removeprefix(LEFT_OUT)}: {value}")] += 1
         outcome.board = outcome.properties.get("gk_board", outcome.board)
         if report.failed:
             outcome.outcome = "failed" if report.when == "call" else "error"

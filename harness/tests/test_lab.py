@@ -13,6 +13,7 @@ import pytest
 
 from harness.boards import board
 from harness.errors import ApplianceFault, HarnessError, HostTooBusy, KernelPanic, QemuFailed, RequestRefused
+from harness.image.model import Breakglass
 from harness.lab import Lab
 from harness.machine.accelerator import TCG
 from harness.machine.equipment import Equipment
@@ -193,3 +194,9 @@ def test_a_failed_request_is_told_again_with_its_status(tmp_path: Path) -> None:
     with pytest.raises(RequestRefused) as caught:
         start.check()
     assert caught.value.status == 503
+
+
+def test_an_appliance_knows_why_nobody_can_enter_it(lab: PlayedLab) -> None:
+    image: Any = SimpleNamespace(**{**vars(IMAGE), "perm": "blank", "breakglass": Breakglass()})
+    with lab.appliance(board("virt"), image, name="mine", running=False) as appliance:
+        assert "--gk-perm ext4" in appliance.no_key

@@ -204,3 +204,15 @@ def test_a_test_is_told_which_appliance_it_had_and_what_that_showed() -> None:
         "gk_ended:/user/job": "with status 0",
         "gk_left_out:whether data stays": "not applicable: it is blank",
     }
+
+
+def test_a_part_that_was_left_out_is_counted_with_its_reason_in_the_words_of_the_command() -> None:
+    recorder = Recorder(Verdict(), lambda text: text.replace("--gk-", "--"))
+    for number in range(2):
+        properties: list[tuple[str, object]] = [("gk_left_out:whether data stays", "it is blank (--gk-perm ext4)")]
+        recorder.pytest_runtest_logreport(report_of(f"test_{number}", properties))
+    assert recorder.verdict.left_out == {"whether data stays: it is blank (--perm ext4)": 2}
+    terminal = Terminal()
+    recorder.boots.append(("virt", "cold", {"ready": 9.0}))
+    write_summary(terminal, recorder, None)
+    assert "left out  2x  whether data stays: it is blank (--perm ext4)" in terminal.lines
