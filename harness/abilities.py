@@ -33,7 +33,7 @@ def why_not(image: Image, ability: str, *, voice: Voice, no_key: str) -> str:
         return why_not(image, other, voice=voice, no_key=no_key).removeprefix(NOT)
 
     if ability == "console":
-        return f"{NOT}nobody is heard on the console: {voice.why}" if voice.why else ""
+        return f"{NOT}init is not heard on the console: {voice.why}" if voice.why else ""
     if ability == "http":
         return "" if image.serves_tcp else NOT + SOCKET_ONLY
     if ability == "serial-shell":
@@ -49,7 +49,9 @@ def why_not(image: Image, ability: str, *, voice: Voice, no_key: str) -> str:
     if ability == "slot" and not voice.any and lacks("breakglass"):
         return f"{NOT}neither console nor breakglass show which slot runs"
     if ability == "ready" and lacks("http") and lacks("console"):
-        return f"{NOT}nothing tells when it is up: {SOCKET_ONLY}, and nobody is heard on the console: {voice.why}"
+        return (
+            f"{NOT}nothing tells when it is up: {SOCKET_ONLY}, and init is not heard on the console: {voice.why}"
+        )
     return _no_perm(image) if ability == "perm" else ""
 
 

@@ -160,18 +160,18 @@ class Lab:
         voice = self.voice(board, image)
         subject = f"{image.hostname} on {board.name}"
         if voice.why:
-            self.news.note(f"{subject} is tested without its console: {voice.why}")
+            self.news.note_once(f"{subject} is tested without its console: {voice.why}")
         elif not voice.kernel:
-            self.news.note(f"{subject}: its kernel is told to be quiet, so the console begins with init")
+            self.news.note_once(f"{subject}: its kernel is told to be quiet, so the console begins with init")
         if not image.serves_tcp:
             from harness.abilities import SOCKET_ONLY
 
-            self.news.note(f"{subject} is tested without its web interface: {SOCKET_ONLY}")
+            self.news.note_once(f"{subject} is tested without its web interface: {SOCKET_ONLY}")
         dhcp = image.service("dhcp")
         if dhcp is None or dhcp.starts == "manual":
             from harness.progress import why_no_address
 
-            self.news.note(f"{subject} may get no address: {why_no_address(image)}")
+            self.news.note_once(f"{subject} may get no address: {why_no_address(image)}")
 
     # -- appliances
 
@@ -499,6 +499,8 @@ class Lab:
             if told := self.settings.equipment.told_on(board):
                 self.say(f"gokrazy: {board.name}: {told}")
             appliance.power_on()
+            if appliance.voice.why:
+                self.say(f"gokrazy: init is not heard on this console: {appliance.voice.why}")
             for port, here in appliance.power.ports.items():
                 self.say(f"gokrazy: port {port}: 127.0.0.1:{here}")
             shown = appliance.console.mark()

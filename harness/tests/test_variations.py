@@ -17,8 +17,11 @@ from harness.shipped import images_folder, scenarios_folder
 pytestmark = pytest.mark.gk_tier("nightly")
 
 
-def boot_scenarios(folder: Path, *options: str, **config: object) -> str:
-    """Run the boot scenarios against hello-arm64 with some settings changed; returns what pytest said."""
+def boot_scenarios(folder: Path, *options: str, status: int = 0, **config: object) -> str:
+    """Run the boot scenarios against hello-arm64 with some settings changed; returns what pytest said.
+
+    ``status`` is what it must end with.
+    """
     shutil.copytree(images_folder(), folder / "images")
     file = folder / "images/hello-arm64/config.json"
     settings = json.loads(file.read_text())
@@ -37,7 +40,7 @@ def boot_scenarios(folder: Path, *options: str, **config: object) -> str:
         text=True,
         timeout=900,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
 
 
@@ -66,3 +69,48 @@ def test_cold_starts_only(tmp_path: Path) -> None:
 
 def test_fast_boot(tmp_path: Path) -> None:
     assert "6 passed" in boot_scenarios(tmp_path, "--gk-fast-boot", KernelExtraArgs=["rootdelay=4"])
+
+
+@pytest.mark.parametrize(
+    ("console", "why"),
+    [
+        ("", "its serial console is serial0, a name that only a Raspberry Pi's firmware replaces"),
+        ("ttyS0,115200", "its serial console is ttyS0, and the serial port of virt is ttyAMA0"),
+        ("disabled", "its kernel has no serial console (SerialConsole is disabled)"),
+    ],
+)
+def test_a_console_that_is_no_port_of_the_board_is_done_without(tmp_path: Path, console: str, why: str) -> None:
+    said = boot_scenarios(tmp_path, SerialConsole=console)
+    assert "5 passed, 1 skipped" in said
+    assert f"is tested without its console: {why}" in said
+    assert "no kernel" not in said
+
+
+def test_a_kernel_that_writes_to_the_port_where_init_does_not(tmp_path: Path) -> None:
+    said = boot_scenarios(tmp_path, KernelExtraArgs=["console=tty1"])
+    assert "5 passed, 1 skipped" in said
+    assert "init writes to tty1: of its consoles (tty1, ttyAMA0, tty1), ttyAMA0 is not the last one" in said
+    # Its kernel is heard all the same.
+    assert re.search(r"^virt +cold +1 +[0-9.]+ +[0-9.]+ +[0-9.]+ +- ", said, re.MULTILINE)
+
+
+def test_a_quiet_kernel_at_another_baud_rate(tmp_path: Path) -> None:
+    said = boot_scenarios(tmp_path, SerialConsole="ttyAMA0,9600", KernelExtraArgs=["quiet"])
+    assert "6 passed" in said
+    assert "its kernel is told to be quiet, so the console begins with init" in said
+
+
+def test_an_appliance_without_a_password(tmp_path: Path) -> None:
+    said = boot_scenarios(tmp_path, Update={"NoPassword": True})
+    assert "1 passed, 5 skipped" in said
+    assert "the web interface listens on a Unix socket of the device only (NoPassword)" in said
+    assert "no address" not in said
+
+
+def test_an_appliance_that_asks_for_no_address_is_red_with_that_reason(tmp_path: Path) -> None:
+    dhcp = {"github.com/gokrazy/gokrazy/cmd/dhcp": {"DontStart": True}}
+    said = boot_scenarios(tmp_path, status=1, PackageConfig=dhcp)
+    why = "nothing asked for one: the instance does not start gokrazy's DHCP client (cmd/dhcp has DontStart)"
+    assert f"no address that others reach: {why}" in said
+    assert f"hello-arm64 on virt may get no address: {why}" in said
+    assert "waited 1 s" not in said
