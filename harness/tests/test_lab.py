@@ -17,6 +17,7 @@ from harness.image.model import Breakglass
 from harness.lab import Lab
 from harness.machine.accelerator import TCG
 from harness.machine.equipment import Equipment
+from harness.machine.room import Room
 from harness.options import Settings
 from harness.run.failed_starts import FailedStarts
 
@@ -66,6 +67,8 @@ def done() -> None:
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedLab]:
     monkeypatch.setattr(Lab, "accelerator", lambda *_: TCG)
+    # These machines take up nothing, so they wait for no room that real ones have taken.
+    monkeypatch.setattr(Room, "reserve", lambda *_, **__: nullcontext())
     with PlayedLab(Settings(cache=tmp_path / "cache", artifacts=tmp_path)) as lab:
         lab.asked = []
         yield lab
