@@ -241,7 +241,7 @@ class Appliance(WaysIn, Services, Updates):
             self.power.machine.wait_for_address(self.budget.network)
         self._serves()
         if self.cold_start is None:
-            self._came_up(self.console.recording.seconds(), answered=True)
+            self._came_up(self.console.recording.seconds(), answered=self.can("http"))
 
     def _until_perm_is_mounted(self) -> None:
         """Wait for the one reboot that is part of its first start; raises WaitTimeout with what mkfs said."""
@@ -356,7 +356,7 @@ class Appliance(WaysIn, Services, Updates):
         ready = time.monotonic() - began
         if self.board.late_nic_bus:
             self.cold_start = start.went_on(self.console.current, ready)
-        self._ready.append(("warm", {"ready": ready}))
+        self._ready.append(("warm", {"ready": ready} if self.can("http") else {}))
 
     def checkpoint(self, name: str) -> None:
         """Keep disk and memory as they are now, to ``rewind`` to within this test; it goes on in a new QEMU.

@@ -369,6 +369,8 @@ def test_without_a_password_it_is_up_when_init_listens_on_its_socket(
     subject.wait_until_ready()
     assert asked == [Phase.SOCKET]
     assert subject.cold_start is not None
+    # Nobody has answered over HTTP, so no time of that is told.
+    assert [set(times) & {"ready"} for _, _, times in subject.boot_times()] == [set()]
     subject.console.close()
 
 
