@@ -82,7 +82,7 @@ def write_perm(overlay: Overlay, image: Image, name: str, content: bytes) -> Non
     with tempfile.TemporaryDirectory(prefix="gokrazy-perm-", dir=overlay.path.parent) as folder:
         perm = overlay.extract(place, Path(folder) / "perm.ext4")
         write_files(perm, {name: content})
-        overlay.write(place.offset, perm)
+        overlay.put_back(place, perm)
 
 
 def make_perm(overlay: Overlay, image: Image) -> None:
@@ -99,4 +99,4 @@ def make_perm(overlay: Overlay, image: Image) -> None:
         perm.touch()
         os.truncate(perm, place.size)
         format_perm(perm, Extent(0, place.size), seed=image.hostname, mtime=_FORMATTED)
-        overlay.write(place.offset, perm)
+        overlay.put_back(place, perm)

@@ -7,11 +7,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from harness.errors import HostDiskFull, InternalError, QemuFailed, ToolMissing
+from harness.image.extents import data_of
 from harness.image.model import SECTOR, Extent
 from harness.machine.failure import classify
 from harness.machine.mapped import MappedDisk, stretches
@@ -21,6 +22,9 @@ LIMIT = 120.0
 """Seconds for one qemu-img: the longest is the extraction of a root partition."""
 NAME = "disk.qcow2"
 COPIED = 1 << 20
+COMPARED = 64 * 1024
+AT_ONCE = 64 << 20
+"""Bytes in memory at most when a stretch is put back."""
 
 BaseFormat = Literal["raw", "qcow2"]
 
@@ -156,6 +160,26 @@ class Overlay:
             run_tool("qemu-img", arguments, where=self.path)
         self.written.append(Extent(offset, size))
 
+    def put_back(self, extent: Extent, file: Path) -> None:
+        """Make a stretch of the disk what is in a file of its size; only what differs is written.
+
+        Else a disk of 16 GiB would get as many zeroes, which all that is done with its layers would read.
+        """
+        disk = self.source(extent)
+        places: list[tuple[int, int]] = []
+        with file.open("rb", buffering=0) as content:
+            for start, end in _merged([*data_of(content.fileno(), extent.size), *_ends(disk.data())]):
+                for offset in range(start, end, COMPARED):
+                    size = min(COMPARED, end - offset)
+                    content.seek(offset)
+                    if content.read(size) != disk.read_at(offset, size):
+                        places.append((offset, offset + size))
+            # A qemu-img each: what lies close together goes at once.
+            for start, end in _merged(places, apart=COPIED):
+                for offset in range(start, end, AT_ONCE):
+                    content.seek(offset)
+                    self.write(extent.offset + offset, content.read(min(AT_ONCE, end - offset)))
+
     def moved(self, folder: Path) -> Overlay:
         """The same disk in another folder, where it goes under its own name; raises HostDiskFull."""
         self._must_be_off("move")
@@ -222,6 +246,22 @@ class Overlay:
                 f"bytes {offset} to {offset + size} are not on the disk, which has {self.size}",
                 where=str(self.path),
             )
+
+
+def _ends(pieces: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Offsets and sizes as starts and ends."""
+    return [(offset, offset + size) for offset, size in pieces]
+
+
+def _merged(stretches: Iterable[tuple[int, int]], *, apart: int = 0) -> list[tuple[int, int]]:
+    """Stretches in order, those that meet or lie at most so far apart as one."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if found and start <= found[-1][1] + apart:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
 
 
 def run_tool(tool: str, arguments: Sequence[str], *, where: Path | None = None) -> str:

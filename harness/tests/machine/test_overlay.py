@@ -129,6 +129,45 @@ def test_of_a_large_disk_only_what_was_written_is_read(tmp_path: Path) -> None:
             assert file.read(4097) == byte * 4096 + b"\0"
 
 
+def test_what_is_put_back_is_all_that_is_written_and_later_read(tmp_path: Path) -> None:
+    image = tmp_path / "large.img"
+    with image.open("wb") as file:
+        file.truncate(16 << 30)
+        for offset in (1 << 30, 9 << 30):
+            file.seek(offset)
+            file.write(b"x" * 300_000)
+    layer = Overlay.create(image, tmp_path, name="layer.qcow2")
+    place = Extent(1 << 30, 15 << 30)
+    part = layer.extract(place, tmp_path / "part")
+    with part.open("r+b") as file:
+        file.seek(100_000)
+        file.write(b"new")
+        file.seek(8 << 30)
+        file.write(bytes(1000))
+        file.seek(10 << 30)
+        file.write(b"more")
+    layer.put_back(place, part)
+    assert layer.allocated() < 4 << 20
+    assert layer.read((1 << 30) + 99_999, 5) == b"xnewx"
+    assert layer.read(9 << 30, 1001) == bytes(1000) + b"x"
+    assert layer.read(11 << 30, 5) == b"more\0"
+    (tmp_path / "upper").mkdir()
+    upper = Overlay.create(layer.path, tmp_path / "upper", base_format="qcow2")
+    before = bytes_read()
+    upper.settle_on(image)
+    assert bytes_read() - before < 64 << 20
+    assert upper.read(11 << 30, 5) == b"more\0"
+
+
+def test_what_became_zero_is_zero_on_the_disk(overlay: Overlay, tmp_path: Path) -> None:
+    place = Extent(1 << 20, 1 << 20)
+    empty = tmp_path / "empty"
+    with empty.open("wb") as file:
+        file.truncate(1 << 20)
+    overlay.put_back(place, empty)
+    assert overlay.read(0, SIZE) == CONTENT[: 1 << 20] + bytes(1 << 20) + CONTENT[2 << 20 :]
+
+
 def bytes_read() -> int:
     """Bytes that this process, and those that it waited for, have asked the system for so far."""
     return int(Path("/proc/self/io").read_text().split("rchar: ")[1].split()[0])
