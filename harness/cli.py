@@ -20,7 +20,8 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say how it is used and what is wrong."""
         self.print_usage(sys.stderr)
-        self.exit(Fault.USER.value, f"{self.prog}: {message}\n")
+        hint = "\n  to do: give pytest's options after --" if "--gk-" in message and " --" not in self.prog else ""
+        self.exit(Fault.USER.value, f"{self.prog}: {message}{hint}\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -137,6 +138,9 @@ def _check(options: argparse.Namespace) -> int:
     from harness.report.words import Words
     from harness.shipped import scenarios_folder
 
+    said = _said(options)
+    # What is wrong with it is told in this command's words, not in those of pytest's usage.
+    settings_from(said)
     arguments = [
         "--rootdir",
         str(Path.cwd()),
@@ -144,7 +148,7 @@ def _check(options: argparse.Namespace) -> int:
         "/dev/null",
         "-p",
         "no:cacheprovider",
-        *_as_pytest_takes_it(_said(options)),
+        *_as_pytest_takes_it(said),
     ]
     if options.junit:
         arguments.append(f"--junitxml={Path(options.junit).expanduser().absolute()}")
@@ -165,9 +169,11 @@ def _settings(options: argparse.Namespace) -> Settings:
 def _build(options: argparse.Namespace) -> int:
     from harness.image.digest import sha256_of
     from harness.lab import Lab
+    from harness.report.places import must_keep_images
     from harness.report.words import Words
 
     settings, words = _settings(options), Words(options.command)
+    must_keep_images(settings)
     if settings.instance is None:
         raise OptionError(
             "this is a file, and what is built is an instance",
@@ -200,11 +206,12 @@ def _build(options: argparse.Namespace) -> int:
 
 def _boot(options: argparse.Namespace) -> int:
     from harness.lab import Lab
-    from harness.report.places import must_take_files
+    from harness.report.places import must_keep_images, must_take_files
     from harness.report.words import Words
 
     settings, words = _settings(options), Words(options.command)
     must_take_files(settings.artifacts, what="logs", flag="--gk-artifacts")
+    must_keep_images(settings)
     with Lab(settings, say=lambda line: print(words(line))) as lab:
         fitting = lab.boards
         if not fitting:
@@ -217,10 +224,12 @@ def _cache(options: argparse.Namespace) -> int:
     from harness.captures import capture_root
     from harness.image.cache import Cache
     from harness.machine.store import Store
+    from harness.report.places import must_take_files
 
     settings = settings_from({"gk_cache": options.gk_cache})
     cache, captures = Cache(settings.cache_root), Store(capture_root(settings))
     if options.action == "prune":
+        must_take_files(settings.cache_root, what="the cache", flag="--gk-cache")
         # Captures first: their machines are booted again in seconds, where images take a compiler.
         most = int(options.max_gb * 1e9)
         forgotten = captures.prune(max(0, most - sum(entry.bytes_on_disk for entry in cache.entries())))

@@ -235,7 +235,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     wanted: dict[tuple[str, str], bool] = {}
     words = config.stash[WORDS]
     with _as_pytest_says(config):
-        must_take_results(config, config.stash[SETTINGS].artifacts, "--junit" if words.command else "--junitxml")
+        must_take_results(config, config.stash[SETTINGS], "--junit" if words.command else "--junitxml")
     for item in items:
         key = _board(item), _family(item)
         wanted[key] = wanted.get(key, False) or "next_image" in _fixtures(item)

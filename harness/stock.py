@@ -118,7 +118,7 @@ class Stock:
             cache, self._cache = self._cache, Cache(self.settings.cache_root, may_make=False)
             try:
                 self.image(board, family)
-            except (NotKept, HarnessError):
+            except (NotKept, HarnessError, OSError):
                 # What is wrong with it is said where it is needed.
                 self._missing.add(key)
             finally:

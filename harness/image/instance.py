@@ -107,7 +107,7 @@ def find_instance(spec: str | Path, *, environ: Mapping[str, str] = os.environ) 
     close = difflib.get_close_matches(str(spec), names, n=1)
     raise ConfigError(
         f"there is no gokrazy instance {str(spec)!r}",
-        where=f"looked at {path.absolute()} and {named}",
+        where=f"looked at {path.absolute()}" + (f" and {named}" if len(Path(spec).parts) == 1 else ""),
         hint=f"did you mean {close[0]}?" if close else "name a folder that has a config.json",
         evidence=f"instances there: {', '.join(names)}" if names else "",
     )

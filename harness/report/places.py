@@ -10,6 +10,7 @@ import pytest
 from _pytest.junitxml import xml_key
 
 from harness.errors import HarnessError, HostDiskFull, OptionError
+from harness.options import Settings
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -24,12 +25,19 @@ def must_take_files(folder: Path, *, what: str, flag: str) -> None:
         raise not_written(error, folder, what=what, flag=flag) from None
 
 
-def must_take_results(config: pytest.Config, artifacts: Path, junit: str) -> None:
-    """Raise OptionError if logs, report or JUnit XML cannot be written, before all tests have run for nothing.
+def must_keep_images(settings: Settings) -> None:
+    """Raise OptionError if what is built or booted once cannot be kept in the cache."""
+    if settings.image is None or settings.warm == "persist":
+        must_take_files(settings.cache_root, what="what is built", flag="--gk-cache")
+
+
+def must_take_results(config: pytest.Config, settings: Settings, junit: str) -> None:
+    """Raise OptionError if images, logs, report or JUnit XML cannot be written, before tests have run for nothing.
 
     ``junit`` is the flag that names the XML file.
     """
-    must_take_files(artifacts, what="logs and the report", flag="--gk-artifacts")
+    must_take_files(settings.artifacts, what="logs and the report", flag="--gk-artifacts")
+    must_keep_images(settings)
     log = config.stash.get(xml_key, None)
     if log is None:
         return

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.shipped import images_folder
 from harness.tests.image.synthetic import write_image
 
 SHOWS = """
@@ -109,6 +110,9 @@ def test_a_path_on_the_command_line_begins_where_it_was_typed(repository: Path, 
             "--junitxml",
             "the JUnit XML",
         ),
+        (["harness", "build", "{instance}", "--cache", "sub"], "--cache", "what is built"),
+        (["harness", "check", "{instance}", "--cache", "sub", "--artifacts", "{out}"], "--cache", "what is built"),
+        (["harness", "cache", "prune", "--cache", "sub"], "--cache", "the cache"),
     ],
 )
 def test_a_folder_that_may_not_be_written_to_is_one_sentence_with_the_flag(
@@ -117,7 +121,8 @@ def test_a_folder_that_may_not_be_written_to_is_one_sentence_with_the_flag(
     image = write_image(tmp_path / "a.img", tmp_path / "parts", arch="arm64")
     test = tmp_path / "test_boots.py"
     test.write_text(USES_AN_APPLIANCE)
-    filled = [part.format(test=test, image=image, out=tmp_path / "out") for part in command]
+    names = {"test": test, "image": image, "out": tmp_path / "out", "instance": images_folder() / "hello-arm64"}
+    filled = [part.format(**names) for part in command]
     status, said = run(UNWRITABLE, *filled)
     assert status == 4, said
     assert f"{what} cannot be written here" in said
@@ -133,3 +138,21 @@ def test_tests_without_an_appliance_write_nothing(tmp_path: Path) -> None:
     status, said = run(folder, "pytest", "-p", "no:cacheprovider", "../test_plain.py")
     assert status == 0, said
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("check", "a", "--builder", "foo"), "--builder does not know 'foo'"),
+        (("check", "a", "--gk-strict"), "to do: give pytest's options after --"),
+        (("boot", "a.img", "--", "--gk-nothing"), "unrecognized arguments: --gk-nothing"),
+        (("build", "nothing"), "there is no gokrazy instance 'nothing'"),
+    ],
+)
+def test_a_wrong_flag_is_told_in_the_words_of_the_command(
+    arguments: tuple[str, ...], told: str, tmp_path: Path
+) -> None:
+    status, said = run(tmp_path, "harness", *arguments)
+    assert status == 4, said
+    assert told in said
+    assert "pytest.main" not in said
