@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from harness.cli import _parser
 from harness.errors import OptionError, ToolMissing
 from harness.options import ALL, OPTIONS
 from harness.report.words import Words
+from harness.tests.image.synthetic import write_image
 
 PACKAGE = Path(harness.__file__).parent
 DOORS = ("cli.py", "options.py")
@@ -88,3 +92,19 @@ def test_an_error_what_caused_it_and_a_skip_are_put_into_these_words() -> None:
         pytest.skip("not applicable: (give --gk-ssh-key)")
     Words("check").reword(raised.value)
     assert str(raised.value) == "not applicable: (give --ssh-key)"
+
+
+def test_a_skip_on_a_worker_is_told_in_the_words_of_the_command(tmp_path: Path) -> None:
+    image = write_image(tmp_path / "a.img", tmp_path / "parts", arch="arm64")
+    command = [sys.executable, "-m", "harness", "check", str(image), "--board=virt", "--", "-n", "1"]
+    done = subprocess.run(
+        [*command, "-k", "test_breakglass and not gone"],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert re.search(r"skipped +\d+x .*\(give --ssh-key\)", done.stdout), done.stdout
+    assert "--gk-" not in done.stdout
