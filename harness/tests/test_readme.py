@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import harness
 from harness import boards
 from harness.firmware import quirks
 from harness.options import OPTIONS
@@ -29,3 +30,14 @@ def test_every_option_in_the_readme_exists() -> None:
     shown = set(re.findall(r"--gk-[a-z-]+", README.read_text()))
     assert shown <= {option.flag for option in OPTIONS}
     assert shown
+
+
+def test_what_is_not_applicable_is_said_as_the_readme_has_it() -> None:
+    section = README.read_text().split("## What you will see")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    reasons = [reason for row in rows for reason in re.findall(r"`(.+?)`", row)]
+    assert len(reasons) > 5
+    package = Path(harness.__file__).parent
+    said = " ".join((package / name).read_text() for name in ("abilities.py", "lab.py", "stock.py"))
+    for reason in reasons:
+        assert reason.replace("crasher", "{family}") in said or reason in said, reason

@@ -67,6 +67,7 @@ SCRIPTS = ("ci/smoke", "ci/test", "ci/setup", "ci/nightly")
 """They run all of this themselves; here they only have to be there, and to tell how they are used."""
 ELSEWHERE = {
     "ci/test scenarios": "ci/test runs it",
+    "gokharness check images/others/new-arm64 --board virt --ssh-key id_ed25519": "ci/nightly others",
     "ci/setup --check": "harness/tests/host/test_scripts.py",
     "ci/bench": "measures for hours",
     "ci/bare": "needs root, and an hour",
