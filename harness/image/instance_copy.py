@@ -59,7 +59,9 @@ def _copy(folder: Path, dest: Path, *, own: frozenset[str] | None, above: tuple[
         if entry.is_symlink() and not (is_own and entry.exists()):
             target.symlink_to(entry.readlink())
         elif entry.is_dir():
-            if not os.access(entry, os.R_OK | os.X_OK):
+            # Go takes no packages out of hidden folders: artifacts and environments, thousands of files.
+            is_hidden = not is_own and entry.name.startswith(".")
+            if is_hidden or not os.access(entry, os.R_OK | os.X_OK):
                 target.symlink_to(entry)
             elif entry.resolve() not in above:  # a link to a folder that it lies in has no end
                 target.mkdir()
