@@ -84,6 +84,11 @@ def build_with_gok(
         if perm == "ext4" and layout.perm is not None:
             format_perm(disk, layout.perm, seed=instance.config.hostname, mtime=0)
             notes.append("gok leaves /perm unformatted: it was given an ext4 afterwards")
+        if unpinned := _unpinned(instance, copy):
+            notes.append(
+                f"no go.mod of the instance pins {', '.join(unpinned)}: gok took the latest version; "
+                "keep the go.mod files that gok writes to have the same image again"
+            )
         image = load_raw(
             disk, builder="gok", password=instance.password, instance=str(instance.folder), notes=notes
         )
@@ -106,8 +111,7 @@ def _state(instance: Instance, gok: Path, go: GoToolchain, environ: Mapping[str,
     """One digest over the files that the user gives to gok; what gok itself would write is no part of it."""
     config = instance.config
     kernel, _ = parse_kernel(None, instance)
-    named = [*config.gokrazy_packages, *config.packages, *_data_packages(config)]
-    roots = module_roots(instance.folder, [name for name in named if name])
+    roots = module_roots(instance.folder, _named(config))
     status = gok.stat()
     old = [instance.folder / name for name in old_layout.FOLDERS] if instance.old_layout else []
     return content_key(
@@ -134,6 +138,27 @@ def _state(instance: Instance, gok: Path, go: GoToolchain, environ: Mapping[str,
 def _data_packages(config: Config) -> list[str]:
     """The packages that are no programs."""
     return [name for name in (config.kernel_package, config.firmware_package, config.eeprom_package) if name]
+
+
+def _named(config: Config) -> list[str]:
+    """All packages that config.json names, or means by naming none."""
+    return [name for name in (*config.gokrazy_packages, *config.packages, *_data_packages(config)) if name]
+
+
+def _unpinned(instance: Instance, copy: Path) -> list[str]:
+    """The modules of named packages whose version gok chose, since no go.mod of the user's names them."""
+    named = _named(instance.config)
+    pinned, chosen = (
+        {package: root.mod for root in module_roots(folder, named) for package in root.packages}
+        for folder in (instance.folder, copy)
+    )
+    found: set[str] = set()
+    for package in named:
+        path = package.removesuffix("/...")
+        modules = [name for name in chosen[package].requires if path == name or path.startswith(f"{name}/")]
+        known = {*pinned[package].requires, *(replace.old for replace in pinned[package].replaces)}
+        found.update({max(modules, key=len)} - known if modules else ())
+    return sorted(found)
 
 
 def _text(path: Path) -> str:

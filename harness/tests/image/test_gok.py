@@ -149,6 +149,19 @@ def test_a_version_that_cannot_be_had_is_said_to_be_unknown(instance: Path, envi
     )
 
 
+def test_what_gok_chose_the_version_of_is_said(instance: Path, tmp_path: Path) -> None:
+    write_config(instance, Packages=["example.com/hello", "example.org/late/cmd/late"])
+    late = "$4/$2/builddir/example.org/late/cmd/late/go.mod"
+    environ = with_gok(
+        tmp_path,
+        f'{sys.executable} -P -m harness.tests.image.gok_stand_in "$@" || exit\n'
+        f'[ "$5" != overwrite ] || echo "require example.org/late v1.0.0" >> "{late}"',
+    )
+    notes = [note for note in run(instance, environ).notes if "pins" in note]
+    assert len(notes) == 1
+    assert notes[0].startswith("no go.mod of the instance pins example.org/late: gok took the latest version")
+
+
 def test_a_formatted_perm_is_said_to_be_no_work_of_gok(
     instance: Path, tmp_path: Path, environ: dict[str, str]
 ) -> None:
