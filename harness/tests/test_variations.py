@@ -114,3 +114,9 @@ def test_an_appliance_that_asks_for_no_address_is_red_with_that_reason(tmp_path:
     assert f"no address that others reach: {why}" in said
     assert f"hello-arm64 on virt may get no address: {why}" in said
     assert "waited 1 s" not in said
+
+
+def test_one_that_dies_again_and_again_where_nobody_hears_it_is_red(tmp_path: Path) -> None:
+    said = boot_scenarios(tmp_path, status=1, SerialConsole="", KernelExtraArgs=["init=/no/such/init"])
+    assert "the machine started 3 times and never came up; why it did not is not heard: its serial" in said
+    assert "no kernel" not in said
