@@ -146,15 +146,16 @@ class Board:
         return tuple(name for name in NAMES if name not in self.has)
 
     def fitted(self, image: Image) -> Board:
-        """The board as it is for this image: it has a display only where the image's kernel can drive it.
+        """The board as it is for this image: it has its display only where a program of the image asks for one.
 
-        Where the image does not tell what its kernel can drive, the device is there, and nobody relies on it.
+        That is nothing without a driver in the image's kernel. Where the image does not tell what is in it, the
+        device is there, and nobody relies on it.
         """
         if self.display is None:
             return self
-        drives = self.display.driver in image.kernel.graphics
+        drives = image.draws and self.display.driver in image.kernel.graphics
         has = self.has if drives else tuple(name for name in self.has if name != DISPLAY)
-        there = (self.display.device,) if drives or not image.kernel.graphics else ()
+        there = (self.display.device,) if drives or (image.draws and not image.kernel.graphics) else ()
         return replace(self, devices=(*self.devices, *there), has=has, display=None)
 
     @property

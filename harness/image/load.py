@@ -36,6 +36,8 @@ _INIT = "/gokrazy/init"
 _LOADER_INFO = re.compile(rb"#### LoaderInfo: ([^#\0]+?) ####")
 _AUTHORIZED_KEYS = re.compile(rb"--?authorized_keys=(/[\x20-\x7e]*)")
 _EFI_LOADERS: dict[Arch, str] = {"amd64": "EFI/BOOT/BOOTX64.EFI", "arm64": "EFI/BOOT/BOOTAA64.EFI"}
+_SCREEN = re.compile(rb"/dev/(?:fb[\d%]|dri/)")
+"""What a program has in it that draws on a frame buffer or display."""
 _EXT4_MAGIC = (1080, b"\x53\xef")
 _OTHER_MAGIC = (
     (54, b"FAT"),
@@ -87,7 +89,12 @@ def load_raw(
         raise ImageError("The root file system has no /gokrazy/init.", where=str(path), hint=GET_DISK)
     init = root.read(_INIT)
     arch = _arch(init, path)
-    programs = {name: build_info(root.read(name)) for name in _programs(entries)}
+    programs: dict[str, BuildInfo] = {}
+    draws = False
+    for name in _programs(entries):
+        program = root.read(name)
+        programs[name] = build_info(program)
+        draws = draws or _SCREEN.search(program) is not None
     etc = _Etc(root, entries)
     found_notes = list(notes)
     services = tuple(Service(path=name, package=info.package) for name, info in programs.items())
@@ -128,6 +135,7 @@ def load_raw(
         tls="/etc/ssl/gokrazy-web.pem" in entries,
         password=password or own_password or None,
         breakglass=_breakglass(programs, entries, init),
+        draws=draws,
         has_serial_shell="/user/serial-busybox" in entries,
         modules=dict(modules) if modules is not None else _modules([build_info(init), *programs.values()], sbom),
         sbom_hash=_sbom_hash(sbom),

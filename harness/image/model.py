@@ -117,6 +117,8 @@ class Image:
     password: str | None = field(default=None, repr=False)
     """The web interface's password; None when the image has none, and so serves nobody over TCP."""
     breakglass: Breakglass | None = None
+    draws: bool = False
+    """Whether one of its services' programs names a frame buffer or display."""
     has_serial_shell: bool = False
     modules: Mapping[str, str] = field(default_factory=dict)
     """Go module path -> version, of everything that went in, as far as known."""

@@ -24,6 +24,7 @@ from harness.run.failed_starts import FailedStarts
 NEWS = "mark the test gk_reboots"
 IMAGE: Any = SimpleNamespace(
     kernel=SimpleNamespace(graphics=()),
+    draws=False,
     **{"hostname": "mine", "digest": "d1", "perm": "ext4", "serial": "ttyAMA0,115200"},
     **{"http_port": 80, "https_port": 443, "breakglass": None},
 )

@@ -76,9 +76,11 @@ def test_an_image_larger_than_the_largest_card_is_refused_where_it_must_lie_on_o
     assert "raspi-virt" in raised.value.hint
 
 
-def test_a_board_shows_a_display_only_to_a_kernel_that_drives_it() -> None:
-    def fitted(*graphics: str) -> Board:
-        return board("pc-bios").fitted(replace(image("amd64"), kernel=Kernel("7.1", graphics=graphics)))
+def test_a_board_shows_a_display_only_to_who_draws_with_a_kernel_that_drives_it() -> None:
+    def fitted(*graphics: str, draws: bool = True) -> Board:
+        return board("pc-bios").fitted(
+            replace(image("amd64"), kernel=Kernel("7.1", graphics=graphics), draws=draws)
+        )
 
     driven, other, untold = fitted("virtio-gpu", "simplefb"), fitted("simplefb"), fitted()
     assert "virtio-gpu-pci,xres=1024,yres=768" in driven.devices
@@ -88,6 +90,9 @@ def test_a_board_shows_a_display_only_to_a_kernel_that_drives_it() -> None:
     assert untold.devices == driven.devices
     assert "display" in untold.lacks
     assert driven.fitted(image("amd64")) is driven
+    unasked = fitted("virtio-gpu", draws=False)
+    assert unasked.devices == board("pc-bios").devices
+    assert "display" in unasked.lacks
 
 
 def test_a_board_without_a_display_is_the_same_for_every_image() -> None:

@@ -12,6 +12,8 @@ from harness.image.squashfs import Dir, File, Link, Tree, pack
 MTIME = 1700000000
 STAMP = "2026-07-05T07:07:35Z"
 PASSWORD = "correct horse"
+DRAWS = b"%v: %w/dev/fb0GoString"
+"""As Go keeps the name of the frame buffer that a program opens."""
 BUILT_IN = b"""\
 kernel/drivers/net/virtio_net.ko
 kernel/drivers/video/fbdev/simplefb.ko
@@ -138,7 +140,7 @@ def root_tree(hostname: str = "amd", arch: Arch = "amd64") -> Tree:
     tree.add("/etc/breakglass.authorized_keys", File(b"ssh-ed25519 AAAA test\n", 0o644))
     tree.add("/gokrazy/init", File(init, 0o755))
     tree.add("/gokrazy/dhcp", File(elf(arch, rest=build_info("github.com/gokrazy/gokrazy/cmd/dhcp")), 0o755))
-    tree.add("/user/hello", File(elf(arch, rest=build_info("example.com/hello")), 0o755))
+    tree.add("/user/hello", File(elf(arch, rest=build_info("example.com/hello") + DRAWS), 0o755))
     tree.add(
         "/user/rescue",
         File(

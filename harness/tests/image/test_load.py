@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ImageError
+from harness.image import load
 from harness.image.fat import FatVolume
 from harness.image.load import image_from_file, load_raw
 from harness.image.model import Breakglass, Image, Kernel, Service
@@ -44,6 +45,7 @@ def test_everything_a_test_needs_is_read_out_of_the_disk(image: Image, small_ima
         path="/user/rescue", authorized_keys="/etc/breakglass.authorized_keys", has_keys=True
     )
     assert image.has_serial_shell
+    assert image.draws
     assert image.boot_loader.startswith("systemd-boot 252.39-1~deb12u2 (sha256 ")
     assert dict(image.modules) == {"github.com/gokrazy/gokrazy": "v0.0.1", "golang.org/x/crypto": "v0.2.0"}
     assert image.services == (
@@ -340,3 +342,16 @@ def test_where_breakglass_looks_for_its_keys_is_told_by_init(tmp_path: Path, fla
     image = load_raw(synthetic.write_image(tmp_path / "disk.img", tmp_path / "parts", tree=tree))
     assert image.breakglass is not None
     assert (image.breakglass.authorized_keys, image.breakglass.has_keys) == (keys, keys.startswith("/etc/"))
+
+
+@pytest.mark.parametrize(
+    ("program", "draws"),
+    [
+        (synthetic.DRAWS, True),
+        (b"cannot open /dev/fb%d", True),
+        (b"/dev/dri/card0", True),
+        (b"/dev/fbsplash /dev/drift /dev/fuse", False),
+    ],
+)
+def test_who_draws_is_told_by_the_name_of_what_it_draws_on(program: bytes, draws: bool) -> None:
+    assert (load._SCREEN.search(program) is not None) is draws
