@@ -23,6 +23,7 @@ from harness.report.places import must_take_results, not_written
 from harness.report.properties import properties
 from harness.report.recorder import Recorder
 from harness.report.words import Words, words_of
+from harness.run.whose import chooses_boards, is_our_board, needs_appliance
 from harness.shard import digest
 from harness.shipped import scenarios_folder
 from harness.verdict import Verdict, fault_of
@@ -125,8 +126,7 @@ def pytest_collection(session: pytest.Session) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that needs a board once on each board that it and the run allow."""
-    named = [name for mark in metafunc.definition.iter_markers("parametrize") for name in _names(mark)]
-    if "board" in named or not _is_our_board(metafunc.definition):
+    if chooses_boards(metafunc.definition) or not is_our_board(metafunc.definition):
         return
     allowed: set[str] = set(boards.NAMES)
     for mark in metafunc.definition.iter_markers("gk_board"):
@@ -147,8 +147,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         mark = item.get_closest_marker("gk_tier")
         tier = mark.args[0] if mark else "ci"
-        on_a_board = not _needs_appliance(item) or _board(item) != NO_BOARD
-        if _needs_appliance(item) and item.get_closest_marker("gk_any_firmware"):
+        on_a_board = not needs_appliance(item) or _board(item) != NO_BOARD
+        if needs_appliance(item) and item.get_closest_marker("gk_any_firmware"):
             on_a_board = _board(item) in enough
         if item.get_closest_marker("gk_uploads") and on_a_board:
             on_a_board = _board(item) not in slow
@@ -195,7 +195,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _foreseen(item: pytest.Item) -> str:
     """Why a test will be skipped, as far as that is known without building or starting anything."""
-    if not _needs_appliance(item) or _board(item) == NO_BOARD:
+    if not needs_appliance(item) or _board(item) == NO_BOARD:
         return ""
     needs = _needs(item, running="appliance" in _fixtures(item))
     return _lab(item.config).foreseen(boards.board(_board(item)), _family(item), needs)
@@ -206,29 +206,11 @@ def _needs(item: pytest.Item, *, running: bool) -> tuple[str, ...]:
     return (*needs, "ready") if running else needs
 
 
-def _needs_appliance(item: pytest.Item) -> bool:
-    return isinstance(item, pytest.Function) and _is_our_board(item)
-
-
-def _is_our_board(function: pytest.Function) -> bool:
-    """Whether what the test calls ``board`` is our fixture: in somebody else's tests it may be anything."""
-    found = function._fixtureinfo.name2fixturedefs.get("board", ())
-    ours = any(one.func.__module__ == __name__ for one in found)
-    # Theirs may be made of ours.
-    return ours and (found[-1].func.__module__ == __name__ or "board" in found[-1].argnames)
-
-
-def _names(mark: pytest.Mark) -> list[str]:
-    """The arguments that a parametrize mark gives."""
-    names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
-    return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Build or find every image before the first test, so that a bad input is one error and not one a test."""
     config = session.config
-    items = [item for item in session.items if _needs_appliance(item)]
+    items = [item for item in session.items if needs_appliance(item)]
     if config.option.collectonly or not items or session.testsfailed:
         return
     lab = _lab(config)
@@ -258,7 +240,7 @@ def _as_pytest_says(config: pytest.Config) -> Iterator[None]:
 
 def _may_break(item: pytest.Item) -> bool:
     """Whether a test runs on KVM, so that TCG is left when that breaks."""
-    if not _needs_appliance(item) or _board(item) == NO_BOARD:
+    if not needs_appliance(item) or _board(item) == NO_BOARD:
         return False
     lab = item.config.stash.get(LAB, None)
     return lab is not None and lab.accelerator_so_far(_board(item)) == "kvm"
@@ -366,7 +348,7 @@ def pytest_runtest_makereport(
             appliance.explain(call.excinfo.value)
         item.config.stash[WORDS].reword(call.excinfo.value)
     report = yield
-    if not _needs_appliance(item):
+    if not needs_appliance(item):
         return report
     # Attributes, not objects: a report may travel from another process.
     report.gk_appliance = True  # type: ignore[attr-defined]

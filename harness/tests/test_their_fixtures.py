@@ -49,3 +49,16 @@ def test_a_board_made_of_ours_runs_on_each_of_ours(pytester: pytest.Pytester) ->
         "-p", "no:cacheprovider", "--collect-only", "-q", "--gk-board=virt,pc-bios"
     )
     result.stdout.fnmatch_lines(["*test_name?virt?", "*test_name?pc-bios?"])
+
+
+def test_a_test_may_say_which_of_our_boards_it_means(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.parametrize("board", ["virt"], indirect=True)
+        def test_there(board):
+            assert board.name == "virt"
+    """)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--collect-only", "-q")
+    result.stdout.fnmatch_lines(["*test_there?virt?"])
+    result.stdout.no_fnmatch_line("*pc-bios*")
