@@ -266,6 +266,10 @@ class Lab:
             fitted = equipment(self.settings, image).on(board)
             stack.enter_context(self.room.reserve(fitted.memory, fitted.cpus))
 
+            if running:
+                # While it waited, another test may have learned that it does not come up.
+                self._start_of(board, image, network=network, clock=clock).check()
+
             def start() -> Appliance:
                 return stack.enter_context(
                     self._appliance(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -209,3 +209,27 @@ def test_an_appliance_knows_why_nobody_can_enter_it(lab: PlayedLab) -> None:
     image: Any = SimpleNamespace(**{**vars(IMAGE), "perm": "blank", "breakglass": Breakglass()})
     with lab.appliance(board("virt"), image, name="mine", running=False) as appliance:
         assert "--gk-perm ext4" in appliance.no_key
+
+
+def test_one_that_waited_for_room_learns_meanwhile_that_it_does_not_come_up(
+    tmp_path: Path, shared: Path, panic: KernelPanic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        failing(tmp_path / "a", shared, Settings(), wait_until_ready=panic) as first,
+        failing(tmp_path / "b", shared, Settings()) as waits,
+    ):
+
+        @contextmanager
+        def reserve(*_: int) -> Iterator[None]:
+            assert starts(first, "one") is panic
+            yield
+
+        monkeypatch.setattr(PlayedLab, "room", property(lambda lab: room_of(lab, waits, reserve)))
+        told = starts(waits, "two")
+        assert type(told) is KernelPanic
+        assert told is not panic
+        assert waits.asked == []
+
+
+def room_of(lab: PlayedLab, waits: PlayedLab, reserve: Callable[..., AbstractContextManager[None]]) -> Any:
+    return SimpleNamespace(reserve=reserve if lab is waits else lambda *_: nullcontext())
