@@ -31,7 +31,7 @@ TESTS = (
 
 def sparse(lab: Lab, pairs: int) -> list[Result]:
     """`gokharness check` of a finished image with three tests: the smallest disk, and one of 16 GiB."""
-    with tempfile.TemporaryDirectory(prefix="gk-bench-", dir=lab.settings.cache_root) as name:
+    with tempfile.TemporaryDirectory(prefix="gk-bench-") as name:
         small, large = (_image(lab, size, Path(name)) for size in (SMALLEST_DISK, LARGE))
         both = list(interleaved(-(-pairs // ROUND_OF), lambda: _check(small), lambda: _check(large)))
     note(f"sparse: smallest {spread([a for a, _ in both])}, 16 GiB {spread([b for _, b in both])}")
