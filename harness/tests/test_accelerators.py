@@ -19,6 +19,7 @@ from harness.machine import accelerator
 from harness.machine.accelerator import Accelerator
 from harness.machine.qemu import QemuProgram
 from harness.options import Settings
+from harness.tests.test_lab import IMAGE
 
 VIRT = board("virt")
 BROKE = AcceleratorFailed("QEMU's accelerator kvm gave up", evidence="KVM internal error. Suberror: 1")
@@ -123,9 +124,8 @@ def lab(kvm: list[str], qemu: QemuProgram, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_an_appliance_whose_kvm_breaks_starts_under_tcg_with_its_time_limits(lab: PlayedLab) -> None:
-    image: Any = None
     assert lab.budget(VIRT).ready == VIRT.budget.ready * accelerator.KVM_FACTOR
-    with lab.appliance(VIRT, image, name="t") as appliance:
+    with lab.appliance(VIRT, IMAGE, name="t") as appliance:
         played: Any = appliance
         assert played == ("tcg", VIRT.budget.ready)
     news = lab.news.take()
@@ -135,9 +135,8 @@ def test_an_appliance_whose_kvm_breaks_starts_under_tcg_with_its_time_limits(lab
 
 
 def test_where_kvm_was_asked_for_nothing_starts_twice(lab: PlayedLab) -> None:
-    image: Any = None
     lab._accelerators._settings = replace(lab.settings, accel="kvm")
-    with pytest.raises(AcceleratorFailed), lab.appliance(VIRT, image, name="t"):
+    with pytest.raises(AcceleratorFailed), lab.appliance(VIRT, IMAGE, name="t"):
         pass
 
 

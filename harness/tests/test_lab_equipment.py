@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,11 +32,11 @@ def reserved(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     asked: list[tuple[int, int]] = []
 
     @contextmanager
-    def reserve(_: Any, memory: int, cpus: int) -> Iterator[None]:
+    def reserve(memory: int, cpus: int) -> Iterator[None]:
         asked.append((memory, cpus))
         yield
 
-    monkeypatch.setattr("harness.machine.room.Room.reserve", reserve)
+    monkeypatch.setattr(PlayedLab, "room", property(lambda _: SimpleNamespace(reserve=reserve)))
     monkeypatch.setattr(Lab, "accelerator", lambda *_: TCG)
     return asked
 
