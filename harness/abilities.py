@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from harness.errors import OptionError
-from harness.firmware.voice import Voice
+from harness.firmware.voice import NO_SERIAL, Voice
 from harness.image.model import Image
 
 if TYPE_CHECKING:
@@ -18,6 +18,11 @@ BREAKGLASS = "github.com/gokrazy/breakglass"
 SHELL = "github.com/gokrazy/serial-busybox"
 NOT = "not applicable: "
 SOCKET_ONLY = "the web interface listens on a Unix socket of the device only (NoPassword)"
+OVER_HTTP = f"breakglass is started over HTTP, and {SOCKET_ONLY}"
+NO_BREAKGLASS = "the image has no breakglass"
+UNHEARD = "init is not heard on the console"
+NO_CONSOLE_SHELL = "there is no shell on the console"
+NO_SHELL = "the image has no shell on a serial console"
 
 
 def why_not(image: Image, ability: str, *, voice: Voice, no_key: str) -> str:
@@ -33,25 +38,23 @@ def why_not(image: Image, ability: str, *, voice: Voice, no_key: str) -> str:
         return why_not(image, other, voice=voice, no_key=no_key).removeprefix(NOT)
 
     if ability == "console":
-        return f"{NOT}init is not heard on the console: {voice.why}" if voice.why else ""
+        return f"{NOT}{UNHEARD}: {voice.why}" if voice.why else ""
     if ability == "http":
         return "" if image.serves_tcp else NOT + SOCKET_ONLY
     if ability == "serial-shell":
         if voice.why:
-            return f"{NOT}there is no shell on the console: {voice.why}"
-        return "" if image.has_serial_shell else f"{NOT}the image has no shell on a serial console"
+            return f"{NOT}{NO_CONSOLE_SHELL}: {voice.why}"
+        return "" if image.has_serial_shell else f"{NOT}{NO_SHELL}"
     if ability == "breakglass":
         if image.breakglass is None:
-            return f"{NOT}the image has no breakglass"
+            return f"{NOT}{NO_BREAKGLASS}"
         if lacks("http"):
-            return f"{NOT}breakglass is started over HTTP, and {SOCKET_ONLY}"
+            return f"{NOT}{OVER_HTTP}"
         return f"{NOT}{no_key}" if no_key else ""
     if ability == "slot" and not voice.any and lacks("breakglass"):
         return f"{NOT}neither console nor breakglass show which slot runs"
     if ability == "ready" and lacks("http") and lacks("console"):
-        return (
-            f"{NOT}nothing tells when it is up: {SOCKET_ONLY}, and init is not heard on the console: {voice.why}"
-        )
+        return f"{NOT}nothing tells when it is up: {SOCKET_ONLY}, and {UNHEARD}: {voice.why}"
     return _no_perm(image) if ability == "perm" else ""
 
 
@@ -62,11 +65,14 @@ def foreseen(instance: Instance, needs: Iterable[str], *, serial: bool) -> str:
     """
     packages = instance.config.packages
     silent = instance.config.serial_console == "disabled" and not serial
+    no_http = instance.password is None
+    breakglass = (OVER_HTTP if no_http else "") if BREAKGLASS in packages else NO_BREAKGLASS
+    shell = "" if SHELL in packages else NO_SHELL
     lacks = {
-        "http": SOCKET_ONLY if instance.password is None else "",
-        "breakglass": "" if BREAKGLASS in packages else "the image has no breakglass",
-        "console": "nobody is heard on the console: SerialConsole is disabled" if silent else "",
-        "serial-shell": "" if SHELL in packages and not silent else "the image has no shell on a serial console",
+        "http": SOCKET_ONLY if no_http else "",
+        "breakglass": breakglass,
+        "console": f"{UNHEARD}: {NO_SERIAL}" if silent else "",
+        "serial-shell": f"{NO_CONSOLE_SHELL}: {NO_SERIAL}" if silent else shell,
     }
     return next((f"{NOT}{lacks[need]}" for need in needs if lacks.get(need)), "")
 

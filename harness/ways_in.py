@@ -10,6 +10,7 @@ from pathlib import Path
 
 import requests
 
+from harness.abilities import NO_BREAKGLASS, NO_KEY
 from harness.boards import Budget
 from harness.console.console import Console
 from harness.console.shell import SerialShell
@@ -150,9 +151,7 @@ class WaysIn(ABC):
 
     def _breakglass(self, key: Path | None) -> Breakglass:
         if key is None:
-            raise OptionError(
-                "no key is known that breakglass on this image accepts", hint="give one with --gk-ssh-key"
-            )
+            raise OptionError(NO_KEY)
         if self.image.breakglass is None:
-            raise OptionError("the image has no breakglass", where=self.image.hostname)
+            raise OptionError(NO_BREAKGLASS, where=self.image.hostname)
         return Breakglass("127.0.0.1", self.port(self.image.breakglass.port), key=key, device=self.device)

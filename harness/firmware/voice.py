@@ -18,6 +18,7 @@ from harness.image.source import ByteSource, FileSource
 
 SERIAL0 = "serial0"
 """What gokrazy writes where SerialConsole is not set: a name that the firmware of a Raspberry Pi replaces."""
+NO_SERIAL = "its kernel has no serial console (SerialConsole is disabled)"
 TOLD = 7
 """The kernel's level up to which all of its phases are told: they come at level 6, and come out below this one."""
 _CONSOLE = re.compile(r"(?:^|\s)console=(\S+)")
@@ -104,7 +105,7 @@ def _why(names: list[str], board: Board) -> str:
     port = board.console
     serial = [name for name in names if not _SCREEN.fullmatch(name)]
     if not serial:
-        return "its kernel has no serial console (SerialConsole is disabled)"
+        return NO_SERIAL
     if port in names:
         last = names[-1] if names[-1] == port or _SCREEN.fullmatch(names[-1]) else "the screen"
         return f"init writes to {last}: of its consoles ({', '.join(names)}), {port} is not the last one"

@@ -57,14 +57,27 @@ def test_a_list_of_a_finished_image_names_what_it_lacks(tmp_path: Path) -> None:
     [
         ('"Packages": []', ("breakglass",), False, "not applicable: the image has no breakglass"),
         ('"Packages": ["github.com/gokrazy/breakglass"]', ("breakglass",), False, ""),
-        ('"SerialConsole": "disabled"', ("console",), False, "not applicable: nobody is heard on the console"),
+        ('"SerialConsole": "disabled"', ("console",), False, "not applicable: init is not heard on the console"),
         ('"SerialConsole": "disabled"', ("console",), True, ""),
+        (
+            '"SerialConsole": "disabled"',
+            ("serial-shell",),
+            False,
+            "not applicable: there is no shell on the console",
+        ),
+        ('"Packages": []', ("serial-shell",), False, "not applicable: the image has no shell on a serial console"),
         ('"Packages": []', ("http", "slot", "perm", "ready"), False, ""),
         (
             '"Update": {"NoPassword": true}',
             ("http",),
             False,
             "not applicable: the web interface listens",
+        ),
+        (
+            '"Update": {"NoPassword": true}, "Packages": ["github.com/gokrazy/breakglass"]',
+            ("breakglass",),
+            False,
+            "not applicable: breakglass is started over HTTP",
         ),
     ],
 )
