@@ -216,7 +216,7 @@ class Appliance(WaysIn, Services, Updates):
     def _is_as_the_image(self) -> bool:
         """Whether it was never on, and nothing on its disk was changed that a start reads."""
         layout = self.image.layout
-        idle = layout.root_a if slot_of(self.image.cmdline) == "B" else layout.root_b
+        idle = layout.root_a if self.first_slot == "B" else layout.root_b
         return not self.power.power_ons and all(
             idle.offset <= one.offset and one.offset + one.size <= idle.offset + idle.size
             for one in self.power.overlay.written
@@ -489,6 +489,11 @@ class Appliance(WaysIn, Services, Updates):
         """The build timestamp of the image that runs; without a web interface, as init printed it."""
         boot = self.console.current if not self.can("http") else None
         return boot.build if boot is not None else self.status().build_timestamp
+
+    @property
+    def first_slot(self) -> Slot:
+        """The slot that the image boots from: B where it was copied from a device that had been updated."""
+        return slot_of(self.image.cmdline) or "A"
 
     @property
     def slot(self) -> Slot:

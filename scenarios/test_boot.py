@@ -19,7 +19,7 @@ def test_the_appliance_boots_from_power_on_to_its_web_interface(appliance):
     assert status.hostname == appliance.image.hostname
     assert appliance.image.build in ("", status.build_timestamp)
     if appliance.can("slot"):
-        assert appliance.slot == "A"
+        assert appliance.slot == appliance.first_slot
 
 
 @pytest.mark.gk_boot
@@ -38,8 +38,9 @@ def test_the_console_tells_of_a_clean_boot_in_the_right_order(appliance):
         seconds = [one.at[phase] for phase in (*from_the_kernel, Phase.BUILD)]
         assert seconds == sorted(seconds)
         if appliance.voice.kernel:
-            assert one.kernel == appliance.image.kernel.release
-        assert (one.slot, one.inactive) == ("A", 3)
+            assert appliance.image.kernel.is_release(one.kernel)
+        assert one.slot == appliance.first_slot
+        assert one.inactive == (3 if one.slot == "A" else 2)
     assert boot.at[Phase.BUILD] <= boot.at[up]
     assert boot.build == appliance.image.build or not appliance.image.build
     assert boot.build == appliance.build
@@ -79,11 +80,13 @@ def test_the_root_file_system_is_read_only(appliance):
 def test_kernel_and_modules_are_the_ones_built_and_fit_each_other(appliance):
     with appliance.breakglass() as rescue:
         running = rescue.run("cat /proc/sys/kernel/osrelease").text
-        modules = tuple(rescue.run("ls /lib/modules").text.split())
-    assert running == appliance.image.kernel.release
+        modules = tuple(rescue.run("ls /lib/modules", check=False).text.split())
+    assert appliance.image.kernel.is_release(running)
     assert modules == appliance.image.kernel.modules
-    with appliance.demand("kernel-and-modules-fit"):
-        assert modules == (running,)
+    # A kernel that has all it needs in itself brings none.
+    if modules:
+        with appliance.demand("kernel-and-modules-fit"):
+            assert running in modules
 
 
 @pytest.mark.gk_needs("http")

@@ -46,7 +46,7 @@ def test_the_device_flips_to_a_seeded_slot(appliance_off, next_image):
 @pytest.mark.gk_tier("nightly")
 @pytest.mark.gk_needs("breakglass", "perm")
 def test_the_device_flips_to_a_seeded_slot_and_back_and_keeps_the_data(appliance_off, next_image):
-    appliance, first = appliance_off, appliance_off.image
+    appliance, first, slot = appliance_off, appliance_off.image, appliance_off.first_slot
 
     def write():
         with appliance.breakglass() as rescue:
@@ -54,25 +54,26 @@ def test_the_device_flips_to_a_seeded_slot_and_back_and_keeps_the_data(appliance
 
     flip_to_the_seeded_slot(appliance, next_image, before_the_flip=write)
     appliance.flip(first)
-    assert appliance.slot == "A"
+    assert appliance.slot == slot
     assert appliance.runs(first)
     with appliance.breakglass() as rescue:
         assert rescue.get_bytes(NOTE) == b"written before the flip"
     appliance.power_off()
-    assert appliance.read_boot_files().slots == {"A"}
+    assert appliance.read_boot_files().slots == {slot}
     assert content_digest(first.path) == first.digest, "the image was written to"
 
 
 def flip_to_the_seeded_slot(appliance, next_image, before_the_flip=lambda: None):
-    """Fill slot B, boot from A, and have the device switch and reboot."""
-    assert appliance.seed_inactive(next_image) == "B"
+    """Fill the slot that is down, boot from the other, and have the device switch and reboot."""
+    seeded = appliance.seed_inactive(next_image)
+    assert seeded != appliance.first_slot
     appliance.power_on()
     appliance.wait_until_ready()
-    assert appliance.slot == "A"
+    assert appliance.slot == appliance.first_slot
     assert appliance.runs(appliance.image)
     before_the_flip()
     appliance.flip(next_image)
-    assert appliance.slot == "B"
+    assert appliance.slot == seeded
     assert appliance.runs(next_image)
 
 

@@ -87,6 +87,10 @@ class Kernel:
     graphics: tuple[str, ...] = ()
     """The drivers for displays in it, such as ``virtio-gpu``; empty where its modules do not tell."""
 
+    def is_release(self, running: str) -> bool:
+        """Whether a kernel that says this of itself is this one, as far as its file tells."""
+        return self.release in ("", running)
+
 
 @dataclass(frozen=True)
 class Image:
