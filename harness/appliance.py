@@ -236,7 +236,7 @@ class Appliance(WaysIn, Services, Updates):
                 raise
             if self.image.formats_perm and not status.perm_is_mounted:
                 self._until_perm_is_mounted()
-        elif (dhcp := self.image.service("dhcp")) is not None and dhcp.starts != "manual":
+        elif self.image.starts_dhcp:
             # What cannot be asked for its state may still serve UDP, and init is up before there is an address.
             self.power.machine.wait_for_address(self.budget.network)
         self._serves()

@@ -167,8 +167,7 @@ class Lab:
             from harness.abilities import SOCKET_ONLY
 
             self.news.note_once(f"{subject} is tested without its web interface: {SOCKET_ONLY}")
-        dhcp = image.service("dhcp")
-        if dhcp is None or dhcp.starts == "manual":
+        if not image.starts_dhcp:
             from harness.progress import why_no_address
 
             self.news.note_once(f"{subject} may get no address: {why_no_address(image)}")

@@ -399,7 +399,7 @@ def _located(option: Option, value: object, folder: Path) -> object:
     return option.located(str(value), folder)
 
 
-_PATHS = frozenset({"image", "password_file", "ssh_key", "artifacts", "cache"})
+_PATHS = frozenset(option.ini.removeprefix("gk_") for option in OPTIONS if option.place == "path")
 
 
 def must_be_readable(settings: Settings) -> None:

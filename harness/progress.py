@@ -105,17 +105,15 @@ def unheard(image: Image, voice: Voice) -> str:
     """What to know of a start that never answered, and that the console does not tell of; "" where it does."""
     if not voice.why:
         return ""
-    dhcp = image.service("dhcp")
-    no_address = f"; {why_no_address(image)}" if dhcp is None or dhcp.starts == "manual" else ""
+    no_address = "" if image.starts_dhcp else f"; {why_no_address(image)}"
     return f"how far it came is not heard: {voice.why}{no_address}"
 
 
 def why_no_address(image: Image, dhcp_runs: Callable[[], bool | None] = lambda: None) -> str:
     """Why a device that runs this image has no address, as far as the image tells, else the device itself."""
-    dhcp = image.service("dhcp")
-    if dhcp is None:
+    if image.service("dhcp") is None:
         return "nothing asked for one: gokrazy's DHCP client (cmd/dhcp) is not in the image"
-    if dhcp.starts == "manual":
+    if not image.starts_dhcp:
         return "nothing asked for one: the instance does not start gokrazy's DHCP client (cmd/dhcp has DontStart)"
     runs = dhcp_runs()
     if runs is False:

@@ -24,11 +24,10 @@ class RunNews:
         self._build_seconds = build_seconds
         self._boots: list[BootTimes] = []
         self._notes: list[str] = []
-        self._once: set[str] = set()
         self._waits: list[float] = []
         self._facts: dict[str, str] = {}
         self._told: set[str] = set()
-        """What images of the same name have to say, each once."""
+        """What several have to tell, each once."""
         self._firmware: dict[str, dict[str, None]] = {}
         """What the firmware stages had to say, by board, each once."""
         self._halts: Counter[str] = Counter()
@@ -40,9 +39,14 @@ class RunNews:
 
     def note_once(self, line: str) -> None:
         """The same for what several have to tell."""
-        if line not in self._once:
-            self._once.add(line)
+        if self._is_new(line):
             self.note(line)
+
+    def _is_new(self, line: str) -> bool:
+        """Whether nobody has told this yet; from now on, somebody has."""
+        known = line in self._told
+        self._told.add(line)
+        return not known
 
     def fact(self, name: str, line: str) -> None:
         """Keep what a reader of the report must know of the whole run."""
@@ -67,10 +71,9 @@ class RunNews:
                 if of:
                     self._facts.setdefault(f"{part} {image.hostname}", of)
             for note in image.notes:
-                line = f"gokrazy: {image.hostname}: {note}"
-                if line not in self._told:
-                    self._told.add(line)
-                    self._say(line)
+                line = f"{image.hostname}: {note}"
+                if self._is_new(line):
+                    self._say(f"gokrazy: {line}")
             if image.notes:
                 self._facts[f"notes on {image.hostname}"] = "; ".join(image.notes)
 

@@ -108,7 +108,7 @@ class Services(ABC):
         return poll("the services to settle", limit, attempt, where=self.device.url, check=self.check)
 
     def _log(self, name: str) -> list[LogLine]:
-        """The log of a service that was started, never empty, however long a slow network takes to bring it."""
+        """The log of a service that was started: however slow a network, an empty one is not soon believed."""
         return self.device.recent_log(name, quiet=self.budget.service / QUIETER, first=self.budget.service)
 
     def _last_words(self, name: str) -> str:

@@ -28,7 +28,6 @@ MOST_CLUSTERS = 65524
 """Above this a FAT is read with 32 bits per entry."""
 
 _ENTRY = 32
-_ENTRIES_PER_SECTOR = SECTOR // _ENTRY
 _LABEL = b"gokrazy    "
 _VOLUME_ID = 0xF3F37B84
 _ATTR_READ_ONLY = 0x01

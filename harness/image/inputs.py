@@ -19,11 +19,11 @@ from harness.image.go import GoToolchain
 from harness.image.gomod import ModuleRoot, module_roots
 from harness.image.hosttool import run_tool
 from harness.image.instance import Instance
+from harness.image.instance_copy import NOT_BUILT_FROM
 from harness.image.squashfs import File, Link
 
 GOKRAZY = "github.com/gokrazy/gokrazy"
 _CANONICAL = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
-_IGNORED_FOLDERS = frozenset({".git", ".hg", ".jj", ".svn"})
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ def folder_digest(folder: Path) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _IGNORED_FOLDERS)
+        folders[:] = sorted(name for name in folders if name not in NOT_BUILT_FROM)
         for name in sorted(names):
             path = Path(parent, name)
             if path.is_file():

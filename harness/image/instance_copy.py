@@ -16,6 +16,7 @@ from harness.errors import ConfigError
 WRITTEN = frozenset({"builddir", "go.mod", "go.sum"})
 """What gok and Go write to: in the copy these are files of its own, also where the instance has links."""
 NOT_BUILT_FROM = frozenset({".git", ".hg", ".jj", ".svn"})
+"""Folders of version control: no image has anything of them."""
 LARGE = 64 << 20
 """Bytes: what is larger is linked, since it is a payload or somebody's disk image."""
 

@@ -226,9 +226,10 @@ def _perm_state(path: Path, layout: Layout, programs: Mapping[str, BuildInfo]) -
     if layout.perm is None:
         return "blank"
     perm = FileSource(path, layout.perm.offset, layout.perm.size)
-    for state, magics in (("ext4", (_EXT4_MAGIC,)), ("other", _OTHER_MAGIC)):
+    states: dict[PermState, tuple[tuple[int, bytes], ...]] = {"ext4": (_EXT4_MAGIC,), "other": _OTHER_MAGIC}
+    for state, magics in states.items():
         if any(perm.read_at(offset, len(magic)) == magic for offset, magic in magics):
-            return "ext4" if state == "ext4" else "other"
+            return state
     formats = any(name == "/user/mkfs" or formats_perm(info.package) for name, info in programs.items())
     return "mkfs" if formats else "blank"
 

@@ -153,6 +153,12 @@ class Image:
         return next(packages, self.service("mkfs"))
 
     @property
+    def starts_dhcp(self) -> bool:
+        """Whether it starts gokrazy's DHCP client at boot, as far as it tells; else it may get no address."""
+        dhcp = self.service("dhcp")
+        return dhcp is not None and dhcp.starts != "manual"
+
+    @property
     def serves_tcp(self) -> bool:
         """Whether the web interface can be reached: without a password it listens on a Unix socket of the device.
 

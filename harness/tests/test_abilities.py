@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from harness.abilities import ABILITIES, why_not
 from harness.errors import OptionError
 from harness.firmware.voice import Voice
-from harness.image.model import Breakglass, Extent, Image, Kernel, Layout, PermState
+from harness.image.model import Breakglass, Image, Layout, PermState
+from harness.tests.image.plain import PLACE, PLAIN
 
-PLACE = Extent(0, 512)
-IMAGE = Image(
-    path=Path("/images/mine.img"),
-    digest="0" * 64,
-    size=512,
-    arch="arm64",
-    hostname="mine",
-    build="",
-    builder="given",
-    layout=Layout(PLACE, PLACE, PLACE, PLACE),
-    kernel=Kernel(""),
-    cmdline="",
-    services=(),
-    perm="ext4",
-    password="pw",
-    breakglass=Breakglass(),
-    has_serial_shell=True,
-)
+IMAGE = replace(PLAIN, breakglass=Breakglass(), has_serial_shell=True)
 HEARD = Voice("ttyAMA0", kernel=True, init=True)
 KERNEL_ONLY = Voice("ttyAMA0", kernel=True, init=False, why="init writes to tty1")
 SILENT = Voice("ttyAMA0", kernel=False, init=False, why="its serial console is serial0")

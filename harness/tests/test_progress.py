@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +12,9 @@ from harness.boards import board
 from harness.console.phases import Boot, Cause, Phase
 from harness.errors import BootFailure, DeviceUnreachable
 from harness.firmware.voice import Voice
-from harness.image.model import Service
+from harness.image.model import Builder, Image, Service
 from harness.progress import StartWatch, unheard, why_no_address
+from harness.tests.image.plain import PLAIN
 
 BUDGET = board("virt").budget
 HEARD = Voice("ttyAMA0", kernel=True, init=True)
@@ -22,16 +24,8 @@ SILENT = Voice("ttyAMA0", kernel=False, init=False, why="its serial console is s
 DHCP = Service("/gokrazy/dhcp")
 
 
-def image(*services: Service, builder: str = "own", password: str | None = "pw") -> Any:
-    one = {service.name: service for service in services}
-    return SimpleNamespace(
-        service=one.get,
-        builder=builder,
-        http_port=80,
-        serves_tcp=password is not None,
-        formats_perm=False,
-        password=password,
-    )
+def image(*services: Service, builder: Builder = "own", password: str | None = "pw") -> Image:
+    return replace(PLAIN, services=services, builder=builder, password=password)
 
 
 def watch(voice: Voice, now: float, at: dict[Phase, float] | None = None, subject: Any = None, **of: Any) -> None:

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from harness.boards import NAMES, Board, board
 from harness.errors import BoardMismatch
-from harness.image.model import Arch, Extent, Image, Kernel, Layout
+from harness.image.model import Arch, Image, Kernel
 from harness.stock import fitting
+from harness.tests.image.plain import PLAIN
 
 PI = ("cmdline.txt", "config.txt", "vmlinuz", "bootcode.bin", "start.elf", "start4.elf", "fixup4.dat")
 TREES = ("bcm2710-rpi-3-b.dtb", "bcm2711-rpi-4-b.dtb", "overlays/disable-bt.dtbo")
 
 
 def image(arch: Arch, *boot_files: str) -> Image:
-    place = Extent(0, 512)
-    return Image(
-        path=Path("/images/mine.img"),
-        digest="0" * 64,
-        size=512,
-        arch=arch,
-        hostname="mine",
-        build="",
-        builder="given",
-        layout=Layout(place, place, place, None),
-        kernel=Kernel(""),
-        cmdline="",
-        services=(),
-        perm="blank",
-        boot_files=boot_files,
-    )
+    return replace(PLAIN, arch=arch, boot_files=boot_files)
 
 
 def fits(one: Image) -> set[str]:
