@@ -12,7 +12,7 @@ from harness.image.model import Image
 if TYPE_CHECKING:
     from harness.image.instance import Instance
 
-ABILITIES = ("console", "http", "breakglass", "serial-shell", "slot", "perm", "ready")
+ABILITIES = ("console", "http", "breakglass", "breakglass-shell", "serial-shell", "slot", "perm", "ready")
 NO_KEY = "no key is known that breakglass on this image accepts (give --gk-ssh-key)"
 BREAKGLASS = "github.com/gokrazy/breakglass"
 SHELL = "github.com/gokrazy/serial-busybox"
@@ -23,6 +23,7 @@ NO_BREAKGLASS = "the image has no breakglass"
 UNHEARD = "init is not heard on the console"
 NO_CONSOLE_SHELL = "there is no shell on the console"
 NO_SHELL = "the image has no shell on a serial console"
+NO_SHELL_AT_ALL = f"the image has no shell for breakglass to run commands with ({SHELL} brings one)"
 
 
 def why_not(image: Image, ability: str, *, voice: Voice, no_key: str) -> str:
@@ -51,7 +52,10 @@ def why_not(image: Image, ability: str, *, voice: Voice, no_key: str) -> str:
         if lacks("http"):
             return f"{NOT}{OVER_HTTP}"
         return f"{NOT}{no_key}" if no_key else ""
-    if ability == "slot" and not voice.any and lacks("breakglass"):
+    if ability == "breakglass-shell":
+        missing = lacks("breakglass") or ("" if image.has_shell else NO_SHELL_AT_ALL)
+        return f"{NOT}{missing}" if missing else ""
+    if ability == "slot" and not voice.any and lacks("breakglass-shell"):
         return f"{NOT}neither console nor breakglass show which slot runs"
     if ability == "ready" and lacks("http") and lacks("console"):
         return f"{NOT}nothing tells when it is up: {SOCKET_ONLY}, and {UNHEARD}: {voice.why}"
@@ -64,13 +68,15 @@ def foreseen(instance: Instance, needs: Iterable[str], *, serial: bool) -> str:
     ``serial`` tells that it is built with a serial console, whatever that says.
     """
     packages = instance.config.packages
-    silent = instance.config.serial_console == "disabled" and not serial
+    silent = instance.config.serial_console in ("disabled", "off") and not serial
     no_http = instance.password is None
     breakglass = (OVER_HTTP if no_http else "") if BREAKGLASS in packages else NO_BREAKGLASS
     shell = "" if SHELL in packages else NO_SHELL
     lacks = {
         "http": SOCKET_ONLY if no_http else "",
         "breakglass": breakglass,
+        # A shell may also be among the extra files: the image will tell.
+        "breakglass-shell": breakglass,
         "console": f"{UNHEARD}: {NO_SERIAL}" if silent else "",
         "serial-shell": f"{NO_CONSOLE_SHELL}: {NO_SERIAL}" if silent else shell,
     }

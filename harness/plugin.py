@@ -38,8 +38,8 @@ MARKERS = (
     "gk_tier(name): when this test runs: 'ci' (default) or 'nightly'",
     "gk_board(*names): run on these boards only",
     "gk_image(family): which image it needs: 'hello' (the one under test), 'crasher' (own) or 'from' (--gk-from)",
-    "gk_needs(*abilities): what the image must have: 'console', 'http', 'breakglass', 'serial-shell', 'slot', "
-    "'perm' (a /perm that keeps data)",
+    "gk_needs(*abilities): what the image must have: 'console', 'http', 'breakglass', 'breakglass-shell', "
+    "'serial-shell', 'slot', 'perm' (a /perm that keeps data)",
     "gk_any_firmware: not about firmware: in the tier 'ci', one of the boards that run the same image is enough",
     "gk_uploads: sends whole images: left out on boards whose network is too slow for it",
     "gk_cold: start from a cold boot, never from a restored copy",

@@ -63,7 +63,7 @@ def test_the_web_interface_asks_for_the_password(appliance):
 
 
 @pytest.mark.gk_any_firmware
-@pytest.mark.gk_needs("breakglass")
+@pytest.mark.gk_needs("breakglass-shell")
 def test_the_root_file_system_is_read_only(appliance):
     with appliance.breakglass() as rescue:
         mounts = [line.split() for line in rescue.run("cat /proc/mounts").text.splitlines()]
@@ -76,7 +76,7 @@ def test_the_root_file_system_is_read_only(appliance):
 
 
 @pytest.mark.gk_any_firmware
-@pytest.mark.gk_needs("breakglass")
+@pytest.mark.gk_needs("breakglass-shell")
 def test_kernel_and_modules_are_the_ones_built_and_fit_each_other(appliance):
     with appliance.breakglass() as rescue:
         running = rescue.run("cat /proc/sys/kernel/osrelease").text

@@ -45,7 +45,7 @@ def _processes(appliance):
 
 @pytest.mark.gk_tier("ci")
 @pytest.mark.gk_board("virt")
-@pytest.mark.gk_needs("breakglass", "perm")
+@pytest.mark.gk_needs("breakglass-shell", "perm")
 def test_ten_destructive_steps_begin_at_the_same_moment(appliance):
     with appliance.breakglass() as rescue:
         rescue.run("echo disk > /perm/mine && sync && echo memory > /tmp/mine")
@@ -59,7 +59,7 @@ def test_ten_destructive_steps_begin_at_the_same_moment(appliance):
         assert rescue.run("cat /perm/mine /tmp/mine").text == "disk\nmemory"
 
 
-@pytest.mark.gk_needs("breakglass")
+@pytest.mark.gk_needs("breakglass-shell")
 def test_each_checkpoint_is_a_moment_of_its_own(appliance):
     folder = "/perm" if appliance.applies("whether the disk returns to a checkpoint", "perm") else "/tmp"
     appliance.checkpoint("empty")
@@ -96,7 +96,7 @@ def _seconds_on(appliance):
         return float(rescue.run("date +%s").text)
 
 
-@pytest.mark.gk_needs("breakglass")
+@pytest.mark.gk_needs("breakglass-shell")
 def test_a_clock_that_stood_still_for_an_hour_is_seen_and_set(appliance):
     with appliance.breakglass() as rescue:
         # As a capture made an hour ago has it.

@@ -46,7 +46,7 @@ def wait_for_rounds(appliance, count):
             assert appliance.status().hostname == appliance.image.hostname
 
 
-@pytest.mark.gk_needs("breakglass")
+@pytest.mark.gk_needs("breakglass-shell")
 def test_a_program_killed_by_a_signal_is_started_again(appliance):
     before = appliance.service("killed")
     with appliance.breakglass() as rescue:
@@ -59,7 +59,7 @@ def test_a_program_killed_by_a_signal_is_started_again(appliance):
         log.wait_for(r"signal: killed", timeout=appliance.budget.service)
 
 
-@pytest.mark.gk_needs("breakglass")
+@pytest.mark.gk_needs("breakglass-shell")
 def test_stop_start_and_restart_by_http(appliance):
     before = appliance.service("killed")
     appliance.stop("killed")
@@ -77,7 +77,7 @@ def test_stop_start_and_restart_by_http(appliance):
 
 
 @pytest.mark.gk_reboots
-@pytest.mark.gk_needs("breakglass", "console", "perm")
+@pytest.mark.gk_needs("breakglass-shell", "console", "perm")
 def test_a_kernel_panic_reboots_after_its_time_into_the_same_slot_with_its_data(appliance):
     slot = appliance.slot
     with appliance.breakglass() as rescue:

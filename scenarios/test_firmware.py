@@ -21,7 +21,7 @@ def with_what_is_asked(config):
 
 @pytest.mark.gk_board("raspi3b", "raspi4b")
 @pytest.mark.gk_image("crasher")  # the project's own: another's config.txt may have no such comment
-@pytest.mark.gk_needs("breakglass")
+@pytest.mark.gk_needs("breakglass-shell")
 def test_what_config_txt_asks_for_is_in_the_running_device_tree(appliance_off):
     edit_boot_file(appliance_off.power.overlay, appliance_off.image, "config.txt", with_what_is_asked)
     appliance_off.power_on()

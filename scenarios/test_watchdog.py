@@ -6,7 +6,7 @@ pytestmark = [
     pytest.mark.gk_tier("ci"),
     pytest.mark.gk_image("crasher"),
     pytest.mark.gk_board("raspi-virt"),
-    pytest.mark.gk_needs("breakglass", "console"),
+    pytest.mark.gk_needs("breakglass-shell", "console"),
 ]
 
 

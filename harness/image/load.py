@@ -46,6 +46,8 @@ _OTHER_MAGIC = (
 )
 """Of what gokrazy mounts on /perm besides ext4: vfat, and bcachefs."""
 _PW_FILE = "/etc/gokr-pw.txt"
+_SHELLS = ("/usr/local/bin/busybox", "/user/sh", "/gokrazy/sh")
+"""Where breakglass looks for one besides that of serial-busybox (its ssh.go; its PATH is /user:/gokrazy)."""
 
 
 def image_from_file(path: Path, *, work: Path, password: str | None = None) -> Image:
@@ -137,6 +139,7 @@ def load_raw(
         breakglass=_breakglass(programs, entries, init),
         draws=draws,
         has_serial_shell="/user/serial-busybox" in entries,
+        has_other_shell=any(path in entries for path in _SHELLS),
         modules=dict(modules) if modules is not None else _modules([build_info(init), *programs.values()], sbom),
         sbom_hash=_sbom_hash(sbom),
         boot_files=tuple(sorted(boot.files())),

@@ -124,6 +124,8 @@ class Image:
     draws: bool = False
     """Whether one of its services' programs names a frame buffer or display."""
     has_serial_shell: bool = False
+    has_other_shell: bool = False
+    """Whether there is a shell for breakglass besides that of serial-busybox."""
     modules: Mapping[str, str] = field(default_factory=dict)
     """Go module path -> version, of everything that went in, as far as known."""
     sbom_hash: str = ""
@@ -165,6 +167,11 @@ class Image:
         Source: gokrazy's listeners.go and gokrazy.go, which reads no password where the image has no such file.
         """
         return self.password is not None
+
+    @property
+    def has_shell(self) -> bool:
+        """Whether breakglass finds a shell (its ssh.go): else it runs programs, and no lines of shell."""
+        return self.has_serial_shell or self.has_other_shell
 
     def service(self, name: str) -> Service | None:
         """The service with this path or last path element, or None."""

@@ -50,7 +50,7 @@ def test_the_slot_is_told_by_whoever_is_heard_or_by_breakglass() -> None:
 
 def test_without_a_password_what_goes_over_http_is_left_out() -> None:
     told = reasons(HEARD, replace(IMAGE, password=None))
-    assert set(told) == {"http", "breakglass"}
+    assert set(told) == {"http", "breakglass", "breakglass-shell"}
     assert all("Unix socket of the device only (NoPassword)" in reason for reason in told.values())
 
 
@@ -76,5 +76,15 @@ def test_without_the_partition_no_option_helps() -> None:
 
 
 def test_the_reason_for_a_missing_key_is_passed_on() -> None:
-    assert reasons(HEARD, no_key="it is in a drawer") == {"breakglass": "not applicable: it is in a drawer"}
+    why = "not applicable: it is in a drawer"
+    assert reasons(HEARD, no_key="it is in a drawer") == {"breakglass": why, "breakglass-shell": why}
     assert "which slot runs" in reasons(SILENT, no_key="it is in a drawer")["slot"]
+
+
+def test_without_a_shell_breakglass_takes_files_and_runs_programs_and_no_more() -> None:
+    bare = replace(IMAGE, has_serial_shell=False)
+    told = reasons(HEARD, bare)
+    assert set(told) == {"breakglass-shell", "serial-shell"}
+    assert "github.com/gokrazy/serial-busybox" in told["breakglass-shell"]
+    assert set(reasons(HEARD, replace(bare, has_other_shell=True))) == {"serial-shell"}
+    assert "which slot runs" in reasons(SILENT, bare)["slot"]

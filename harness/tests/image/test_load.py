@@ -355,3 +355,15 @@ def test_where_breakglass_looks_for_its_keys_is_told_by_init(tmp_path: Path, fla
 )
 def test_who_draws_is_told_by_the_name_of_what_it_draws_on(program: bytes, draws: bool) -> None:
     assert (load._SCREEN.search(program) is not None) is draws
+
+
+@pytest.mark.parametrize("path", ["/usr/local/bin/busybox", "/user/sh", "/user/serial-busybox", ""])
+def test_a_shell_is_known_wherever_breakglass_looks_for_one(tmp_path: Path, path: str) -> None:
+    whole, tree = synthetic.root_tree(), Tree()
+    for name in whole:
+        if name != "/user/serial-busybox":
+            tree.add(name, whole[name])
+    if path:
+        tree.add(path, File(synthetic.elf("amd64"), 0o755))
+    image = load_raw(synthetic.write_image(tmp_path / "disk.img", tmp_path, tree=tree))
+    assert image.has_shell == bool(path)

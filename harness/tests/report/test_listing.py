@@ -57,7 +57,10 @@ def test_a_list_of_a_finished_image_names_what_it_lacks(tmp_path: Path) -> None:
     [
         ('"Packages": []', ("breakglass",), False, "not applicable: the image has no breakglass"),
         ('"Packages": ["github.com/gokrazy/breakglass"]', ("breakglass",), False, ""),
+        ('"Packages": ["github.com/gokrazy/breakglass"]', ("breakglass-shell",), False, ""),
+        ('"Packages": []', ("breakglass-shell",), False, "not applicable: the image has no breakglass"),
         ('"SerialConsole": "disabled"', ("console",), False, "not applicable: init is not heard on the console"),
+        ('"SerialConsole": "off"', ("console",), False, "not applicable: init is not heard on the console"),
         ('"SerialConsole": "disabled"', ("console",), True, ""),
         (
             '"SerialConsole": "disabled"',
