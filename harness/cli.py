@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _options_of(command: str, parser: argparse.ArgumentParser, epilog: str | None = None) -> None:
     """The options that this command has as flags of its own."""
-    parser.epilog = "After --, pytest's own: -- --gk-perm blank" if epilog is None else epilog
+    parser.epilog = "After --, pytest's own: -- --gk-timestamp 2026-01-31T12:00:00Z" if epilog is None else epilog
     for option in OPTIONS:
         if command in option.commands:
             _add(parser, option, option.flag_of(command))

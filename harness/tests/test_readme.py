@@ -8,7 +8,8 @@ import pytest
 import harness
 from harness import boards
 from harness.firmware import quirks
-from harness.options import OPTIONS
+from harness.options import OPTIONS, Settings
+from harness.plugin import MARKERS
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 pytestmark = pytest.mark.skipif(not README.is_file(), reason="not a clone: there is no README to compare with")
@@ -26,10 +27,47 @@ def test_the_table_of_quirks_is_that_of_the_firmware_stage() -> None:
     assert quirks.table() in README.read_text()
 
 
-def test_every_option_in_the_readme_exists() -> None:
-    shown = set(re.findall(r"--gk-[a-z-]+", README.read_text()))
-    assert shown <= {option.flag for option in OPTIONS}
-    assert shown
+def test_every_option_that_is_shown_exists() -> None:
+    pages = (README, README.with_name("CHANGELOG.md"), *README.parent.glob("docs/*.md"))
+    shown = {page: set(re.findall(r"--gk-[a-z]+(?:-[a-z]+)*", page.read_text())) for page in pages}
+    assert shown[README]
+    known = {option.flag for option in OPTIONS}
+    assert {page.name: flags - known for page, flags in shown.items() if flags - known} == {}
+
+
+def options_table() -> str:
+    """All options, as the Markdown table of docs/options.md."""
+    lines = ["| option | `gokharness` | |", "| --- | --- | --- |"]
+    for option in OPTIONS:
+        value = "|".join(option.choices) or option.metavar
+        commands = ", ".join(option.commands) + "".join(
+            f": `{option.flag_of(one)}`" for one in option.commands[:1]
+        )
+        typed = f"{option.flag} {value}".strip().replace("|", r"\|")
+        lines.append(f"| `{typed}` | {commands} | {option.help} |")
+    return "\n".join(lines)
+
+
+def markers_table() -> str:
+    """All markers, likewise."""
+    rows = (marker.split(": ", 1) for marker in MARKERS)
+    return "\n".join(["| marker | |", "| --- | --- |", *(f"| `{name}` | {text} |" for name, text in rows)])
+
+
+def test_all_options_and_markers_are_told() -> None:
+    told = (README.parent / "docs" / "options.md").read_text()
+    assert options_table() in told
+    assert markers_table() in told
+
+
+def test_of_several_choices_the_first_is_the_default_but_where_the_page_says_otherwise() -> None:
+    settings = Settings()
+    others = {
+        option.name
+        for option in OPTIONS
+        if option.choices and getattr(settings, option.ini[3:]) != option.choices[0]
+    }
+    assert others == {"perm", "warm"}
 
 
 def test_what_is_not_applicable_is_said_as_the_readme_has_it() -> None:
