@@ -115,6 +115,7 @@ class Appliance(WaysIn, Services, Updates):
         self.expected = expected or Expectations()
         self.remarks = {}
         self.knows_time = board.knows_time
+        self.isolated = equipment.network == "restricted"
         self.folder = folder
         """Where this appliance's logs go."""
         # On a Raspberry Pi board that is the likeliest reason for whatever the console is blamed for.

@@ -13,6 +13,7 @@ from harness.gokrazy.client import Device
 from harness.gokrazy.endings import Attempt, attempts
 from harness.gokrazy.expected import Expectations, Fate
 from harness.gokrazy.logs import LogLine, LogStream, Stream
+from harness.gokrazy.reach import NETWORK, could_not_reach
 from harness.gokrazy.status import ServiceStatus, Status
 from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 from harness.image.model import Image
@@ -43,6 +44,8 @@ class Services(ABC):
     """What is no trouble and yet worth telling: by kind and service, such as ``needs-hardware:/user/fbstatus``."""
     memory_left: tuple[int, int] | None = None
     """Bytes of memory that were available when it was last asked, and how many it has."""
+    isolated: bool = False
+    """Whether it may reach nobody (``--gk-network restricted``)."""
     knows_time: bool
     """Whether it starts with a time to go by, so that what waits for the clock must run."""
 
@@ -123,19 +126,30 @@ class Services(ABC):
         if self.expected.of(service.path) is Fate.RESTARTS:
             self.remarks[f"expected:{service.path}"] = f"restarts, as expected: {_how(falls)}"
             return True
-        missed = _missed(service, falls)
-        if missed not in self.board.lacks or self.expected.of(service.path) is Fate.RUNS:
+        missed = self._missed(service, falls)
+        if self.expected.of(service.path) is Fate.RUNS or missed not in (NETWORK, *self.board.lacks):
             return False
-        self.remarks[f"needs-hardware:{service.path}"] = f"{missed}: {_how(falls)}"
+        if missed == NETWORK:
+            self.remarks[f"needs-network:{service.path}"] = _how(falls)
+        else:
+            self.remarks[f"needs-hardware:{service.path}"] = f"{missed}: {_how(falls)}"
         return True
+
+    def _missed(self, service: ServiceStatus, falls: list[Attempt]) -> str:
+        """What a service missed by its own last words at each of its falls, "" where they differ."""
+        said = {self._missed_at(one.last_words, service.name) for one in falls}
+        return said.pop() if len(said) == 1 else ""
+
+    def _missed_at(self, line: str, name: str) -> str:
+        return missed_in(line, name) or (NETWORK if could_not_reach(line, isolated=self.isolated) else "")
 
     def trouble_with(self, name: str) -> str:
         """Return what is wrong with a service that should be settled, "" when it is as the image wants it.
 
         Started at boot: it runs since its first start, or ended with status 0 or 125 and stays down. Not started
         at boot: it never ran. Started once the time is known: it may wait where nobody knows it. It may fall where
-        its owner says so, or where it says itself that it needs hardware that the board lacks. What is no trouble
-        and yet not what one may think is put among the ``remarks``.
+        its owner says so, or where it says itself that it needs hardware that the board lacks, or that it reached
+        nobody where nobody is. What is no trouble and yet not what one may think is put among the ``remarks``.
         """
         service = self.service(name)
         wanted = self.image.service(service.path)
@@ -163,8 +177,8 @@ class Services(ABC):
         return "" if service.pid > 0 else f"it was not started: {service}"
 
     def _why_it_fell(self, service: ServiceStatus, starts: int, falls: list[Attempt]) -> str:
-        missed = _missed(service, falls)
-        has = f", and says that it misses what {self.board.name} has: {missed}" if missed else ""
+        missed = self._missed(service, falls)
+        has = f", and says that it misses what {self.board.name} has: {missed}" if missed in self.board.has else ""
         if any(one.ended == "signal: killed" for one in falls):
             has += ", and was killed as the kernel does when memory runs out"
         return f"it was started {starts} times{has}: {service}\n{self._last_words(service.path)}"
@@ -204,12 +218,6 @@ def memory_left(status: Status) -> tuple[int, int] | None:
     """Bytes of memory that are available, and how many there are; None where the device does not tell."""
     left, whole = status.memory.get("MemAvailable"), status.memory.get("MemTotal")
     return (left, whole) if left is not None and whole else None
-
-
-def _missed(service: ServiceStatus, falls: list[Attempt]) -> str:
-    """The hardware that a service missed by its own last words at each of its falls, "" where they differ."""
-    said = {missed_in(one.last_words, service.name) for one in falls}
-    return said.pop() if len(said) == 1 else ""
 
 
 def _how(falls: list[Attempt]) -> str:

@@ -30,6 +30,7 @@ class Outcome:
 
 SERVICES = {
     "needs-hardware": "needs hardware that its board lacks",
+    "needs-network": "needs others, whom it did not reach",
     "ended": "ended by itself",
     "expected": "does what it was expected to do",
 }

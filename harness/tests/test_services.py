@@ -37,6 +37,7 @@ class Played(Services):
         log: str = "",
         on: str = "virt",
         expected: Expectations | None = None,
+        isolated: bool = False,
     ) -> None:
         one = Service("/user/one")
         self.image = cast(Image, SimpleNamespace(service=lambda _: one))
@@ -45,6 +46,7 @@ class Played(Services):
         self.expected = expected or Expectations()
         self.remarks = {}
         self.knows_time = knows
+        self.isolated = isolated
         lines = [LogLine("stderr", line, 0.0) for line in log.splitlines()]
         self._device = cast(
             Device, SimpleNamespace(service=lambda _: state, recent_log=lambda _, **__: lines, url="http://one")
@@ -156,6 +158,37 @@ def test_what_is_expected_to_end_must_have_ended() -> None:
     )
 
 
+NO_ROUTE = ("dial tcp 192.0.2.1:443: connect: network is unreachable", "exit status 1")
+NO_NAME = (
+    "dial tcp: lookup api.example.org on 10.0.2.3:53: read udp 10.0.2.15:39000->10.0.2.3:53: i/o timeout",
+    "exit status 1",
+)
+NO_NEIGHBOUR = ("dial tcp 127.0.0.1:5432: connect: connection refused", "exit status 1")
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_what_wants_the_network_before_it_is_there_is_told_and_no_trouble(isolated: bool) -> None:
+    one = Played(FELL, log=told(NO_ROUTE, NO_ROUTE), isolated=isolated)
+    assert one.trouble_with("one") == ""
+    assert one.remarks == {"needs-network:/user/one": f"{NO_ROUTE[0]} (exit status 1)"}
+
+
+def test_what_needs_others_is_no_trouble_where_nobody_can_be_reached() -> None:
+    one = Played(FELL, log=told(NO_ROUTE, NO_NAME, NO_NAME), isolated=True)
+    assert one.trouble_with("one") == ""
+    assert set(one.remarks) == {"needs-network:/user/one"}
+    assert "it was started 3 times" in Played(FELL, log=told(NO_NAME, NO_NAME, NO_NAME)).trouble_with("one")
+    must = Played(FELL, log=told(NO_NAME, NO_NAME), isolated=True, expected=expectations(["one"], ()))
+    assert "it was started 2 times: " in must.trouble_with("one")
+
+
+@pytest.mark.parametrize("falls", [[NO_NEIGHBOUR], [NO_NAME, CRASH], [NO_ROUTE, NO_NEIGHBOUR]])
+def test_what_falls_for_other_reasons_too_is_in_trouble_without_a_network(falls: list[tuple[str, str]]) -> None:
+    one = Played(FELL, log=told(*falls), isolated=True)
+    assert f"it was started {len(falls)} times" in one.trouble_with("one")
+    assert one.remarks == {}
+
+
 class Falling(Played):
     """A service that has another process each time one looks, until it is settled."""
 
@@ -174,6 +207,12 @@ def test_a_wait_does_not_hang_on_what_may_fall_for_ever() -> None:
     one.wait_until_settled(calm=0.2)
     assert one.seen > FALLS
     assert "needs-hardware:/user/one" in one.remarks
+
+
+def test_a_wait_does_not_hang_on_what_reaches_nobody() -> None:
+    one = Falling(told(NO_NAME), isolated=True)
+    one.wait_until_settled(calm=0.2)
+    assert "needs-network:/user/one" in one.remarks
 
 
 def test_a_wait_ends_at_once_when_something_falls_for_its_own_reasons() -> None:

@@ -1,0 +1,32 @@
+"""The words by which a program says that it could not reach others: no fault of its own where nobody is there."""
+
+from __future__ import annotations
+
+import re
+
+NETWORK = "network"
+"""What such a program misses, as one may call it beside the names of hardware."""
+
+_NOT_YET = re.compile(
+    r"network is unreachable|lookup \S+ on (?:\[::1\]|127\.0\.0\.1):53: .*connection refused", re.IGNORECASE
+)
+"""Before the device has its address, and a resolv.conf with it: gokrazy starts all programs at once."""
+_NOBODY = re.compile(
+    r"\blookup \S+.*(?:i/o timeout|no such host|server misbehaving)"
+    r"|failure in name resolution|could ?n[o']t resolve host|could not resolve host"
+    r"|\b(?:dial|connect)\b.*(?:i/o timeout|connection refused|connection timed out|no route to host)"
+    r"|\b(?:Get|Post|Head|Put) \"https?://.*(?:i/o timeout|deadline exceeded|TLS handshake timeout)",
+    re.IGNORECASE,
+)
+"""Where QEMU's network lets nobody be reached: names are not found, and connections refused or never answered."""
+_ITSELF = re.compile(r"(?:\b127\.\d+\.\d+\.\d+|\[::1?\]|\blocalhost|\b0\.0\.0\.0|\bunix|/\S+\.sock\b)")
+
+
+def could_not_reach(line: str, *, isolated: bool) -> bool:
+    """Whether a line says that a program reached nobody; ``isolated`` tells that nobody can be reached here.
+
+    What it asks of the device itself is another matter: that runs, or it does not.
+    """
+    if _NOT_YET.search(line):
+        return True
+    return isolated and _NOBODY.search(line) is not None and _ITSELF.search(line) is None
