@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.image import gok, timestamp
 from harness.image.bootfs import boot_files, check_kernel, eeprom_notes, find_efi_loaders
+from harness.image.breakglass_flags import with_flags
 from harness.image.cache import Cache, CacheEntry
 from harness.image.carried import BOOT_SECTOR_SHA256, boot_sector
 from harness.image.carried import TITLE as BOOT_SECTOR
@@ -308,13 +309,15 @@ class _Packer:
             package=inputs.kernel.package,
             version=modules.get(inputs.kernel.package, ""),
         )
-        return dataclasses.replace(
-            image,
-            services=planned.services,
-            kernel=kernel,
-            perm=perm,
-            boot_loader=titles[0] if titles and image.boot_loader else "",
-            boot_sector=BOOT_SECTOR,
+        return with_flags(
+            dataclasses.replace(
+                image,
+                services=planned.services,
+                kernel=kernel,
+                perm=perm,
+                boot_loader=titles[0] if titles and image.boot_loader else "",
+                boot_sector=BOOT_SECTOR,
+            )
         )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.errors import BuildFailed, HarnessError, ToolMissing
 from harness.image import old_layout
+from harness.image.breakglass_flags import with_flags
 from harness.image.cache import Cache
 from harness.image.config import Config
 from harness.image.go import GoToolchain, Package
@@ -94,7 +95,7 @@ def build_with_gok(
         )
         if after is not None and image.build == after.build:
             raise BuildFailed(f"gok gave two images the same build timestamp: {image.build}", where=found)
-        return to_record(_with_sources(dataclasses.replace(image, perm=perm), instance, go, copy))
+        return to_record(with_flags(_with_sources(dataclasses.replace(image, perm=perm), instance, go, copy)))
 
     key = hashlib.sha256(" ".join(parts).encode()).hexdigest()
     entry = cache.get(key, make, progress=progress)
