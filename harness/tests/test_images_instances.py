@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.tests.gofmt import unformatted
+from harness.tests.go_checks import must_pass, unformatted
 
 IMAGES = Path(__file__).parents[2] / "images"
 PROGRAMS = IMAGES / "programs"
@@ -213,14 +210,9 @@ def test_key_material_would_be_found(tmp_path: Path, name: str, content: str) ->
     assert secrets_in(tmp_path) == [f"hello/{name}"]
 
 
-@pytest.mark.parametrize("command", [("go", "vet", "./..."), ("go", "test", "./...")], ids=" ".join)
-def test_the_programs_pass_their_own_checks(command: tuple[str, ...]) -> None:
-    if shutil.which("go") is None:
-        pytest.skip("Go is not installed, so the programs cannot be checked")
-    # They use the standard library alone, so nothing may be asked of the network.
-    environment = {**os.environ, "GOPROXY": "off", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
-    done = subprocess.run(command, cwd=PROGRAMS, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.mark.parametrize("check", ["vet", "test"])
+def test_the_programs_pass_their_own_checks(check: str) -> None:
+    must_pass(PROGRAMS, check, "./...")
 
 
 def test_the_programs_are_formatted() -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from harness.image.config import read_config
 from harness.image.gomod import parse_gomod
-from harness.tests.gofmt import unformatted
+from harness.tests.go_checks import must_pass, unformatted
 
 OTHERS = Path(__file__).parents[2] / "images/others"
 STUBS = OTHERS / "stubs"
@@ -68,12 +65,7 @@ def test_a_key_in_an_image_has_its_other_half_in_the_tests() -> None:
 # The vendor's needs the go.mod of its instance, and so is only built with that.
 @pytest.mark.parametrize("stub", sorted({path.parent.name for path in STUBS.glob("*/go.mod")} - {"vendor"}))
 def test_the_stand_ins_pass_go_vet(stub: str) -> None:
-    if shutil.which("go") is None:
-        pytest.skip("Go is not installed, so the stand-ins cannot be checked")
-    environment = {**os.environ, "GOPROXY": "off", "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOOS": "linux"}
-    command = ["go", "vet", "./..."]
-    done = subprocess.run(command, cwd=STUBS / stub, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
+    must_pass(STUBS / stub, "vet", "./...", mod="mod")
 
 
 def test_the_stand_ins_are_formatted() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from harness.shipped import images_folder
 from harness.tests.image.synthetic import write_image
+from harness.tests.outside import clean_environment
 
 SHOWS = """
 from harness.plugin import SETTINGS
@@ -37,10 +37,8 @@ UNWRITABLE = Path("/proc")
 
 
 def run(folder: Path, *command: str) -> tuple[int, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=folder, env=clean, capture_output=True, text=True, timeout=120
-    )
+    typed = [sys.executable, "-m", *command]
+    done = subprocess.run(typed, cwd=folder, env=clean_environment(), capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout + done.stderr
 
 

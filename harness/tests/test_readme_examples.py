@@ -20,6 +20,7 @@ import pytest
 
 from harness.image.cache import default_root
 from harness.shipped import images_folder
+from harness.tests.outside import clean_environment
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 ROOT = README.parent
@@ -104,12 +105,12 @@ def home_with(arch: str, folder: Path) -> dict[str, str]:
     home = folder / "home"
     shutil.copytree(images_folder(), home / "gokrazy")
     (home / "gokrazy/hello").symlink_to(f"hello-{arch}")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     go = subprocess.run(["go", "env", "GOMODCACHE", "GOCACHE"], capture_output=True, text=True, timeout=60)
     caches = dict(zip(("GOMODCACHE", "GOCACHE"), go.stdout.split(), strict=False))
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     # What others have built and downloaded is as good for this one.
-    return {**clean, **caches, "XDG_CACHE_HOME": str(default_root().parent), "HOME": str(home), "PATH": programs}
+    cache = str(default_root().parent)
+    return clean_environment(**caches, XDG_CACHE_HOME=cache, HOME=str(home), PATH=programs)
 
 
 def files_for(command: str, folder: Path, environment: dict[str, str]) -> None:

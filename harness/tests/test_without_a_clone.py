@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import re
 import shutil
 import subprocess
@@ -14,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from harness.shipped import images_folder, scenarios_folder
+from harness.tests.outside import ROOT, clean_environment, programs_of_the_wheel
 
 pytestmark = pytest.mark.gk_tier("ci")
-
-ROOT = Path(__file__).resolve().parents[2]
 
 TEN_LINES = """
 import requests
@@ -39,12 +37,8 @@ def test_the_counter_survives_a_power_cut(appliance):
 
 def run(command: list[str], folder: Path, **environment: str) -> str:
     """Run it in a folder that is no clone; returns what it printed, and fails with it."""
-    clean = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHONPATH", "TOX"))
-    }
-    done = subprocess.run(
-        command, cwd=folder, env={**clean, **environment}, capture_output=True, text=True, timeout=900
-    )
+    clean = clean_environment(**environment)
+    done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -65,13 +59,8 @@ def test_ten_lines_in_somebody_else_s_repository(tmp_path: Path) -> None:
 def test_the_wheel_checks_an_instance_from_an_empty_environment(tmp_path: Path) -> None:
     if not (ROOT / "pyproject.toml").is_file():
         pytest.skip("not a clone: there is nothing to build a wheel from")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
-    run(build, tmp_path)
-    (wheel,) = tmp_path.glob("pytest_gokrazy-*.whl")
-    run([sys.executable, "-m", "venv", "empty"], tmp_path)
-    programs = tmp_path / "empty/bin"
-    run([str(programs / "pip"), "install", "--quiet", *kept_wheels(), str(wheel)], tmp_path)
-    packages = next((tmp_path / "empty/lib").glob("python*/site-packages"))
+    programs = programs_of_the_wheel(tmp_path)
+    packages = next((programs.parent / "lib").glob("python*/site-packages"))
     assert not (packages / "harness/tests").exists()
     instance = packages / "harness/data/images/hello-arm64"
 
@@ -112,10 +101,3 @@ def test_a_packed_image_is_checked_and_updated_to_from_an_older_one(tmp_path: Pa
     check = [sys.executable, "-m", "harness", "check", str(packed), "--from", str(images_folder() / "hello-arm64")]
     said = run([*check, "--board", "virt", "--", "-k", "released or asks_for"], tmp_path)
     assert "2 passed" in said
-
-
-def kept_wheels() -> list[str]:
-    """Install from the wheels that the set-up kept, so that it works offline; else from the index."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    wheels = cache / "gokharness/wheels"
-    return ["--no-index", "--find-links", str(wheels)] if wheels.is_dir() else []

@@ -5,14 +5,13 @@ They are not among what the tests need: pytest would load them into every run of
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from harness.tests.outside import ROOT, clean_environment, programs_of_the_wheel
+
 PLUGINS = ("asyncio", "timeout", "randomly", "rerunfailures", "html", "xdist")
 pytestmark = [
     pytest.mark.gk_tier("nightly"),
@@ -94,16 +93,7 @@ HANGS = "import time\ndef test_hangs(appliance): time.sleep(60)\n"
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of an environment with the wheel and the plugins."""
-    folder = tmp_path_factory.mktemp("environment")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    subprocess.run(build, check=True, timeout=300, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True, timeout=300)
-    names = [f"pytest-{name}" for name in PLUGINS]
-    pip = [str(folder / "venv/bin/pip"), "install", "--quiet", str(wheel), *names]
-    done = subprocess.run(pip, timeout=600, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return folder / "venv/bin"
+    return programs_of_the_wheel(tmp_path_factory.mktemp("environment"), *(f"pytest-{name}" for name in PLUGINS))
 
 
 def run(
@@ -112,9 +102,10 @@ def run(
     (folder / "conftest.py").write_text(CONFTEST.replace("{accelerator}", accelerator))
     (folder / "test_mine.py").write_text(tests)
     (folder / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\naddopts = -p no:cacheprovider\n")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHONPATH"))}
     command = [str(programs / "pytest"), "--gk-board=virt", *arguments]
-    done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command, cwd=folder, env=clean_environment(), capture_output=True, text=True, timeout=300
+    )
     return done.returncode, done.stdout + done.stderr
 
 

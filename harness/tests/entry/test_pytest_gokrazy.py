@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import harness
 from harness.entry import pytest_gokrazy
 from harness.shipped import scenarios_folder
+from harness.tests.outside import clean_environment
 
 PACKAGE = Path(harness.__file__).parent
 THEIRS = """
@@ -33,8 +33,7 @@ PYTEST = str(Path(sys.executable).with_name("pytest"))
 
 
 def run(folder: Path, *command: str) -> tuple[int, str]:
-    hidden = ("PYTEST", "PYTHONPATH")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    clean = clean_environment()
     done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout + done.stderr
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.tests.others.cells import Expected
+from harness.tests.outside import clean_environment
 
 LIMIT = 3 * 3600.0
 """Seconds after which a run is called stuck: all scenarios on a Raspberry Pi take an hour on a slow host."""
@@ -49,14 +49,11 @@ class Result:
 
 def check(command: Sequence[str], subject: str, options: Sequence[str], folder: Path) -> Result:
     """Run the check of a subject, named as it is typed in this folder."""
-    clean = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHONPATH", "TOX"))
-    }
     started = time.monotonic()
     done = subprocess.run(
         [*command, "check", subject, "--junit", "results.xml", *options],
         cwd=folder,
-        env=clean,
+        env=clean_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

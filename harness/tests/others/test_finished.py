@@ -19,10 +19,10 @@ from harness.image.squashfs import SquashFs
 from harness.tests.others.cells import FINISHED, Finished, expected_of
 from harness.tests.others.conftest import Judge
 from harness.tests.others.run import check
+from harness.tests.outside import ROOT, programs_of_the_wheel
 
 pytestmark = pytest.mark.gk_tier("nightly")
 
-ROOT = Path(__file__).resolve().parents[3]
 KEY = ROOT / "harness/tests/data/others/id_ed25519"
 WANTED = os.environ.get("GK_BOARDS", "").split()
 CHUNK = 1 << 20
@@ -31,15 +31,7 @@ CHUNK = 1 << 20
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command of an environment into which only the wheel was installed."""
-    folder = tmp_path_factory.mktemp("installed")
-    build = ["-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    subprocess.run([sys.executable, *build], check=True)
-    (wheel,) = folder.glob("*.whl")
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gokharness/wheels"
-    kept = ["--no-index", "--find-links", str(cache)] if cache.is_dir() else []
-    subprocess.run([folder / "venv/bin/pip", "install", "--quiet", *kept, wheel], check=True)
-    return folder / "venv/bin/gokharness"
+    return programs_of_the_wheel(tmp_path_factory.mktemp("installed")) / "gokharness"
 
 
 @pytest.mark.parametrize(
