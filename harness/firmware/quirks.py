@@ -137,7 +137,7 @@ def quirks_of(model: str) -> Iterator[Quirk]:
 
 
 def table() -> str:
-    """The rows as the Markdown table of the README."""
+    """The rows as the Markdown table of docs/raspberry-pi.md."""
     lines = ["| quirk | models | reason | price | QEMU |", "| --- | --- | --- | --- | --- |"]
     for quirk in QUIRKS:
         models = ", ".join(sorted(quirk.models))
