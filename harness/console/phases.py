@@ -68,6 +68,8 @@ class Boot:
     """Whether it is known to have come up, by its answer, whatever the console shows."""
     asked: bool = False
     """Whether the reboot that led to it was asked for (init shut the services down first)."""
+    bare: bool = False
+    """Whether its kernel prints no times before its lines, so that these look like a program's."""
 
     @property
     def slot(self) -> Slot | None:
@@ -118,6 +120,7 @@ def slot_of(cmdline: str) -> Slot | None:
 
 
 _LINUX = re.compile(r"Linux version (\S+)")
+_BARE_LINUX = re.compile(r"^Linux version (\S+) \(")
 _INIT_SPEAKS = "gokrazy build timestamp "
 _KERNEL: tuple[tuple[str, re.Pattern[str], Phase], ...] = (
     ("VFS: Mounted root", re.compile(r"VFS: Mounted root .* on device (\S+?)\.?$"), Phase.ROOT),
@@ -128,6 +131,7 @@ _KERNEL: tuple[tuple[str, re.Pattern[str], Phase], ...] = (
     ("reboot: ", re.compile(r"reboot: Restarting system"), Phase.RESTART),
     ("Kernel panic", re.compile(r"Kernel panic - not syncing"), Phase.PANIC),
 )
+_OF_KERNEL = frozenset(phase for _, _, phase in _KERNEL)
 # init's lines; gokrazy's own init logs with "file.go:line:" before the text, another one may not.
 _USER: tuple[tuple[str, re.Pattern[str], Phase], ...] = (
     ("gokrazy build timestamp ", re.compile(r"gokrazy build timestamp (\S+)"), Phase.BUILD),
@@ -203,6 +207,7 @@ class PhaseWatcher:
             model=boot.model,
             inactive=boot.inactive,
             http=boot.http,
+            bare=boot.bare,
         )
         self._mark, self._began, self._early = None, None, {}
         self.boots.append(adopted)
@@ -218,6 +223,11 @@ class PhaseWatcher:
             if match is not None:
                 return self._kernel_started(match[1], line.at)
         boot = self.current
+        bare = None if line.kernel else _BARE_LINUX.match(text)
+        if bare is not None and (boot is None or self.in_firmware or self._ended(boot)):
+            begun = self._kernel_started(bare[1], line.at)
+            begun.bare = True
+            return begun
         if not line.kernel and text.startswith(_INIT_SPEAKS) and (boot is None or self._ended(boot)):
             # A kernel that is told to be quiet says nothing of its start: init's first word is all there is.
             boot = begun = self._kernel_started("", line.at, Phase.BUILD)
@@ -272,11 +282,10 @@ class PhaseWatcher:
 
     def _see_system(self, boot: Boot, line: Line) -> None:
         text = line.text
-        for word, pattern, phase in _KERNEL if line.kernel else _USER:
-            if word not in text:
-                continue
-            match = pattern.search(text)
-            if match is None:
+        of_kernel = line.kernel or boot.bare
+        for word, pattern, phase in (*(_KERNEL if of_kernel else ()), *(() if line.kernel else _USER)):
+            match = pattern.search(text) if word in text else None
+            if match is None or (match.start() and phase in _OF_KERNEL and not line.kernel):
                 continue
             if phase is Phase.ROOT:
                 boot.root_device = match[1]
@@ -294,10 +303,9 @@ class PhaseWatcher:
                 boot.http = (*boot.http, match[1])
             boot.at.setdefault(phase, line.at)
             return
-        if line.kernel:
-            if not boot.cmdline and "Kernel command line: " in text:
-                boot.cmdline = text.split("Kernel command line: ", 1)[1].strip()
-            elif text.endswith("System halted"):
-                boot.at.setdefault(Phase.HALTED, line.at)
-        elif text.startswith("gokrazy device model "):
+        if of_kernel and not boot.cmdline and "Kernel command line: " in text:
+            boot.cmdline = text.split("Kernel command line: ", 1)[1].strip()
+        elif line.kernel and text.endswith("System halted"):
+            boot.at.setdefault(Phase.HALTED, line.at)
+        elif not line.kernel and text.startswith("gokrazy device model "):
             boot.model = text.removeprefix("gokrazy device model ").strip()

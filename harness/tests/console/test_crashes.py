@@ -299,3 +299,17 @@ def test_a_breakpoint_that_is_not_in_the_code_is_qemus_doing(
     assert type(finding.error()) is error
     assert ("issue 4669" in finding.what) is (error is QemuFailed)
     assert "Fatal exception" in finding.error().evidence
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Kernel panic - not syncing: Fatal exception",
+        "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000200",
+        "SQUASHFS error: zlib decompression failed, data probably corrupt",
+    ],
+)
+def test_what_a_program_quotes_of_a_dead_kernel_is_no_death(words: str) -> None:
+    assert classify(words, kernel=False, firmware=False) is not None
+    assert classify(f"[    1.000000] {words}", kernel=True, firmware=False) is not None
+    assert classify(f"2026/01/01 10:00:00 before the last start: {words}", kernel=False, firmware=False) is None

@@ -207,3 +207,37 @@ def test_the_web_interface_s_socket_is_no_address() -> None:
     assert not machine.last.ready
     machine.say("2026/11/22 now listening on 127.0.0.1:80")
     assert machine.last.http == ()
+
+
+BARE = (
+    "Linux version 6.1.0 (me@here) (gcc) #1 SMP",
+    "Kernel command line: console=ttyAMA0 root=PARTUUID=60c24cc1-f3f9-427a-8199-386f27b50001/PARTNROFF=2 ro",
+    "VFS: Mounted root (squashfs filesystem) readonly on device 254:3.",
+    "Run /gokrazy/init as init process",
+    "gokrazy build timestamp 2026-11-21T23:28:07Z",
+    "2026/11/22 00:06:45 update.go:311: update handler will be called with inactiveRootPartition = 2",
+)
+
+
+def test_a_kernel_that_prints_no_times_tells_as_much() -> None:
+    machine = Machine().say(*BARE, "2026/11/22 00:06:47 listeners.go:118: now listening on 10.0.2.15:80")
+    boot = machine.last
+    assert (boot.kernel, boot.slot, boot.inactive, boot.root_device) == ("6.1.0", "B", 2, "254:3")
+    wanted = [Phase.KERNEL, Phase.ROOT, Phase.INIT, Phase.BUILD, Phase.UPDATER, Phase.HTTP]
+    assert [phase for phase in boot.at if phase in wanted] == wanted
+    machine.say("reboot: Restarting system", BARE[0])
+    assert [one.cause for one in machine.watcher.boots] == [Cause.POWER_ON, Cause.RESET]
+
+
+def test_what_a_program_quotes_of_a_kernel_is_no_phase() -> None:
+    for start in (BARE, (LINUX,)):
+        machine = Machine().say(*start)
+        before = dict(machine.last.at)
+        machine.say(
+            BARE[0],
+            "last boot: Kernel panic - not syncing: x",
+            "it said reboot: Restarting system",
+            "# Run /x as init process",
+        )
+        assert machine.last.at == before
+        assert len(machine.watcher.boots) == 1
