@@ -164,7 +164,7 @@ class Services(ABC):
         tries = attempts(log)
         if fate is Fate.ENDS and not service.stopped:
             return f"it was expected to end, and did not: {service}"
-        starts = max((one.number + 1 for one in tries), default=0)
+        starts = _starts(tries)
         falls = [one for one in tries if one.ended and not one.left]
         if starts > 1 or falls:
             return "" if self._may_fall(service, tries) else self._why_it_fell(service, starts, falls)
@@ -201,10 +201,10 @@ class Services(ABC):
 
     def attempts(self, name: str) -> int:
         """How often init started the service since boot, by its log; raises WaitTimeout when the log is silent."""
-        attempts = self.device.attempts(name)
-        if attempts is None:
+        starts = _starts(self._tries(name))
+        if not starts:
             raise WaitTimeout(f"the log of {name} does not say how often it was started", where=self.device.url)
-        return attempts
+        return starts
 
     def log_stream(self, name: str, stream: Stream = "both") -> LogStream:
         """Follow a service's log from its last 100 lines on; use it in a ``with`` statement.
@@ -218,6 +218,11 @@ def memory_left(status: Status) -> tuple[int, int] | None:
     """Bytes of memory that are available, and how many there are; None where the device does not tell."""
     left, whole = status.memory.get("MemAvailable"), status.memory.get("MemTotal")
     return (left, whole) if left is not None and whole else None
+
+
+def _starts(tries: list[Attempt]) -> int:
+    """How often it was started, as far as the log says; 0 where that has lost it."""
+    return max((one.number + 1 for one in tries), default=0)
 
 
 def _how(falls: list[Attempt]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -196,15 +195,6 @@ class Device:
         """
         with self.log(name, stream) as log:
             return log.collect(quiet=quiet, limit=10 * quiet + TRY, first=first)
-
-    def attempts(self, name: str) -> int | None:
-        """How often the service was started since boot, read from its log; None where the log has lost it."""
-        numbers = [
-            int(found.group(1))
-            for line in self.recent_log(name, "stderr")
-            if (found := re.search(r"gokrazy: attempt (\d+), starting", line.text))
-        ]
-        return max(numbers) + 1 if numbers else None
 
     # what it is told to do
 

@@ -13,7 +13,7 @@ _NOT_YET = re.compile(
 """Before the device has its address, and a resolv.conf with it: gokrazy starts all programs at once."""
 _NOBODY = re.compile(
     r"\blookup \S+.*(?:i/o timeout|no such host|server misbehaving)"
-    r"|failure in name resolution|could ?n[o']t resolve host|could not resolve host"
+    r"|failure in name resolution|could ?n[o']t resolve host"
     r"|\b(?:dial|connect)\b.*(?:i/o timeout|connection refused|connection timed out|no route to host)"
     r"|\b(?:Get|Post|Head|Put) \"https?://.*(?:i/o timeout|deadline exceeded|TLS handshake timeout)",
     re.IGNORECASE,

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from harness.boards import Budget, board
-from harness.errors import ApplianceFault
+from harness.errors import ApplianceFault, WaitTimeout
 from harness.gokrazy.client import Device
 from harness.gokrazy.expected import Expectations, expectations
 from harness.gokrazy.logs import LogLine
@@ -75,6 +75,13 @@ def test_what_starts_at_boot_must_run_with_or_without_the_time() -> None:
 def test_a_log_that_does_not_come_is_no_sign_that_all_is_well() -> None:
     assert "its log did not come" in Played(RUNS).trouble_with("one")
     assert "its log did not come" in Played(FELL).trouble_with("one")
+
+
+def test_how_often_it_was_started_is_what_the_log_still_says() -> None:
+    later = "\n".join(f'{AT} gokrazy: attempt {number}, starting ["/user/one"]' for number in (3, 4))
+    assert Played(RUNS, log=later).attempts("one") == 5
+    with pytest.raises(WaitTimeout, match="does not say how often it was started"):
+        Played(RUNS, log="the ring has turned").attempts("one")
 
 
 # --- what falls, and what ends by itself
