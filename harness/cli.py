@@ -80,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
 
     cache = commands.add_parser("cache", help="show what is kept, or prune it")
     cache.add_argument("action", choices=("show", "prune"), nargs="?", default="show")
-    cache.add_argument("--max-gb", type=float, default=0.0, help="what prune leaves at most (default 0: nothing)")
+    cache.add_argument(
+        "--max-gb", type=float, default=0.0, metavar="GB", help="what prune leaves at most (default 0: nothing)"
+    )
     _options_of("cache", cache, epilog="")
     cache.set_defaults(run=_cache)
     return parser

@@ -129,7 +129,13 @@ OPTIONS = (
         metavar="NAME",
         choices=("auto", "tcg", "kvm"),
     ),
-    Option("builder", "who packs the image", metavar="NAME", choices=("auto", "gok", "own"), commands=ALL),
+    Option(
+        "builder",
+        "who packs the image: gok, or the harness's own packer; auto takes gok where it can",
+        metavar="NAME",
+        choices=("auto", "gok", "own"),
+        commands=ALL,
+    ),
     Option(
         "kernel",
         "another kernel: a module version, or a folder with vmlinuz",
@@ -152,7 +158,11 @@ OPTIONS = (
     Option("fast-boot", "drop rootdelay from the kernel's command line", kind="flag", commands=ALL),
     Option("no-quirks", "give Raspberry Pi boards the device tree of the image as it is", kind="flag"),
     Option(
-        "network", "what the guest may reach", metavar="MODE", choices=("restricted", "open"), commands=("boot",)
+        "network",
+        "what the guest may reach: nobody, or all that this host reaches",
+        metavar="MODE",
+        choices=("restricted", "open"),
+        commands=("boot",),
     ),
     Option(
         "forward",

@@ -68,7 +68,7 @@ def build_with_gok(
     """
     found = shutil.which("gok", path=environ.get("PATH"))
     if found is None:
-        raise ToolMissing("gok is not on PATH", hint=f"{GET_GOK}, or build with the own packer")
+        raise ToolMissing("gok is not on PATH", hint=f"{GET_GOK}, or have the own packer build (--gk-builder own)")
     go = GoToolchain.find(arch=instance.arch, build_env=instance.config.env, environ=environ)
     state = _state(instance, Path(found), go, environ)
     parts = ["gok", str(size), perm, state, *((after.build, after.digest) if after is not None else ())]
