@@ -93,7 +93,7 @@ def load_raw(
     arch = _arch(init, path)
     programs: dict[str, BuildInfo] = {}
     draws = False
-    for name in _programs(entries):
+    for name in _programs(entries, init):
         program = root.read(name)
         programs[name] = build_info(program)
         draws = draws or _SCREEN.search(program) is not None
@@ -199,15 +199,19 @@ def _arch(init: bytes, path: Path) -> Arch:
     )
 
 
-def _programs(entries: Mapping[str, Entry]) -> list[str]:
-    """The programs that init supervises, in its order: gokrazy's own, then the user's."""
+def _programs(entries: Mapping[str, Entry], init: bytes) -> list[str]:
+    """The programs that init supervises, in its order: gokrazy's own, then the user's.
+
+    It names each by its path. What else lies beside them was put there for others to run: they look for programs
+    in these folders. A packed init, or one of the user's own, may name none.
+    """
     found = []
     for folder in ("/gokrazy", "/user"):
         for name in _children(entries, folder):
             entry = entries[f"{folder}/{name}"]
             if entry.kind == "file" and entry.mode & 0o111 and entry.path != _INIT:
                 found.append(entry.path)
-    return found
+    return [path for path in found if path.encode() in init] or found
 
 
 def _children(entries: Mapping[str, Entry], folder: str) -> list[str]:

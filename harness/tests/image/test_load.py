@@ -367,3 +367,14 @@ def test_a_shell_is_known_wherever_breakglass_looks_for_one(tmp_path: Path, path
         tree.add(path, File(synthetic.elf("amd64"), 0o755))
     image = load_raw(synthetic.write_image(tmp_path / "disk.img", tmp_path, tree=tree))
     assert image.has_shell == bool(path)
+
+
+def test_a_helper_beside_the_programs_is_no_service(tmp_path: Path) -> None:
+    tree, paths = synthetic.root_tree(), ("/gokrazy/dhcp", "/user/hello", "/user/rescue", "/user/serial-busybox")
+    tree.add("/user/ip", File(synthetic.elf("amd64"), 0o755))
+    packed = load_raw(synthetic.write_image(tmp_path / "packed.img", tmp_path, tree=tree))
+    assert [service.path for service in packed.services] == [*paths[:2], "/user/ip", *paths[2:]]
+    init = synthetic.elf("amd64", rest="and so on".join(paths).encode())
+    tree.add("/gokrazy/init", File(init, 0o755), replace=True)
+    image = load_raw(synthetic.write_image(tmp_path / "disk.img", tmp_path, tree=tree))
+    assert tuple(service.path for service in image.services) == paths
