@@ -18,6 +18,7 @@ from harness.errors import HarnessError, OptionError
 from harness.gokrazy.breakglass import Breakglass
 from harness.gokrazy.client import Device
 from harness.gokrazy.keys import generate_key
+from harness.image.breakglass_flags import port_of
 from harness.image.model import Image
 from harness.machine.ports import Port
 from harness.machine.power import Power
@@ -154,4 +155,8 @@ class WaysIn(ABC):
             raise OptionError(NO_KEY)
         if self.image.breakglass is None:
             raise OptionError(NO_BREAKGLASS, where=self.image.hostname)
-        return Breakglass("127.0.0.1", self.port(self.image.breakglass.port), key=key, device=self.device)
+        port = self.image.breakglass.port
+        if self.image.builder == "given":
+            # A finished image does not tell the flags of its programs; its device does, the program's name first.
+            port = port_of(self.device.service(self.image.breakglass.path).args[1:], port)
+        return Breakglass("127.0.0.1", self.port(port), key=key, device=self.device)

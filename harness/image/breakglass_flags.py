@@ -24,15 +24,20 @@ def flag(args: Sequence[str], name: str) -> str:
     return value
 
 
+def port_of(args: Sequence[str], usual: int) -> int:
+    """The port that these flags give breakglass, ``usual`` where they give none."""
+    port = flag(args, "port")
+    return int(port) if port.isdecimal() and 0 < int(port) < 65536 else usual
+
+
 def with_flags(image: Image) -> Image:
     """The image with breakglass as its flags have it, where these are known: not in a finished image."""
     breakglass = image.breakglass
     service = image.service(breakglass.path) if breakglass is not None else None
     if breakglass is None or service is None or not service.args:
         return image
-    port, keys = flag(service.args, "port"), flag(service.args, "authorized_keys")
-    if port.isdecimal() and 0 < int(port) < 65536:
-        breakglass = replace(breakglass, port=int(port))
+    keys = flag(service.args, "authorized_keys")
+    breakglass = replace(breakglass, port=port_of(service.args, breakglass.port))
     if keys.startswith("/") and keys != breakglass.authorized_keys:
         root = SquashFs(image.path, root_in_use(image.layout, image.cmdline).offset)
         is_there = any(entry.path == keys and entry.kind == "file" for entry in root.entries())

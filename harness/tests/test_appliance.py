@@ -22,7 +22,7 @@ from harness.errors import (
     WaitTimeout,
 )
 from harness.firmware.voice import Voice
-from harness.image.model import Extent, Image, Layout, Service
+from harness.image.model import Breakglass, Extent, Image, Layout, Service
 from harness.machine.accelerator import TCG
 from harness.machine.equipment import Equipment
 from harness.machine.ports import Port
@@ -403,3 +403,27 @@ def test_the_next_image_s_console_and_password_are_those_that_count_after_an_upd
     assert not subject.can("http")
     assert "serial0" in subject.console.timed_out("x", 1.0).what
     subject.console.close()
+
+
+@pytest.mark.parametrize(
+    ("builder", "args", "port"),
+    [
+        ("own", ("-port=8022",), 22),
+        ("given", (), 22),
+        ("given", ("-authorized_keys=/etc/keys",), 22),
+        ("given", ("-authorized_keys=/etc/keys", "-port=8022"), 8022),
+        ("given", ("-port", "8022"), 8022),
+    ],
+)
+def test_breakglass_of_a_finished_image_is_looked_for_where_its_device_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builder: str, args: tuple[str, ...], port: int
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    subject.console.close()
+    for name, value in {"breakglass": Breakglass(), "builder": builder}.items():
+        object.__setattr__(subject.image, name, value)
+    service = SimpleNamespace(args=("/user/breakglass", *args))
+    monkeypatch.setattr(WaysIn, "device", SimpleNamespace(service={"/user/breakglass": service}.__getitem__))
+    with pytest.raises(OptionError, match=f"port {port}/tcp of the appliance is not forwarded") as caught:
+        subject.connect_breakglass(key=tmp_path)
+    assert f"--gk-forward {port}/tcp" in caught.value.hint
