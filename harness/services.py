@@ -154,6 +154,12 @@ class Services(ABC):
         service = self.service(name)
         wanted = self.image.service(service.path)
         fate = self.expected.of(service.path)
+        if fate is Fate.ENDS and not service.stopped:
+            # What has its work to do first is not at its end when all else has settled.
+            try:
+                service = self.wait_for_service(service.path, lambda one: one.stopped, "ended")
+            except WaitTimeout:
+                service = self.service(name)
         if wanted is not None and wanted.starts == "manual" and fate is None:
             return "" if service.stopped and service.pid == 0 else f"it should not have been started: {service}"
         if service.started is None and not self.knows_time and WAITS_FOR_CLOCK in self._last_words(name):

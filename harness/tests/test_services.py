@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -156,9 +157,29 @@ def test_what_its_owner_expects_to_restart_may_and_what_must_run_may_not() -> No
     assert "it was started 2 times" in must.trouble_with("one")
 
 
+class Late(Played):
+    """A service that runs when all else has settled, and ends some time later."""
+
+    def __init__(self, *, never: bool, expected: Expectations) -> None:
+        super().__init__(RUNS, log=STARTED, expected=expected)
+        self.never = never
+
+    def wait_for_service(self, name: str, predicate: Callable[[ServiceStatus], bool], what: str) -> ServiceStatus:
+        assert not predicate(RUNS)
+        assert predicate(LEFT)
+        if self.never:
+            raise WaitTimeout(f"waited for {name} to be {what}")
+        self._device = Played(LEFT, log=told(("done", "exited successfully, stopping"))).device
+        return LEFT
+
+
+def test_what_ends_after_all_else_has_settled_is_waited_for() -> None:
+    assert Late(never=False, expected=expectations((), ["one: ends"])).trouble_with("one") == ""
+
+
 def test_what_is_expected_to_end_must_have_ended() -> None:
     expected = expectations((), ["one: ends"])
-    assert "was expected to end" in Played(RUNS, log=STARTED, expected=expected).trouble_with("one")
+    assert "was expected to end" in Late(never=True, expected=expected).trouble_with("one")
     assert (
         Played(LEFT, log=told(("done", "exited successfully, stopping")), expected=expected).trouble_with("one")
         == ""
