@@ -35,6 +35,8 @@ from harness.image.squashfs import Entry, SquashFs
 _INIT = "/gokrazy/init"
 _LOADER_INFO = re.compile(rb"#### LoaderInfo: ([^#\0]+?) ####")
 _AUTHORIZED_KEYS = re.compile(rb"--?authorized_keys=(/[\x20-\x7e]*)")
+_ELSEWHERE = re.compile(rb"--?authorized_keys=(?!/perm/breakglass\.authorized_keys)")
+"""A flag whose value is not the usual one; where it ends cannot be told."""
 _EFI_LOADERS: dict[Arch, str] = {"amd64": "EFI/BOOT/BOOTX64.EFI", "arm64": "EFI/BOOT/BOOTAA64.EFI"}
 _SCREEN = re.compile(rb"/dev/(?:fb[\d%]|dri/)")
 """What a program has in it that draws on a frame buffer or display."""
@@ -262,6 +264,8 @@ def _breakglass(programs: Mapping[str, BuildInfo], entries: Mapping[str, Entry],
     apart = [name for name in entries if name.endswith("authorized_keys") and name.encode() in init]
     if len(apart) == 1 and b"-authorized_keys" in init:
         return Breakglass(path=path, authorized_keys=apart[0], has_keys=True)
+    if _ELSEWHERE.search(init):
+        return Breakglass(path=path, authorized_keys="")
     return Breakglass(path=path)
 
 

@@ -68,6 +68,7 @@ class Breakglass:
     path: str = "/user/breakglass"
     port: int = 22
     authorized_keys: str = "/perm/breakglass.authorized_keys"
+    """Where it looks for the keys that it takes; "" where a finished image does not tell."""
     has_keys: bool = False
     """Whether the image itself carries the authorized keys file."""
 

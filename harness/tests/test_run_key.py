@@ -67,6 +67,7 @@ def run_key(settings: Settings, folder: RunFolder) -> RunKey:
         ({}, True, True),
         ({"breakglass": None}, False, False),
         ({"breakglass": Breakglass(authorized_keys="/etc/keys")}, False, True),
+        ({"breakglass": Breakglass(authorized_keys="")}, False, True),
         # Without a file system there is no key file, whoever has a key: breakglass does not come up.
         ({"perm": "blank"}, False, False),
         ({"perm": "mkfs"}, False, False),

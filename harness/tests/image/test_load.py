@@ -331,7 +331,10 @@ def test_what_is_on_the_permanent_partition_is_told(
     [
         (b"-authorized_keys=/etc/breakglass.authorized_keysand more", "/etc/breakglass.authorized_keys"),
         (b"/etc/breakglass.authorized_keys-authorized_keys-forward", "/etc/breakglass.authorized_keys"),
-        (b"-authorized_keys=/perm/mine", "/perm/breakglass.authorized_keys"),
+        (b"-authorized_keys=/perm/breakglass.authorized_keysand more", "/perm/breakglass.authorized_keys"),
+        # Where these end cannot be told, and nobody looks at the usual place.
+        (b"-authorized_keys=/perm/mine", ""),
+        (b"--authorized_keys=ec2and more", ""),
         (b"-forward=loopback", "/perm/breakglass.authorized_keys"),
     ],
 )
