@@ -162,6 +162,7 @@ class Appliance(WaysIn, Services, Updates):
         """What became of starts of this image in this run, for whoever starts it as it is."""
         self._ready: list[tuple[str, dict[str, float]]] = []
         self._boots_before = 0
+        self._power_ons_before = 0
         self._starting: StartWatch | None = None
 
     # -- what it can do
@@ -200,6 +201,7 @@ class Appliance(WaysIn, Services, Updates):
         self._wiring.next = Cause.POWER_ON
         self.cold_start = None
         self._boots_before = len(self.console.boots)
+        self._power_ons_before = len(self.power.power_ons)
         self._starting = StartWatch(self.console, self.running, self.voice, self.budget, dhcp_runs=self._dhcp_runs)
         self.power.on()
         self._forget_device()
@@ -265,7 +267,8 @@ class Appliance(WaysIn, Services, Updates):
         boot = self.console.current
         boots = self.console.boots[self._boots_before :]
         earlier = tuple(one for one in boots if boot is not None and one.number < boot.number)
-        self.cold_start = ColdStart(boot, tuple(self.console.unclean()), ready, earlier)
+        resets = len(self.power.power_ons) - self._power_ons_before - 1
+        self.cold_start = ColdStart(boot, tuple(self.console.unclean()), ready, earlier, resets)
         self._ready.append(("cold", {**self._times(boot), **({"ready": ready} if answered else {})}))
 
     def _serves(self) -> None:

@@ -28,7 +28,7 @@ from harness.machine.store import Store
 from harness.options import Settings
 from harness.wiring import equipment
 
-FORMAT = 5
+FORMAT = 6
 """To be raised when what is captured, or how, changes."""
 MOST = 4 * 10**9
 """Bytes that captures may take up in the cache: some twenty of them."""

@@ -24,6 +24,8 @@ class ColdStart:
     """Seconds from power-on to the first answer over HTTP; of one that formats /perm, with it mounted."""
     earlier: tuple[Boot, ...] = ()
     """The boots before that one since power-on: a program formatted /perm, and rebooted."""
+    resets: int = 0
+    """How often the machine was reset meanwhile, whether or not a console tells of it; kexec is no reset."""
 
     def went_on(self, boot: Boot | None, ready: float) -> ColdStart:
         """The start of one that was captured without its network, as if it had not been stopped between.
@@ -43,6 +45,7 @@ class ColdStart:
             "unclean": [_finding(one) for one in self.unclean],
             "ready": self.ready,
             "earlier": [asdict(one) for one in self.earlier],
+            "resets": self.resets,
         }
 
     @classmethod
@@ -50,7 +53,8 @@ class ColdStart:
         """A start that another process may have seen."""
         boot = _boot(told["boot"]) if told["boot"] is not None else None
         earlier = tuple(_boot(one) for one in told["earlier"])
-        return cls(boot, tuple(_found(one) for one in told["unclean"]), told["ready"], earlier)
+        unclean = tuple(_found(one) for one in told["unclean"])
+        return cls(boot, unclean, told["ready"], earlier, told["resets"])
 
 
 def _boot(told: Mapping[str, Any]) -> Boot:

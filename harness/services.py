@@ -96,7 +96,7 @@ class Services(ABC):
                 since = time.monotonic()
                 seen[one.path] = state, changes + 1
                 if changes + 1 > FALLS:
-                    if not self._may_fall(one, self._tries(one.path)):
+                    if not self._may_fall(one, self._tries(one.path), up=False):
                         raise ApplianceFault(
                             f"{one.path} does not stay up: it was started again and again",
                             where=self.device.url,
@@ -120,13 +120,13 @@ class Services(ABC):
     def _tries(self, name: str) -> list[Attempt]:
         return attempts(self._log(name))
 
-    def _may_fall(self, service: ServiceStatus, tries: list[Attempt]) -> bool:
-        """Whether it is no trouble that a service falls; if so, it is told among the remarks."""
+    def _may_fall(self, service: ServiceStatus, tries: list[Attempt], *, up: bool) -> bool:
+        """Whether it is no trouble that a service falls, or fell until it was ``up``: a remark tells of it."""
         falls = [one for one in tries if one.ended and not one.left]
         if self.expected.of(service.path) is Fate.RESTARTS:
             self.remarks[f"expected:{service.path}"] = f"restarts, as expected: {_how(falls)}"
             return True
-        missed = self._missed(service, falls)
+        missed = self._missed(service, falls, up=up)
         if self.expected.of(service.path) is Fate.RUNS or missed not in (NETWORK, *self.board.lacks):
             return False
         if missed == NETWORK:
@@ -135,13 +135,13 @@ class Services(ABC):
             self.remarks[f"needs-hardware:{service.path}"] = f"{missed}: {_how(falls)}"
         return True
 
-    def _missed(self, service: ServiceStatus, falls: list[Attempt]) -> str:
+    def _missed(self, service: ServiceStatus, falls: list[Attempt], *, up: bool) -> str:
         """What a service missed by its own last words at each of its falls, "" where they differ."""
-        said = {self._missed_at(one.last_words, service.name) for one in falls}
+        said = {self._missed_at(one.last_words, service.name, up=up) for one in falls}
         return said.pop() if len(said) == 1 else ""
 
-    def _missed_at(self, line: str, name: str) -> str:
-        return missed_in(line, name) or (NETWORK if could_not_reach(line, isolated=self.isolated) else "")
+    def _missed_at(self, line: str, name: str, *, up: bool) -> str:
+        return missed_in(line, name) or (NETWORK if could_not_reach(line, isolated=self.isolated, up=up) else "")
 
     def trouble_with(self, name: str) -> str:
         """Return what is wrong with a service that should be settled, "" when it is as the image wants it.
@@ -173,7 +173,8 @@ class Services(ABC):
         starts = _starts(tries)
         falls = [one for one in tries if one.ended and not one.left]
         if starts > 1 or falls:
-            return "" if self._may_fall(service, tries) else self._why_it_fell(service, starts, falls)
+            up = service.pid > 0 and not service.stopped
+            return "" if self._may_fall(service, tries, up=up) else self._why_it_fell(service, starts, falls)
         if service.stopped:
             if fate is Fate.RUNS:
                 return f"it must run, and it left{_status(tries)}: {service}"
@@ -183,7 +184,7 @@ class Services(ABC):
         return "" if service.pid > 0 else f"it was not started: {service}"
 
     def _why_it_fell(self, service: ServiceStatus, starts: int, falls: list[Attempt]) -> str:
-        missed = self._missed(service, falls)
+        missed = self._missed(service, falls, up=False)
         has = f", and says that it misses what {self.board.name} has: {missed}" if missed in self.board.has else ""
         if any(one.ended == "signal: killed" for one in falls):
             has += ", and was killed as the kernel does when memory runs out"

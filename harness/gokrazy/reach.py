@@ -19,14 +19,19 @@ _NOBODY = re.compile(
     re.IGNORECASE,
 )
 """Where QEMU's network lets nobody be reached: names are not found, and connections refused or never answered."""
+_NOT_UP = re.compile(r"\b(?:dial|connect)\b.*(?:connection refused|no such file or directory)", re.IGNORECASE)
+"""Of another program of the device that is not up yet: gokrazy starts all at once, and again what fell."""
 _ITSELF = re.compile(r"(?:\b127\.\d+\.\d+\.\d+|\[::1?\]|\blocalhost|\b0\.0\.0\.0|\bunix|/\S+\.sock\b)")
 
 
-def could_not_reach(line: str, *, isolated: bool) -> bool:
-    """Whether a line says that a program reached nobody; ``isolated`` tells that nobody can be reached here.
+def could_not_reach(line: str, *, isolated: bool, up: bool) -> bool:
+    """Whether a line says that a program reached nobody, where that is no fault of its own.
 
-    What it asks of the device itself is another matter: that runs, or it does not.
+    ``isolated`` tells that nobody can be reached here, ``up`` that the program came up in the end: the device's
+    address, or another program of the device, was only not there yet.
     """
     if _NOT_YET.search(line):
-        return True
-    return isolated and _NOBODY.search(line) is not None and _ITSELF.search(line) is None
+        return isolated or up
+    if _ITSELF.search(line):
+        return up and _NOT_UP.search(line) is not None
+    return isolated and _NOBODY.search(line) is not None

@@ -223,6 +223,19 @@ def test_without_damage_the_same_scenario_is_green(lab: Lab) -> None:
         as_pytest_would(scenario(BOOTS), appliance)
 
 
+def test_a_start_that_falls_once_before_it_is_up_is_red(lab: Lab) -> None:
+    """Without a console to tell of it, it would pass for a slow one: the machine's own resets are counted."""
+    image = lab.stock.image(board(BOARD), "hello")
+    with lab.appliance(board(BOARD), image, name="bite-falls-once", running=False) as appliance:
+        appliance.power_on()
+        appliance.wait_for_boot(after=0)
+        appliance.power.reset()
+        appliance.wait_until_ready()
+        with pytest.raises(AssertionError) as caught:
+            scenario(BOOTS)(appliance)
+    assert "cold_start.resets" in str(caught.traceback[-1].statement)
+
+
 def test_a_device_that_lost_its_routes_says_so_itself(lab: Lab) -> None:
     """As gokrazy's DHCP client can lose them; from outside that is a device which does not answer."""
     image = lab.stock.image(board(BOARD), "hello")

@@ -35,6 +35,7 @@ START = ColdStart(
         Finding("panic", "it gave up", Severity.NOTED, KernelPanic, LINE, 1, evidence=[LINE], also=["oops"]),
     ),
     ready=9.5,
+    resets=1,
 )
 
 

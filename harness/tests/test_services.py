@@ -210,7 +210,20 @@ def test_what_needs_others_is_no_trouble_where_nobody_can_be_reached() -> None:
     assert "it was started 2 times: " in must.trouble_with("one")
 
 
-@pytest.mark.parametrize("falls", [[NO_NEIGHBOUR], [NO_NAME, CRASH], [NO_ROUTE, NO_NEIGHBOUR]])
+def test_what_fell_until_another_program_was_there_is_told_and_no_trouble() -> None:
+    one = Played(FELL, log=told(NO_NEIGHBOUR, NO_ROUTE))
+    assert one.trouble_with("one") == ""
+    assert one.remarks == {"needs-network:/user/one": f"{NO_ROUTE[0]} (exit status 1)"}
+
+
+@pytest.mark.parametrize("said", [NO_NEIGHBOUR, NO_ROUTE])
+def test_what_does_not_come_up_in_the_end_is_in_trouble_where_others_can_be_reached(said: tuple[str, str]) -> None:
+    assert "it was started 2 times" in Played(replace(FELL, pid=0), log=told(said, said)).trouble_with("one")
+    with pytest.raises(ApplianceFault, match="/user/one does not stay up"):
+        Falling(told(said)).wait_until_settled(calm=0.2)
+
+
+@pytest.mark.parametrize("falls", [[CRASH], [NO_NAME, CRASH], [NO_ROUTE, CRASH, NO_NEIGHBOUR]])
 def test_what_falls_for_other_reasons_too_is_in_trouble_without_a_network(falls: list[tuple[str, str]]) -> None:
     one = Played(FELL, log=told(*falls), isolated=True)
     assert f"it was started {len(falls)} times" in one.trouble_with("one")

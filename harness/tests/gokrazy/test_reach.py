@@ -13,8 +13,9 @@ from harness.gokrazy.reach import could_not_reach
     ],
 )
 def test_before_it_has_an_address_a_device_reaches_nobody(line: str) -> None:
-    assert could_not_reach(line, isolated=True)
-    assert could_not_reach(line, isolated=False)
+    assert could_not_reach(line, isolated=True, up=False)
+    assert could_not_reach(line, isolated=False, up=True)
+    assert not could_not_reach(line, isolated=False, up=False)
 
 
 @pytest.mark.parametrize(
@@ -31,8 +32,8 @@ def test_before_it_has_an_address_a_device_reaches_nobody(line: str) -> None:
     ],
 )
 def test_where_nobody_is_there_nobody_is_reached(line: str) -> None:
-    assert could_not_reach(line, isolated=True)
-    assert not could_not_reach(line, isolated=False)
+    assert could_not_reach(line, isolated=True, up=False)
+    assert not could_not_reach(line, isolated=False, up=True)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,17 @@ def test_where_nobody_is_there_nobody_is_reached(line: str) -> None:
         "dial tcp 127.0.0.1:5432: connect: connection refused",
         "dial tcp [::1]:6379: connect: connection refused",
         'Get "http://localhost:8080/": dial tcp 127.0.0.1:8080: connect: connection refused',
-        "dial unix /run/one.sock: connect: connection refused",
+        "dial unix /run/one.sock: connect: no such file or directory",
+    ],
+)
+def test_another_program_of_the_device_may_only_be_late(line: str) -> None:
+    assert could_not_reach(line, isolated=False, up=True)
+    assert not could_not_reach(line, isolated=True, up=False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
         "listen tcp :80: bind: address already in use",
         "panic: runtime error: index out of range",
         "open /etc/one.conf: no such file or directory",
@@ -49,4 +60,4 @@ def test_where_nobody_is_there_nobody_is_reached(line: str) -> None:
     ],
 )
 def test_what_the_device_itself_misses_is_another_matter(line: str) -> None:
-    assert not could_not_reach(line, isolated=True)
+    assert not could_not_reach(line, isolated=True, up=True)
