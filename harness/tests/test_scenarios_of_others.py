@@ -102,7 +102,7 @@ def started(line: str, runs: str) -> Played:
         image=replace(IMAGE, cmdline=line, kernel=Kernel("6.1.0")),
         budget=SimpleNamespace(ready=10.0, reboot=10.0),
         voice=Voice("ttyAMA0", kernel=True, init=True),
-        cold_start=SimpleNamespace(ready=5.0, boot=boot, earlier=(), unclean=()),
+        cold_start=SimpleNamespace(resets=0, ready=5.0, boot=boot, earlier=(), unclean=()),
         console=SimpleNamespace(boots=[boot], unclean=list),
         status=lambda: SimpleNamespace(hostname="mine", build_timestamp="now"),
         build="now",
