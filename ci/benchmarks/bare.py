@@ -21,7 +21,7 @@ from harness.boards import Board, Boot
 from harness.firmware.stage import stage_for
 from harness.gokrazy.client import FEATURES
 from harness.image.model import Image
-from harness.machine.capture import BLANK, Capture
+from harness.machine.capture import Capture
 from harness.machine.overlay import Overlay
 
 LIMIT = 300.0
@@ -134,7 +134,7 @@ def restored(board: Board, image: Image, capture: Capture) -> float:
     """Seconds from starting QEMU for a capture to HTTP 200; the disk is prepared before the clock runs."""
     with _folder() as folder:
         disk = folder / "disk.qcow2"
-        shutil.copyfile(capture.folder / BLANK, disk)
+        shutil.copyfile(capture.disks[0].blank, disk)
         (folder / "firmware").mkdir()
         loaded = stage_for(board, image.layout, folder / "firmware").adopt(capture.loaded)
         assert capture.ram is not None
