@@ -201,12 +201,12 @@ class Lab:
 
     def why_not(self, board: Board, family: str, needs: Iterable[str]) -> str:
         """Return why a test that needs this cannot run, "" when it can."""
+        from harness.abilities import NOT, why_not
+
         if board.name in self._unfit:
             return self._unfit[board.name]
         if not self.settings.is_own and family == "crasher":
-            return f"not applicable: it needs the project's own {family} image"
-        from harness.abilities import why_not
-
+            return f"{NOT}it needs the project's own {family} image"
         image = self.stock.image(board, family)
         voice, no_key = self.voice(board, image), self.key.why_not(image)
         return next((reason for need in needs if (reason := why_not(image, need, voice=voice, no_key=no_key))), "")
@@ -258,16 +258,17 @@ class Lab:
         """
         from harness.wiring import equipment
 
-        if running:
-            self._start_of(board, image, network=network, clock=clock).check()
+        known = self._start_of(board, image, network=network, clock=clock) if running else None
+        if known is not None:
+            known.check()
         with ExitStack() as stack:
             # Before the capture is asked for: whoever makes one for others must not be kept waiting by them.
             fitted = equipment(self.settings, image).on(board)
             stack.enter_context(self.room.reserve(fitted.memory, fitted.cpus))
 
-            if running:
+            if known is not None:
                 # While it waited, another test may have learned that it does not come up.
-                self._start_of(board, image, network=network, clock=clock).check()
+                known.check()
 
             def start() -> Appliance:
                 return stack.enter_context(
