@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError
-from harness.lifeline import end_with_parent
+from harness.lifetime.lifeline import end_with_parent
 from harness.options import OPTIONS, PLACES
 
 CONTROLLER = "gk_controller"

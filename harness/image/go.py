@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harness.errors import BuildFailed, HarnessError, HostDiskFull, ModuleUnavailable, ToolMissing
 from harness.image.gomod import GoMod, ModuleRoot, parse_gomod
-from harness.leash import leashed
+from harness.lifetime.leash import leashed
 
 TAGS = ("gokrazy", "netgo", "osusergo")
 # Paths of this machine and its clones' state must not get into a binary: the same source gives the same bytes.

@@ -30,7 +30,7 @@ from harness.image.perm import format_perm
 from harness.image.programs import service_of
 from harness.image.record import from_record, to_record
 from harness.image.start_settings import StartSettings
-from harness.leash import leashed
+from harness.lifetime.leash import leashed
 
 GET_GOK = "go install github.com/gokrazy/tools/cmd/gok@main"
 _EVIDENCE_LINES = 20

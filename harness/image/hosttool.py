@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.errors import HostDiskFull, HostFault, ToolMissing
-from harness.leash import leashed
+from harness.lifetime.leash import leashed
 
 PACKAGES = {
     "mksquashfs": "squashfs-tools (4.5 or newer)",

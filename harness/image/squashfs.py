@@ -19,7 +19,7 @@ from typing import Literal
 from harness.errors import ImageError, InternalError
 from harness.image.hosttool import check_room, evidence, missing, run_tool, tool_environment
 from harness.image.source import FileSource
-from harness.leash import leashed
+from harness.lifetime.leash import leashed
 
 Content = bytes | Path
 Kind = Literal["dir", "file", "link", "other"]

@@ -22,7 +22,7 @@ from typing import Literal
 
 from harness.boards import Board
 from harness.errors import HostFault
-from harness.machine.process import GuardedProcess
+from harness.lifetime.process import GuardedProcess
 from harness.machine.qemu import QemuProgram
 from harness.machine.run_dir import RunDir
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.errors import HarnessError
-from harness.machine.process import Exit
+from harness.lifetime.process import Exit
 
 
 class Rung(Enum):

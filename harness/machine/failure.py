@@ -21,7 +21,7 @@ from harness.errors import (
     QemuCrashed,
     QemuFailed,
 )
-from harness.machine.process import Exit
+from harness.lifetime.process import Exit
 
 SIGNS: tuple[tuple[str, type[HostFault], str, str], ...] = (
     (

@@ -6,7 +6,7 @@ import queue
 import time
 from collections.abc import Iterator
 
-from harness.machine.process import Exit
+from harness.lifetime.process import Exit
 from harness.machine.qmp import Event
 
 LAST_WORDS = 2.0

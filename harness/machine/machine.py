@@ -14,6 +14,7 @@ from typing import Any
 from harness.boards import Board
 from harness.errors import HarnessError, InternalError, QemuFailed, QmpSilent
 from harness.firmware.stage import Loaded
+from harness.lifetime.process import Exit, GuardedProcess, Inheritable
 from harness.machine.accelerator import Accelerator
 from harness.machine.command import QMP_FD, Ram, Spec, Threads, command, nic
 from harness.machine.datagrams import Datagrams
@@ -23,7 +24,6 @@ from harness.machine.failure import accelerator_failure, death, disk_failure, la
 from harness.machine.inbox import LAST_WORDS, Inbox
 from harness.machine.overlay import Overlay
 from harness.machine.ports import Port, chosen_ports
-from harness.machine.process import Exit, GuardedProcess, Inheritable
 from harness.machine.qemu import QemuProgram, find_qemu
 from harness.machine.qmp import COMMAND_LIMIT as ANSWER_LIMIT
 from harness.machine.qmp import Event, Qmp

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from harness.errors import HostDiskFull, HostFault
-from harness.machine.process import Guard
+from harness.lifetime.process import Guard
 from harness.machine.qmp import LoopThread
 
 PREFIX = "run-"

@@ -13,8 +13,8 @@ from harness.errors import (
     QemuCrashed,
     QemuFailed,
 )
+from harness.lifetime.process import Exit
 from harness.machine.failure import classify, death, disk_failure, launch_failure
-from harness.machine.process import Exit
 
 
 @pytest.mark.parametrize(

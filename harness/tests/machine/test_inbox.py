@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from harness.lifetime.process import Exit
 from harness.machine import inbox as module
 from harness.machine.inbox import Inbox
-from harness.machine.process import Exit
 from harness.machine.qmp import Event
 
 ENDED = Exit(0, None, "")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.errors import InternalError
-from harness.machine import guard as guard_program
+from harness.lifetime import guard as guard_program
 
 START_LIMIT = 30.0
 """Seconds for the guard to say that it forked: generous, because hosts can be very busy."""

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.leash import leashed
+from harness.lifetime.leash import leashed
 from harness.tests.traces import wait_until
 
 LIMIT = 10.0
 OWNER = textwrap.dedent(
     """
     import subprocess, sys
-    from harness.leash import leashed
+    from harness.lifetime.leash import leashed
     subprocess.run(leashed(["sh", "-c", sys.argv[1]]))
     """
 )

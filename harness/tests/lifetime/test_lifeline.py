@@ -15,7 +15,7 @@ from harness.tests.traces import Traces, wait_until
 PARENT = textwrap.dedent(
     """
     import os, subprocess, sys
-    child = "import os, sys, threading; {}; from harness.lifeline import end_with_parent;"
+    child = "import os, sys, threading; {}; from harness.lifetime.lifeline import end_with_parent;"
     child += "end_with_parent(int(sys.argv[1])); open('ready', 'w').close(); threading.Event().wait(300)"
     child = child.format("threading.Event().wait(1)" if sys.argv[1] == "late" else "pass")
     subprocess.Popen([sys.executable, "-c", child, str(os.getpid())])

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from harness.errors import InternalError
-from harness.machine.process import Exit
+from harness.lifetime.process import Exit
 from harness.machine.run_dir import RunDir
 
 
