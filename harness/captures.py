@@ -24,8 +24,8 @@ from harness.machine.capture import IMAGE, Capture
 from harness.machine.firmware_digest import firmware_digest
 from harness.machine.qemu import QemuProgram
 from harness.machine.run_dir import RunDir
-from harness.machine.store import Store
 from harness.options import Settings
+from harness.store.store import Store
 from harness.wiring import equipment
 
 FORMAT = 6

@@ -225,8 +225,8 @@ def _boot(options: argparse.Namespace) -> int:
 def _cache(options: argparse.Namespace) -> int:
     from harness.captures import capture_root
     from harness.image.cache import Cache
-    from harness.machine.store import Store
     from harness.report.places import must_take_files
+    from harness.store.store import Store
 
     settings = settings_from({"gk_cache": options.gk_cache})
     cache, captures = Cache(settings.cache_root), Store(capture_root(settings))

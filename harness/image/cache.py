@@ -24,7 +24,7 @@ from typing import Any
 
 from harness.errors import HostDiskFull, InternalError
 from harness.image.digest import content_digest
-from harness.key_locks import KeyLocks
+from harness.store.locks import KeyLocks
 
 _DISK = "disk.img"
 _META = "image.json"

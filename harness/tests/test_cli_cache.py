@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
-from harness.machine.store import Store
+from harness.store.store import Store
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.machine.store import ABOUT, Store
+from harness.store.store import ABOUT, Store
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_what_a_killed_process_began_is_made_anew(tmp_path: Path, store: Store) 
     program = """
 import os, signal, sys
 from pathlib import Path
-from harness.machine.store import Store
+from harness.store.store import Store
 def make(folder):
     (folder / "state").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.key_locks import KeyLocks
+from harness.store.locks import KeyLocks
 
 ABOUT = "about.json"
 LOCKS = "locks"

@@ -1,0 +1,1 @@
+"""What is kept between processes and between runs, and the locks over it."""
