@@ -10,7 +10,7 @@ from harness.firmware.voice import NO_SERIAL, Voice
 from harness.image.model import Image
 
 if TYPE_CHECKING:
-    from harness.image.instance import Instance
+    from harness.build.instance import Instance
 
 ABILITIES = ("console", "http", "breakglass", "breakglass-shell", "serial-shell", "slot", "perm", "ready")
 NO_KEY = "no key is known that breakglass on this image accepts (give --gk-ssh-key)"

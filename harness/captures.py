@@ -16,8 +16,8 @@ from typing import Any
 
 from harness.boards import Board
 from harness.cold_start import ColdStart
-from harness.copying import copy_sparse, link_or_copy
 from harness.gokrazy.keys import generate_key
+from harness.image.copying import copy_sparse, link_or_copy
 from harness.image.model import Image
 from harness.machine.accelerator import Accelerator
 from harness.machine.capture import IMAGE, Capture

@@ -223,8 +223,8 @@ def _boot(options: argparse.Namespace) -> int:
 
 
 def _cache(options: argparse.Namespace) -> int:
+    from harness.build.cache import Cache
     from harness.captures import capture_root
-    from harness.image.cache import Cache
     from harness.report.places import must_take_files
     from harness.store.store import Store
 

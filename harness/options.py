@@ -84,7 +84,7 @@ class Option:
         return str(path)
 
     def _is_there(self, value: str, path: Path) -> bool:
-        from harness.image.instance import parent_dir
+        from harness.build.instance import parent_dir
 
         if self.place == "instance" and path.is_dir() and not (path / "config.json").is_file():
             return not (parent_dir() / value / "config.json").is_file()
@@ -319,7 +319,7 @@ class Settings:
     @property
     def cache_root(self) -> Path:
         """Where built images are kept."""
-        from harness.image.cache import default_root
+        from harness.build.cache import default_root
 
         return self.cache or default_root()
 

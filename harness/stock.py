@@ -16,9 +16,9 @@ from harness.options import Settings
 from harness.shipped import images_folder
 
 if TYPE_CHECKING:
-    from harness.image.cache import Cache
-    from harness.image.instance import Instance
-    from harness.image.request import BuildRequest
+    from harness.build.cache import Cache
+    from harness.build.instance import Instance
+    from harness.build.request import BuildRequest
 
 FROM = "from"
 """The family of the image that ``--gk-from`` names."""
@@ -53,7 +53,7 @@ class Stock:
             return ""
         if self.settings.image is not None:
             return board.why_not(self.given(str(self.settings.image)))
-        from harness.image.instance import load_instance
+        from harness.build.instance import load_instance
 
         instance = load_instance(str(self.settings.instance))
         if instance.arch != board.arch:
@@ -68,7 +68,7 @@ class Stock:
     def _boot_names(self, instance: Instance) -> frozenset[str] | None:
         """The boot files of the instance's packages, looked up once; None for gokrazy's own ones for a Pi."""
         if self._names is None:
-            from harness.image.boot_names import boot_names
+            from harness.build.boot_names import boot_names
 
             request = self._request(str(self.settings.instance))
             self._names = (boot_names(request, instance, self._folder("boards")),)
@@ -77,7 +77,7 @@ class Stock:
     def check(self) -> None:
         """Raise what a build of the instance under test would raise before it builds anything."""
         if self.settings.instance is not None:
-            from harness.image.build import check
+            from harness.build.build import check
 
             check(self._request(self.settings.instance), self._folder("check"))
 
@@ -103,14 +103,14 @@ class Stock:
 
     def instance(self, board: Board, family: str) -> Instance:
         """The instance that the image under test is built from."""
-        from harness.image.instance import load_instance
+        from harness.build.instance import load_instance
 
         of_older = family == FROM and self.settings.from_image
         return load_instance(of_older or self._instance(board, family))
 
     def is_here(self, board: Board, family: str) -> bool:
         """Whether ``image`` would build nothing: it is a file, or was built before."""
-        from harness.image.cache import Cache, NotKept
+        from harness.build.cache import Cache, NotKept
 
         named = self.settings.from_image if family == FROM else self.settings.image
         key = (self.kind(board), family)
@@ -149,8 +149,8 @@ class Stock:
 
     def build(self, instance: str, *, after: Image | None = None) -> Image:
         """Build an instance, or take it from the cache; ``after`` is the image that it is to update."""
-        from harness.image.build import build
-        from harness.image.cache import Cache
+        from harness.build.build import build
+        from harness.build.cache import Cache
 
         if self._cache is None:
             self._cache = Cache(self.settings.cache_root)
@@ -162,8 +162,8 @@ class Stock:
 
     def _request(self, instance: str, *, after: Image | None = None) -> BuildRequest:
         """What is to be built, as this run's options want it."""
-        from harness.image.instance import load_instance
-        from harness.image.request import BuildRequest
+        from harness.build.instance import load_instance
+        from harness.build.request import BuildRequest
 
         settings = self.settings
         return BuildRequest(

@@ -12,13 +12,13 @@ import requests
 
 from harness.abilities import NO_BREAKGLASS, NO_KEY
 from harness.boards import Budget
+from harness.build.breakglass_flags import port_of
 from harness.console.console import Console
 from harness.console.shell import SerialShell
 from harness.errors import HarnessError, OptionError
 from harness.gokrazy.breakglass import Breakglass
 from harness.gokrazy.client import Device
 from harness.gokrazy.keys import generate_key
-from harness.image.breakglass_flags import port_of
 from harness.image.model import Image
 from harness.machine.ports import Port
 from harness.machine.power import Power

@@ -2,8 +2,8 @@
 
 import pytest
 
+from harness.build.probe import build_probe
 from harness.errors import ToolMissing
-from harness.image.probe import build_probe
 
 
 @pytest.fixture

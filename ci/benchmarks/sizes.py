@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 from benchmarks.figures import Failed, Result, interleaved, measured, note, spread
-from harness.copying import copy_sparse
-from harness.image.build import build
-from harness.image.cache import Cache
+from harness.build.build import build
+from harness.build.cache import Cache
+from harness.build.request import BuildRequest
+from harness.image.copying import copy_sparse
 from harness.image.disk import SMALLEST_DISK
-from harness.image.request import BuildRequest
 from harness.lab import Lab
 from harness.shipped import images_folder
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from harness.errors import FirmwareFailure, HostDiskFull, ImageError
 from harness.firmware.stage import Disk
-from harness.image.bootfs import kernel_arch
 from harness.image.fat_volume import FatVolume
+from harness.image.kernel_file import kernel_arch
 from harness.image.model import Extent
 
 MAGICS = ((56, b"ARM\x64"), (514, b"HdrS"), (0, b"\x1f\x8b"), (4, b"zimg"))

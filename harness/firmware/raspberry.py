@@ -16,7 +16,7 @@ from harness.firmware.flat_tree import Node, Tree, dump
 from harness.firmware.models import Model
 from harness.firmware.quirks import quirks_of
 from harness.firmware.stage import Disk, Loaded
-from harness.image.bootfs import kernel_arch
+from harness.image.kernel_file import kernel_arch
 from harness.image.model import Extent
 
 CONFIG = "config.txt"

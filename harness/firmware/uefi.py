@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.copying import copy_sparse
 from harness.errors import FirmwareFileMissing
 from harness.firmware.stage import Disk, Loaded
+from harness.image.copying import copy_sparse
 from harness.image.model import Arch
 
 

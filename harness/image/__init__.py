@@ -1,1 +1,1 @@
-"""From a gokrazy instance, or a finished disk image, to an Image that boards can boot."""
+"""What a disk image is: read from any file that holds one, and written."""

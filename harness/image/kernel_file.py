@@ -35,6 +35,17 @@ def kernel_architecture(kernel: bytes) -> str | None:
     return None
 
 
+def kernel_arch(head: bytes) -> str:
+    """The GOARCH of a kernel by its first KiB (Documentation/arch of the kernel: boot headers), or ""."""
+    if head[0x38:0x3C] == b"ARMd":
+        return "arm64"
+    if head[0x24:0x28] == b"\x18\x28\x6f\x01":
+        return "arm"
+    if head[0x1FE:0x200] == b"\x55\xaa" and len(head) > 0x236:
+        return "amd64" if head[0x236] & 1 else "386"
+    return ""
+
+
 def _unpacked(kernel: bytes) -> bytes:
     """An arm64 Image out of gzip or an EFI zboot wrapper; other bytes as they are, nothing if damaged."""
     try:

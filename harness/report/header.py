@@ -27,7 +27,7 @@ def header_lines(settings: Settings) -> list[str]:
 def _builder(settings: Settings) -> str:
     if settings.image is not None:
         return "none (finished image)"
-    from harness.image.request import BuildRequest, beyond_gok, builder_of
+    from harness.build.request import BuildRequest, beyond_gok, builder_of
 
     request = BuildRequest(
         settings.instance or "",

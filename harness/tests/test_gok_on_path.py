@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.image.inputs import folder_digest
+from harness.build.inputs import folder_digest
 from harness.shipped import images_folder
 
 pytestmark = pytest.mark.gk_tier("nightly")
@@ -32,7 +32,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
     program.parent.mkdir()
     program.write_text(
         f'#!/bin/sh\necho "$*" >> {tmp_path}/asked\n'
-        f'exec {sys.executable} -P -m harness.tests.image.gok_stand_in "$@"\n'
+        f'exec {sys.executable} -P -m harness.tests.build.gok_stand_in "$@"\n'
     )
     program.chmod(0o755)
     return {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(tmp_path)}

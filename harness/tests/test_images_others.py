@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 
-from harness.image.config import read_config
-from harness.image.gomod import parse_gomod
+from harness.build.config import read_config
+from harness.build.gomod import parse_gomod
 from harness.tests.go_checks import must_pass, unformatted
 
 OTHERS = Path(__file__).parents[2] / "images/others"

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from harness.boards import board
-from harness.image.cache import Cache
+from harness.build.cache import Cache
 from harness.options import Settings
 from harness.stock import Stock
 from harness.tests.traces import Traces, wait_until
@@ -33,7 +33,7 @@ import functools, importlib, os
 from pathlib import Path
 
 MOMENTS = {
-    "build": ("harness.image.cache", "Cache", "_make"),
+    "build": ("harness.build.cache", "Cache", "_make"),
     "boot": ("harness.machine.power", "Power", "on"),
     "capture": ("harness.machine.power", "Power", "capture"),
     "restore": ("harness.machine.power", "Power", "restore"),

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.image.cache import default_root
+from harness.build.cache import default_root
 from harness.shipped import images_folder
 from harness.tests.outside import clean_environment
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.copying import copy_sparse
 from harness.errors import FirmwareFileMissing
 from harness.firmware import uefi
 from harness.firmware.uefi import Edk2, UefiStage, find_edk2
+from harness.image.copying import copy_sparse
 from harness.image.model import Extent
 from harness.image.source import ByteSource
 

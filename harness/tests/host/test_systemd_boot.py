@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.build import bootfs
 from harness.errors import SetupMissing
 from harness.host import systemd_boot
-from harness.image import bootfs
 from harness.tests.host.conftest import MadeUpHost
 
 

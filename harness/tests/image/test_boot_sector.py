@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.build.carried import BOOT_SECTOR_SHA256, INTERNAL, boot_sector
+from harness.build.go import GoToolchain
 from harness.image.boot_sector import CODE_BYTES, Fit, boot_sector_title, fit_of, fit_on, most_loaded
-from harness.image.carried import BOOT_SECTOR_SHA256, INTERNAL, boot_sector
-from harness.image.go import GoToolchain
 from harness.image.source import BytesSource
 from harness.tests.image.synthetic import loader_code, pc_kernel
 

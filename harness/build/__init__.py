@@ -1,0 +1,1 @@
+"""From a gokrazy instance to an Image that boards can boot."""
