@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.errors import OptionError
 from harness.gokrazy.expected import Expectations, expectations
-from harness.shard import Shard
+from harness.run.shard import Shard
 
 if TYPE_CHECKING:
     import pytest

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness import again, boards, workers
+from harness import boards
 from harness.errors import Fault, HarnessError, UserError
 from harness.options import Settings, add_options, must_be_readable, options_said, settings_from
-from harness.repeat import Repeat, tally
 from harness.report import durations
 from harness.report.places import must_take_results, not_written
 from harness.report.properties import properties
 from harness.report.recorder import Recorder
 from harness.report.words import Words, words_of
+from harness.run import rerun, workers
+from harness.run.repeat import Repeat, tally
+from harness.run.shard import digest
 from harness.run.whose import chooses_boards, is_our_board, needs_appliance
-from harness.shard import digest
 from harness.shipped import scenarios_folder
 from harness.verdict import Verdict, fault_of
 
@@ -90,7 +91,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if settings.repeat > 1:
         config.pluginmanager.register(Repeat(settings.repeat), "gokrazy-repeat")
     if settings.accel == "auto":
-        config.pluginmanager.register(again.Again(_may_break), "gokrazy-again")
+        config.pluginmanager.register(rerun.Again(_may_break), "gokrazy-again")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -355,7 +356,7 @@ def pytest_runtest_makereport(
     if report.failed and call.excinfo is not None:
         fault = fault_of(call.excinfo.value)
         report.gk_fault = fault.name if fault else None  # type: ignore[attr-defined]
-        again.mark(report, call.excinfo.value)
+        rerun.mark(report, call.excinfo.value)
     if report.when == "setup":
         # Of a try before this one, where a plugin runs a test again.
         item.user_properties[:] = [one for one in item.user_properties if not one[0].startswith("gk_")]

@@ -1,1 +1,1 @@
-"""One run of pytest: what its processes tell each other about it."""
+"""One run of pytest: which tests, in which share, on which worker, again or not."""

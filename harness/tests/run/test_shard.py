@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import OptionError
-from harness.shard import Shard, digest
+from harness.run.shard import Shard, digest
 
 NAMES = st.lists(st.text("abcde", min_size=1, max_size=4), unique=True, max_size=40)
 SECONDS = st.dictionaries(st.text("abcde", min_size=1, max_size=4), st.floats(0, 500))

@@ -6,7 +6,7 @@ import pytest
 
 CONFTEST = """
 import pytest
-from harness.again import Again, mark
+from harness.run.rerun import Again, mark
 from harness.errors import AcceleratorFailed, QemuFailed
 
 class State:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.repeat import tally, without_number
 from harness.report.recorder import Outcome
+from harness.run.repeat import tally, without_number
 
 TESTS = """
 import pytest
