@@ -17,7 +17,7 @@ from benchmarks import many, sizes, starts
 from benchmarks.figures import Failed, Result, note
 
 from harness.errors import HarnessError
-from harness.lab import Lab
+from harness.lab.lab import Lab
 from harness.options import Settings
 
 BENCHMARKS = {

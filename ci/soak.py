@@ -14,7 +14,7 @@ from typing import TextIO
 
 from harness.boards import Board, board
 from harness.errors import HarnessError
-from harness.lab import Lab
+from harness.lab.lab import Lab
 from harness.options import Settings
 
 

@@ -170,7 +170,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 def _build(options: argparse.Namespace) -> int:
     from harness.image.digest import sha256_of
-    from harness.lab import Lab
+    from harness.lab.lab import Lab
     from harness.report.places import must_keep_images
     from harness.report.words import Words
 
@@ -207,7 +207,7 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _boot(options: argparse.Namespace) -> int:
-    from harness.lab import Lab
+    from harness.lab.lab import Lab
     from harness.report.places import must_keep_images, must_take_files
     from harness.report.words import Words
 
@@ -224,7 +224,7 @@ def _boot(options: argparse.Namespace) -> int:
 
 def _cache(options: argparse.Namespace) -> int:
     from harness.build.cache import Cache
-    from harness.captures import capture_root
+    from harness.lab.captures import capture_root
     from harness.report.places import must_take_files
     from harness.store.store import Store
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from harness.appliance import Appliance
     from harness.boards import Board
     from harness.image.model import Image
-    from harness.lab import Lab
+    from harness.lab.lab import Lab
 
 MARKERS = (
     "gk_tier(name): when this test runs: 'ci' (default) or 'nightly'",
@@ -263,7 +263,7 @@ def _family(item: pytest.Item) -> str:
 def _lab(config: pytest.Config) -> Lab:
     lab = config.stash.get(LAB, None)
     if lab is None:
-        from harness.lab import Lab
+        from harness.lab.lab import Lab
 
         reporter = config.pluginmanager.get_plugin("terminalreporter")
 

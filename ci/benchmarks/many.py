@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.figures import Failed, Result, interleaved, measured, note, spread
 from harness.boards import board
 from harness.image.model import Image
-from harness.lab import Lab
+from harness.lab.lab import Lab
 
 VIRT = board("virt")
 HUNDRED = 100

@@ -15,7 +15,7 @@ from harness.build.cache import Cache
 from harness.build.request import BuildRequest
 from harness.image.copying import copy_sparse
 from harness.image.disk import SMALLEST_DISK
-from harness.lab import Lab
+from harness.lab.lab import Lab
 from harness.shipped import images_folder
 
 BOARD = "pc-bios"

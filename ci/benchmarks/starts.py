@@ -9,7 +9,7 @@ from dataclasses import replace
 from benchmarks import bare
 from benchmarks.figures import Result, interleaved, measured, note, spread
 from harness.boards import Board, board
-from harness.lab import Lab
+from harness.lab.lab import Lab
 
 VIRT = board("virt")
 TIMES = {"pc-bios": 25.0, "pc-bios fast-boot": 10.0, "virt": 8.0, "virt-uefi": 15.0}

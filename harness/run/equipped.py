@@ -9,7 +9,7 @@ from harness.errors import OptionError
 from harness.options import Settings
 
 if TYPE_CHECKING:
-    from harness.lab import Lab
+    from harness.lab.lab import Lab
 
 EMPTY = 64 << 20
 """Bytes of a disk that even a card's slot takes."""

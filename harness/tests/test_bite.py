@@ -28,7 +28,7 @@ from harness.errors import (
 from harness.faults.damage import edit_boot_file, replace_root, with_file, without, write_perm, zero
 from harness.image.model import Extent, Image
 from harness.image.squashfs import Node, SquashFs
-from harness.lab import Lab
+from harness.lab.lab import Lab
 from harness.machine.overlay import Overlay
 from harness.options import Settings
 from harness.shipped import scenarios_folder

@@ -9,7 +9,7 @@ import pytest
 
 from harness.boards import board
 from harness.faults.damage import edit_boot_file
-from harness.lab import Lab
+from harness.lab.lab import Lab
 from harness.options import Settings
 
 pytestmark = pytest.mark.gk_tier("nightly")

@@ -22,8 +22,8 @@ import pytest
 
 from harness.boards import board
 from harness.build.cache import Cache
+from harness.lab.images import Stock
 from harness.options import Settings
-from harness.stock import Stock
 from harness.tests.traces import Traces, wait_until
 
 pytestmark = pytest.mark.gk_tier("ci")

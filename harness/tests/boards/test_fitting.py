@@ -9,7 +9,7 @@ import pytest
 from harness.boards import NAMES, Board, board
 from harness.errors import BoardMismatch
 from harness.image.model import Arch, Image, Kernel
-from harness.stock import fitting
+from harness.lab.images import fitting
 from harness.tests.image.plain import PLAIN
 
 PI = ("cmdline.txt", "config.txt", "vmlinuz", "bootcode.bin", "start.elf", "start4.elf", "fixup4.dat")

@@ -10,8 +10,8 @@ import pytest
 
 from harness.boards import NAMES, board
 from harness.errors import ConfigError
+from harness.lab.images import Stock
 from harness.options import Settings
-from harness.stock import Stock
 
 PI_BOARDS = {"raspi-virt", "raspi3b", "raspi4b"}
 VIRTUAL = {"virt", "virt-uefi"}

@@ -26,7 +26,8 @@ from tempfile import mkdtemp
 from types import SimpleNamespace
 
 import pytest
-from harness import boards, lab
+from harness import boards
+from harness.lab import lab
 
 NUMBERS = count(1)
 

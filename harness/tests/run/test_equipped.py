@@ -9,7 +9,7 @@ import pytest
 
 from harness.boards import boards
 from harness.errors import OptionError
-from harness.lab import Lab
+from harness.lab.lab import Lab
 from harness.machine.extra_disk import ExtraDisk
 from harness.options import Settings
 from harness.run.equipped import equipped, try_arguments

@@ -10,8 +10,8 @@ import pytest
 from harness.errors import OptionError
 from harness.image.load import load_raw
 from harness.image.model import Layout, PermState
+from harness.lab.images import Stock
 from harness.options import Settings
-from harness.stock import Stock
 from harness.tests.image import synthetic
 
 

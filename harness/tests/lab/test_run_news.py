@@ -11,8 +11,8 @@ import pytest
 
 from harness.image.load import load_raw
 from harness.image.model import Image
+from harness.lab.run_news import RunNews
 from harness.machine.power import HALTED
-from harness.run_news import RunNews
 from harness.tests.image import synthetic
 
 

@@ -14,10 +14,10 @@ import pytest
 from harness.boards import board
 from harness.errors import ApplianceFault, HarnessError, HostTooBusy, KernelPanic, QemuFailed, RequestRefused
 from harness.image.model import Breakglass
-from harness.lab import Lab
+from harness.lab.lab import Lab
+from harness.lab.room import Room
 from harness.machine.accelerator import TCG
 from harness.machine.equipment import Equipment
-from harness.machine.room import Room
 from harness.options import Settings
 from harness.run.failed_starts import FailedStarts
 

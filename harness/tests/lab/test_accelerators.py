@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from harness.accelerators import Accelerators
 from harness.boards import board
 from harness.errors import AcceleratorFailed
-from harness.lab import Lab
+from harness.lab.accelerators import Accelerators
+from harness.lab.lab import Lab
 from harness.machine import accelerator
 from harness.machine.accelerator import Accelerator
 from harness.machine.qemu import QemuProgram
 from harness.options import Settings
-from harness.tests.test_lab import IMAGE
+from harness.tests.lab.test_lab import IMAGE
 
 VIRT = board("virt")
 BROKE = AcceleratorFailed("QEMU's accelerator kvm gave up", evidence="KVM internal error. Suberror: 1")

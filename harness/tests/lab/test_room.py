@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HostTooBusy
-from harness.machine.room import Host, Room
+from harness.lab.room import Host, Room
 from harness.machine.run_dir import RunDir
 
 BIG = Host(cores=64, total=1 << 20, available=1 << 20)
@@ -24,7 +24,7 @@ OTHER = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    from harness.machine.room import Host, Room
+    from harness.lab.room import Host, Room
     from harness.machine.run_dir import RunDir
 
     host = Host(cores=int(sys.argv[1]), total=8192, available=8192)

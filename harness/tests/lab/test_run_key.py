@@ -21,9 +21,9 @@ from harness.image.load import load_raw
 from harness.image.model import Breakglass, Image
 from harness.image.perm import read_file
 from harness.image.squashfs import File
+from harness.lab.run_key import RunKey
 from harness.machine.overlay import Overlay
 from harness.options import Settings
-from harness.run_key import RunKey
 from harness.tests.image import synthetic
 
 GIVEN = Settings(ssh_key=Path("/home/me/key"))

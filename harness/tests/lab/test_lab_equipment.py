@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from harness.boards import board
-from harness.lab import Lab
+from harness.lab.lab import Lab
 from harness.machine.accelerator import TCG
 from harness.machine.extra_disk import ExtraDisk
 from harness.machine.ports import Port
 from harness.options import Settings
-from harness.tests.test_lab import IMAGE, PlayedLab
+from harness.tests.lab.test_lab import IMAGE, PlayedLab
 
 
 class Starts(Exception):

@@ -9,7 +9,6 @@ from typing import Any, cast
 import pytest
 
 from harness.boards import Board, board
-from harness.captures import Booted, Captures, identity
 from harness.cold_start import ColdStart
 from harness.console.check import Severity
 from harness.console.findings import Finding
@@ -18,6 +17,7 @@ from harness.console.phases import Boot, Cause, Phase
 from harness.errors import KernelPanic
 from harness.firmware.stage import Loaded
 from harness.image.model import Image
+from harness.lab.captures import Booted, Captures, identity
 from harness.machine.accelerator import TCG, Accelerator
 from harness.machine.capture import Capture, Fit, Frozen
 from harness.machine.equipment import Equipment
@@ -202,7 +202,7 @@ def test_the_firmware_of_a_board_is_read_once_a_run(tmp_path: Path, monkeypatch:
         read.append(of.name)
         return of.name
 
-    monkeypatch.setattr("harness.captures.firmware_digest", digest)
+    monkeypatch.setattr("harness.lab.captures.firmware_digest", digest)
     asked = captures(tmp_path)
     program = QemuProgram(tmp_path / "qemu", "10.0", frozenset(), sandbox=True)
     for name in ("virt-uefi", "pc-uefi", "virt-uefi"):

@@ -15,9 +15,9 @@ from harness.image.model import PERM_TITLES, Breakglass, Image
 from harness.options import Settings
 
 if TYPE_CHECKING:
-    from harness.captures import Captures
     from harness.gokrazy.own_keys import OwnKey
     from harness.image.authorized_keys import PublicKey
+    from harness.lab.captures import Captures
     from harness.machine.overlay import BaseFormat
     from harness.machine.run_dir import RunDir
 

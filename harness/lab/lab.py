@@ -12,25 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
 from harness import boards
-from harness.accelerators import Accelerators
 from harness.boards import Board, Budget
 from harness.boards.board import SD
 from harness.errors import AcceleratorFailed, BoardMismatch, HarnessError, HostDiskFull, OptionError, ToolMissing
 from harness.image.model import PERM_TITLES, Image
+from harness.lab.accelerators import Accelerators
+from harness.lab.images import FROM, Stock
+from harness.lab.run_key import RunKey
+from harness.lab.run_news import RunNews
 from harness.options import OWN_ARGUMENTS, Clock, Settings
 from harness.run.equipped import equipped, try_arguments
-from harness.run_key import RunKey
-from harness.run_news import RunNews
-from harness.stock import FROM, Stock
 
 if TYPE_CHECKING:
     from harness.appliance import Appliance
-    from harness.captures import Booted, Captures
     from harness.firmware.voice import Voice
+    from harness.lab.captures import Booted, Captures
+    from harness.lab.room import Room
     from harness.machine.accelerator import Accelerator
     from harness.machine.equipment import Equipment, Network
     from harness.machine.qemu import QemuProgram
-    from harness.machine.room import Room
     from harness.machine.run_dir import RunDir
     from harness.run.failed_starts import FailedStarts, Start
 
@@ -189,7 +189,7 @@ class Lab:
     def room(self) -> Room:
         """The memory and processors of this host that machines are given."""
         if self._room is None:
-            from harness.machine.room import Room
+            from harness.lab.room import Room
 
             self._room = Room(self.run_dir, say=self.say, waited=self.news.waited)
         return self._room
@@ -232,7 +232,7 @@ class Lab:
     def captures(self) -> Captures:
         """The machines that were booted once."""
         if self._captures is None:
-            from harness.captures import Captures
+            from harness.lab.captures import Captures
 
             self._captures = Captures(self.settings, self.run_dir, shared=self._shared, say=self.say)
         return self._captures
@@ -374,7 +374,7 @@ class Lab:
 
     def booted(self, board: Board, image: Image) -> Booted:
         """The machine of this image that was booted once, for others to go on from."""
-        from harness.captures import Booted, identity
+        from harness.lab.captures import Booted, identity
         from harness.machine.capture import RAM
 
         name = f"captured-{board.name}-{image.hostname}"
