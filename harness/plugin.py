@@ -30,7 +30,7 @@ from harness.shipped import scenarios_folder
 from harness.verdict import Verdict, fault_of
 
 if TYPE_CHECKING:
-    from harness.appliance import Appliance
+    from harness.appliance.appliance import Appliance
     from harness.boards import Board
     from harness.image.model import Image
     from harness.lab.lab import Lab

@@ -2,9 +2,9 @@
 
 import pytest
 
+from harness.appliance.services import CALM
 from harness.console.phases import Cause, Phase
 from harness.errors import AuthenticationRefused
-from harness.services import CALM
 
 pytestmark = pytest.mark.gk_tier("ci")
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.appliance.cold_start import ColdStart
+from harness.appliance.wiring import equipment
 from harness.boards import Board
-from harness.cold_start import ColdStart
 from harness.gokrazy.keys import generate_key
 from harness.image.copying import copy_sparse, link_or_copy
 from harness.image.model import Image
@@ -26,7 +27,6 @@ from harness.machine.qemu import QemuProgram
 from harness.machine.run_dir import RunDir
 from harness.options import Settings
 from harness.store.store import Store
-from harness.wiring import equipment
 
 FORMAT = 6
 """To be raised when what is captured, or how, changes."""

@@ -24,7 +24,8 @@ from harness.options import OWN_ARGUMENTS, Clock, Settings
 from harness.run.equipped import equipped, try_arguments
 
 if TYPE_CHECKING:
-    from harness.appliance import Appliance
+    from harness.appliance.appliance import Appliance
+    from harness.appliance.failed_starts import FailedStarts, Start
     from harness.firmware.voice import Voice
     from harness.lab.captures import Booted, Captures
     from harness.lab.room import Room
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from harness.machine.equipment import Equipment, Network
     from harness.machine.qemu import QemuProgram
     from harness.machine.run_dir import RunDir
-    from harness.run.failed_starts import FailedStarts, Start
 
 
 class Lab:
@@ -164,11 +164,11 @@ class Lab:
         elif not voice.kernel:
             self.news.note_once(f"{subject}: its kernel is told to be quiet, so the console begins with init")
         if not image.serves_tcp:
-            from harness.abilities import SOCKET_ONLY
+            from harness.appliance.abilities import SOCKET_ONLY
 
             self.news.note_once(f"{subject} is tested without its web interface: {SOCKET_ONLY}")
         if not image.starts_dhcp:
-            from harness.progress import why_no_address
+            from harness.appliance.start_watch import why_no_address
 
             self.news.note_once(f"{subject} may get no address: {why_no_address(image)}")
 
@@ -201,7 +201,7 @@ class Lab:
 
     def why_not(self, board: Board, family: str, needs: Iterable[str]) -> str:
         """Return why a test that needs this cannot run, "" when it can."""
-        from harness.abilities import NOT, why_not
+        from harness.appliance.abilities import NOT, why_not
 
         if board.name in self._unfit:
             return self._unfit[board.name]
@@ -215,7 +215,7 @@ class Lab:
         """Return what ``why_not`` will, as far as that is known before an image is built."""
         if self.stock.is_here(board, family) or (family == "crasher" and not self.settings.is_own):
             return self.why_not(board, family, needs)
-        from harness.abilities import foreseen
+        from harness.appliance.abilities import foreseen
 
         return foreseen(self.stock.instance(board, family), needs, serial=self.settings.serial)
 
@@ -256,7 +256,7 @@ class Lab:
         ``reboots`` tells that it will boot again, for which a restored copy pays where the board says so.
         It waits until this host has room for it. Where KVM breaks while it starts, it starts once more under TCG.
         """
-        from harness.wiring import equipment
+        from harness.appliance.wiring import equipment
 
         known = self._start_of(board, image, network=network, clock=clock) if running else None
         if known is not None:
@@ -308,7 +308,7 @@ class Lab:
         ram: Path | None = None,
     ) -> Iterator[Appliance]:
         """The same without asking for room; ``ram`` is for one to be captured: the file that is its memory."""
-        from harness.wiring import equipment
+        from harness.appliance.wiring import equipment
 
         board = board.fitted(image)
         mode, known = network or self.settings.network, clock or self.settings.clock
@@ -417,7 +417,7 @@ class Lab:
     ) -> Start:
         """A start of this image as it is, for what became of it in this run."""
         if self._starts is None:
-            from harness.run.failed_starts import FailedStarts
+            from harness.appliance.failed_starts import FailedStarts
 
             # Who repeats tests, or wants each start, looks for one that goes otherwise: nothing is shared then.
             alone = self.settings.boot_again or self.settings.repeat > 1
@@ -448,7 +448,7 @@ class Lab:
         ram: Path | None,
         reboots: bool,
     ) -> Appliance:
-        from harness.appliance import Appliance
+        from harness.appliance.appliance import Appliance
         from harness.firmware.stage import stage_for
         from harness.machine.overlay import Overlay
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.abilities import NO_KEY
+from harness.appliance.abilities import NO_KEY
 from harness.errors import OptionError
 from harness.image.model import PERM_TITLES, Breakglass, Image
 from harness.options import Settings

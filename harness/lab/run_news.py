@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness.image.model import Image
 
 if TYPE_CHECKING:
-    from harness.appliance import Appliance
+    from harness.appliance.appliance import Appliance
     from harness.report.recorder import BootTimes
 
 

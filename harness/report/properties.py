@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.appliance import Appliance
+    from harness.appliance.appliance import Appliance
     from harness.machine.accelerator import Accelerator
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.appliance import Appliance
+from harness.appliance.appliance import Appliance
 from harness.boards import board
 from harness.errors import (
     ApplianceFault,

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness import appliance as module
-from harness.appliance import Appliance
+from harness.appliance import appliance as module
+from harness.appliance.appliance import Appliance
 from harness.boards import Budget
 
 

@@ -37,7 +37,7 @@ MOMENTS = {
     "boot": ("harness.machine.power", "Power", "on"),
     "capture": ("harness.machine.power", "Power", "capture"),
     "restore": ("harness.machine.power", "Power", "restore"),
-    "teardown": ("harness.appliance", "Appliance", "close"),
+    "teardown": ("harness.appliance.appliance", "Appliance", "close"),
 }
 
 def told(name, method):

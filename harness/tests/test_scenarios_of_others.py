@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from harness.appliance import Appliance
+from harness.appliance.appliance import Appliance
 from harness.console.phases import Boot, Cause, Phase
 from harness.firmware.voice import Voice
 from harness.image.model import Image, Kernel
-from harness.tests.test_abilities import IMAGE
+from harness.tests.appliance.test_abilities import IMAGE
 from harness.tests.test_bite import scenario
 
 MODULES = "boot:test_kernel_and_modules_are_the_ones_built_and_fit_each_other"

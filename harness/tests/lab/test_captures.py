@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
+from harness.appliance.cold_start import ColdStart
 from harness.boards import Board, board
-from harness.cold_start import ColdStart
 from harness.console.check import Severity
 from harness.console.findings import Finding
 from harness.console.lines import Line

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from harness.appliance.failed_starts import FailedStarts
 from harness.boards import board
 from harness.errors import ApplianceFault, HarnessError, HostTooBusy, KernelPanic, QemuFailed, RequestRefused
 from harness.image.model import Breakglass
@@ -19,7 +20,6 @@ from harness.lab.room import Room
 from harness.machine.accelerator import TCG
 from harness.machine.equipment import Equipment
 from harness.options import Settings
-from harness.run.failed_starts import FailedStarts
 
 NEWS = "mark the test gk_reboots"
 IMAGE: Any = SimpleNamespace(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.abilities import foreseen
+from harness.appliance.abilities import foreseen
 from harness.build.instance import load_instance
 from harness.report.listing import listing
 from harness.tests.image.synthetic import write_image

@@ -7,8 +7,11 @@ from unittest.mock import Mock
 
 import pytest
 
-from harness import appliance as module
-from harness.appliance import Appliance
+from harness.appliance import appliance as module
+from harness.appliance.appliance import Appliance
+from harness.appliance.failed_starts import FailedStarts
+from harness.appliance.start_watch import StartWatch
+from harness.appliance.ways_in import WaysIn
 from harness.boards import board
 from harness.console.phases import Boot, Cause, Phase
 from harness.errors import (
@@ -27,9 +30,6 @@ from harness.machine.accelerator import TCG
 from harness.machine.equipment import Equipment
 from harness.machine.ports import Port
 from harness.machine.power import Power
-from harness.progress import StartWatch
-from harness.run.failed_starts import FailedStarts
-from harness.ways_in import WaysIn
 
 REACHED = Equipment(forwards=(Port(80), Port(443), Port(53, "udp")))
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from harness.appliance.services import FALLS, Services
 from harness.boards import Budget, board
 from harness.errors import ApplianceFault, WaitTimeout
 from harness.gokrazy.client import Device
@@ -17,7 +18,6 @@ from harness.gokrazy.expected import Expectations, expectations
 from harness.gokrazy.logs import LogLine
 from harness.gokrazy.status import ServiceStatus, Status
 from harness.image.model import Image, Service
-from harness.services import FALLS, Services
 
 AT = "2026/11/26 00:35:10"
 STARTED = f'{AT} gokrazy: attempt 0, starting ["/user/one"]'

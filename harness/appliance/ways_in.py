@@ -10,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-from harness.abilities import NO_BREAKGLASS, NO_KEY
+from harness.appliance.abilities import NO_BREAKGLASS, NO_KEY
 from harness.boards import Budget
 from harness.build.breakglass_flags import port_of
 from harness.console.console import Console

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.appliance.seeding import NAMING_THE_SLOT, seed
 from harness.console.phases import slot_of
 from harness.errors import ApplianceFault
 from harness.faults.damage import edit_boot_file
@@ -16,7 +17,6 @@ from harness.image.model import Image, Slot
 from harness.image.squashfs import File
 from harness.image.update_files import update_files
 from harness.machine.overlay import Overlay
-from harness.seeding import NAMING_THE_SLOT, seed
 from harness.tests.image import synthetic
 
 

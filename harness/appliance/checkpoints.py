@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cold_start import ColdStart
+from harness.appliance.cold_start import ColdStart
 from harness.console.phases import Boot
 from harness.errors import OptionError
 from harness.image.model import Image

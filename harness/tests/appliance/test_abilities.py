@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.abilities import ABILITIES, why_not
+from harness.appliance.abilities import ABILITIES, why_not
 from harness.errors import OptionError
 from harness.firmware.voice import Voice
 from harness.image.model import Breakglass, Image, Layout, PermState

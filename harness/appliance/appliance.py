@@ -10,15 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from harness.abilities import NO_KEY, why_not
+from harness.appliance.abilities import NO_KEY, why_not
+from harness.appliance.checkpoints import Checkpoints, Moment
+from harness.appliance.cold_start import ColdStart
+from harness.appliance.demands import demand
+from harness.appliance.failed_starts import Start as FirstStart
+from harness.appliance.services import Services
+from harness.appliance.start_watch import StartWatch, unheard
+from harness.appliance.updates import Updates
+from harness.appliance.ways_in import WaysIn
+from harness.appliance.wiring import Wiring
 from harness.boards import Board, Budget
 from harness.boards import Boot as Start
-from harness.checkpoints import Checkpoints, Moment
-from harness.cold_start import ColdStart
 from harness.console.causes import explain
 from harness.console.console import Console
 from harness.console.phases import Boot, Cause, Phase, slot_of
-from harness.demands import demand
 from harness.errors import (
     ApplianceFault,
     DeviceUnreachable,
@@ -42,12 +48,6 @@ from harness.machine.overlay import Overlay
 from harness.machine.power import Power
 from harness.machine.qemu import QemuProgram
 from harness.machine.run_dir import RunDir
-from harness.progress import StartWatch, unheard
-from harness.run.failed_starts import Start as FirstStart
-from harness.services import Services
-from harness.updates import Updates
-from harness.ways_in import WaysIn
-from harness.wiring import Wiring
 
 LAST_TIME = "home/ntp/ntp-time-at-last-shutdown"
 """Where gokrazy's cmd/ntp keeps the time, below /perm (its ntp.go), as RFC 3339."""
@@ -531,7 +531,7 @@ class Appliance(WaysIn, Services, Updates):
     # -- demands
 
     def demand(self, name: str) -> AbstractContextManager[None]:
-        """Make a demand by name, which a row of harness/deviations.py may know to be unmet."""
+        """Make a demand by name, which a row of harness/appliance/deviations.py may know to be unmet."""
         return demand(name, self.image.modules, self.image.kernel, self.deviations)
 
     # -- what remains of it

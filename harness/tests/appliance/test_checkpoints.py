@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
+from harness.appliance.checkpoints import Checkpoints, Moment
 from harness.boards import board
-from harness.checkpoints import Checkpoints, Moment
 from harness.errors import OptionError
 from harness.image.model import Image
 from harness.machine.overlay import Overlay

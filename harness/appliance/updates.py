@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from harness.appliance.seeding import seed
 from harness.boards import Budget
 from harness.console.console import Console
 from harness.gokrazy.client import Device
@@ -13,7 +14,6 @@ from harness.gokrazy.status import Status
 from harness.gokrazy.update import Mangle, Updater, Upload
 from harness.image.model import Image, Slot, UpdateFiles
 from harness.machine.power import Power
-from harness.seeding import seed
 
 
 class Updates(ABC):

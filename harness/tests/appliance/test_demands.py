@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.demands import demand
-from harness.deviations import KNOWN, Deviation, known
+from harness.appliance.demands import demand
+from harness.appliance.deviations import KNOWN, Deviation, known
 from harness.errors import ApplianceFault
 from harness.image.model import Kernel
 

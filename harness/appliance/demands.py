@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from harness.deviations import KNOWN, Deviation, alike, known
+from harness.appliance.deviations import KNOWN, Deviation, alike, known
 from harness.errors import ApplianceFault
 from harness.image.model import Kernel
 
@@ -35,5 +35,5 @@ def demand(
         return
     if match is not None:
         raise AssertionError(
-            f"the known deviation {name!r} of {match.row.name} is gone: delete its row from harness/deviations.py"
+            f"the known deviation {name!r} of {match.row.name} is gone: delete its row from harness/appliance/deviations.py"
         )

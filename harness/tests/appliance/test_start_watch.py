@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from harness.appliance.start_watch import StartWatch, unheard, why_no_address
 from harness.boards import board
 from harness.console.phases import Boot, Cause, Phase
 from harness.errors import BootFailure, DeviceUnreachable
 from harness.firmware.voice import Voice
 from harness.image.model import Builder, Image, Service
-from harness.progress import StartWatch, unheard, why_no_address
 from harness.tests.image.plain import PLAIN
 
 BUDGET = board("virt").budget
