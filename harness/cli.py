@@ -137,8 +137,8 @@ def _doctor(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     import pytest
 
+    from harness.package_data import scenarios_folder
     from harness.report.words import Words
-    from harness.shipped import scenarios_folder
 
     said = _said(options)
     # What is wrong with it is told in this command's words, not in those of pytest's usage.

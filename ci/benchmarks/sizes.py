@@ -16,7 +16,7 @@ from harness.build.request import BuildRequest
 from harness.image.copying import copy_sparse
 from harness.image.disk import SMALLEST_DISK
 from harness.lab.lab import Lab
-from harness.shipped import images_folder
+from harness.package_data import images_folder
 
 BOARD = "pc-bios"
 LARGE = 16 << 30

@@ -13,7 +13,7 @@ from harness.machine.equipment import Equipment
 from harness.machine.ports import Port
 from harness.machine.power import News, PowerOn
 from harness.options import Settings
-from harness.shipped import images_folder
+from harness.package_data import images_folder
 
 
 class Wiring:

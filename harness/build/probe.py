@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.build.go import GoToolchain
 from harness.image.model import Arch
-from harness.shipped import images_folder
+from harness.package_data import images_folder
 
 PACKAGE = "gokrazy.test/programs/cmd/probe"
 

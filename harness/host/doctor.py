@@ -17,7 +17,7 @@ from harness.boards import Board, Boot
 from harness.errors import HarnessError
 from harness.host import requirements, systemd_boot
 from harness.host.requirements import Finding, Host
-from harness.shipped import images_folder
+from harness.package_data import images_folder
 
 State = Literal["ok", "note", "missing"]
 

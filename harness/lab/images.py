@@ -13,7 +13,7 @@ from harness.boards import Board
 from harness.errors import BoardMismatch, HarnessError, OptionError
 from harness.image.model import PERM_TITLES, Image, UpdateFiles
 from harness.options import Settings
-from harness.shipped import images_folder
+from harness.package_data import images_folder
 
 if TYPE_CHECKING:
     from harness.build.cache import Cache

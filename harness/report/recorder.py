@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import Fault
 from harness.report.properties import LEFT_OUT
-from harness.verdict import Verdict
+from harness.report.verdict import Verdict
 
 
 @dataclass

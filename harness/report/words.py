@@ -12,7 +12,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.options import OPTIONS
-from harness.verdict import causes
+from harness.report.verdict import causes
 
 _FLAG = re.compile(r"(?<![\w-])--gk-[a-z]+(?:-[a-z]+)*")
 _COMMAND = "gk_command"

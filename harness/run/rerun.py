@@ -12,7 +12,7 @@ from _pytest.runner import runtestprotocol
 
 from harness.errors import AcceleratorFailed
 from harness.report.recorder import EARLIER
-from harness.verdict import caused_by
+from harness.report.verdict import caused_by
 
 BROKE = "gk_accelerator_broke"
 

@@ -31,7 +31,7 @@ from harness.image.squashfs import Node, SquashFs
 from harness.lab.lab import Lab
 from harness.machine.overlay import Overlay
 from harness.options import Settings
-from harness.shipped import scenarios_folder
+from harness.package_data import scenarios_folder
 
 pytestmark = pytest.mark.gk_tier("ci")
 

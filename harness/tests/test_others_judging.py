@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.shipped import images_folder
+from harness.package_data import images_folder
 from harness.tests.others.cells import CELLS, EVERY_CHANGE, FINISHED, Expected
 from harness.tests.others.run import Case, Result, cases, row, troubles
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.shipped import images_folder
+from harness.package_data import images_folder
 
 pytestmark = pytest.mark.gk_tier("ci")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.shipped import images_folder
+from harness.package_data import images_folder
 from harness.tests.image.synthetic import write_image
 from harness.tests.outside import clean_environment
 

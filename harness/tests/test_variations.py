@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.shipped import images_folder, scenarios_folder
+from harness.package_data import images_folder, scenarios_folder
 
 pytestmark = pytest.mark.gk_tier("nightly")
 

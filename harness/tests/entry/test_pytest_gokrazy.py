@@ -11,7 +11,7 @@ import pytest
 
 import harness
 from harness.entry import pytest_gokrazy
-from harness.shipped import scenarios_folder
+from harness.package_data import scenarios_folder
 from harness.tests.outside import clean_environment
 
 PACKAGE = Path(harness.__file__).parent

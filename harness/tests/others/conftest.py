@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.shipped import images_folder
+from harness.package_data import images_folder
 from harness.tests.others.cells import Expected
 from harness.tests.others.run import Result, row, troubles
 

@@ -14,7 +14,7 @@ from harness.report.page import write_page
 from harness.report.properties import properties
 from harness.report.recorder import Outcome, Recorder
 from harness.report.summary import boot_table, run_times, service_lines, write_summary
-from harness.verdict import Verdict
+from harness.report.verdict import Verdict
 
 
 class Terminal:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from harness.errors import Fault, KernelPanic, QemuFailed
-from harness.verdict import Verdict, fault_of
+from harness.report.verdict import Verdict, fault_of
 
 
 def verdict(**values: Any) -> Verdict:
