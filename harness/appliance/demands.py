@@ -35,5 +35,6 @@ def demand(
         return
     if match is not None:
         raise AssertionError(
-            f"the known deviation {name!r} of {match.row.name} is gone: delete its row from harness/appliance/deviations.py"
+            f"the known deviation {name!r} of {match.row.name} is gone: "
+            "delete its row from harness/appliance/deviations.py"
         )

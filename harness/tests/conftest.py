@@ -1,11 +1,15 @@
 """What all tests of the harness begin with."""
 
 import signal
+import tempfile
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
+from harness.machine.run_dir import RunDir
 from harness.tests import skips
+from harness.tests.image import synthetic
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,3 +41,26 @@ def _ctrl_c_is_heard() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunDir]:
+    # Not below pytest's folder: a path as long as that is not used.
+    with tempfile.TemporaryDirectory(prefix="gk-") as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        with RunDir(work=tmp_path) as made:
+            assert made.path.is_relative_to(runtime)
+            yield made
+
+
+@pytest.fixture(scope="session")
+def small_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small but complete gokrazy disk for amd64; do not write to it."""
+    folder = tmp_path_factory.mktemp("small-image")
+    return synthetic.write_image(folder / "amd.raw", folder)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """Dumps of real images."""
+    return Path(__file__).parent / "data" / "reference"
