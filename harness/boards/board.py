@@ -128,7 +128,7 @@ class Board:
     restore_writes: tuple[tuple[int, int], ...] = ()
     """Registers (address and 32-bit value) to set before a state is loaded, for what QEMU leaves out of it."""
     model: str = ""
-    """The Raspberry Pi model whose firmware is played (a key of ``harness.firmware.models``), "" for none."""
+    """The Raspberry Pi model whose firmware is played, a key of ``firmware.raspberry.models``; "" for none."""
 
     @property
     def can_checkpoint(self) -> bool:

@@ -65,8 +65,8 @@ def stage_for(
     # Imported here: each of them needs the types above.
     from harness.firmware.bios import BiosStage
     from harness.firmware.direct import DirectStage
-    from harness.firmware.models import model
-    from harness.firmware.raspberry import RaspberryStage
+    from harness.firmware.raspberry.models import model
+    from harness.firmware.raspberry.videocore import RaspberryStage
     from harness.firmware.uefi import UefiStage
 
     if board.boot is Boot.BIOS:

@@ -54,8 +54,8 @@ def voice_of(image: Image, board: Board, *, quirks: bool = True) -> Voice:
 def kernel_line(image: Image, board: Board, *, quirks: bool = True) -> str:
     """The command line that the kernel is given there, with the serial ports under the names they have then."""
     if board.boot is Boot.RASPBERRY:
-        from harness.firmware.models import model
-        from harness.firmware.raspberry import RaspberryStage
+        from harness.firmware.raspberry.models import model
+        from harness.firmware.raspberry.videocore import RaspberryStage
 
         stage = RaspberryStage(image.layout.boot, Path(), model(board.model), quirks=quirks)
         try:

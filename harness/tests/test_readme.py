@@ -7,7 +7,7 @@ import pytest
 
 import harness
 from harness import boards
-from harness.firmware import quirks
+from harness.firmware.raspberry import quirks
 from harness.options import OPTIONS, Settings
 from harness.plugin import MARKERS
 

@@ -8,7 +8,7 @@ from harness.errors import FirmwareFailure
 from harness.firmware.direct import DirectStage
 from harness.firmware.stage import stage_for
 from harness.image.model import Extent, Layout
-from harness.tests.firmware.pi import START, disk
+from harness.tests.firmware.raspberry.pi import START, disk
 
 CMDLINE = "console=tty1 console=ttyAMA0,115200 root=PARTUUID=60c24cc1/PARTNROFF=1 ro rootdelay=10 panic=10"
 HEAD = bytes(56) + b"ARM\x64"

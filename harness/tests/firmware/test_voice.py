@@ -9,7 +9,7 @@ import pytest
 from harness.boards import board
 from harness.firmware.voice import Voice, kernel_line, voice, voice_of
 from harness.image.model import Extent
-from harness.tests.firmware.pi import LINE, boot_files, disk
+from harness.tests.firmware.raspberry.pi import LINE, boot_files, disk
 
 ROOT = "root=PARTUUID=60c24cc1/PARTNROFF=1 ro init=/gokrazy/init panic=10"
 PORTS = {"ttyS0": ("pc-bios", "pc-uefi"), "ttyAMA0": ("virt", "virt-uefi", "raspi-virt", "raspi3b", "raspi4b")}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.firmware.models import MODELS
-from harness.firmware.quirks import QUIRKS
-from harness.tests.firmware.pi import (
+from harness.firmware.raspberry.models import MODELS
+from harness.firmware.raspberry.quirks import QUIRKS
+from harness.tests.firmware.raspberry.pi import (
     CONFIG,
     boot_files,
     property_of,

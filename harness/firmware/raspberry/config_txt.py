@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness.firmware.config_settings import PLAYED, effect
-from harness.firmware.models import Model
+from harness.firmware.raspberry.config_settings import PLAYED, effect
+from harness.firmware.raspberry.models import Model
 
 LONGEST_LINE = 98
 DEEPEST_INCLUDE = 8

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.firmware.flat_tree import DEEPEST, MAGIC, Node, Tree, TreeError, dump, parse
-from harness.tests.firmware.pi import DATA, PI3_TREE, real
+from harness.firmware.raspberry.flat_tree import DEEPEST, MAGIC, Node, Tree, TreeError, dump, parse
+from harness.tests.firmware.raspberry.pi import DATA, PI3_TREE, real
 
 BLOBS = sorted(DATA.glob("*.dtb")) + sorted(DATA.glob("overlays/*"))
 

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import FirmwareFailure
-from harness.firmware.flat_tree import parse
-from harness.firmware.models import model
-from harness.firmware.raspberry import RaspberryStage
+from harness.firmware.raspberry.flat_tree import parse
+from harness.firmware.raspberry.models import model
+from harness.firmware.raspberry.videocore import RaspberryStage
 from harness.image.model import Extent
-from harness.tests.firmware.pi import (
+from harness.tests.firmware.raspberry.pi import (
     CONFIG,
     PI3_TREE,
     PI4_TREE,

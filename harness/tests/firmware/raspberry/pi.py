@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.firmware.flat_tree import Tree, parse
-from harness.firmware.models import model
-from harness.firmware.raspberry import RaspberryStage
+from harness.firmware.raspberry.flat_tree import Tree, parse
+from harness.firmware.raspberry.models import model
+from harness.firmware.raspberry.videocore import RaspberryStage
 from harness.firmware.stage import Loaded
 from harness.image.fat import write_fat
 from harness.image.model import Extent
 from harness.image.source import ByteSource, FileSource
 
-DATA = Path(__file__).parents[1] / "data" / "rpi"
+DATA = Path(__file__).parents[2] / "data" / "rpi"
 PI3_TREE, PI4_TREE = "bcm2710-rpi-3-b.dtb", "bcm2711-rpi-4-b.dtb"
 KERNEL = bytes(56) + b"ARM\x64" + b"a kernel"
 LINE = "console=tty1 console=serial0,115200 root=PARTUUID=60c24cc1/PARTNROFF=1 init=/gokrazy/init"

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.firmware.config_txt import integer
-from harness.firmware.flat_tree import Node, Tree
-from harness.firmware.overlay import ACTIVE, DORMANT, fragments, set_property
+from harness.firmware.raspberry.config_txt import integer
+from harness.firmware.raspberry.dt_overlay import ACTIVE, DORMANT, fragments, set_property
+from harness.firmware.raspberry.flat_tree import Node, Tree
 
 Kind = Literal["text", "integer", "flag", "inverted flag", "bytes", "fragments"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from harness.firmware.flat_tree import Node, Tree
+from harness.firmware.raspberry.flat_tree import Node, Tree
 
 OKAY = b"okay\0"
 DISABLED = b"disabled\0"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.firmware.config_txt import (
+from harness.firmware.raspberry.config_txt import (
     DEEPEST_INCLUDE,
     Config,
     NotText,
@@ -13,8 +13,8 @@ from harness.firmware.config_txt import (
     integer,
     read_config,
 )
-from harness.firmware.models import MODELS, model
-from harness.tests.firmware.pi import real
+from harness.firmware.raspberry.models import MODELS, model
+from harness.tests.firmware.raspberry.pi import real
 
 
 def read(text: str | bytes, name: str = "pi4", **others: str) -> Config:

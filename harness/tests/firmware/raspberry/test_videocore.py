@@ -9,12 +9,12 @@ import pytest
 from harness.boards import Boot
 from harness.boards.board import Board
 from harness.errors import InternalError
-from harness.firmware.flat_tree import parse
-from harness.firmware.models import model
-from harness.firmware.raspberry import RaspberryStage
+from harness.firmware.raspberry.flat_tree import parse
+from harness.firmware.raspberry.models import model
+from harness.firmware.raspberry.videocore import RaspberryStage
 from harness.firmware.stage import stage_for
 from harness.image.model import Extent, Layout
-from harness.tests.firmware.pi import (
+from harness.tests.firmware.raspberry.pi import (
     CONFIG,
     KERNEL,
     LINE,

@@ -8,11 +8,11 @@ leave a real board without a device tree, and so dead, raises FirmwareFailure.
 from __future__ import annotations
 
 from harness.errors import FirmwareFailure
-from harness.firmware import overlay as overlays
 from harness.firmware.boot_partition import CUT_SHORT, BootPartition
-from harness.firmware.config_txt import TreeChange
-from harness.firmware.flat_tree import Tree, TreeError, dump, parse
-from harness.firmware.overlay_parameters import ParameterError, has_parameter, set_parameter
+from harness.firmware.raspberry import dt_overlay
+from harness.firmware.raspberry.config_txt import TreeChange
+from harness.firmware.raspberry.dt_overlay_parameters import ParameterError, has_parameter, set_parameter
+from harness.firmware.raspberry.flat_tree import Tree, TreeError, dump, parse
 
 OVERLAY_MAP = "overlay_map.dtb"
 
@@ -85,11 +85,11 @@ class TreeBuilder:
         tree = parse(dump(self.tree))
         first = [(one.partition("=")[0], one.partition("=")[2] if "=" in one else None) for one in built_in if one]
         try:
-            overlays.resolve(tree, overlay)
+            dt_overlay.resolve(tree, overlay)
             for parameter, value in (*first, *change.parameters):
                 self._set(overlay, tree, parameter, value, f"dtoverlay={change.overlay},{parameter}")
-            overlays.merge(tree, overlay)
-        except overlays.MissingNode as error:
+            dt_overlay.merge(tree, overlay)
+        except dt_overlay.MissingNode as error:
             self.notes.append(f"dtoverlay={change.overlay} is skipped: {error}")
         except TreeError as error:
             raise FirmwareFailure(

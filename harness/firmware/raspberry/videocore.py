@@ -9,12 +9,12 @@ from pathlib import Path
 
 from harness.errors import FirmwareFailure
 from harness.firmware.boot_partition import CUT_SHORT, BootPartition, boot_partition, write_anew
-from harness.firmware.config_txt import Config, NotText, TreeChange, read_config
-from harness.firmware.device_tree import TreeBuilder, load
 from harness.firmware.direct import without_rootdelay
-from harness.firmware.flat_tree import Node, Tree, dump
-from harness.firmware.models import Model
-from harness.firmware.quirks import quirks_of
+from harness.firmware.raspberry.config_txt import Config, NotText, TreeChange, read_config
+from harness.firmware.raspberry.device_tree import TreeBuilder, load
+from harness.firmware.raspberry.flat_tree import Node, Tree, dump
+from harness.firmware.raspberry.models import Model
+from harness.firmware.raspberry.quirks import quirks_of
 from harness.firmware.stage import Disk, Loaded
 from harness.image.kernel_file import kernel_arch
 from harness.image.model import Extent

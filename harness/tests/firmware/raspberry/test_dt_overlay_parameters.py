@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.firmware.flat_tree import Node, Tree, parse
-from harness.firmware.overlay_parameters import ParameterError, has_parameter, set_parameter
-from harness.tests.firmware.pi import PI3_TREE, real
+from harness.firmware.raspberry.dt_overlay_parameters import ParameterError, has_parameter, set_parameter
+from harness.firmware.raspberry.flat_tree import Node, Tree, parse
+from harness.tests.firmware.raspberry.pi import PI3_TREE, real
 
 NODE, OTHER = b"\0\0\0\1", b"\0\0\0\2"
 FRAGMENTS = b"\0\0\0\0"

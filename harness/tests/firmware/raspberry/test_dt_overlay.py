@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.firmware.flat_tree import Node, Tree, TreeError, dump, parse
-from harness.firmware.overlay import MissingNode, fragments, merge, resolve
-from harness.tests.firmware.pi import DATA, PI3_TREE, PI4_TREE, real
+from harness.firmware.raspberry.dt_overlay import MissingNode, fragments, merge, resolve
+from harness.firmware.raspberry.flat_tree import Node, Tree, TreeError, dump, parse
+from harness.tests.firmware.raspberry.pi import DATA, PI3_TREE, PI4_TREE, real
 
 OVERLAYS = sorted((DATA / "overlays").glob("*.dtbo"))
 AIMED_AT_THEMSELVES = ["mcp23017", "pwm1"]

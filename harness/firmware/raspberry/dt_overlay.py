@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.firmware.flat_tree import Node, Tree, TreeError
+from harness.firmware.raspberry.flat_tree import Node, Tree, TreeError
 
 FRAGMENTS = ("fragment@", "fragment-")
 ACTIVE, DORMANT = "__overlay__", "__dormant__"
