@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.figures import Failed
 from harness.boards import Board, Boot
-from harness.firmware.stage import stage_for
+from harness.firmware.choice import stage_for
 from harness.gokrazy.client import FEATURES
 from harness.image.model import Image
 from harness.machine.capture import Capture

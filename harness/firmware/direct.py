@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from harness.firmware.boot_partition import boot_partition, write_anew
+from harness.firmware.command_line import SERIAL0, with_serial0, without_rootdelay
 from harness.firmware.stage import Disk, Loaded
-from harness.firmware.voice import SERIAL0, with_serial0
 from harness.image.model import Extent
 
 KERNEL = "vmlinuz"
 CMDLINE = "cmdline.txt"
-ROOTDELAY = re.compile(r"(?:^|\s)rootdelay=\S+")
 
 
 class DirectStage:
@@ -49,9 +47,3 @@ class DirectStage:
     def adopt(self, kept: Loaded) -> Loaded:
         """There is nothing to take over."""
         return kept
-
-
-def without_rootdelay(line: str) -> tuple[str, tuple[str, ...]]:
-    """The command line without the kernel's wait for slow disks, and a note if there was one."""
-    shorter = ROOTDELAY.sub("", line).strip()
-    return shorter, () if shorter == line else ("rootdelay was dropped from the kernel's command line",)

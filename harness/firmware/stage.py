@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.boards import Board, Boot
-from harness.image.model import Extent, Layout
+from harness.image.model import Extent
 from harness.image.source import ByteSource
 
 
@@ -52,28 +51,3 @@ class Stage(Protocol):
 
     def adopt(self, kept: Loaded) -> Loaded:
         """Take what ``keep`` put away as the state of this machine's firmware, in place of ``prepare``."""
-
-
-def stage_for(
-    board: Board, layout: Layout, folder: Path, *, fast_boot: bool = False, quirks: bool = True
-) -> Stage:
-    """The firmware stage of ``board``, with ``folder`` for its files.
-
-    ``fast_boot`` drops the kernel's wait for slow disks where the harness gives the command line; ``quirks`` lets
-    the device tree of a Raspberry Pi be made to fit QEMU's boards. Raises FirmwareFileMissing.
-    """
-    # Imported here: each of them needs the types above.
-    from harness.firmware.bios import BiosStage
-    from harness.firmware.direct import DirectStage
-    from harness.firmware.raspberry.models import model
-    from harness.firmware.raspberry.videocore import RaspberryStage
-    from harness.firmware.uefi import UefiStage
-
-    if board.boot is Boot.BIOS:
-        return BiosStage(layout.boot)
-    if board.boot is Boot.UEFI:
-        return UefiStage(board.arch, folder)
-    if board.boot is Boot.RASPBERRY:
-        return RaspberryStage(layout.boot, folder, model(board.model), fast_boot=fast_boot, quirks=quirks)
-    serial0 = board.console if board.has_serial0 else ""
-    return DirectStage(layout.boot, folder, fast_boot=fast_boot, serial0=serial0)

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from harness.boards import Board, Boot
 from harness.errors import FirmwareFailure, ImageError
+from harness.firmware.command_line import SERIAL0, with_serial0
+from harness.firmware.raspberry.models import model
+from harness.firmware.raspberry.videocore import RaspberryStage
 from harness.image.model import Extent, Image
 from harness.image.source import ByteSource, FileSource
 
-SERIAL0 = "serial0"
-"""What gokrazy writes where SerialConsole is not set: a name that the firmware of a Raspberry Pi replaces."""
 NO_SERIAL = "its kernel has no serial console (SerialConsole is disabled)"
 TOLD = 7
 """The kernel's level up to which all of its phases are told: they come at level 6, and come out below this one."""
@@ -54,9 +55,6 @@ def voice_of(image: Image, board: Board, *, quirks: bool = True) -> Voice:
 def kernel_line(image: Image, board: Board, *, quirks: bool = True) -> str:
     """The command line that the kernel is given there, with the serial ports under the names they have then."""
     if board.boot is Boot.RASPBERRY:
-        from harness.firmware.raspberry.models import model
-        from harness.firmware.raspberry.videocore import RaspberryStage
-
         stage = RaspberryStage(image.layout.boot, Path(), model(board.model), quirks=quirks)
         try:
             return stage.command_line(_File(image.path))
@@ -64,11 +62,6 @@ def kernel_line(image: Image, board: Board, *, quirks: bool = True) -> str:
             # It will not start: the start says why, and that needs no console.
             return image.cmdline
     return with_serial0(image.cmdline, board.console) if board.has_serial0 else image.cmdline
-
-
-def with_serial0(line: str, port: str) -> str:
-    """The line as a Raspberry Pi's firmware passes it on, where its first serial port is ``port``."""
-    return re.sub(rf"(?<==){SERIAL0}\b", port, line)
 
 
 def voice(line: str, board: Board) -> Voice:

@@ -449,7 +449,7 @@ class Lab:
         reboots: bool,
     ) -> Appliance:
         from harness.appliance.appliance import Appliance
-        from harness.firmware.stage import stage_for
+        from harness.firmware.choice import stage_for
         from harness.machine.overlay import Overlay
 
         run_dir = self.run_dir

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.errors import FirmwareFailure
 from harness.firmware.boot_partition import CUT_SHORT, BootPartition, boot_partition, write_anew
-from harness.firmware.direct import without_rootdelay
+from harness.firmware.command_line import without_rootdelay
 from harness.firmware.raspberry.config_txt import Config, NotText, TreeChange, read_config
 from harness.firmware.raspberry.device_tree import TreeBuilder, load
 from harness.firmware.raspberry.flat_tree import Node, Tree, dump

@@ -8,7 +8,8 @@ import pytest
 from harness.boards import board
 from harness.errors import FirmwareFailure
 from harness.firmware.bios import BiosStage
-from harness.firmware.stage import Loaded, stage_for
+from harness.firmware.choice import stage_for
+from harness.firmware.stage import Loaded
 from harness.firmware.uefi import UefiStage
 from harness.image.load import load_raw
 from harness.image.model import Extent

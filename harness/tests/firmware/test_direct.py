@@ -6,8 +6,6 @@ import pytest
 
 from harness.errors import FirmwareFailure
 from harness.firmware.direct import DirectStage
-from harness.firmware.stage import stage_for
-from harness.image.model import Extent, Layout
 from harness.tests.firmware.raspberry.pi import START, disk
 
 CMDLINE = "console=tty1 console=ttyAMA0,115200 root=PARTUUID=60c24cc1/PARTNROFF=1 ro rootdelay=10 panic=10"
@@ -102,14 +100,6 @@ def test_a_restored_machine_is_given_no_kernel_but_the_next_reset_is(tmp_path: P
     kernel = stage.prepare(source).kernel
     assert kernel is not None
     assert kernel.read_bytes().startswith(HEAD + b"kernel")
-
-
-def test_the_board_decides_the_stage(tmp_path: Path) -> None:
-    from harness.boards import board
-
-    layout = Layout(Extent(0, 512), Extent(0, 0), Extent(0, 0), None)
-    assert type(stage_for(board("virt"), layout, tmp_path)).__name__ == "DirectStage"
-    assert type(stage_for(board("pc-bios"), layout, tmp_path)).__name__ == "BiosStage"
 
 
 @pytest.mark.parametrize("kernel", [b"nonsense" * 100, bytes(4096), HEAD[:57]])

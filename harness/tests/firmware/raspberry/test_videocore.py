@@ -6,14 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.boards import Boot
-from harness.boards.board import Board
 from harness.errors import InternalError
 from harness.firmware.raspberry.flat_tree import parse
 from harness.firmware.raspberry.models import model
 from harness.firmware.raspberry.videocore import RaspberryStage
-from harness.firmware.stage import stage_for
-from harness.image.model import Extent, Layout
 from harness.tests.firmware.raspberry.pi import (
     CONFIG,
     KERNEL,
@@ -231,9 +227,6 @@ def test_a_skipped_overlay_leaves_the_tree_as_it_was(tmp_path: Path) -> None:
     assert tree_of(loaded) == parse(real(PI3_TREE))
 
 
-def test_the_board_decides_the_stage(tmp_path: Path) -> None:
-    layout = Layout(Extent(0, 512), Extent(0, 0), Extent(0, 0), None)
-    board = Board("pi", "arm64", "a Pi", Boot.RASPBERRY, "qemu", "raspi3b", "cortex-a53", "ttyAMA0", model="pi3")
-    assert isinstance(stage_for(board, layout, tmp_path), RaspberryStage)
+def test_a_model_that_is_not_in_the_table_is_an_error_of_the_harness() -> None:
     with pytest.raises(InternalError, match="no Raspberry Pi model 'pi9'"):
         model("pi9")
