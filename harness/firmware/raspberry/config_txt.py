@@ -31,16 +31,16 @@ class NotText(ValueError):
 
 @dataclass
 class TreeChange:
-    """One request about the device tree: parameters of the base, or an overlay with its parameters."""
+    """One change that config.txt asks for: parameters of the device tree, or a device tree overlay with some."""
 
-    overlay: str
-    """"" for parameters of the base."""
+    dt_overlay: str
+    """The name of the device tree overlay, "" for parameters of the tree itself."""
     parameters: list[tuple[str, str | None]] = field(default_factory=list)
     """Name and value in their order; None where none was given, which means "true"."""
 
 
 @dataclass
-class Config:
+class ConfigTxt:
     """What came of config.txt for one model."""
 
     values: dict[str, str] = field(default_factory=dict)
@@ -68,9 +68,9 @@ def integer(text: str) -> int | None:
     return -number if sign == "-" else number
 
 
-def read_config(read: Reader, model: Model, name: str = "config.txt") -> Config:
+def read_config_txt(read: Reader, model: Model, name: str = "config.txt") -> ConfigTxt:
     """Read config.txt and what it includes; raises NotText for a file that cannot have been written as one."""
-    config = Config()
+    config = ConfigTxt()
     content = read(name)
     if content is None:
         config.warnings.append(f"there is no {name}: the firmware's defaults are used")
@@ -80,7 +80,7 @@ def read_config(read: Reader, model: Model, name: str = "config.txt") -> Config:
 
 
 class _Parser:
-    def __init__(self, read: Reader, model: Model, config: Config) -> None:
+    def __init__(self, read: Reader, model: Model, config: ConfigTxt) -> None:
         self._read = read
         self._model = model
         self._config = config
@@ -123,7 +123,7 @@ class _Parser:
 
     def _property(self, name: str, value: str, where: str) -> None:
         if name == "dtoverlay":
-            self._overlay(value)
+            self._begin_dt_overlay(value)
         elif name == "dtparam":
             if self._context is None:
                 self._context = TreeChange("")
@@ -136,8 +136,8 @@ class _Parser:
         elif (missing := effect(name)) is not None:
             self._warn(f"{where}: {name} has no effect here{missing and f': {missing}'}")
 
-    def _overlay(self, value: str) -> None:
-        """Begin with an overlay; ``dtoverlay=`` (or ``none``) ends the scope of the last one's parameters."""
+    def _begin_dt_overlay(self, value: str) -> None:
+        """Begin a device tree overlay; ``dtoverlay=`` (or ``none``) ends the scope of the last one."""
         name, *parameters = value.split(",")
         if ":" in name:  # name:parameter=value is an old spelling, which the firmware still reads
             name, _, first = name.partition(":")

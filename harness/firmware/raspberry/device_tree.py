@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from harness.errors import FirmwareFailure
 from harness.firmware.boot_partition import CUT_SHORT, BootPartition
-from harness.firmware.raspberry import dt_overlay
 from harness.firmware.raspberry.config_txt import TreeChange
+from harness.firmware.raspberry.dt_overlay import MissingNode, merge, resolve
 from harness.firmware.raspberry.dt_overlay_parameters import ParameterError, has_parameter, set_parameter
-from harness.firmware.raspberry.flat_tree import Tree, TreeError, dump, parse
+from harness.firmware.raspberry.flat_tree import DeviceTree, TreeError, dump, parse
 
 OVERLAY_MAP = "overlay_map.dtb"
 
 
-def load(files: BootPartition, name: str, *, hint: str = "") -> Tree:
+def load(files: BootPartition, name: str, *, hint: str = "") -> DeviceTree:
     """Read a device tree or overlay of the boot partition; raises FirmwareFailure when it is none."""
     try:
         return parse(files.read(name, hint=hint))
@@ -30,22 +30,22 @@ def load(files: BootPartition, name: str, *, hint: str = "") -> Tree:
 class TreeBuilder:
     """One device tree on its way from the board's file to the kernel."""
 
-    def __init__(self, files: BootPartition, tree: Tree, *, overlay_folder: str, soc: str) -> None:
+    def __init__(self, files: BootPartition, tree: DeviceTree, *, dt_overlay_folder: str, soc: str) -> None:
         self.tree = tree
         self.notes: list[str] = []
-        self.loaded: list[str] = []
-        """The overlays that were merged, by the names of their files."""
+        self.merged: list[str] = []
+        """The device tree overlays that were merged, by the names of their files."""
         self._files = files
-        self._folder = overlay_folder
+        self._folder = dt_overlay_folder
         self._soc = soc
         self._map = (
-            load(files, overlay_folder + OVERLAY_MAP) if files.exists(overlay_folder + OVERLAY_MAP) else None
+            load(files, dt_overlay_folder + OVERLAY_MAP) if files.exists(dt_overlay_folder + OVERLAY_MAP) else None
         )
 
     def apply(self, change: TreeChange) -> bool:
         """Set parameters of the tree itself, or merge an overlay; returns whether that went without a warning."""
         before = len(self.notes)
-        if change.overlay:
+        if change.dt_overlay:
             self._merge(change)
         else:
             for name, value in change.parameters:
@@ -73,31 +73,31 @@ class TreeBuilder:
         return devices
 
     def _merge(self, change: TreeChange) -> None:
-        mapped = self._mapped(change.overlay)
+        mapped = self._mapped(change.dt_overlay)
         if mapped is None:
             return
         name, *built_in = mapped.split(",")
-        path = f"{self._folder}{name}.dtbo"
+        asked, path = f"dtoverlay={change.dt_overlay}", f"{self._folder}{name}.dtbo"
         if not self._files.exists(path):
-            self.notes.append(f"dtoverlay={change.overlay} is skipped: there is no {path} in the boot partition")
+            self.notes.append(f"{asked} is skipped: there is no {path} in the boot partition")
             return
-        overlay = load(self._files, path)
+        dt_overlay = load(self._files, path)
         tree = parse(dump(self.tree))
         first = [(one.partition("=")[0], one.partition("=")[2] if "=" in one else None) for one in built_in if one]
         try:
-            dt_overlay.resolve(tree, overlay)
+            resolve(tree, dt_overlay)
             for parameter, value in (*first, *change.parameters):
-                self._set(overlay, tree, parameter, value, f"dtoverlay={change.overlay},{parameter}")
-            dt_overlay.merge(tree, overlay)
-        except dt_overlay.MissingNode as error:
-            self.notes.append(f"dtoverlay={change.overlay} is skipped: {error}")
+                self._set(dt_overlay, tree, parameter, value, f"{asked},{parameter}")
+            merge(tree, dt_overlay)
+        except MissingNode as error:
+            self.notes.append(f"{asked} is skipped: {error}")
         except TreeError as error:
             raise FirmwareFailure(
                 f"{path} in the boot partition is damaged: {error}", where=self._files.where, hint=CUT_SHORT
             ) from error
         else:
             self.tree = tree
-            self.loaded.append(name)
+            self.merged.append(name)
 
     def _mapped(self, name: str) -> str | None:
         """The overlay that stands for this one on this chip, with parameters, or None when there is none."""
@@ -107,14 +107,14 @@ class TreeBuilder:
         if self._soc in row.properties:
             return row.text(self._soc) or name
         if renamed := row.text("renamed"):
-            self.notes.append(f"dtoverlay={name}: the overlay is called {renamed} now")
+            self.notes.append(f"dtoverlay={name}: the device tree overlay is called {renamed} now")
             return renamed
         why = row.text("deprecated")
         reason = f"it is gone: {why}" if why else f"it is not for {self._soc}"
         self.notes.append(f"dtoverlay={name} is skipped: {reason}")
         return None
 
-    def _set(self, tree: Tree, base: Tree, name: str, value: str | None, where: str) -> None:
+    def _set(self, tree: DeviceTree, base: DeviceTree, name: str, value: str | None, where: str) -> None:
         """Set a parameter where it is known: in the overlay, else in the tree below it."""
         known = next((one for one in (tree, base) if has_parameter(one, name)), None)
         if known is None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.firmware.raspberry.flat_tree import Node, Tree, TreeError
+from harness.firmware.raspberry.flat_tree import DeviceTree, Node, TreeError
 
 FRAGMENTS = ("fragment@", "fragment-")
 ACTIVE, DORMANT = "__overlay__", "__dormant__"
@@ -22,7 +22,7 @@ class MissingNode(TreeError):
     """An overlay is for a node or label that the device tree does not have; the overlay itself is sound."""
 
 
-def resolve(base: Tree, overlay: Tree) -> None:
+def resolve(base: DeviceTree, overlay: DeviceTree) -> None:
     """Make the overlay's references numbers of ``base``; raises MissingNode for a label that ``base`` lacks."""
     offset = max((node.phandle or 0 for _, node in base.root.walk()), default=0)
     # A reference to the base must not be taken for a local one, nor be shifted with them: so those go first.
@@ -73,7 +73,7 @@ def _plus(value: bytes | bytearray, offset: int) -> bytes:
     return ((int.from_bytes(value, "big") + offset) & 0xFFFFFFFF).to_bytes(4, "big")
 
 
-def _patch(overlay: Tree, place: str, phandle: int) -> None:
+def _patch(overlay: DeviceTree, place: str, phandle: int) -> None:
     path, _, rest = place.partition(":")
     name, _, at_text = rest.partition(":")
     node = overlay.root.find(path)
@@ -84,7 +84,7 @@ def _patch(overlay: Tree, place: str, phandle: int) -> None:
     node.properties[name] = value[:at] + phandle.to_bytes(4, "big") + value[at + 4 :]
 
 
-def merge(base: Tree, overlay: Tree) -> None:
+def merge(base: DeviceTree, overlay: DeviceTree) -> None:
     """Merge a resolved overlay into ``base``; raises MissingNode when a target is not there."""
     _merge_within(overlay)
     exported = overlay.root.child("__exports__")
@@ -104,12 +104,12 @@ def merge(base: Tree, overlay: Tree) -> None:
         _adopt_paths(base, overlay, base_symbols, kept)
 
 
-def fragments(overlay: Tree) -> Iterator[Node]:
+def fragments(overlay: DeviceTree) -> Iterator[Node]:
     """The fragments of an overlay, active or not."""
     return (node for node in overlay.root.children if node.name.startswith(FRAGMENTS))
 
 
-def _merge_within(overlay: Tree) -> None:
+def _merge_within(overlay: DeviceTree) -> None:
     """Merge the fragments that are aimed at the overlay itself, and put them to rest."""
     for fragment in list(fragments(overlay)):
         body = fragment.child(ACTIVE)
@@ -122,7 +122,7 @@ def _merge_within(overlay: Tree) -> None:
             body.name = DORMANT
 
 
-def _target(base: Tree, fragment: Node) -> Node:
+def _target(base: DeviceTree, fragment: Node) -> Node:
     path = fragment.text("target-path")
     cell = fragment.properties.get("target", b"")
     if path:
@@ -136,7 +136,7 @@ def _target(base: Tree, fragment: Node) -> Node:
     return found
 
 
-def _alias(base: Tree, path: str) -> Node | None:
+def _alias(base: DeviceTree, path: str) -> Node | None:
     head, _, rest = path.partition("/")
     aliases = base.root.child("aliases")
     start = aliases.text(head) if aliases is not None else ""
@@ -165,7 +165,7 @@ def set_property(node: Node, name: str, value: bytes) -> None:
     node.properties[name] = value
 
 
-def _adopt_paths(base: Tree, overlay: Tree, into: Node, paths: dict[str, bytes]) -> None:
+def _adopt_paths(base: DeviceTree, overlay: DeviceTree, into: Node, paths: dict[str, bytes]) -> None:
     """Take labels or aliases over, as paths of ``base`` where they are paths within a fragment."""
     places = {id(node): path for path, node in base.root.walk()}
     for name, value in paths.items():

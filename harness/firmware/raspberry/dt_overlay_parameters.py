@@ -14,7 +14,7 @@ from typing import Literal
 
 from harness.firmware.raspberry.config_txt import integer
 from harness.firmware.raspberry.dt_overlay import ACTIVE, DORMANT, fragments, set_property
-from harness.firmware.raspberry.flat_tree import Node, Tree
+from harness.firmware.raspberry.flat_tree import DeviceTree, Node
 
 Kind = Literal["text", "integer", "flag", "inverted flag", "bytes", "fragments"]
 
@@ -54,13 +54,13 @@ class _Target:
     size: int = 0
 
 
-def has_parameter(tree: Tree, name: str) -> bool:
+def has_parameter(tree: DeviceTree, name: str) -> bool:
     """Whether the tree or overlay knows this parameter."""
     overrides = tree.root.child("__overrides__")
     return overrides is not None and name in overrides.properties
 
 
-def set_parameter(tree: Tree, name: str, value: str | None) -> None:
+def set_parameter(tree: DeviceTree, name: str, value: str | None) -> None:
     """Set a parameter of a tree or of a resolved overlay; None means that it was only named, which is "true".
 
     Raises ParameterError for a value that does not fit, or a parameter that is damaged.
@@ -189,7 +189,7 @@ def _table_value(data: bytes, at: int) -> tuple[str, int]:
 # -- writing
 
 
-def _write(tree: Tree, node: Node, target: _Target) -> None:
+def _write(tree: DeviceTree, node: Node, target: _Target) -> None:
     name, value = target.name, target.value
     if target.kind == "text":
         text = _unescaped(_status(value) if name == "status" else value)
@@ -207,7 +207,7 @@ def _write(tree: Tree, node: Node, target: _Target) -> None:
         node.properties.pop(name, None)
 
 
-def _write_integer(tree: Tree, node: Node, target: _Target) -> None:
+def _write_integer(tree: DeviceTree, node: Node, target: _Target) -> None:
     number = _number(target.value) & ((1 << 8 * target.size) - 1)
     end = target.offset + target.size
     old = node.properties.get(target.name, b"")
@@ -220,7 +220,7 @@ def _write_integer(tree: Tree, node: Node, target: _Target) -> None:
         _rename(tree, node, f"{node.name.partition('@')[0]}@{number & 0xFFFFFFFF:x}")
 
 
-def _rename(tree: Tree, node: Node, name: str) -> None:
+def _rename(tree: DeviceTree, node: Node, name: str) -> None:
     if not name or not name.isascii() or "/" in name or "\0" in name:
         raise ParameterError(f"{name!r} is no name for a node")
     old = next(path for path, other in tree.root.walk() if other is node)
@@ -232,7 +232,7 @@ def _rename(tree: Tree, node: Node, name: str) -> None:
             symbols.properties[label] = new.encode() + path[len(old) :]  # type: ignore[union-attr]
 
 
-def _switch_fragments(tree: Tree, target: _Target) -> None:
+def _switch_fragments(tree: DeviceTree, target: _Target) -> None:
     """``+1-2=3!4``: switch fragments on or off, or as the value says."""
     if not re.fullmatch(r"([-+=!]\d+)*", target.name):
         raise ParameterError(f"{target.name!r} does not say which fragments")

@@ -65,7 +65,7 @@ class Node:
 
 
 @dataclass
-class Tree:
+class DeviceTree:
     """A whole device tree."""
 
     root: Node
@@ -89,7 +89,7 @@ class Tree:
         return self.root.text("model")
 
 
-def parse(blob: bytes) -> Tree:
+def parse(blob: bytes) -> DeviceTree:
     """Read a blob; raises TreeError for whatever is wrong with it, and nothing else."""
     if len(blob) < _HEADER.size:
         raise TreeError(f"it has only {len(blob)} bytes")
@@ -106,7 +106,7 @@ def parse(blob: bytes) -> Tree:
         raise TreeError("its header points behind its end")
     blob = blob[:total]
     reader = _Reader(blob[at_nodes : at_nodes + nodes_size], blob[at_strings : at_strings + strings_size])
-    return Tree(reader.read(), tuple(_reserved(blob, at_reserved)), cpu)
+    return DeviceTree(reader.read(), tuple(_reserved(blob, at_reserved)), cpu)
 
 
 def _reserved(blob: bytes, at: int) -> Iterator[tuple[int, int]]:
@@ -188,7 +188,7 @@ def _text(name: bytes) -> str:
         raise TreeError(f"a name is no text: {name[:32]!r}") from error
 
 
-def dump(tree: Tree) -> bytes:
+def dump(tree: DeviceTree) -> bytes:
     """Write a tree as a blob; the same tree gives the same bytes."""
     strings: dict[str, int] = {}
     heap = bytearray()

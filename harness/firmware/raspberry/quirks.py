@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from harness.firmware.raspberry.flat_tree import Node, Tree
+from harness.firmware.raspberry.flat_tree import DeviceTree, Node
 
 OKAY = b"okay\0"
 DISABLED = b"disabled\0"
@@ -24,12 +24,12 @@ class Quirk:
     qemu: str
     """The versions of QEMU it was seen to be needed with."""
     models: frozenset[str]
-    edit: Callable[[Tree], bool] | None = None
+    edit: Callable[[DeviceTree], bool] | None = None
     """Changes the device tree; returns whether there was anything to change."""
-    overlay: str = ""
-    """An overlay of the image's own."""
+    dt_overlay: str = ""
+    """A device tree overlay of the image itself."""
     needless_with: frozenset[str] = frozenset()
-    """Overlays in config.txt that do what this is for."""
+    """Device tree overlays that have the same effect: where config.txt names one, the quirk is left out."""
 
     @property
     def note(self) -> str:
@@ -45,7 +45,7 @@ _RSTS, _RSTS_HALT = 0x20, 0x555
 """Registers and values as in Linux' drivers/watchdog/bcm2835_wdt.c and QEMU's hw/misc/bcm2835_powermgt.c."""
 
 
-def _restart_by_register(tree: Tree) -> bool:
+def _restart_by_register(tree: DeviceTree) -> bool:
     """Take the watchdog away, and tell the kernel to restart and power off by the same registers without it.
 
     QEMU takes the arming of the watchdog (RSTC) for the reset itself, and gokrazy arms it as soon as there is
@@ -75,7 +75,7 @@ def _register_write(name: str, compatible: bytes, offset: int, value: int) -> No
     return Node(name, {"compatible": compatible, **{key: cell.to_bytes(4, "big") for key, cell in cells.items()}})
 
 
-def _usb_host(tree: Tree) -> bool:
+def _usb_host(tree: DeviceTree) -> bool:
     usb = tree.root.find("/soc/usb@7e980000")
     if usb is None:
         return False
@@ -85,7 +85,7 @@ def _usb_host(tree: Tree) -> bool:
     return True
 
 
-def _sd_card(tree: Tree) -> bool:
+def _sd_card(tree: DeviceTree) -> bool:
     wifi = tree.root.find("/soc/mmcnr@7e300000")
     if wifi is None or wifi.text("status") in ("", "okay"):
         return False
@@ -109,7 +109,7 @@ QUIRKS = (
         "the two the command line calls it",
         qemu="10.0",
         models=frozenset({"pi3", "pi3a+", "pi4"}),
-        overlay="disable-bt",
+        dt_overlay="disable-bt",
         needless_with=frozenset({"disable-bt", "miniuart-bt"}),
     ),
     Quirk(

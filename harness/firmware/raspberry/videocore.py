@@ -10,9 +10,9 @@ from pathlib import Path
 from harness.errors import FirmwareFailure
 from harness.firmware.boot_partition import CUT_SHORT, BootPartition, boot_partition, write_anew
 from harness.firmware.command_line import without_rootdelay
-from harness.firmware.raspberry.config_txt import Config, NotText, TreeChange, read_config
+from harness.firmware.raspberry.config_txt import ConfigTxt, NotText, TreeChange, read_config_txt
 from harness.firmware.raspberry.device_tree import TreeBuilder, load
-from harness.firmware.raspberry.flat_tree import Node, Tree, dump
+from harness.firmware.raspberry.flat_tree import DeviceTree, Node, dump
 from harness.firmware.raspberry.models import Model
 from harness.firmware.raspberry.quirks import quirks_of
 from harness.firmware.stage import Disk, Loaded
@@ -33,7 +33,7 @@ class _Names:
     kernel: str
     device_tree: str
     command_line: str
-    overlay_folder: str
+    dt_overlay_folder: str
 
 
 class RaspberryStage:
@@ -66,8 +66,8 @@ class RaspberryStage:
             line, dropped = without_rootdelay(line)
             notes += dropped
         notes += [f"kernel: {names.kernel}, device tree: {names.device_tree}", *builder.notes]
-        if asked := ", ".join(builder.loaded):
-            notes.append(f"overlays: {asked}")
+        if merged := ", ".join(builder.merged):
+            notes.append(f"device tree overlays: {merged}")
         return Loaded(
             kernel=write_anew(self._folder / "kernel", kernel),
             append=_command_line(line, builder, config, notes, moved=moved),
@@ -95,15 +95,15 @@ class RaspberryStage:
         """There is nothing to take over."""
         return kept
 
-    def _config(self, files: BootPartition) -> Config:
+    def _config(self, files: BootPartition) -> ConfigTxt:
         try:
-            return read_config(files.find, self._model, CONFIG)
+            return read_config_txt(files.find, self._model, CONFIG)
         except NotText as error:
             raise FirmwareFailure(
                 f"{CONFIG} in the boot partition is damaged: {error}", where=files.where, hint=CUT_SHORT
             ) from error
 
-    def _names(self, files: BootPartition, config: Config, notes: list[str]) -> _Names:
+    def _names(self, files: BootPartition, config: ConfigTxt, notes: list[str]) -> _Names:
         upstream = bool(config.number("upstream_kernel", 0))
         prefix = config.values.get("os_prefix", "upstream/" if upstream else "")
         trees = (*self._model.upstream_dtbs, *self._model.dtbs) if upstream else self._model.dtbs
@@ -127,15 +127,15 @@ class RaspberryStage:
         line = _prefixed(prefix, config.values.get("cmdline") or "cmdline.txt")
         return _Names(prefix, kernel, tree, line, folder)
 
-    def _kernels(self, config: Config) -> tuple[str, ...]:
+    def _kernels(self, config: ConfigTxt) -> tuple[str, ...]:
         """The names that are looked for when config.txt names no kernel."""
         return ("kernel8.img",) if self._is_64bit(config) else (*self._model.kernels32, "kernel.img")
 
-    def _is_64bit(self, config: Config) -> bool:
+    def _is_64bit(self, config: ConfigTxt) -> bool:
         default = bool(config.number("arm_control", 0) & ARM_64BIT_CONTROL) or self._model.arm_64bit
         return bool(config.number("arm_64bit", int(default)))
 
-    def _kernel(self, files: BootPartition, config: Config, name: str) -> bytes:
+    def _kernel(self, files: BootPartition, config: ConfigTxt, name: str) -> bytes:
         """The kernel, if the processors would be started in its mode."""
         why = "config.txt names no kernel, so the firmware looks for this one"
         hint = f"config.txt says kernel={name}" if "kernel" in config.values else why
@@ -152,25 +152,25 @@ class RaspberryStage:
             )
         return kernel
 
-    def _device_tree(self, files: BootPartition, config: Config, names: _Names) -> tuple[TreeBuilder, bool]:
+    def _device_tree(self, files: BootPartition, config: ConfigTxt, names: _Names) -> tuple[TreeBuilder, bool]:
         """The device tree, and whether a quirk has moved the console from ttyS0 to ttyAMA0."""
         hint = f"a {self._model.title} needs one of: {', '.join(self._model.dtbs)}"
         tree = load(files, names.device_tree, hint=hint)
         _give_seeds(tree)
-        builder = TreeBuilder(files, tree, overlay_folder=names.overlay_folder, soc=self._model.soc)
+        builder = TreeBuilder(files, tree, dt_overlay_folder=names.dt_overlay_folder, soc=self._model.soc)
         for change in config.changes:
             builder.apply(change)
         console = builder.serial_devices.get("serial0")
         for quirk in quirks_of(self._model.name) if self._quirks else ():
-            if quirk.needless_with & set(builder.loaded):
+            if quirk.needless_with & set(builder.merged):
                 continue
-            merged = not quirk.overlay or builder.apply(TreeChange(quirk.overlay))
+            merged = not quirk.dt_overlay or builder.apply(TreeChange(quirk.dt_overlay))
             if merged and (quirk.edit is None or quirk.edit(builder.tree)):
                 builder.notes.append(quirk.note)
         return builder, (console, builder.serial_devices.get("serial0")) == ("ttyS0", "ttyAMA0")
 
 
-def _give_seeds(tree: Tree) -> None:
+def _give_seeds(tree: DeviceTree) -> None:
     """Give the kernel what the firmware reads from the hardware's random number generator, new at each start.
 
     Source: raspberrypi/firmware issues 694 and 1595. Without it the kernel, which finds no such hardware in QEMU,
@@ -195,7 +195,7 @@ def _first(files: BootPartition, prefix: str, names: tuple[str, ...]) -> str:
     return next((name for name in prefixed if files.exists(name)), prefixed[0])
 
 
-def _command_line(line: str, builder: TreeBuilder, config: Config, notes: list[str], *, moved: bool) -> str:
+def _command_line(line: str, builder: TreeBuilder, config: ConfigTxt, notes: list[str], *, moved: bool) -> str:
     """What the device tree wants, then cmdline.txt, with the serial ports under the names they have here.
 
     Source: raspberrypi-sys-mods issue 18: serial0 and serial1 are always replaced, and ttyAMA0 where the console

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.firmware.raspberry.flat_tree import Tree, parse
+from harness.firmware.raspberry.flat_tree import DeviceTree, parse
 from harness.firmware.raspberry.models import model
 from harness.firmware.raspberry.videocore import RaspberryStage
 from harness.firmware.stage import Loaded
@@ -74,7 +74,7 @@ def start(tmp_path: Path, files: dict[str, bytes], name: str = "pi3", *, quirks:
     return RaspberryStage(boot, folder, model(name), quirks=quirks).prepare(source)
 
 
-def tree_of(loaded: Loaded) -> Tree:
+def tree_of(loaded: Loaded) -> DeviceTree:
     assert loaded.dtb is not None
     tree = parse(loaded.dtb.read_bytes())
     for name in SEEDS:

@@ -6,30 +6,30 @@ from hypothesis import strategies as st
 
 from harness.firmware.raspberry.config_txt import (
     DEEPEST_INCLUDE,
-    Config,
+    ConfigTxt,
     NotText,
     TreeChange,
     decide,
     integer,
-    read_config,
+    read_config_txt,
 )
 from harness.firmware.raspberry.models import MODELS, model
 from harness.tests.firmware.raspberry.pi import real
 
 
-def read(text: str | bytes, name: str = "pi4", **others: str) -> Config:
+def read(text: str | bytes, name: str = "pi4", **others: str) -> ConfigTxt:
     files = {"config.txt": text if isinstance(text, bytes) else text.encode()}
     files.update({f"{key}.txt": value.encode() for key, value in others.items()})
-    return read_config(files.get, model(name))
+    return read_config_txt(files.get, model(name))
 
 
 def overlays(text: str, name: str = "pi4") -> list[str]:
-    return [change.overlay for change in read(text, name).changes]
+    return [change.dt_overlay for change in read(text, name).changes]
 
 
 def test_the_file_of_kernel_rpi_is_read_without_a_warning() -> None:
     config = read(real("config.txt"))
-    assert config == Config(values={"arm_control": "0x200", "enable_uart": "0", "kernel": "vmlinuz"})
+    assert config == ConfigTxt(values={"arm_control": "0x200", "enable_uart": "0", "kernel": "vmlinuz"})
 
 
 def test_the_last_value_counts_and_comments_do_not() -> None:
@@ -169,7 +169,7 @@ def test_what_is_not_played_is_named(line: str, said: str) -> None:
 
 
 def test_without_a_file_there_are_the_defaults() -> None:
-    config = read_config(lambda name: None, model("pi3"))
+    config = read_config_txt(lambda name: None, model("pi3"))
     assert config.values == {}
     assert config.warnings == ["there is no config.txt: the firmware's defaults are used"]
 
@@ -208,10 +208,10 @@ LINES = st.sampled_from([*ODD_LINES.split(), "include config.txt", "include a.tx
 def test_whatever_the_file_says_it_is_read_or_refused(lines: list[str], included: list[str], name: str) -> None:
     files = {"config.txt": "\n".join(lines).encode(), "a.txt": "\n".join(included).encode()}
     try:
-        config = read_config(files.get, model(name))
+        config = read_config_txt(files.get, model(name))
     except NotText:
         return
-    assert all(change.overlay or change.parameters is not None for change in config.changes)
+    assert all(change.dt_overlay or change.parameters is not None for change in config.changes)
 
 
 @settings(max_examples=100, deadline=None)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.firmware.raspberry.dt_overlay import MissingNode, fragments, merge, resolve
-from harness.firmware.raspberry.flat_tree import Node, Tree, TreeError, dump, parse
+from harness.firmware.raspberry.flat_tree import DeviceTree, Node, TreeError, dump, parse
 from harness.tests.firmware.raspberry.pi import DATA, PI3_TREE, PI4_TREE, real
 
 OVERLAYS = sorted((DATA / "overlays").glob("*.dtbo"))
@@ -17,14 +17,14 @@ AIMED_AT_THEMSELVES = ["mcp23017", "pwm1"]
 """libfdt refuses an overlay with a fragment for a node of its own, unless an earlier fragment has brought it."""
 
 
-def merged(base: str, overlay: Tree) -> Tree:
+def merged(base: str, overlay: DeviceTree) -> DeviceTree:
     tree = parse(real(base))
     resolve(tree, overlay)
     merge(tree, overlay)
     return tree
 
 
-def flat(tree: Tree) -> dict[str, dict[str, bytes]]:
+def flat(tree: DeviceTree) -> dict[str, dict[str, bytes]]:
     """Every node by its path, without what the firmware does otherwise: private labels, bootargs that grow."""
     nodes = {path: dict(node.properties) for path, node in tree.root.walk()}
     nodes.pop("/__symbols__")
@@ -85,14 +85,14 @@ def test_an_alias_into_a_fragment_points_into_the_tree() -> None:
         Node("fragment@0", {"target-path": b"/aliases\0"}, [body]),
         Node("fragment@1", {"target-path": b"/soc\0"}, [Node("__overlay__", {}, [Node("node")])]),
     ]
-    aliases = merged(PI3_TREE, Tree(Node("", {}, fragments))).root.child("aliases")
+    aliases = merged(PI3_TREE, DeviceTree(Node("", {}, fragments))).root.child("aliases")
     assert aliases is not None
     assert (aliases.text("mine"), aliases.text("other")) == ("/soc/node", "/soc")
 
 
 def test_a_fragment_may_be_for_an_alias() -> None:
     body = Node("__overlay__", {"mark": b""})
-    overlay = Tree(Node("", {}, [Node("fragment@0", {"target-path": b"i2c1\0"}, [body])]))
+    overlay = DeviceTree(Node("", {}, [Node("fragment@0", {"target-path": b"i2c1\0"}, [body])]))
     tree = merged(PI3_TREE, overlay)
     node = tree.root.find(tree.symbols["i2c1"])
     assert node is not None
@@ -115,7 +115,7 @@ def test_an_overlay_for_other_hardware_names_what_is_missing() -> None:
     fixups.properties["i2c99"] = b"/fragment@0:target:0\0"
     with pytest.raises(MissingNode, match="refers to 'i2c99'"):
         merged(PI3_TREE, overlay)
-    lost = Tree(Node("", {}, [Node("fragment@0", {"target-path": b"/nowhere\0"}, [Node("__overlay__")])]))
+    lost = DeviceTree(Node("", {}, [Node("fragment@0", {"target-path": b"/nowhere\0"}, [Node("__overlay__")])]))
     with pytest.raises(MissingNode, match="/nowhere"):
         merged(PI3_TREE, lost)
 

@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.firmware.raspberry.dt_overlay_parameters import ParameterError, has_parameter, set_parameter
-from harness.firmware.raspberry.flat_tree import Node, Tree, parse
+from harness.firmware.raspberry.flat_tree import DeviceTree, Node, parse
 from harness.tests.firmware.raspberry.pi import PI3_TREE, real
 
 NODE, OTHER = b"\0\0\0\1", b"\0\0\0\2"
 FRAGMENTS = b"\0\0\0\0"
 
 
-def tree() -> Tree:
+def tree() -> DeviceTree:
     node = Node(
         "test_node",
         {
@@ -35,7 +35,7 @@ def tree() -> Tree:
         Node("fragment@1", {}, [Node("__overlay__")]),
         Node("fragment-2", {}, [Node("__dormant__")]),
     ]
-    return Tree(Node("", {}, fragments))
+    return DeviceTree(Node("", {}, fragments))
 
 
 def apply(declared: bytes, value: str | None) -> dict[str, bytes]:

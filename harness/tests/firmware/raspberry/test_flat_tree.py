@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.firmware.raspberry.flat_tree import DEEPEST, MAGIC, Node, Tree, TreeError, dump, parse
+from harness.firmware.raspberry.flat_tree import DEEPEST, MAGIC, DeviceTree, Node, TreeError, dump, parse
 from harness.tests.firmware.raspberry.pi import DATA, PI3_TREE, real
 
 BLOBS = sorted(DATA.glob("*.dtb")) + sorted(DATA.glob("overlays/*"))
@@ -64,7 +64,7 @@ def test_a_tree_deeper_than_any_is_refused_before_python_is() -> None:
         node.children.append(Node("x"))
         node = node.children[0]
     with pytest.raises(TreeError, match="within each other"):
-        parse(dump(Tree(root)))
+        parse(dump(DeviceTree(root)))
 
 
 @settings(max_examples=100, deadline=None)

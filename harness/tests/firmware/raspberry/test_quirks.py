@@ -57,7 +57,7 @@ def test_usb_is_left_alone_on_a_model_that_has_it(tmp_path: Path) -> None:
 def test_bluetooth_is_left_to_an_overlay_of_config_txt(tmp_path: Path, overlay: str) -> None:
     loaded = start(tmp_path, boot_files(CONFIG + f"dtoverlay={overlay}"), quirks=True)
     assert "quirk disable-bt" not in " ".join(loaded.notes)
-    assert f"overlays: {overlay}" in loaded.notes
+    assert f"device tree overlays: {overlay}" in loaded.notes
     assert property_of(loaded, "/aliases", "serial0") == "/soc/serial@7e201000"
 
 

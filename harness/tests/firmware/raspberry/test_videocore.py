@@ -170,7 +170,7 @@ def test_the_console_is_the_port_on_the_header(
 
 def test_an_overlay_s_change_is_in_the_tree(tmp_path: Path) -> None:
     loaded = start(tmp_path, boot_files(CONFIG + "dtoverlay=disable-bt"))
-    assert "overlays: disable-bt" in loaded.notes
+    assert "device tree overlays: disable-bt" in loaded.notes
     assert property_of(loaded, "/aliases", "serial0") == "/soc/serial@7e201000"
     assert property_of(loaded, "/soc/serial@7e215040") == "disabled"
 
@@ -208,7 +208,7 @@ def test_bootargs_of_overlays_and_parameters_reach_the_kernel(tmp_path: Path) ->
         ("dtparam=i2c_arm_baudrate=fast", "dtparam=i2c_arm_baudrate is skipped: 'fast' is no number"),
         ("dtoverlay=disable-emmc2", "dtoverlay=disable-emmc2 is skipped: it is not for bcm2835"),
         ("dtoverlay=lirc-rpi", "dtoverlay=lirc-rpi is skipped: it is gone: use gpio-ir"),
-        ("dtoverlay=pi3-disable-bt", "dtoverlay=pi3-disable-bt: the overlay is called disable-bt now"),
+        ("dtoverlay=pi3-disable-bt", "dtoverlay=pi3-disable-bt: the device tree overlay is called disable-bt now"),
         (
             "dtoverlay=broken",
             "dtoverlay=broken is skipped: it refers to 'uart7', which the device tree does not have",
