@@ -1,4 +1,4 @@
-"""SeaBIOS: part of QEMU, starts the boot sector of the image, keeps no state."""
+"""SeaBIOS: it is part of QEMU, starts the boot sector of the image, and keeps no state."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class BiosStage:
         self._boot = boot
 
     def prepare(self, disk: Disk) -> Loaded:
-        """Nothing is loaded by the harness; raises FirmwareFailure for a kernel that the boot sector cannot load.
+        """Load nothing; raises FirmwareFailure for a kernel that the boot sector cannot load.
 
-        Such a kernel overwrites the BIOS while it is loaded: the machine would only be silent.
+        Such a kernel would overwrite the BIOS while it is loaded, and the machine would only be silent.
         """
         if self._boot is not None:
             fit = fit_on(disk.source(Extent(0, self._boot.offset + self._boot.size)))

@@ -1,4 +1,4 @@
-"""The boot partition as whoever starts the kernel reads it; says what a person with a dead device would ask."""
+"""The boot partition as a boot loader reads it; the errors answer what the owner of a dead device would ask."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MAGICS = ((56, b"ARM\x64"), (514, b"HdrS"), (0, b"\x1f\x8b"), (4, b"zimg"))
 """Where the headers of kernels stand: arm64 (booting.rst), x86 (boot.rst), gzip, EFI zboot."""
 CUT_SHORT = "the last update of the boot file system may have been cut short"
 _NAMED = 30
-"""File names in an error; a Raspberry Pi's boot partition has 400 files."""
+"""File names in an error at most; a Raspberry Pi's boot partition has 400 files."""
 _BLANK = 4096
-"""Bytes that settle for nearly every file whether it is blank: the whole of a kernel takes a while to look at."""
+"""Bytes that are read first: nearly every file has others than blanks there, and a whole kernel takes long."""
 _ROOT = re.compile(r"(?:^|\s)root=\S")
 
 
@@ -31,15 +31,15 @@ class BootPartition:
         self.where = f"partition 1, at byte {boot.offset}"
 
     def exists(self, name: str) -> bool:
-        """Whether there is a file of this name, in whatever case."""
+        """Whether there is a file of this name, in upper or lower case."""
         return self._volume.exists(name)
 
     def find(self, name: str) -> bytes | None:
-        """The content of a file that need not be there."""
+        """The content of a file, None when it does not exist."""
         return self._volume.read(name) if self._volume.exists(name) else None
 
     def read(self, name: str, *, hint: str = "") -> bytes:
-        """The content of a file that must be there and have any; ``hint`` is for when it is not."""
+        """The content of a file that must exist and not be blank; ``hint`` is for the error when it is missing."""
         if not self._volume.exists(name):
             raise FirmwareFailure(
                 f"there is no {name} in the boot partition",
@@ -53,9 +53,9 @@ class BootPartition:
         return data
 
     def kernel(self, name: str, *, hint: str = "") -> bytes:
-        """A file that begins like a kernel.
+        """The content of a file that begins like a kernel.
 
-        QEMU starts whatever it is given: without this, a damaged kernel would only be silent.
+        QEMU starts any file. Without this check, a damaged kernel would only be silent.
         """
         kernel = self.read(name, hint=hint)
         if kernel_arch(kernel[:1024]) == "arm":
@@ -84,7 +84,7 @@ class BootPartition:
         return line
 
     def listing(self) -> str:
-        """The names of the files, those of the top first, and not more than a reader wants."""
+        """The names of the files, those at the top first, and a number in place of what would be too many."""
         names = sorted(self._volume.files(), key=lambda name: (name.count("/"), name))
         rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         return (", ".join(names[:_NAMED]) or "nothing") + rest
@@ -105,7 +105,7 @@ def boot_partition(disk: Disk, boot: Extent) -> Iterator[BootPartition]:
 
 
 def write_anew(path: Path, data: bytes) -> Path:
-    """Write a file for QEMU; a new one, not new content, for a capture may hold a link to the old one."""
+    """Write a new file for QEMU in place of the old one, to which a snapshot may have a hard link."""
     try:
         path.unlink(missing_ok=True)
         path.write_bytes(data)

@@ -1,4 +1,4 @@
-"""The harness as boot loader: what the image's boot partition says at this moment is what QEMU is started with."""
+"""The harness as boot loader: QEMU starts with the kernel and the command line of the boot partition."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ CMDLINE = "cmdline.txt"
 
 
 class DirectStage:
-    """Reads ``vmlinuz`` and ``cmdline.txt`` from the boot partition before every start, so that a flip shows.
+    """Reads ``vmlinuz`` and ``cmdline.txt`` from the boot partition before every start, so a flip takes effect.
 
-    It changes nothing of the image: ``fast_boot`` and ``serial0``, the port that this name stands for, edit the
-    command line on its way to QEMU only.
+    The image stays as it is. Only the command line for QEMU changes: ``fast_boot`` drops its rootdelay, and
+    ``serial0`` is the port that replaces this name, "" for none.
     """
 
     def __init__(self, boot: Extent, folder: Path, *, fast_boot: bool = False, serial0: str = "") -> None:
@@ -27,20 +27,20 @@ class DirectStage:
         self._serial0 = serial0
 
     def prepare(self, disk: Disk) -> Loaded:
-        """Read the boot partition; raises FirmwareFailure when it has nothing that could be started."""
+        """Read the boot partition; raises FirmwareFailure when it has nothing to start."""
         with boot_partition(disk, self._boot) as files:
             kernel = files.kernel(KERNEL)
             line = files.command_line(CMDLINE)
-        append, told = without_rootdelay(line) if self._fast_boot else (line, ())
+        append, dropped = without_rootdelay(line) if self._fast_boot else (line, ())
+        notes = ("no boot loader is tested: the harness starts the kernel of the boot partition", *dropped)
         if self._serial0 and append != (line := with_serial0(append, self._serial0)):
-            append, told = line, (*told, f"{SERIAL0} on the command line is {self._serial0} here, as on a Pi")
-        notes = ("no boot loader is tested: the harness starts the kernel of the boot partition", *told)
+            append, notes = line, (*notes, f"{SERIAL0} on the command line is {self._serial0} here, as on a Pi")
         return Loaded(kernel=write_anew(self._folder / KERNEL, kernel), append=append, notes=notes)
 
     def keep(self, loaded: Loaded, folder: Path) -> Loaded:  # noqa: ARG002
-        """There is nothing to keep: a captured machine has its kernel in its memory, and its reset is QEMU's end.
+        """Keep the notes only: a snapshot has the kernel in its memory, and a reset ends QEMU.
 
-        Giving QEMU the kernel once more to load costs a restore 0.2 s.
+        Loading the kernel again would make a restore 0.2 s slower.
         """
         return Loaded(notes=loaded.notes)
 

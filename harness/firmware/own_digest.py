@@ -1,7 +1,7 @@
 """A digest of the harness's own firmware: of the code that decides what a guest finds when its kernel starts.
 
-A captured machine has a device tree and a command line in its memory that this code has made: another version of
-it, such as one with another quirk, would make another machine.
+A snapshot has a device tree and a command line in its memory that this code has made. Another version of the code,
+such as one with another quirk, makes another machine.
 """
 
 from __future__ import annotations

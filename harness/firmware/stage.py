@@ -1,4 +1,4 @@
-"""The stage between power-on and the kernel: what it finds on the disk, and what QEMU is given of it."""
+"""The records of a firmware stage: the disk that it reads, and what QEMU is started with."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ class Disk(Protocol):
     """The disk of a machine that is off."""
 
     def source(self, extent: Extent) -> ByteSource:
-        """A stretch of the disk to read from, for as long as the machine stays off."""
+        """A part of the disk; it can be read as long as the machine stays off."""
         ...
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What QEMU is started with; all None for a machine whose firmware finds its way alone."""
+    """What QEMU is started with; no field is set where the firmware in QEMU reads the disk itself."""
 
     kernel: Path | None = None
     append: str | None = None
-    """The kernel's command line, where the harness gives it."""
+    """The kernel's command line, where the harness loads the kernel."""
     dtb: Path | None = None
     initrd: Path | None = None
     code: Path | None = None
     """Firmware code for the first flash chip."""
     vars: Path | None = None
-    """This machine's own copy of the firmware's variables, for the second."""
+    """This machine's own copy of the firmware's variables, for the second flash chip."""
     notes: tuple[str, ...] = ()
-    """What a reader of the report should know."""
+    """Lines for the report: what a reader must know about this start."""
 
     @property
     def files(self) -> dict[str, Path]:
@@ -41,13 +41,13 @@ class Loaded:
 
 
 class Stage(Protocol):
-    """One machine's firmware; it lives as long as the machine, over all of its resets."""
+    """The firmware of one machine, from its first power-on through all of its resets."""
 
     def prepare(self, disk: Disk) -> Loaded:
-        """Get ready for a power-on: called before every start of a QEMU; raises FirmwareFailure."""
+        """Prepare a power-on; called before every start of QEMU. Raises FirmwareFailure."""
 
     def keep(self, loaded: Loaded, folder: Path) -> Loaded:
-        """Copy what ``loaded`` names into ``folder``, for machines that shall be restored from it."""
+        """Copy the files of ``loaded`` that a snapshot needs into its ``folder``; returns them there."""
 
     def adopt(self, kept: Loaded) -> Loaded:
-        """Take what ``keep`` put away as the state of this machine's firmware, in place of ``prepare``."""
+        """Continue from ``kept``, which ``keep`` returned: a restored machine does this instead of ``prepare``."""

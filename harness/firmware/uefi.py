@@ -13,7 +13,7 @@ from harness.image.model import Arch
 
 @dataclass(frozen=True)
 class Edk2:
-    """A pair of firmware files."""
+    """The two files of one edk2: its code, and its variables as they are before the first start."""
 
     code: Path
     vars: Path
@@ -52,23 +52,23 @@ VARS = "uefi-vars.fd"
 
 
 class UefiStage:
-    """edk2 with variables of its own, which live over the resets and power cycles of one machine."""
+    """edk2 with variables of its own, which last through the resets and power cycles of one machine."""
 
     def __init__(self, arch: Arch, folder: Path) -> None:
         self._files = find_edk2(arch)
         self._vars = folder / VARS
 
     def prepare(self, disk: Disk) -> Loaded:  # noqa: ARG002  edk2 reads the disk itself
-        """Make the private copy of the variables at the first power-on, keep it afterwards."""
+        """Copy the variables at the first power-on; later ones find them as the machine left them."""
         if not self._vars.exists():
             copy_sparse(self._files.vars, self._vars)
         return Loaded(code=self._files.code, vars=self._vars)
 
     def keep(self, loaded: Loaded, folder: Path) -> Loaded:
-        """Copy the variables as they are now, and the code, which has holes then that QEMU need not read.
+        """Copy the variables as they are now, and the code as a sparse file.
 
-        On arm64 a distribution's file of code has 62 MiB of zeroes after the 2 that are code, and each copy of the
-        machine would have them in its memory.
+        On arm64 a distribution's file has 2 MiB of code and 62 MiB of zeroes. QEMU reads no holes; without them,
+        each restored machine would have those zeroes in its memory.
         """
         if loaded.code is None or loaded.vars is None:
             return loaded
@@ -77,7 +77,7 @@ class UefiStage:
         )
 
     def adopt(self, kept: Loaded) -> Loaded:
-        """Start from the variables that were kept, in a copy of this machine's own."""
+        """Copy the variables of the snapshot, as this machine's own."""
         if kept.vars is None:
             return kept
         self._vars.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Voice: who is heard on a board's serial port: the kernel, and init, which writes to /dev/console.
+"""Who is heard on a board's serial port: the kernel, and init, which writes to /dev/console.
 
-That is a property of image and board together, and the only place that decides it: a name on the command line that
-is no port of the board makes no console there. Source: the kernel's serial-console.rst ("the last device will be
+Image and board decide it together: a console on the command line counts only where the board has that port.
+Nothing else in the harness decides it. Source: the kernel's serial-console.rst ("the last device will be
 used when you open /dev/console") and register_console() in kernel/printk/printk.c.
 """
 
@@ -20,8 +20,8 @@ from harness.image.model import Extent, Image
 from harness.image.source import ByteSource, FileSource
 
 NO_SERIAL = "its kernel has no serial console (SerialConsole is disabled)"
-TOLD = 7
-"""The kernel's level up to which all of its phases are told: they come at level 6, and come out below this one."""
+SHOWS_START = 7
+"""The lowest level of a console that shows the kernel's start: those messages have level 6, and must be below."""
 _CONSOLE = re.compile(r"(?:^|\s)console=(\S+)")
 _SCREEN = re.compile(r"tty\d*")
 _LEVEL = re.compile(r"(?:^|\s)(?:(quiet|debug|ignore_loglevel)(?=\s|$)|loglevel=(\d+))")
@@ -30,12 +30,12 @@ _LEVELS = {"quiet": 4, "debug": 10, "ignore_loglevel": 10}
 
 @dataclass(frozen=True)
 class Voice:
-    """What of an image's software is heard on the serial port of a board."""
+    """Whether the kernel and the init of an image are heard on the serial port of a board."""
 
     port: str
     """What the board's kernel calls the port, such as ttyAMA0."""
     kernel: bool
-    """Whether the kernel tells there how its start goes; how it dies it tells at any level."""
+    """Whether the kernel reports its start there. It reports a crash at any level."""
     init: bool
     """Whether the port is /dev/console: what init writes to, and where its shell reads."""
     why: str = ""
@@ -53,13 +53,13 @@ def voice_of(image: Image, board: Board, *, quirks: bool = True) -> Voice:
 
 
 def kernel_line(image: Image, board: Board, *, quirks: bool = True) -> str:
-    """The command line that the kernel is given there, with the serial ports under the names they have then."""
+    """The command line that the kernel gets on this board, with the names that the serial ports have there."""
     if board.boot is Boot.RASPBERRY:
         stage = RaspberryStage(image.layout.boot, Path(), model(board.model), quirks=quirks)
         try:
             return stage.command_line(_File(image.path))
         except (FirmwareFailure, ImageError):
-            # It will not start: the start says why, and that needs no console.
+            # It will not start. The start itself reports why, and needs no console for that.
             return image.cmdline
     return with_serial0(image.cmdline, board.console) if board.has_serial0 else image.cmdline
 
@@ -70,13 +70,13 @@ def voice(line: str, board: Board) -> Voice:
     port = board.console
     heard = port in names
     init = heard and _dev_console(names, port) == port
-    return Voice(port, heard and _level(line) >= TOLD, init, "" if init else _why(names, board))
+    return Voice(port, heard and _level(line) >= SHOWS_START, init, "" if init else _why(names, board))
 
 
 def _dev_console(names: list[str], port: str) -> str:
-    """Who gets /dev/console: the last one named, else, where the board has no such device, who comes first.
+    """Which console /dev/console is: the last one named, or the first one registered if the board lacks that.
 
-    That is the screen, where it is named: the kernel registers it before any serial port, display or not.
+    The kernel registers the screen before any serial port, with a display or without.
     """
     there = [name for name in names if name == port or _SCREEN.fullmatch(name)]
     if names[-1] in there:
@@ -85,8 +85,8 @@ def _dev_console(names: list[str], port: str) -> str:
 
 
 def _level(line: str) -> int:
-    """The level below which the kernel's messages come out on its consoles; the last word counts."""
-    level = TOLD
+    """The level of the kernel's consoles, which show what is below it; the last setting counts."""
+    level = SHOWS_START
     for word, number in _LEVEL.findall(line):
         level = _LEVELS[word] if word else int(number)
         if word == "ignore_loglevel":

@@ -1,4 +1,4 @@
-"""The properties of config.txt: those that are played, and why others may be left out without a word."""
+"""The properties of config.txt: which the harness plays, and why the others have no effect here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLAYED = frozenset(
         "upstream_kernel",
     }
 )
-"""Properties that decide what the kernel is given; dtoverlay, dtparam, initramfs and include are apart."""
+"""Properties that decide what the kernel gets; config_txt reads dtoverlay, dtparam, initramfs and include."""
 
 _IRRELEVANT: dict[str, tuple[str, ...]] = {
     "the VideoCore's own firmware, which is not run": (
@@ -42,7 +42,7 @@ _IRRELEVANT: dict[str, tuple[str, ...]] = {
         "kernel_address", "ramfsaddr", "device_tree_address", "device_tree_end", "arm_peri_high",
     ),
 }  # fmt: skip
-"""Why -> properties, with * at the end for all that begin so."""
+"""Why they cannot matter here -> properties; ``*`` at the end stands for any ending."""
 
 _UNSUPPORTED = {
     "total_mem": "the memory is the board's in QEMU",
@@ -51,8 +51,8 @@ _UNSUPPORTED = {
     "enable_gic": "QEMU's board has one interrupt controller",
     "otg_mode": "QEMU has the DWC2 controller only",
     "gpio": "the pins are not set up",
-    "boot_ramdisk": "boot.img is not looked into",
-    "auto_initramfs": "an initramfs must be named",
+    "boot_ramdisk": "boot.img is not read",
+    "auto_initramfs": "only an initramfs that config.txt names is loaded",
     "enable_jtag_gpio": "there is no JTAG",
     "dtparams": "did you mean dtparam?",
     "dtoverlays": "did you mean dtoverlay?",
@@ -61,7 +61,7 @@ _UNSUPPORTED = {
 
 
 def effect(name: str) -> str | None:
-    """Why a property that is not played has no effect, "" when it is unknown; None when nobody need be told."""
+    """Why a property outside of ``PLAYED`` has no effect, "" for an unknown one; None where that cannot matter."""
     plain = name.split(":")[0]
     for patterns in _IRRELEVANT.values():
         if any(plain == one or (one.endswith("*") and plain.startswith(one[:-1])) for one in patterns):

@@ -2,8 +2,8 @@
 
 Sources: "What is config.txt?", "Conditional filters" and "Boot options" of the Raspberry Pi documentation;
 ``dtapply`` in raspberrypi/utils; raspberrypi/firmware issues 1266 (how filters combine) and 1839 (an unknown
-filter changes nothing). What is read but has no effect here is named in the warnings, unless ``config_settings``
-says that it cannot matter.
+filter changes nothing). A property without effect here gets a warning, unless ``config_settings`` says that it
+cannot matter.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _LONG_NAMES = {"device_tree_overlay": "dtoverlay", "device_tree_param": "dtparam
 _SHOWN = 60
 
 Reader = Callable[[str], bytes | None]
-"""Gives the content of a file of the boot partition, None when there is none."""
+"""Returns the content of a file of the boot partition, None when it does not exist."""
 
 
 class NotText(ValueError):
-    """A config file that holds something else than text; the message says which and where."""
+    """A config file that contains other bytes than text; the message says which file, and where."""
 
 
 @dataclass
@@ -36,27 +36,27 @@ class TreeChange:
     dt_overlay: str
     """The name of the device tree overlay, "" for parameters of the tree itself."""
     parameters: list[tuple[str, str | None]] = field(default_factory=list)
-    """Name and value in their order; None where none was given, which means "true"."""
+    """Names and values in their order; None for a name without a value, which means "true"."""
 
 
 @dataclass
 class ConfigTxt:
-    """What came of config.txt for one model."""
+    """What config.txt asks for on one model."""
 
     values: dict[str, str] = field(default_factory=dict)
-    """Property -> value; the last one that applied."""
+    """Property -> value, from the last line that applied."""
     changes: list[TreeChange] = field(default_factory=list)
     initramfs: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def number(self, name: str, default: int) -> int:
-        """The value as a number, as C reads it; ``default`` where there is none or it is no number."""
+        """The value as C reads a number; ``default`` for no value, or one that is no number."""
         number = integer(self.values.get(name, ""))
         return default if number is None else number
 
 
 def integer(text: str) -> int | None:
-    """A number as ``strtoul`` with base 0 reads it, the whole text; None when it is none."""
+    """The number that ``strtoul`` with base 0 reads from the whole text; None when that is no number."""
     found = re.fullmatch(r"\s*([+-]?)(?:0[xX]([0-9a-fA-F]{1,16})|0([0-7]{0,22})|([1-9][0-9]{0,19}))", text)
     if found is None:
         return None
@@ -69,7 +69,7 @@ def integer(text: str) -> int | None:
 
 
 def read_config_txt(read: Reader, model: Model, name: str = "config.txt") -> ConfigTxt:
-    """Read config.txt and what it includes; raises NotText for a file that cannot have been written as one."""
+    """Read config.txt and the files that it includes; raises NotText."""
     config = ConfigTxt()
     content = read(name)
     if content is None:
@@ -85,7 +85,7 @@ class _Parser:
         self._model = model
         self._config = config
         self._filters: dict[str, bool] = {}
-        """Kind of filter -> whether the last of that kind is true; all of them must be."""
+        """Kind of filter -> whether the last of that kind is true; a line counts while all of them are."""
         self._context: TreeChange | None = None
 
     def file(self, name: str, content: bytes, depth: int) -> None:
@@ -115,7 +115,7 @@ class _Parser:
     def _include(self, name: str, where: str, depth: int) -> None:
         content = self._read(name)
         if depth >= DEEPEST_INCLUDE:
-            self._warn(f"{where}: {name} is not included: files lie {depth} deep in each other already")
+            self._warn(f"{where}: {name} is not included: there are {depth} files around this one already")
         elif content is None:
             self._warn(f"{where}: there is no {name} to include")
         else:
@@ -167,7 +167,7 @@ MODEL_FILTERS = frozenset(
 
 
 def decide(text: str, model: Model) -> tuple[str, bool, str]:
-    """The kind of a filter, whether it is true on this model, and what is doubtful about that ("" for nothing).
+    """The kind of a filter, whether it is true on this model, and a warning about that ("" for none).
 
     The kind is "" for a filter that the firmware does not know, which changes nothing.
     """
@@ -190,7 +190,7 @@ def decide(text: str, model: Model) -> tuple[str, bool, str]:
         return "tryboot", False, ""
     if key in ("partition", "boot_partition"):
         return key, number == (1 if key == "boot_partition" else 0), ""
-    return "", True, "is no filter that is known here: it changes nothing"
+    return "", True, "is an unknown filter, which changes nothing"
 
 
 def _parameters(parts: list[str]) -> list[tuple[str, str | None]]:
@@ -199,7 +199,7 @@ def _parameters(parts: list[str]) -> list[tuple[str, str | None]]:
 
 
 def _text(name: str, content: bytes) -> str:
-    """The text of a config file; what a cut off write leaves behind is refused, odd letters are not."""
+    """The text of a config file; raises NotText for the control characters that a cut off write leaves."""
     for at, byte in enumerate(content):
         if byte < 32 and byte not in b"\t\n\r\f":
             raise NotText(f"{name} is no text: it has byte {byte:02x} at {at}")
@@ -207,6 +207,6 @@ def _text(name: str, content: bytes) -> str:
 
 
 def _short(text: str) -> str:
-    """A text from the file in a message."""
+    """A text from the file as a message quotes it."""
     text = text.strip()
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")

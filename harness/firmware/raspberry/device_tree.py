@@ -1,8 +1,8 @@
-"""The device tree that a Raspberry Pi's firmware hands to the kernel: the board's own, parameters, overlays.
+"""The device tree that a Raspberry Pi's firmware gives the kernel: the board's own, with parameters and overlays.
 
-As the firmware does ("Device Trees, Overlays, and Parameters", part 5.1 of the Raspberry Pi documentation), a
-missing overlay, one for other hardware and a bad parameter are skipped; each is named in ``notes``. What would
-leave a real board without a device tree, and so dead, raises FirmwareFailure.
+The firmware skips a device tree overlay that is missing or for other hardware, and a bad parameter ("Device Trees,
+Overlays, and Parameters", part 5.1 of the Raspberry Pi documentation). So does this module; ``notes`` names each.
+FirmwareFailure is raised where a real board would have no device tree, and would not start.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OVERLAY_MAP = "overlay_map.dtb"
 
 
 def load(files: BootPartition, name: str, *, hint: str = "") -> DeviceTree:
-    """Read a device tree or overlay of the boot partition; raises FirmwareFailure when it is none."""
+    """Read a device tree or device tree overlay of the boot partition; raises FirmwareFailure for other files."""
     try:
         return parse(files.read(name, hint=hint))
     except TreeError as error:
@@ -43,7 +43,7 @@ class TreeBuilder:
         )
 
     def apply(self, change: TreeChange) -> bool:
-        """Set parameters of the tree itself, or merge an overlay; returns whether that went without a warning."""
+        """Set parameters of the tree, or merge a device tree overlay; returns False if that needs a note."""
         before = len(self.notes)
         if change.dt_overlay:
             self._merge(change)
@@ -54,7 +54,7 @@ class TreeBuilder:
 
     @property
     def bootargs(self) -> str:
-        """What the tree itself wants on the kernel's command line; the firmware puts it before cmdline.txt."""
+        """The tree's part of the kernel's command line; the firmware puts it before cmdline.txt."""
         chosen = self.tree.root.child("chosen")
         return "" if chosen is None else chosen.text("bootargs").strip()
 
@@ -100,7 +100,7 @@ class TreeBuilder:
             self.merged.append(name)
 
     def _mapped(self, name: str) -> str | None:
-        """The overlay that stands for this one on this chip, with parameters, or None when there is none."""
+        """The name that the device tree overlay has for this chip, with parameters; None when there is none."""
         row = self._map.root.child(name) if self._map is not None else None
         if row is None:
             return name
@@ -115,7 +115,7 @@ class TreeBuilder:
         return None
 
     def _set(self, tree: DeviceTree, base: DeviceTree, name: str, value: str | None, where: str) -> None:
-        """Set a parameter where it is known: in the overlay, else in the tree below it."""
+        """Set a parameter of ``tree``, or of ``base`` if only that has it."""
         known = next((one for one in (tree, base) if has_parameter(one, name)), None)
         if known is None:
             self.notes.append(f"{where} is skipped: there is no such parameter")

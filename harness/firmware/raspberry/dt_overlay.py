@@ -1,11 +1,16 @@
-"""Device tree overlays (.dtbo), merged as the Raspberry Pi's firmware does it.
+"""Device tree overlays (.dtbo), merged as the Raspberry Pi's firmware merges them; here "overlay" for short.
 
 The rules are those of the firmware's own library, published as ``dtmerge`` in raspberrypi/utils. They go beyond
-libfdt's fdt_overlay_apply: references are resolved before parameters are set, fragments may be switched off
-(``__dormant__``) or be aimed at a node of the same overlay, only exported labels stay visible, aliases are made to
-point into the tree, and ``bootargs`` grow. libfdt's own program refuses 131 of the 328 overlays of kernel.rpi that
-fit a Raspberry Pi 4 (most for labels in fragments that are switched off), and has no place for parameters; where
-it merges one, a test holds the result here to its.
+libfdt's fdt_overlay_apply:
+
+- References are resolved before parameters are set.
+- A fragment may be switched off (``__dormant__``), or be for a node of its own overlay.
+- Only exported labels stay visible.
+- Aliases are changed so that they point into the tree.
+- ``bootargs`` are added to those of the tree.
+
+libfdt's own program knows no parameters. It refuses 131 of the 328 overlays of kernel.rpi that fit a Raspberry
+Pi 4, most of them for labels in fragments that are switched off. Where it merges one, a test compares the results.
 """
 
 from __future__ import annotations
@@ -19,13 +24,13 @@ ACTIVE, DORMANT = "__overlay__", "__dormant__"
 
 
 class MissingNode(TreeError):
-    """An overlay is for a node or label that the device tree does not have; the overlay itself is sound."""
+    """The device tree lacks a node or label that an overlay is for; the overlay itself is sound."""
 
 
 def resolve(base: DeviceTree, overlay: DeviceTree) -> None:
-    """Make the overlay's references numbers of ``base``; raises MissingNode for a label that ``base`` lacks."""
+    """Turn the overlay's references into phandles of ``base``; raises MissingNode when ``base`` lacks a label."""
     offset = max((node.phandle or 0 for _, node in base.root.walk()), default=0)
-    # A reference to the base must not be taken for a local one, nor be shifted with them: so those go first.
+    # Local references first: the phandles of the base, which are written below, must not be shifted.
     _shift_phandles(overlay.root, offset)
     local = overlay.root.child("__local_fixups__")
     if local is not None:
@@ -85,7 +90,7 @@ def _patch(overlay: DeviceTree, place: str, phandle: int) -> None:
 
 
 def merge(base: DeviceTree, overlay: DeviceTree) -> None:
-    """Merge a resolved overlay into ``base``; raises MissingNode when a target is not there."""
+    """Merge a resolved overlay into ``base``; raises MissingNode when ``base`` lacks a target."""
     _merge_within(overlay)
     exported = overlay.root.child("__exports__")
     symbols = overlay.root.child("__symbols__")
@@ -110,7 +115,7 @@ def fragments(overlay: DeviceTree) -> Iterator[Node]:
 
 
 def _merge_within(overlay: DeviceTree) -> None:
-    """Merge the fragments that are aimed at the overlay itself, and put them to rest."""
+    """Merge the fragments that are for a node of the overlay itself, and switch them off."""
     for fragment in list(fragments(overlay)):
         body = fragment.child(ACTIVE)
         cell = fragment.properties.get("target", b"")
@@ -144,7 +149,10 @@ def _alias(base: DeviceTree, path: str) -> Node | None:
 
 
 def merge_node(target: Node, body: Node, *, top: bool) -> None:
-    """Merge properties and children; at the top, a phandle is that of the fragment and is left out."""
+    """Merge the properties and children of ``body`` into ``target``.
+
+    ``top`` is for the body of a fragment: its phandle is the fragment's own, and is left out.
+    """
     for name, value in body.properties.items():
         if name == "name" or (top and name in ("phandle", "linux,phandle")):
             continue
@@ -158,7 +166,7 @@ def merge_node(target: Node, body: Node, *, top: bool) -> None:
 
 
 def set_property(node: Node, name: str, value: bytes) -> None:
-    """Set a property; ``bootargs`` are added to those that are there."""
+    """Set a property; ``bootargs`` are added to those that the node has."""
     old = node.properties.get(name, b"")
     if name == "bootargs" and old.strip(b"\0"):
         value = old.rstrip(b"\0") + b" " + value
@@ -166,7 +174,7 @@ def set_property(node: Node, name: str, value: bytes) -> None:
 
 
 def _adopt_paths(base: DeviceTree, overlay: DeviceTree, into: Node, paths: dict[str, bytes]) -> None:
-    """Take labels or aliases over, as paths of ``base`` where they are paths within a fragment."""
+    """Copy labels or aliases to ``into``; a path within a fragment becomes the path in ``base``."""
     places = {id(node): path for path, node in base.root.walk()}
     for name, value in paths.items():
         parts = value.split(b"\0")[0].decode("ascii", errors="replace").split("/", 3)

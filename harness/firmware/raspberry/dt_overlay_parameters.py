@@ -1,8 +1,8 @@
-"""Parameters of device trees and overlays: what ``dtparam=`` and ``dtoverlay=name,parameter=value`` set.
+"""Parameters of device trees and their overlays: what ``dtparam=`` and ``dtoverlay=name,parameter=value`` set.
 
-A tree's ``__overrides__`` node says for each parameter where its value goes and how it is written there. The
-forms are those of "Device Tree parameters" in the Raspberry Pi documentation, read as ``dtoverlay.c`` in
-raspberrypi/utils reads them.
+The node ``__overrides__`` says for each parameter which places its value is written to, and how. The forms are
+those of "Device Tree parameters" in the Raspberry Pi documentation, read as ``dtoverlay.c`` in raspberrypi/utils
+reads them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _HIGHEST_OFFSET = 1 << 16
 
 
 class ParameterError(ValueError):
-    """A parameter that cannot be set; the firmware skips it, and the message says why."""
+    """A parameter cannot be set: the firmware skips it. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,20 @@ class _Target:
     kind: Kind
     phandle: int
     name: str
-    """The property; for fragments, what to do with which."""
+    """The property; for fragments, which of them to switch and how, such as ``+1-2``."""
     value: str
     offset: int = 0
     size: int = 0
 
 
 def has_parameter(tree: DeviceTree, name: str) -> bool:
-    """Whether the tree or overlay knows this parameter."""
+    """Whether the device tree, or device tree overlay, has this parameter."""
     overrides = tree.root.child("__overrides__")
     return overrides is not None and name in overrides.properties
 
 
 def set_parameter(tree: DeviceTree, name: str, value: str | None) -> None:
-    """Set a parameter of a tree or of a resolved overlay; None means that it was only named, which is "true".
+    """Set a parameter of a device tree, or of a resolved device tree overlay; None stands for "true".
 
     Raises ParameterError for a value that does not fit, or a parameter that is damaged.
     """
@@ -73,7 +73,7 @@ def set_parameter(tree: DeviceTree, name: str, value: str | None) -> None:
             continue
         node = tree.by_phandle(target.phandle)
         if node is None:
-            raise ParameterError("it is for a node that is not there")
+            raise ParameterError("it is for a node that does not exist")
         _write(tree, node, target)
 
 
@@ -95,7 +95,7 @@ def _targets(data: bytes, value: str) -> Iterator[_Target]:
         if mark == "=":
             used, at = _literal(data, at, kind, declared[len(head) + 1 :])
         elif mark == "{":
-            # The table may hold cells, so it is looked up in the bytes and not in the first string of them.
+            # ``declared`` ends at a zero byte, which a cell in the table may have: read the table from the bytes.
             used, at = _look_up(data, at - 1 - len(declared) + len(head) + 1, value)
         yield _Target(kind, phandle, name, used, offset, size)
 
@@ -121,12 +121,12 @@ def _place(head: str) -> tuple[Kind, str, int, int]:
 def _string(data: bytes, at: int) -> tuple[str, int]:
     end = data.find(b"\0", at)
     if end < 0 or at > len(data):
-        raise ParameterError("what it is for is cut off")
+        raise ParameterError("its definition is cut off")
     return data[at:end].decode("latin-1"), end + 1
 
 
 def _literal(data: bytes, at: int, kind: Kind, text: str) -> tuple[str, int]:
-    """The value after ``=``: text, or where there is none a cell or (for text) the next string."""
+    """The value after ``=``: the text there; if that is empty, the next string for a text, else the next cell."""
     if text or kind == "bytes":
         return text, at
     if kind != "text":
@@ -137,12 +137,12 @@ def _literal(data: bytes, at: int, kind: Kind, text: str) -> tuple[str, int]:
 def _cell(data: bytes, at: int) -> tuple[str, int]:
     cell = data[at : at + 4]
     if len(cell) != 4:
-        raise ParameterError("a number in it is cut off")
+        raise ParameterError("a number in its definition is cut off")
     return str(int.from_bytes(cell, "big")), at + 4
 
 
 def _look_up(data: bytes, at: int, key: str) -> tuple[str, int]:
-    """Pick from a table ``key=value,other,=default}``, in which a value may be a cell after the string's end."""
+    """The value of ``key`` in a table ``key=value,other,=default}``; a value may be a cell behind a zero byte."""
     result: str | None = None
     default: str | None = None
     while at < len(data) and data[at : at + 1] not in (b"}", b"\0"):
@@ -164,7 +164,7 @@ def _look_up(data: bytes, at: int, key: str) -> tuple[str, int]:
     if data[at : at + 2] != b"}\0":
         raise ParameterError("its table is damaged")
     if default is None and data[at - 1 : at] == b",":
-        default = key  # a comma at the end: what is none of the values is used as it is
+        default = key  # a comma at the end: any other value is used as it is
     chosen = default if result is None else result
     if chosen is None:
         raise ParameterError(f"{key!r} is none of its values")
@@ -211,7 +211,7 @@ def _write_integer(tree: DeviceTree, node: Node, target: _Target) -> None:
     number = _number(target.value) & ((1 << 8 * target.size) - 1)
     end = target.offset + target.size
     old = node.properties.get(target.name, b"")
-    # "reg" is never made or made longer: where it is missing, only the node's name is meant.
+    # "reg" is neither added nor extended: where it is missing, only the node's name changes.
     if target.name != "reg" or len(old) >= end:
         data = bytearray(old.ljust(end, b"\0"))
         data[target.offset : end] = number.to_bytes(target.size, "big")
@@ -233,7 +233,7 @@ def _rename(tree: DeviceTree, node: Node, name: str) -> None:
 
 
 def _switch_fragments(tree: DeviceTree, target: _Target) -> None:
-    """``+1-2=3!4``: switch fragments on or off, or as the value says."""
+    """Switch fragments: ``+1`` on, ``-2`` off, ``=3`` as the value says, ``!4`` the other way round."""
     if not re.fullmatch(r"([-+=!]\d+)*", target.name):
         raise ParameterError(f"{target.name!r} does not say which fragments")
     for mark, digits in re.findall(r"([-+=!])(\d{1,9})", target.name):
@@ -263,7 +263,7 @@ def _number(value: str) -> int:
 
 
 def _truth(value: str) -> bool:
-    """For fragments any text will do."""
+    """Whether a value is true; any text that is no number is, for fragments."""
     try:
         return bool(_number(value))
     except ParameterError:
@@ -279,9 +279,9 @@ def _status(value: str) -> str:
 def _byte_string(value: str) -> bytes:
     digits = re.sub(r"[: \t]", "", value)
     if not re.fullmatch(r"([0-9a-fA-F]{2})*", digits):
-        raise ParameterError(f"{value!r} are no bytes in hexadecimal digits")
+        raise ParameterError(f"{value!r} is not made of bytes in hexadecimal digits")
     if len(digits) > 2 * _LONGEST_BYTES:
-        raise ParameterError(f"{value!r} are more than {_LONGEST_BYTES} bytes")
+        raise ParameterError(f"{value!r} has more than {_LONGEST_BYTES} bytes")
     return bytes.fromhex(digits)
 
 

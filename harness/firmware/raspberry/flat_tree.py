@@ -1,6 +1,6 @@
 """Flattened device trees (.dtb, .dtbo), read and written as the Devicetree Specification lays them out, chapter 5.
 
-Only the format is here. Merging overlays is left to libfdt's own program; see ``device_tree``.
+Only the format is here; ``dt_overlay`` merges.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BEGIN_NODE, _END_NODE, _PROP, _NOP, _END = 1, 2, 3, 4, 9
 
 
 class TreeError(ValueError):
-    """A blob that is no device tree, or a damaged one; the message says what is wrong with it."""
+    """A blob is no device tree, or a damaged one; the message says what is wrong with it."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Node:
     children: list[Node] = field(default_factory=list)
 
     def child(self, name: str) -> Node | None:
-        """The node of this name right below; the unit address may be left out where that is unambiguous."""
+        """The child of this name; the unit address may be left out where only one child has the name."""
         for node in self.children:
             if node.name == name:
                 return node
@@ -48,7 +48,7 @@ class Node:
         return node
 
     def walk(self, path: str = "") -> Iterator[tuple[str, Node]]:
-        """Every node below and this one, each with its path."""
+        """This node and every node below it, each with its path."""
         yield path or "/", self
         for node in self.children:
             yield from node.walk(f"{path}/{node.name}")
@@ -79,7 +79,7 @@ class DeviceTree:
 
     @property
     def symbols(self) -> dict[str, str]:
-        """Label -> path of the node that had it in the source, as far as the tree was compiled with ``-@``."""
+        """Label in the source -> path of its node; a tree that was compiled without ``-@`` has none."""
         node = self.root.child("__symbols__")
         return {} if node is None else {label: node.text(label) for label in node.properties}
 
@@ -90,7 +90,7 @@ class DeviceTree:
 
 
 def parse(blob: bytes) -> DeviceTree:
-    """Read a blob; raises TreeError for whatever is wrong with it, and nothing else."""
+    """Read a blob; raises TreeError and no other error, whatever is wrong with it."""
     if len(blob) < _HEADER.size:
         raise TreeError(f"it has only {len(blob)} bytes")
     magic, total, at_nodes, at_strings, at_reserved, _, compatible, cpu, strings_size, nodes_size = (
@@ -99,7 +99,7 @@ def parse(blob: bytes) -> DeviceTree:
     if magic != MAGIC:
         raise TreeError(f"it does not begin like a device tree, but with {blob[:4].hex(' ')}")
     if total > len(blob):
-        raise TreeError(f"it is cut off: it has {len(blob)} bytes and says {total}")
+        raise TreeError(f"it is cut off: it has {len(blob)} bytes, and its header says {total}")
     if compatible > VERSION:
         raise TreeError(f"it is of version {compatible}; versions up to {VERSION} are known")
     if at_nodes + nodes_size > total or at_strings + strings_size > total or at_reserved > total:
@@ -139,7 +139,7 @@ class _Reader:
             if token == _BEGIN_NODE:
                 node = Node(self._name())
                 if len(open_nodes) >= DEEPEST:
-                    raise TreeError(f"it has more than {DEEPEST} nodes within each other")
+                    raise TreeError(f"its nodes are more than {DEEPEST} levels deep")
                 if open_nodes:
                     open_nodes[-1].children.append(node)
                 elif root is None:

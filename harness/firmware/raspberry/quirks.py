@@ -1,6 +1,6 @@
 """What QEMU's Raspberry Pi boards need beyond what the firmware does: one table, with reasons and prices.
 
-Every row that was used is named in the notes of a start, so in the report; ``--gk-no-quirks`` leaves them all out.
+The notes of a start name every row that was used, and so does the report. ``--gk-no-quirks`` leaves all out.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ DISABLED = b"disabled\0"
 
 @dataclass(frozen=True)
 class Quirk:
-    """One deviation from what a real board would be given."""
+    """One change to the device tree that the firmware of a real board does not make."""
 
     name: str
     reason: str
     price: str
     qemu: str
-    """The versions of QEMU it was seen to be needed with."""
+    """The version of QEMU that was seen to need it."""
     models: frozenset[str]
     edit: Callable[[DeviceTree], bool] | None = None
     """Changes the device tree; returns whether there was anything to change."""
@@ -33,12 +33,12 @@ class Quirk:
 
     @property
     def note(self) -> str:
-        """As a reader of the report sees it."""
+        """The line about it in the report."""
         return f"quirk {self.name}: {self.reason}; price: {self.price}"
 
 
 WATCHDOG = "/soc/watchdog@7e100000"
-"""Power management, of which the watchdog is a part: reset and power-off are done with its registers."""
+"""The power management, watchdog included: its registers reset the board and switch it off."""
 _PASSWORD = 0x5A000000
 _RSTC, _RSTC_FULL_RESET = 0x1C, 0x20
 _RSTS, _RSTS_HALT = 0x20, 0x555
@@ -46,11 +46,11 @@ _RSTS, _RSTS_HALT = 0x20, 0x555
 
 
 def _restart_by_register(tree: DeviceTree) -> bool:
-    """Take the watchdog away, and tell the kernel to restart and power off by the same registers without it.
+    """Disable the watchdog, and have the kernel restart and power off by the same registers without it.
 
-    QEMU takes the arming of the watchdog (RSTC) for the reset itself, and gokrazy arms it as soon as there is
-    one. The kernel's generic drivers (syscon-reboot, syscon-poweroff) write the registers only when they are to.
-    A power-off takes two writes, so two nodes: their drivers are called in the order of the nodes.
+    QEMU resets the machine as soon as the watchdog is armed (RSTC), and gokrazy arms every watchdog that it finds.
+    The kernel's generic drivers (syscon-reboot, syscon-poweroff) write the registers only to restart or power off.
+    A power-off takes two writes, and so two nodes: the kernel calls their drivers in the order of the nodes.
     """
     watchdog, soc = tree.root.find(WATCHDOG), tree.root.find("/soc")
     if watchdog is None or soc is None:
@@ -105,8 +105,8 @@ QUIRKS = (
     Quirk(
         name="disable-bt",
         reason="there is no Bluetooth chip, and without this ttyAMA0 belongs to it",
-        price="the console is ttyAMA0, where a real board with the same config.txt has it on ttyS0, whatever of "
-        "the two the command line calls it",
+        price="the console is ttyAMA0, whichever of the two the command line names; a real board with the same "
+        "config.txt has it on ttyS0",
         qemu="10.0",
         models=frozenset({"pi3", "pi3a+", "pi4"}),
         dt_overlay="disable-bt",
@@ -114,15 +114,15 @@ QUIRKS = (
     ),
     Quirk(
         name="usb-host",
-        reason="the model has no PCIe, so no USB ports and no network but on the USB-C port's controller",
-        price="the network is on that controller, as host, instead of GENET",
+        reason="QEMU's model has no PCIe: the USB-C port's controller alone can have USB ports and a network",
+        price="that controller is a host, and the network card is there instead of at GENET",
         qemu="10.0",
         models=frozenset({"pi4"}),
         edit=_usb_host,
     ),
     Quirk(
         name="sd-card",
-        reason="the card is at the controller that a real board has its Wi-Fi at",
+        reason="QEMU's model has the SD card at the controller that has the Wi-Fi on a real board",
         price="config.txt cannot switch that controller off",
         qemu="10.0",
         models=frozenset({"pi4"}),

@@ -1,4 +1,4 @@
-"""The VideoCore firmware of a Raspberry Pi, which QEMU does not run: config.txt, kernel, device tree, overlays."""
+"""The VideoCore firmware of a Raspberry Pi, which QEMU does not run; here the harness plays it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ARM_64BIT_CONTROL = 0x200
 
 @dataclass(frozen=True)
 class _Names:
-    """The files that the firmware settled for."""
+    """The files that the firmware chose."""
 
     prefix: str
-    """``os_prefix`` as far as it counts."""
+    """``os_prefix``, "" where it is ignored."""
     kernel: str
     device_tree: str
     command_line: str
@@ -37,10 +37,10 @@ class _Names:
 
 
 class RaspberryStage:
-    """Reads the boot partition before every start as the firmware of ``model`` would, so that a flip shows.
+    """Reads the boot partition before every start as the firmware of ``model`` does, so a flip takes effect.
 
-    It changes nothing of the image; what QEMU needs beyond it is done to the device tree in memory, unless
-    ``quirks`` is False.
+    The image stays as it is. The quirks, which QEMU needs, change the device tree in memory only; with ``quirks``
+    False there are none.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class RaspberryStage:
         self._quirks = quirks
 
     def prepare(self, disk: Disk) -> Loaded:
-        """Do what the firmware does; raises FirmwareFailure where a real board would stay dark."""
+        """Do what the firmware does; raises FirmwareFailure where a real board would not start."""
         with boot_partition(disk, self._boot) as files:
             config = self._config(files)
             notes = [f"the harness plays the firmware of a {self._model.title}", *config.warnings]
@@ -77,7 +77,7 @@ class RaspberryStage:
         )
 
     def command_line(self, disk: Disk) -> str:
-        """What the kernel would be given on its command line; raises FirmwareFailure."""
+        """The command line that the kernel would get; raises FirmwareFailure."""
         with boot_partition(disk, self._boot) as files:
             config = self._config(files)
             names = self._names(files, config, [])
@@ -85,9 +85,9 @@ class RaspberryStage:
             return _command_line(files.command_line(names.command_line), builder, config, [], moved=moved)
 
     def keep(self, loaded: Loaded, folder: Path) -> Loaded:  # noqa: ARG002
-        """There is nothing to keep: a captured machine has its kernel in its memory, and its reset is QEMU's end.
+        """Keep the notes only: a snapshot has the kernel in its memory, and a reset ends QEMU.
 
-        QEMU would put a kernel it is given anew over the memory of a copy, where the running one has changed.
+        QEMU would load a kernel over the memory of the restored machine, in which the running one has changed.
         """
         return Loaded(notes=loaded.notes)
 
@@ -110,7 +110,7 @@ class RaspberryStage:
         given = config.values.get("device_tree")
         if given == "":
             raise FirmwareFailure(
-                f"{CONFIG} says that there is to be no device tree (device_tree=): Linux on arm64 needs one",
+                f"{CONFIG} asks for no device tree (device_tree=), and Linux on arm64 needs one",
                 where=files.where,
                 hint="remove the line, or name a file in it",
             )
@@ -119,7 +119,7 @@ class RaspberryStage:
         kernels = (config.values["kernel"],) if config.values.get("kernel") else self._kernels(config)
         kernel, tree = _first(files, prefix, kernels), _first(files, prefix, trees)
         if prefix and not (files.exists(kernel) and files.exists(tree)):
-            notes.append(f"os_prefix={prefix} is ignored: {kernel} and {tree} would both have to be there")
+            notes.append(f"os_prefix={prefix} is ignored: {kernel} and {tree} do not both exist")
             prefix, kernel, tree = "", _first(files, "", kernels), _first(files, "", trees)
         folder = config.values.get("overlay_prefix", "overlays/")
         if prefix and files.exists(f"{prefix}{folder}README"):
@@ -128,7 +128,7 @@ class RaspberryStage:
         return _Names(prefix, kernel, tree, line, folder)
 
     def _kernels(self, config: ConfigTxt) -> tuple[str, ...]:
-        """The names that are looked for when config.txt names no kernel."""
+        """The names that the firmware looks for when config.txt names no kernel."""
         return ("kernel8.img",) if self._is_64bit(config) else (*self._model.kernels32, "kernel.img")
 
     def _is_64bit(self, config: ConfigTxt) -> bool:
@@ -136,7 +136,7 @@ class RaspberryStage:
         return bool(config.number("arm_64bit", int(default)))
 
     def _kernel(self, files: BootPartition, config: ConfigTxt, name: str) -> bytes:
-        """The kernel, if the processors would be started in its mode."""
+        """The kernel; raises FirmwareFailure when the firmware would start the processors in another mode."""
         why = "config.txt names no kernel, so the firmware looks for this one"
         hint = f"config.txt says kernel={name}" if "kernel" in config.values else why
         kernel = files.kernel(name, hint=hint)
@@ -171,9 +171,9 @@ class RaspberryStage:
 
 
 def _give_seeds(tree: DeviceTree) -> None:
-    """Give the kernel what the firmware reads from the hardware's random number generator, new at each start.
+    """Give the kernel random seeds, new at each start; the firmware has them from the hardware's generator.
 
-    Source: raspberrypi/firmware issues 694 and 1595. Without it the kernel, which finds no such hardware in QEMU,
+    Source: raspberrypi/firmware issues 694 and 1595. The kernel finds no such generator in QEMU. Without seeds it
     has no random numbers for 20 to 30 seconds, and DHCP waits for them.
     """
     chosen = tree.root.child("chosen")
@@ -185,28 +185,28 @@ def _give_seeds(tree: DeviceTree) -> None:
 
 
 def _prefixed(prefix: str, name: str) -> str:
-    """A name below ``os_prefix``; a slash in front says that it is not."""
+    """The name with ``os_prefix`` in front, unless it begins with a slash."""
     return name.lstrip("/") if name.startswith("/") else prefix + name
 
 
 def _first(files: BootPartition, prefix: str, names: tuple[str, ...]) -> str:
-    """The first of the names that is there, else the first."""
+    """The first of the names that exists, else the first of them."""
     prefixed = [_prefixed(prefix, name) for name in names]
     return next((name for name in prefixed if files.exists(name)), prefixed[0])
 
 
 def _command_line(line: str, builder: TreeBuilder, config: ConfigTxt, notes: list[str], *, moved: bool) -> str:
-    """What the device tree wants, then cmdline.txt, with the serial ports under the names they have here.
+    """The bootargs of the device tree, then cmdline.txt, with the names that the serial ports have here.
 
     Source: raspberrypi-sys-mods issue 18: serial0 and serial1 are always replaced, and ttyAMA0 where the console
-    is ttyS0. QEMU's ``-append`` replaces the bootargs of the device tree, so they are put here. ``moved`` tells
-    that what a real board has on ttyS0 is on ttyAMA0 here.
+    is ttyS0. The bootargs are needed because QEMU's ``-append`` replaces them. ``moved`` says that a quirk has
+    moved the console, which a real board has on ttyS0, to ttyAMA0.
     """
     devices = builder.serial_devices
     replaced = dict(devices)
     if devices.get("serial0") == "ttyS0" and re.search(r"=ttyAMA0\b", line):
         replaced["ttyAMA0"] = "ttyS0"
-        notes.append("the firmware makes ttyS0 of ttyAMA0 on the command line: Bluetooth has the other port")
+        notes.append("the firmware replaces ttyAMA0 on the command line by ttyS0: Bluetooth has ttyAMA0")
     if moved and re.search(r"=ttyS0\b", line):
         replaced["ttyS0"] = "ttyAMA0"
         notes.append("ttyS0 on the command line is ttyAMA0 here: a quirk has moved the console there")

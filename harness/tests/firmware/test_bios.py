@@ -1,4 +1,4 @@
-"""SeaBIOS starts whatever the boot sector can load; what it cannot is told before QEMU starts."""
+"""SeaBIOS starts whatever the boot sector can load; what it cannot load is reported before QEMU starts."""
 
 import struct
 from pathlib import Path

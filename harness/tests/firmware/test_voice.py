@@ -86,7 +86,7 @@ def test_of_several_consoles_the_kernel_writes_to_each_and_init_to_the_last(cons
         ("quietly=1 fsck.quiet=1", True),
     ],
 )
-def test_a_kernel_that_is_told_to_be_quiet_is_not_missed(more: str, kernel: bool) -> None:
+def test_a_kernel_that_is_ordered_to_be_quiet_is_not_missed(more: str, kernel: bool) -> None:
     heard = on("virt", "console=tty1 console=ttyAMA0,115200", more)
     assert (heard.kernel, heard.init, heard.why) == (kernel, True, "")
 

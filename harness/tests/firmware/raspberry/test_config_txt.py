@@ -90,7 +90,7 @@ def test_sections_combine_as_the_documentation_says(text: str, applies: bool) ->
 
 def test_a_section_that_cannot_be_judged_is_named() -> None:
     assert read("[unheard-of]\n").warnings == [
-        "config.txt line 1: ['unheard-of'] is no filter that is known here: it changes nothing"
+        "config.txt line 1: ['unheard-of'] is an unknown filter, which changes nothing"
     ]
     assert "nothing is connected to the pins" in read("[gpio4=1]\n").warnings[0]
     assert "no serial number" in read("[0x1234]\n").warnings[0]
@@ -135,7 +135,7 @@ def test_a_file_that_includes_itself_ends() -> None:
     config = read("include config.txt\nkernel=a")
     assert config.values == {"kernel": "a"}
     assert config.warnings == [
-        f"config.txt line 1: config.txt is not included: files lie {DEEPEST_INCLUDE} deep in each other already"
+        f"config.txt line 1: config.txt is not included: there are {DEEPEST_INCLUDE} files around this one already"
     ]
 
 
@@ -223,6 +223,6 @@ def test_whatever_bytes_it_has_it_is_read_or_refused(content: bytes) -> None:
         assert any(byte < 32 for byte in content)
 
 
-def test_every_kind_of_filter_is_told_apart() -> None:
+def test_every_kind_of_filter_is_distinguished() -> None:
     assert decide("pi4", model("pi4"))[0] == decide("board-type=1", model("pi4"))[0] == "model"
     assert decide("EDID=x", model("pi4"))[0] == "edid"

@@ -40,7 +40,7 @@ def refused(tmp_path: Path, files: dict[str, bytes], name: str = "pi3") -> Firmw
         (None, {"config.txt": None}, "there is no kernel7.img", "config.txt names no kernel"),
         (None, {PI3_TREE: None}, "there is no bcm2710-rpi-3-b.dtb", "a Raspberry Pi 3 Model B needs one of"),
         (CONFIG + "device_tree=my.dtb", {}, "there is no my.dtb", ""),
-        (CONFIG + "device_tree=", {}, "there is to be no device tree", "remove the line"),
+        (CONFIG + "device_tree=", {}, "asks for no device tree", "remove the line"),
         (None, {PI3_TREE: b"\xd0\r\xfe\xed" * 9}, "is no device tree: it has only 36 bytes", "cut short"),
         (
             None,

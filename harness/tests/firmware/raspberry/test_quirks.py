@@ -1,4 +1,4 @@
-"""What is changed for QEMU's Raspberry Pi boards, and that it is told."""
+"""What is changed for QEMU's Raspberry Pi boards, and that a note reports it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from harness.tests.firmware.raspberry.pi import (
 )
 
 
-def test_quirks_are_applied_and_told_with_their_price(tmp_path: Path) -> None:
+def test_quirks_are_applied_and_reported_with_their_price(tmp_path: Path) -> None:
     loaded = start(tmp_path, boot_files(), "pi4", quirks=True)
     assert property_of(loaded, "/soc/watchdog@7e100000") == "disabled"
     assert property_of(loaded, "/soc/restart@7e100000/restart", "compatible") == "syscon-reboot"
     assert property_of(loaded, "/soc/usb@7e980000", "dr_mode") == "host"
     assert property_of(loaded, "/aliases", "serial0") == "/soc/serial@7e201000"
-    told = [note for note in loaded.notes if note.startswith("quirk ")]
+    quirks = [note for note in loaded.notes if note.startswith("quirk ")]
     names = [quirk.name for quirk in QUIRKS if quirk.name != "sd-card"]  # for which there is nothing to do
-    assert [note.split(":")[0] for note in told] == [f"quirk {name}" for name in names]
-    assert all("; price: " in note for note in told)
+    assert [note.split(":")[0] for note in quirks] == [f"quirk {name}" for name in names]
+    assert all("; price: " in note for note in quirks)
 
 
 def test_the_power_off_is_marked_before_it_is_done(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_bluetooth_is_left_to_an_overlay_of_config_txt(tmp_path: Path, overlay: 
     assert property_of(loaded, "/aliases", "serial0") == "/soc/serial@7e201000"
 
 
-def test_a_quirk_that_cannot_be_applied_is_not_told_as_applied(tmp_path: Path) -> None:
+def test_a_quirk_that_cannot_be_applied_is_not_reported_as_applied(tmp_path: Path) -> None:
     loaded = start(tmp_path, boot_files(**{"overlays/disable-bt.dtbo": None}), quirks=True)
     assert "dtoverlay=disable-bt is skipped" in " ".join(loaded.notes)
     assert "quirk disable-bt" not in " ".join(loaded.notes)

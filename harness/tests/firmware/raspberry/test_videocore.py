@@ -148,7 +148,7 @@ def test_initramfs_files_are_joined(tmp_path: Path) -> None:
     [
         ("enable_uart=1", "serial0", "ttyS0", ""),
         ("enable_uart=1", "serial1", "ttyAMA0", ""),
-        ("enable_uart=1", "ttyAMA0", "ttyS0", "makes ttyS0 of ttyAMA0"),
+        ("enable_uart=1", "ttyAMA0", "ttyS0", "replaces ttyAMA0 on the command line by ttyS0"),
         ("enable_uart=0", "serial0", "ttyS0", "enable_uart is not 1"),
         ("dtoverlay=disable-bt", "serial0", "ttyAMA0", ""),
         ("dtoverlay=miniuart-bt", "ttyAMA0", "ttyAMA0", ""),
@@ -161,8 +161,8 @@ def test_the_console_is_the_port_on_the_header(
     loaded = start(tmp_path, boot_files(f"arm_64bit=1\nkernel=vmlinuz\n{config}\n", **{"cmdline.txt": line}))
     assert loaded.append is not None
     assert f"console=tty1 console={result},115200 root=" in loaded.append
-    told = [one for one in loaded.notes if "tty" in one]
-    assert [note in one for one in told] == ([True] if note else [])
+    notes = [one for one in loaded.notes if "tty" in one]
+    assert [note in one for one in notes] == ([True] if note else [])
 
 
 # -- overlays and parameters
