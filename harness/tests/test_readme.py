@@ -76,6 +76,8 @@ def test_what_is_not_applicable_is_said_as_the_readme_has_it() -> None:
     reasons = [reason for row in rows for reason in re.findall(r"`(.+?)`", row)]
     assert len(reasons) > 5
     package = Path(harness.__file__).parent
-    said = " ".join((package / name).read_text() for name in ("abilities.py", "lab.py", "stock.py"))
+    said = " ".join(
+        (package / name).read_text() for name in ("appliance/abilities.py", "lab/lab.py", "lab/images.py")
+    )
     for reason in reasons:
         assert reason.replace("crasher", "{family}") in said or reason in said, reason
