@@ -15,6 +15,7 @@ from harness.firmware.raspberry.dt_overlay_parameters import ParameterError, has
 from harness.firmware.raspberry.flat_tree import DeviceTree, TreeError, dump, parse
 
 OVERLAY_MAP = "overlay_map.dtb"
+"""Which device tree overlay a name stands for on each chip."""
 
 
 def load(files: BootPartition, name: str, *, hint: str = "") -> DeviceTree:
@@ -38,9 +39,8 @@ class TreeBuilder:
         self._files = files
         self._folder = dt_overlay_folder
         self._soc = soc
-        self._map = (
-            load(files, dt_overlay_folder + OVERLAY_MAP) if files.exists(dt_overlay_folder + OVERLAY_MAP) else None
-        )
+        path = dt_overlay_folder + OVERLAY_MAP
+        self._map = load(files, path) if files.exists(path) else None
 
     def apply(self, change: TreeChange) -> bool:
         """Set parameters of the tree, or merge a device tree overlay; returns False if that needs a note."""
@@ -110,7 +110,7 @@ class TreeBuilder:
             self.notes.append(f"dtoverlay={name}: the device tree overlay is called {renamed} now")
             return renamed
         why = row.text("deprecated")
-        reason = f"it is gone: {why}" if why else f"it is not for {self._soc}"
+        reason = f"it was removed: {why}" if why else f"it is not for {self._soc}"
         self.notes.append(f"dtoverlay={name} is skipped: {reason}")
         return None
 

@@ -39,8 +39,7 @@ class _Names:
 class RaspberryStage:
     """Reads the boot partition before every start as the firmware of ``model`` does, so a flip takes effect.
 
-    The image stays as it is. The quirks, which QEMU needs, change the device tree in memory only; with ``quirks``
-    False there are none.
+    The image stays as it is. ``quirks`` says whether the device tree in memory is changed to fit QEMU.
     """
 
     def __init__(
@@ -146,7 +145,7 @@ class RaspberryStage:
             and not name.endswith("kernel8.img")
         ):
             raise FirmwareFailure(
-                f"{name} is a 64-bit kernel, but the firmware would start it in 32-bit mode: the board stays dark",
+                f"{name} is a 64-bit kernel, which the firmware would start in 32-bit mode: it would not boot",
                 where=f"{CONFIG} in {files.where}",
                 hint="put arm_64bit=1 into config.txt",
             )

@@ -56,7 +56,7 @@ def refused(tmp_path: Path, files: dict[str, bytes], name: str = "pi3") -> Firmw
             "vmlinuz in the boot partition is a 32-bit",
             "64-bit",
         ),
-        ("kernel=vmlinuz", {}, "would start it in 32-bit mode", "put arm_64bit=1 into config.txt"),
+        ("kernel=vmlinuz", {}, "would start in 32-bit mode", "put arm_64bit=1 into config.txt"),
         (None, {"cmdline.txt": None}, "there is no cmdline.txt", ""),
         (None, {"cmdline.txt": b"quiet"}, "names no root file system", ""),
         (

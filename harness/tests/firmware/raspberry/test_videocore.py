@@ -207,7 +207,7 @@ def test_bootargs_of_overlays_and_parameters_reach_the_kernel(tmp_path: Path) ->
         ("dtparam=unheard", "dtparam=unheard is skipped: there is no such parameter"),
         ("dtparam=i2c_arm_baudrate=fast", "dtparam=i2c_arm_baudrate is skipped: 'fast' is no number"),
         ("dtoverlay=disable-emmc2", "dtoverlay=disable-emmc2 is skipped: it is not for bcm2835"),
-        ("dtoverlay=lirc-rpi", "dtoverlay=lirc-rpi is skipped: it is gone: use gpio-ir"),
+        ("dtoverlay=lirc-rpi", "dtoverlay=lirc-rpi is skipped: it was removed: use gpio-ir"),
         ("dtoverlay=pi3-disable-bt", "dtoverlay=pi3-disable-bt: the device tree overlay is called disable-bt now"),
         (
             "dtoverlay=broken",
