@@ -333,7 +333,7 @@ def starts_cold(node: pytest.Item, board: Board, warm: str) -> bool:
     """
     about_boot = node.get_closest_marker("gk_boot") is not None
     return node.get_closest_marker("gk_cold") is not None or (
-        about_boot and (bool(board.late_nic_bus) or warm == "persist")
+        about_boot and (board.workarounds.nic_after_restore is not None or warm == "persist")
     )
 
 

@@ -90,7 +90,7 @@ class Monitor:
 
 def arguments(board: Board, image: Image, disk: Path, loaded: Any, ram: dict[str, object]) -> list[str]:
     """The same machine as the harness's, without guard, console and sandbox; one to be restored with ``ram``."""
-    threads = "single" if board.boots_in_one_thread and not ram else "multi"
+    threads = "single" if board.workarounds.one_thread_at_boot and not ram else "multi"
     machine = f"{board.machine},memory-backend=ram"
     firmware: list[str] = []
     if loaded.code:

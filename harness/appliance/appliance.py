@@ -353,12 +353,12 @@ class Appliance(WaysIn, Services, Updates):
         boots = len(self.console.boots)
         self._goes_on(Moment(start, start.boot, self.running))
         self.power.restore(capture)
-        if self.board.late_nic_bus and self.can("http"):
+        if self.board.workarounds.nic_after_restore and self.can("http"):
             self._until_it_listens(boots, self.budget.ready)
         self._ask_the_time(self.budget.ready)
         self.check()
         ready = time.monotonic() - began
-        if self.board.late_nic_bus:
+        if self.board.workarounds.nic_after_restore:
             self.cold_start = start.went_on(self.console.current, ready)
         self._ready.append(("warm", {"ready": ready} if self.can("http") else {}))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from harness.boards.hardware import DISPLAY, NAMES
+from harness.boards.workarounds import Workarounds
 from harness.image.model import Arch, Image
 
 SD = "sd"
@@ -89,25 +90,21 @@ class Board:
     memory: int = 512
     """MiB."""
     cpus: int = 2
-    boots_in_one_thread: bool = False
-    """Whether TCG has one thread for all processors while it boots: where QEMU mixes up what several do then."""
-    fixed: str = ""
-    """What its memory, processors and disk are, where they cannot be chosen; "" where they can."""
+    is_fixed: bool = False
+    """Whether its memory, processors and disk are the machine's, and cannot be chosen."""
     devices: tuple[str, ...] = ("virtio-rng-pci",)
     """``-device`` arguments beyond disk and network card."""
     disk: str = "virtio-blk-pci"
     """The device, or SD for the card that belongs to the machine."""
     nic: str = "virtio-net-pci"
+    nic_bus: str = ""
+    """The bus that the network card can be plugged into while the machine runs, "" where it never is."""
     display: Display | None = None
     """What has the frame buffer; None where gokrazy's kernels drive none, or the machine has its own."""
     has: tuple[str, ...] = ()
     """Which of the hardware of ``harness.boards.hardware`` it has."""
     rtc: str = "utc"
     """What its clock says at power-on (``-rtc base=``); a Raspberry Pi has none and begins in 1970."""
-    late_answers: str = ""
-    """Why the network's answers must come late until the guest has an address, "" where they need not."""
-    late_nic: str = ""
-    """Why the network card is plugged in (``late_nic_bus``) only when init runs, "" where it is there before."""
     slow_upload: bool = False
     """Whether an update over the network takes many minutes, so that few tests do it."""
     images: str = ""
@@ -118,22 +115,28 @@ class Board:
     budget: Budget = Budget()
     proves: tuple[str, ...] = ()
     cannot: tuple[str, ...] = ()
-    can_capture: bool = True
-    """Whether a booted machine can be captured and restored."""
-    late_nic_bus: str = ""
-    """The bus that the network card is plugged into once a restored machine runs: where QEMU cannot capture the
-    card, the captured machine has none. "" where the card is captured with the machine."""
-    interrupts: tuple[int, int] | None = None
-    """Address and number of the words that tell which interrupts wait, where QEMU loses those in a state."""
-    restore_writes: tuple[tuple[int, int], ...] = ()
-    """Registers (address and 32-bit value) to set before a state is loaded, for what QEMU leaves out of it."""
     model: str = ""
     """The Raspberry Pi model whose firmware is played, a key of ``firmware.raspberry.models``; "" for none."""
+    workarounds: Workarounds = field(default_factory=Workarounds)
+    """What the harness does differently because QEMU's model of this machine falls short."""
+
+    @property
+    def fixed(self) -> str:
+        """What its memory, processors and disk are, where they cannot be chosen; "" where they can."""
+        if not self.is_fixed:
+            return ""
+        disk = "one SD card" if self.disk == SD else "one disk"
+        return f"{self.memory} MiB of memory, {self.cpus} processors and {disk}"
+
+    @property
+    def can_capture(self) -> bool:
+        """Whether a booted machine can be captured and restored."""
+        return self.workarounds.never_captured is None
 
     @property
     def can_checkpoint(self) -> bool:
         """Whether it can be frozen in the middle of a test: not where its network would have to be unplugged."""
-        return self.can_capture and not self.late_nic_bus
+        return self.can_capture and self.workarounds.nic_after_restore is None
 
     @property
     def knows_time(self) -> bool:

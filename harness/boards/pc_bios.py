@@ -2,7 +2,7 @@
 
 from harness.boards.board import Board, Boot
 from harness.boards.hardware import CLOCK, DISPLAY
-from harness.boards.pc import SCREEN
+from harness.boards.pc import SCREEN, WORKAROUNDS
 
 BOARD = Board(
     name="pc-bios",
@@ -13,10 +13,10 @@ BOARD = Board(
     # graphics=off: SeaBIOS then speaks on the serial port, so that a disk it cannot boot is no mere silence.
     machine="pc-q35-9.0,graphics=off",
     cpu="max",
-    boots_in_one_thread=True,
     console="ttyS0",
     display=SCREEN,
     has=(DISPLAY, CLOCK),
+    workarounds=WORKAROUNDS,
     proves=(
         "SeaBIOS runs the image's boot sector, which loads vmlinuz and cmdline.txt",
         "the hybrid partition table and the PARTUUID of the root file system",

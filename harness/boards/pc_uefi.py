@@ -2,7 +2,7 @@
 
 from harness.boards.board import Board, Boot
 from harness.boards.hardware import CLOCK, DISPLAY
-from harness.boards.pc import SCREEN
+from harness.boards.pc import SCREEN, WORKAROUNDS
 
 BOARD = Board(
     name="pc-uefi",
@@ -12,10 +12,10 @@ BOARD = Board(
     qemu="qemu-system-x86_64",
     machine="pc-q35-9.0",
     cpu="max",
-    boots_in_one_thread=True,
     console="ttyS0",
     display=SCREEN,
     has=(DISPLAY, CLOCK),
+    workarounds=WORKAROUNDS,
     proves=(
         "edk2 finds and starts the systemd-boot in the image",
         "loader/entries/gokrazy.conf and what an update leaves in it",

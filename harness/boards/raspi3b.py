@@ -1,21 +1,41 @@
 """Raspberry Pi 3 Model B."""
 
 from harness.boards.board import SD, Board, Boot
-from harness.boards.raspberry import BUDGET, CARD_PROVES, HAS, NO_CLOCK, ROUTE_RACE, USB_BUS, USB_NIC
+from harness.boards.raspberry import (
+    BUDGET,
+    CARD_PROVES,
+    HAS,
+    NO_CLOCK,
+    ROUTE_RACE,
+    UNMIGRATABLE_CARD,
+    USB_BUS,
+    USB_NIC,
+)
+from harness.boards.workarounds import PendingInterrupts, RegisterWrites, Workarounds
 
-CARD_AT_SDHOST = ((0x3F200010, 4 << 24 | 4 << 27), (0x3F200014, 4 | 4 << 3 | 4 << 6 | 4 << 9))
-"""GPFSEL4 and GPFSEL5, with pins 48 to 53 at function ALT0: the card is at the controller that Linux uses here.
+GPFSEL4, GPFSEL5 = 0x3F200010, 0x3F200014
+"""The functions of the GPIO pins 40 to 49 and 50 to 53, three bits each; 4 is ALT0."""
 
-Which of two controllers has the card is told by the bus that it is on, and QEMU keeps that in no state (10.0:
-hw/gpio/bcm2835_gpio.c, ``gpfsel_set`` moves the card, and only when a pin's function changes).
-"""
+CARD_AT_SDHOST = RegisterWrites(
+    does="before a state is loaded, the pins 48 to 53 get the function ALT0, which moves the SD card to the "
+    "controller that Linux uses",
+    reason="QEMU keeps in no state which of two controllers has the card, and moves it only when a pin's function "
+    "changes (hw/gpio/bcm2835_gpio.c: gpfsel_set)",
+    price="a captured machine must be one whose Linux uses that controller, SDHOST",
+    qemu="10.0",
+    writes=((GPFSEL4, 4 << 24 | 4 << 27), (GPFSEL5, 4 | 4 << 3 | 4 << 6 | 4 << 9)),
+)
 
-INTERRUPTS = (0x40000060, 8)
-"""Those of each core (ARM control block, "core interrupt source" and "core FIQ source").
-
-An interrupt that waits at the moment of the capture is lost (10.0: hw/intc/bcm2836_control.c, whose state lacks
-``timerirqs``, ``gpu_irq`` and ``irqsrc``): a core whose timer has just fired then has no timer ever after.
-"""
+LOST_INTERRUPTS = PendingInterrupts(
+    does="a capture waits until no interrupt of any core is pending",
+    reason="QEMU's state lacks pending interrupts (hw/intc/bcm2836_control.c: timerirqs, gpu_irq and irqsrc), and "
+    "a core whose timer has just fired then has no timer ever after",
+    price="a capture may take several attempts; it fails after 30 s of them",
+    qemu="10.0",
+    # "Core interrupt source" and "core FIQ source" of each core, in the ARM control block.
+    address=0x40000060,
+    words=8,
+)
 
 BOARD = Board(
     name="raspi3b",
@@ -30,19 +50,22 @@ BOARD = Board(
     has=HAS,
     memory=1024,
     cpus=4,
-    fixed="1024 MiB of memory, four processors and one SD card",
+    is_fixed=True,
     disk=SD,
     nic=USB_NIC,
-    late_answers=ROUTE_RACE,
+    nic_bus=USB_BUS,
     devices=(),
     images="rpi",
     rtc=NO_CLOCK,
     boot_files=(("bootcode.bin",), ("start.elf",), ("bcm2710-rpi-3-b.dtb", "bcm2837-rpi-3-b.dtb")),
     budget=BUDGET,
     slow_upload=True,
-    late_nic_bus=USB_BUS,
-    interrupts=INTERRUPTS,
-    restore_writes=CARD_AT_SDHOST,
+    workarounds=Workarounds(
+        late_answers=ROUTE_RACE,
+        nic_after_restore=UNMIGRATABLE_CARD,
+        pending_interrupts=LOST_INTERRUPTS,
+        registers_at_restore=CARD_AT_SDHOST,
+    ),
     proves=CARD_PROVES,
     cannot=(
         "the firmware itself: the harness plays it",

@@ -8,9 +8,11 @@ from harness.boards.raspberry import (
     HAS,
     NO_CLOCK,
     ROUTE_RACE,
+    UNMIGRATABLE_CARD,
     USB_BUS,
     USB_NIC,
 )
+from harness.boards.workarounds import Workarounds
 
 BOARD = Board(
     name="raspi4b",
@@ -25,18 +27,21 @@ BOARD = Board(
     has=HAS,
     memory=2048,
     cpus=4,
-    fixed="2048 MiB of memory, four processors and one SD card",
+    is_fixed=True,
     disk=SD,
     nic=USB_NIC,
-    late_answers=ROUTE_RACE,
-    late_nic=FORGOTTEN_CARD,
+    nic_bus=USB_BUS,
     devices=(),
     images="rpi",
     rtc=NO_CLOCK,
     boot_files=(("start4.elf",), ("bcm2711-rpi-4-b.dtb",)),
     budget=BUDGET,
     slow_upload=True,
-    late_nic_bus=USB_BUS,
+    workarounds=Workarounds(
+        late_answers=ROUTE_RACE,
+        late_nic=FORGOTTEN_CARD,
+        nic_after_restore=UNMIGRATABLE_CARD,
+    ),
     proves=CARD_PROVES,
     cannot=(
         "the firmware itself: the harness plays it",

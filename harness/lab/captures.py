@@ -124,6 +124,7 @@ def identity(
     """
     facts = {name: getattr(board, name) for name in ("machine", "cpu", "console", "devices")}
     fitted = equipment(settings, image).on(board)
+    workarounds = board.workarounds
     return {
         "format": FORMAT,
         "image": image.digest,
@@ -132,8 +133,8 @@ def identity(
         **facts,
         "disk": board.disk,
         "nic": board.nic,
-        "late_nic_bus": board.late_nic_bus,
-        "restore_writes": board.restore_writes,
+        "nic_bus": board.nic_bus if workarounds.nic_after_restore else "",
+        "registers": workarounds.registers_at_restore.writes if workarounds.registers_at_restore else (),
         "qemu": qemu.digest,
         "firmware": firmware,
         "accelerator": accelerator.name,

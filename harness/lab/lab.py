@@ -318,7 +318,8 @@ class Lab:
         warm = warm and not fitted.qemu_args
         warm = warm and (mode, known) == (self.settings.network, self.settings.clock)
         # Only its console tells how far one comes without a network, and without the quirks it has no use for one.
-        warm = warm and not (board.late_nic_bus and (self.settings.no_quirks or not self.voice(board, image).init))
+        hotplugs = board.workarounds.nic_after_restore is not None
+        warm = warm and not (hotplugs and (self.settings.no_quirks or not self.voice(board, image).init))
         booted = self.booted(board, image) if warm else None
         firmware = self.run_dir.folder("firmware")
         appliance = self._make(board, image, name, fitted, booted, firmware, ram, reboots)
@@ -336,11 +337,11 @@ class Lab:
             elif running:
                 with start.watched(appliance.folder), appliance.explained():
                     appliance.power_on()
-                    if ram is not None and board.late_nic_bus:
+                    if ram is not None and board.workarounds.nic_after_restore:
                         appliance.wait_until_it_runs()
                     else:
                         appliance.wait_until_ready()
-                if ram is not None and board.late_nic_bus:
+                if ram is not None and board.workarounds.nic_after_restore:
                     appliance.wait_until_quiet()
                 elif ram is not None:
                     appliance.wait_until_at_rest()
@@ -359,7 +360,7 @@ class Lab:
         for rung in power.rungs:
             if rung in (Rung.TERM, Rung.KILL):
                 self.news.note(f"{name}: QEMU did not quit when it was asked to: it took {rung.value}")
-        if appliance.booted_again and power.board.boots_in_one_thread and power.in_many_threads:
+        if appliance.booted_again and power.board.workarounds.one_thread_at_boot and power.in_many_threads:
             self.news.note(
                 f"{name}: it booted again after it was restored with a thread for each processor, "
                 "which QEMU can get wrong: mark the test gk_reboots"
@@ -463,7 +464,8 @@ class Lab:
         if board.disk == SD:
             overlay.resize_to_power_of_two()
         # Only the console tells when what is late is due.
-        whys = [f"network: {why}" for why in (board.late_nic, board.late_answers) if why]
+        late = (board.workarounds.late_nic, board.workarounds.late_answers)
+        whys = [f"network: {one.note}" for one in late if one is not None]
         nurse = bool(whys) and not self.settings.no_quirks and self.voice(board, image).init
         if nurse:
             self.news.firmware(board.name, *whys)

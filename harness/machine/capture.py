@@ -207,13 +207,13 @@ def load(machine: Machine, capture: Capture) -> None:
 
 
 def pause_at_rest(machine: Machine) -> None:
-    """Stop the processors; on a board where waiting interrupts get lost in a state, when none waits."""
+    """Stop the processors; on a board whose state lacks pending interrupts, when none is pending."""
     machine.pause()
-    if machine.board.interrupts is None:
+    pending = machine.board.workarounds.pending_interrupts
+    if pending is None:
         return
-    address, words = machine.board.interrupts
     deadline = time.monotonic() + REST_LIMIT
-    while re.search(r"0x0*[1-9a-f]", said := machine.hmp(f"xp /{words}wx {address:#x}")):
+    while re.search(r"0x0*[1-9a-f]", said := machine.hmp(f"xp /{pending.words}wx {pending.address:#x}")):
         if time.monotonic() > deadline:
             raise QemuFailed(
                 f"the machine cannot be captured: in {REST_LIMIT:.0f} s an interrupt waited at every look",

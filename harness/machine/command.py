@@ -197,7 +197,7 @@ def _network(spec: Spec) -> list[str]:
             name = f"datagrams{number}"
             arguments += ["-chardev", f"socket,id={name},fd={spec.datagrams + number}"]
             arguments += ["-object", f"{kind}={name},id={name}-filter,netdev=net0"]
-    if spec.board.late_answers:
+    if spec.board.workarounds.late_answers:
         late = f"filter-buffer,id={LATE},netdev=net0,queue=tx,interval={LATE_MICROSECONDS},status=off"
         arguments += ["-object", late]
     return arguments
@@ -215,7 +215,7 @@ def nic(board: Board) -> dict[str, str]:
 
 
 def _incoming(spec: Spec) -> list[str]:
-    if not spec.board.restore_writes:
+    if spec.board.workarounds.registers_at_restore is None:
         return ["-incoming", "defer"]
     channel = f"socket,id=registers,fd={REGISTERS_FD}"
     return ["-incoming", "defer", "-chardev", channel, "-object", "qtest,id=qtest,chardev=registers,log=none"]

@@ -15,14 +15,14 @@ from harness.machine.qmp import QmpRefused
 class LateNetwork:
     """The network of one appliance, over as many machines as it takes.
 
-    With ``nursed`` it does what the board's ``late_answers`` and ``late_nic`` give reasons for, and needs to be
-    told of ``init_runs`` and ``listens``. A machine that ``is_captured`` never gets the card that waits.
+    With ``nursed`` it does the board's workarounds ``late_answers`` and ``late_nic``, and needs a call of
+    ``init_runs`` and ``listens``. A machine that ``is_captured`` never gets the card that waits.
     """
 
     def __init__(self, board: Board, *, nursed: bool, is_captured: bool) -> None:
-        self.card_waits = nursed and bool(board.late_nic)
+        self.card_waits = nursed and board.workarounds.late_nic is not None
         """Whether a machine starts without its network card."""
-        self._answers_wait = nursed and bool(board.late_answers)
+        self._answers_wait = nursed and board.workarounds.late_answers is not None
         self._plugs = self.card_waits and not is_captured
 
     def hold(self, machine: Machine) -> None:

@@ -76,7 +76,7 @@ class Machine:
         self.threads: Threads = threads
         self.ram = ram
         # A machine that may be captured has a file for its memory, and a copy begins with such a one.
-        self._late_nic = bool(board.late_nic_bus) and (late_nic or ram is not None)
+        self._late_nic = board.workarounds.nic_after_restore is not None and (late_nic or ram is not None)
         self._plug = threading.Lock()
         self.qemu = qemu or find_qemu(board)
         self.ports: dict[Port, int] = {}
@@ -145,7 +145,7 @@ class Machine:
                 wire = Wire()
                 undo.callback(wire.close)
             registers = None
-            if incoming and self.board.restore_writes:
+            if incoming and self.board.workarounds.registers_at_restore:
                 if wire is None:
                     raise InternalError(
                         "a machine whose registers are written has a console", where=self.board.name
@@ -275,9 +275,10 @@ class Machine:
 
     def write_registers(self) -> None:
         """Set what a state leaves out, before it is loaded; raises QemuFailed."""
-        if self._registers is not None:
+        needed = self.board.workarounds.registers_at_restore
+        if needed is not None and self._registers is not None:
             with self._registers as channel:
-                write_registers(channel, self.board.restore_writes, where=self.board.name)
+                write_registers(channel, needed.writes, where=self.board.name)
 
     def wait_for_address(self, timeout: float) -> bool:
         """Wait until the guest has an address, where the harness forwards UDP to it; False when it has none."""
@@ -287,7 +288,7 @@ class Machine:
         """Plug in the network card, unless it is already: as a person does with a cable."""
         with self._plug:
             if self._late_nic:
-                self.execute("device_add", {**nic(self.board), "bus": self.board.late_nic_bus})
+                self.execute("device_add", {**nic(self.board), "bus": self.board.nic_bus})
                 self._late_nic = False
 
     def reset(self) -> None:

@@ -215,7 +215,7 @@ class Power:
             loaded = self.stage.adopt(capture.loaded)
             machine = self._new_machine(loaded, {}, capture.ram, goes_on=True)
             load(machine, capture)
-            if self.board.late_nic_bus:
+            if self.board.workarounds.nic_after_restore:
                 self._network_nurse.hold(machine)
             self._began(machine, "restored", loaded)
             machine.resume()
@@ -305,7 +305,7 @@ class Power:
         silent: bool = False,
     ) -> Machine:
         boots = self._reboots or not goes_on
-        threads: Threads = "single" if self.board.boots_in_one_thread and boots else "multi"
+        threads: Threads = "single" if self.board.workarounds.one_thread_at_boot and boots else "multi"
         machine = Machine(
             self.board,
             self.overlay,

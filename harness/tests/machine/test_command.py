@@ -16,6 +16,7 @@ from harness.firmware.stage import Loaded
 from harness.machine.command import Ram, Spec, command
 from harness.machine.equipment import Equipment
 from harness.machine.ports import Port
+from harness.tests.boards.never_captured import never_captured
 
 HARNESS = Path(__file__).parents[2]
 
@@ -87,7 +88,7 @@ def test_a_raspberry_pi_has_a_card_a_usb_network_and_no_virtio(name: str) -> Non
 
 def test_answers_can_be_made_to_come_late_only_where_the_board_says_why() -> None:
     late = {name for name in NAMES if "filter-buffer" in " ".join(after(command(spec(name)), "-object"))}
-    assert late == {name for name in NAMES if board(name).late_answers} == {"raspi3b", "raspi4b"}
+    assert late == {name for name in NAMES if board(name).workarounds.late_answers} == {"raspi3b", "raspi4b"}
     assert after(command(spec("raspi4b")), "-object")[-1].endswith("queue=tx,interval=3000000,status=off")
 
 
@@ -204,7 +205,7 @@ def test_a_network_card_can_be_left_for_later() -> None:
 
 def test_registers_are_open_only_where_a_state_needs_them_and_before_it_is_loaded() -> None:
     incoming = {name for name in NAMES if "qtest" in " ".join(command(spec(name, incoming=True)))}
-    assert incoming == {name for name in NAMES if board(name).restore_writes} == {"raspi3b"}
+    assert incoming == {name for name in NAMES if board(name).workarounds.registers_at_restore} == {"raspi3b"}
     assert not any("qtest" in " ".join(command(spec(name))) for name in NAMES)
 
 
@@ -272,4 +273,4 @@ def test_the_memory_of_a_capture_is_only_read() -> None:
 
 
 def test_a_board_that_cannot_be_captured_has_the_memory_that_qemu_gives_it() -> None:
-    assert "-object" not in command(spec("virt", board=replace(board("virt"), can_capture=False)))
+    assert "-object" not in command(spec("virt", board=never_captured("virt")))

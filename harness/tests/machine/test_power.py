@@ -229,8 +229,10 @@ def join(name: str) -> None:
 
 
 def test_a_network_card_that_waits_has_a_bus_to_be_plugged_into() -> None:
-    assert {name for name in NAMES if board(name).late_nic} == {"raspi4b"}
-    assert all(board(name).late_nic_bus for name in NAMES if board(name).late_nic)
+    late = [board(name) for name in NAMES if board(name).workarounds.late_nic]
+    assert {one.name for one in late} == {"raspi4b"}
+    assert all(one.workarounds.nic_after_restore for one in late)
+    assert all(one.nic_bus for one in map(board, NAMES) if one.workarounds.nic_after_restore)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_where_no_board_takes_it_the_first_one_says_what_it_has() -> None:
         equipped(boards(("raspi3b", "raspi4b")), Settings(memory=512, disk=DISK))
     assert caught.value.what == (
         "raspi3b cannot have 512 MiB of memory, a further disk: "
-        "it has 1024 MiB of memory, four processors and one SD card"
+        "it has 1024 MiB of memory, 4 processors and one SD card"
     )
     assert caught.value.where == "raspi3b, raspi4b"
 
