@@ -20,8 +20,8 @@ from harness.appliance.start_watch import StartWatch, unheard
 from harness.appliance.updates import Updates
 from harness.appliance.ways_in import WaysIn
 from harness.appliance.wiring import Wiring
-from harness.boards import Board, Budget
 from harness.boards import Boot as Start
+from harness.boards import Budget
 from harness.console.causes import explain
 from harness.console.console import Console
 from harness.console.phases import Boot, Cause, Phase, slot_of
@@ -41,13 +41,11 @@ from harness.gokrazy.status import Status
 from harness.gokrazy.waiting import Deadline
 from harness.image.fat import FatVolume
 from harness.image.model import Image, Slot, UpdateFiles
-from harness.machine.accelerator import Accelerator
 from harness.machine.capture import Capture
-from harness.machine.equipment import Equipment
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power
-from harness.machine.qemu import QemuProgram
 from harness.machine.run_dir import RunDir
+from harness.machine.spec import Spec
 
 LAST_TIME = "home/ntp/ntp-time-at-last-shutdown"
 """Where gokrazy's cmd/ntp keeps the time, below /perm (its ntp.go), as RFC 3339."""
@@ -88,38 +86,31 @@ class Appliance(WaysIn, Services, Updates):
     def __init__(
         self,
         *,
+        spec: Spec,
         image: Image,
-        board: Board,
         budget: Budget,
         overlay: Overlay,
         stage: Stage,
         run_dir: RunDir,
-        accelerator: Accelerator,
-        qemu: QemuProgram,
-        equipment: Equipment,
         folder: Path,
         key: Path | None,
         files_of: Callable[[Image], UpdateFiles],
         voice_of: Callable[[Image], Voice],
-        ram: Path | None = None,
-        nurse_network: bool = False,
-        reboots: bool = False,
-        no_quirks: bool = False,
         expected: Expectations | None = None,
     ) -> None:
         WaysIn.__init__(self, key=key, password=image.password)
         Updates.__init__(self, files_of)
         self.image = image
-        self.board = board
+        self.board = board = spec.board
         self.budget = budget
         self.expected = expected or Expectations()
         self.remarks = {}
         self.knows_time = board.knows_time
-        self.isolated = equipment.network == "restricted"
+        self.isolated = spec.equipment.network == "restricted"
         self.folder = folder
         """Where this appliance's logs go."""
         # On a Raspberry Pi board that is the likeliest reason for whatever the console is blamed for.
-        told = " with --gk-no-quirks" if no_quirks and board.boot is Start.RASPBERRY else ""
+        told = " with --gk-no-quirks" if not spec.quirks and board.boot is Start.RASPBERRY else ""
         self.console = Console(
             folder,
             name=f"{image.hostname} on {board.name}{told}",
@@ -127,18 +118,12 @@ class Appliance(WaysIn, Services, Updates):
         )
         self._wiring = Wiring(self.console)
         self.power = Power(
-            board,
+            spec,
             overlay,
             stage,
-            run_dir=run_dir,
-            accelerator=accelerator,
-            qemu=qemu,
-            equipment=equipment,
+            run_dir,
             on_console=self._wiring.on_console,
             listener=self._wiring.listener,
-            ram=ram,
-            nurse_network=nurse_network,
-            reboots=reboots,
         )
         self.console.when_halted(self.power.halted)
         self.console.when_init_runs(self.power.init_runs)
@@ -475,7 +460,7 @@ class Appliance(WaysIn, Services, Updates):
     def explain(self, error: BaseException | None) -> None:
         """Have an error say first what the kernel said before it, if that explains it."""
         started = self.cold_start.unclean if self.cold_start is not None else ()
-        memory = self.power.equipment.memory
+        memory = self.power.spec.equipment.memory
         more = "" if self.board.fixed else f" (--gk-memory {2 * memory} gives it more)"
         explain(error, [*started, *self.console.unclean()], self.memory_left, memory=memory, more=more)
 

@@ -87,7 +87,7 @@ class WaysIn(ABC):
         not forwarded.
         """
         wanted = Port.parse(port)
-        forwards = self.power.equipment.forwards
+        forwards = self.power.spec.equipment.forwards
         if wanted not in forwards:
             raise OptionError(
                 f"port {wanted} of the appliance is not forwarded to this host",

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.appliance.cold_start import ColdStart
-from harness.appliance.wiring import equipment
 from harness.boards import Board
 from harness.gokrazy.keys import generate_key
 from harness.image.copying import copy_sparse, link_or_copy
 from harness.image.model import Image
-from harness.machine.accelerator import Accelerator
 from harness.machine.capture import IMAGE, Capture
 from harness.machine.firmware_digest import firmware_digest
+from harness.machine.identity import machine_identity
 from harness.machine.qemu import QemuProgram
 from harness.machine.run_dir import RunDir
-from harness.options import Settings
+from harness.machine.spec import Spec
+from harness.options import Clock, Settings
 from harness.store.store import Store
 
 FORMAT = 6
@@ -75,7 +74,7 @@ class Captures:
 
         def make(folder: Path) -> dict[str, Any]:
             booted = boot(folder, self._own(image, folder))
-            title = f"{identity['board']} {image.hostname} {image.build}"
+            title = f"{identity['board']['name']} {image.hostname} {image.build}"
             return {"title": title, "capture": booted.capture.as_json(), "start": booted.start.as_json()}
 
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
@@ -108,51 +107,23 @@ class Captures:
         return link_or_copy(image.path, own) if unpacked_here or cached else copy_sparse(image.path, own)
 
 
-def identity(
-    settings: Settings,
-    image: Image,
-    *,
-    board: Board,
-    qemu: QemuProgram,
-    accelerator: Accelerator,
-    firmware: str,
-    key: str,
-) -> dict[str, Any]:
+def identity(spec: Spec, image: Image, *, firmware: str, key: str, clock: Clock) -> dict[str, Any]:
     """Everything that must be the same for a machine booted before to stand for one that boots now.
 
-    ``key`` is the public line that was put onto its disk, "" where none was.
+    ``firmware`` is the digest of this host's files (``Captures.firmware``), ``key`` the public line that was put
+    onto its disk ("" where none was), ``clock`` what it knows of the time when it is switched on.
     """
-    facts = {name: getattr(board, name) for name in ("machine", "cpu", "console", "devices")}
-    fitted = equipment(settings, image).on(board)
-    workarounds = board.workarounds
     return {
+        **machine_identity(spec),
         "format": FORMAT,
         "image": image.digest,
         "perm": image.perm,
-        "board": board.name,
-        **facts,
-        "disk": board.disk,
-        "nic": board.nic,
-        "nic_bus": board.nic_bus if workarounds.nic_after_restore else "",
-        "registers": workarounds.registers_at_restore.writes if workarounds.registers_at_restore else (),
-        "qemu": qemu.digest,
+        "further_disks": [disk.digest for disk in spec.equipment.disks],
         "firmware": firmware,
-        "accelerator": accelerator.name,
-        # Under KVM the guest sees this host's processor, and its kernel has adapted itself to it.
-        "host": _processor() if accelerator.name == "kvm" else "",
-        "equipment": fitted.as_json(),
-        "further_disks": [disk.digest for disk in fitted.disks],
-        "fast_boot": settings.fast_boot,
         # Of a board with a clock, the setting changes nothing.
-        "clock": "" if board.knows_time else settings.clock,
+        "clock": "" if spec.board.knows_time else clock,
         "key": key,
     }
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    told = {line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))}
-    return "\n".join([platform.release(), *sorted(told)])
 
 
 def _make_key(folder: Path) -> dict[str, Any]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from harness.machine.equipment import Equipment, Network
     from harness.machine.qemu import QemuProgram
     from harness.machine.run_dir import RunDir
+    from harness.machine.spec import Spec
 
 
 class Lab:
@@ -312,17 +313,18 @@ class Lab:
 
         board = board.fitted(image)
         mode, known = network or self.settings.network, clock or self.settings.clock
-        fitted = replace(equipment(self.settings, image).on(board), network=mode)
+        asked = replace(equipment(self.settings, image), network=mode)
+        spec = self._spec(board, image, asked, reboots=reboots, memory_file=ram)
         warm = running and not cold and self.settings.warm != "off" and board.can_capture
         # What arguments of the user's own add has a state that no capture is known to hold.
-        warm = warm and not fitted.qemu_args
+        warm = warm and not spec.equipment.qemu_args
         warm = warm and (mode, known) == (self.settings.network, self.settings.clock)
         # Only its console tells how far one comes without a network, and without the quirks it has no use for one.
         hotplugs = board.workarounds.nic_after_restore is not None
         warm = warm and not (hotplugs and (self.settings.no_quirks or not self.voice(board, image).init))
         booted = self.booted(board, image) if warm else None
         firmware = self.run_dir.folder("firmware")
-        appliance = self._make(board, image, name, fitted, booted, firmware, ram, reboots)
+        appliance = self._make(spec, image, name, booted, firmware)
         appliance.no_key = self.key.why_not(image)
         start = appliance.first_start = self._start_of(board, image, network=mode, clock=known)
         self._live[name] = appliance
@@ -375,6 +377,7 @@ class Lab:
 
     def booted(self, board: Board, image: Image) -> Booted:
         """The machine of this image that was booted once, for others to go on from."""
+        from harness.appliance.wiring import equipment
         from harness.lab.captures import Booted, identity
         from harness.machine.capture import RAM
 
@@ -391,17 +394,14 @@ class Lab:
             ):
                 return Booted(*appliance.capture(folder, base=base))
 
-        board = board.fitted(image)
-        qemu = self.qemu(board)
+        spec = self._spec(board.fitted(image), image, equipment(self.settings, image))
         return self.captures.get(
             identity(
-                self.settings,
+                spec,
                 image,
-                board=board,
-                qemu=qemu,
-                accelerator=self.accelerator(board),
-                firmware=self.captures.firmware(board, qemu),
+                firmware=self.captures.firmware(spec.board, spec.qemu),
                 key=self.key.public_line if self.key.is_put_on(image) else "",
+                clock=self.settings.clock,
             ),
             image,
             boot,
@@ -438,61 +438,64 @@ class Lab:
     def _logs(self, name: str) -> Path:
         return self.artifacts / _slug(name)
 
-    def _make(
+    def _spec(
         self,
         board: Board,
         image: Image,
-        name: str,
-        fitted: Equipment,
-        booted: Booted | None,
-        firmware: Path,
-        ram: Path | None,
-        reboots: bool,
-    ) -> Appliance:
+        asked: Equipment,
+        *,
+        reboots: bool = False,
+        memory_file: Path | None = None,
+    ) -> Spec:
+        """What the machine of this board and image is to be."""
+        from harness.machine.spec import Spec
+
+        return Spec(
+            board=board,
+            qemu=self.qemu(board),
+            accelerator=self.accelerator(board),
+            equipment=asked,
+            reboots=reboots,
+            nurse_network=self._nurses_network(board, image),
+            memory_file=memory_file,
+            fast_boot=self.settings.fast_boot,
+            quirks=not self.settings.no_quirks,
+        )
+
+    def _nurses_network(self, board: Board, image: Image) -> bool:
+        """Whether the network comes late: only the console says when it is due."""
+        late = bool(board.workarounds.late_nic or board.workarounds.late_answers)
+        return late and not self.settings.no_quirks and self.voice(board, image).init
+
+    def _make(self, spec: Spec, image: Image, name: str, booted: Booted | None, firmware: Path) -> Appliance:
         from harness.appliance.appliance import Appliance
         from harness.firmware.choice import stage_for
         from harness.machine.overlay import Overlay
 
-        run_dir = self.run_dir
+        board, run_dir = spec.board, self.run_dir
         folder = run_dir.folder("disk", bulky=True)
         if booted is None:
             base, base_format = self.key.base(image)
-            beside = fitted.make_disks(folder)
+            beside = spec.equipment.make_disks(folder)
             overlay = Overlay.create(base, folder, base_format=base_format, beside=beside)
         else:
             overlay = booted.capture.overlay(folder)
         if board.disk == SD:
             overlay.resize_to_power_of_two()
-        # Only the console tells when what is late is due.
-        late = (board.workarounds.late_nic, board.workarounds.late_answers)
-        whys = [f"network: {one.note}" for one in late if one is not None]
-        nurse = bool(whys) and not self.settings.no_quirks and self.voice(board, image).init
-        if nurse:
-            self.news.firmware(board.name, *whys)
+        if spec.nurse_network:
+            late = (board.workarounds.late_nic, board.workarounds.late_answers)
+            self.news.firmware(board.name, *(f"network: {one.note}" for one in late if one is not None))
         return Appliance(
+            spec=spec,
             image=image,
-            board=board,
             budget=self.budget(board),
             overlay=overlay,
-            stage=stage_for(
-                board,
-                image.layout,
-                firmware,
-                fast_boot=self.settings.fast_boot,
-                quirks=not self.settings.no_quirks,
-            ),
+            stage=stage_for(board, image.layout, firmware, fast_boot=spec.fast_boot, quirks=spec.quirks),
             run_dir=run_dir,
-            accelerator=self.accelerator(board),
-            qemu=self.qemu(board),
-            equipment=fitted,
             folder=_fresh(self._logs(name)),
             key=self.key.of(image),
             files_of=self.stock.update_files,
             voice_of=lambda image: self.voice(board, image),
-            ram=ram,
-            nurse_network=nurse,
-            reboots=reboots,
-            no_quirks=self.settings.no_quirks,
             expected=self.settings.expected,
         )
 

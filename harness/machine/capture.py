@@ -17,14 +17,15 @@ import re
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HostDiskFull, InternalError, QemuFailed
 from harness.firmware.stage import Loaded, Stage
-from harness.machine.command import Ram
+from harness.machine.identity import machine_identity
 from harness.machine.inbox import LAST_WORDS
+from harness.machine.launch import Ram
 from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
 from harness.machine.qmp import Event
@@ -41,33 +42,6 @@ BETWEEN_LOOKS = 0.05
 """Seconds that a machine runs on before it is looked at again whether an interrupt waits."""
 # QEMU holds back at 128 MiB/s otherwise, to be kind to networks.
 UNLIMITED = {"max-bandwidth": 1 << 40}
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What must be the same in a machine for it to go on from a capture."""
-
-    board: str
-    machine: str
-    devices: tuple[str, ...]
-    qemu_digest: str
-    accelerator: str
-    cpu: str
-    equipment: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, machine: Machine) -> Fit:
-        """The fit of a machine."""
-        board = machine.board
-        return cls(
-            board=board.name,
-            machine=board.machine,
-            devices=(board.disk, board.nic, *board.devices),
-            qemu_digest=machine.qemu.digest,
-            accelerator=machine.accelerator.name,
-            cpu=board.cpu,
-            equipment=machine.equipment.as_json(),
-        )
 
 
 @dataclass(frozen=True)
@@ -121,7 +95,8 @@ class Capture:
     """A frozen machine in a folder: its state, its memory, its disks, its firmware's files."""
 
     folder: Path
-    fit: Fit
+    identity: Mapping[str, Any]
+    """What must be the same in a machine for it to go on from here: see ``harness.machine.identity``."""
     loaded: Loaded
     disks: tuple[Frozen, ...]
     """The first is that with the image."""
@@ -145,7 +120,7 @@ class Capture:
     def as_json(self) -> dict[str, Any]:
         """What ``from_json`` needs beside the folder."""
         return {
-            "fit": asdict(self.fit),
+            "identity": dict(self.identity),
             "files": {name: str(path) for name, path in self.loaded.files.items()},
             "append": self.loaded.append,
             "notes": self.loaded.notes,
@@ -157,11 +132,8 @@ class Capture:
         """A capture that another process may have made."""
         files = {name: Path(path) for name, path in told["files"].items()}
         loaded = Loaded(append=told["append"], notes=tuple(told["notes"]), **files)
-        fit: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in told["fit"].items()
-        }
         disks = tuple(Frozen.from_json(folder, disk) for disk in told["disks"])
-        return cls(folder, Fit(**fit), loaded, disks)
+        return cls(folder, told["identity"], loaded, disks)
 
 
 def save(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = None) -> Capture:
@@ -172,9 +144,9 @@ def save(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = No
     """
     if not machine.board.can_capture:
         raise InternalError(f"the board {machine.board.name} cannot be captured")
-    fit = Fit.of(machine)
     pause_at_rest(machine)
-    shared = machine.ram is not None and machine.ram.shared
+    ram = machine.launch.ram
+    shared = ram is not None and ram.shared
     _allow(machine, "x-ignore-shared" if shared else "mapped-ram")
     machine.execute("migrate-set-parameters", UNLIMITED)
     state = folder / STATE
@@ -182,20 +154,20 @@ def save(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = No
     os.close(os.open(state, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     _migrate(machine, "migrate", state, SAVE_LIMIT)
     machine.stop()
-    loaded = stage.keep(machine.loaded, folder)
+    loaded = stage.keep(machine.launch.loaded, folder)
     disk = machine.overlay.moved(folder)
     if base is not None:
         disk.settle_on(base)
     if shared:
         (folder / RAM).chmod(0o400)
-    return Capture(folder, fit, loaded, tuple(map(Frozen.of, (disk, *disk.beside))))
+    return Capture(folder, machine_identity(machine.spec), loaded, tuple(map(Frozen.of, (disk, *disk.beside))))
 
 
 def load(machine: Machine, capture: Capture) -> None:
     """Start a machine that was made for it from a capture; it stands still where the captured one stood."""
-    fit = Fit.of(machine)
-    if fit != capture.fit or capture.ram not in (None, machine.ram):
-        raise InternalError("a machine does not fit the capture", evidence=f"{fit}\n{capture.fit}")
+    own = machine_identity(machine.spec)
+    if own != capture.identity or capture.ram not in (None, machine.launch.ram):
+        raise InternalError("a machine does not fit the capture", evidence=f"{own}\n{capture.identity}")
     machine.start_paused(incoming=True)
     try:
         machine.write_registers()
@@ -226,7 +198,10 @@ def pause_at_rest(machine: Machine) -> None:
 
 
 def _allow(machine: Machine, capability: str) -> None:
-    """Choose how the memory travels; a copy that is captured may have come here in another way than it goes."""
+    """Choose how the memory is saved or loaded, with this capability of QEMU's and no other.
+
+    The others are switched off, as a copy may have been loaded in another way than it is saved.
+    """
     states = {"events": True, "mapped-ram": False, "x-ignore-shared": False, capability: True}
     wanted = [{"capability": name, "state": state} for name, state in states.items()]
     machine.execute("migrate-set-capabilities", {"capabilities": wanted})

@@ -1,22 +1,18 @@
-"""The command line of QEMU: a pure function from what the machine is to be."""
+"""The command line of QEMU: a pure function of what the machine is to be, and of this start of it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 from harness.boards import Board
 from harness.boards.board import SD
 from harness.errors import InternalError
 from harness.firmware.stage import Loaded
-from harness.machine.equipment import Equipment
-from harness.machine.ports import Port
+from harness.machine.launch import Launch, Ram
 from harness.machine.qemu import SANDBOX
-
-Threads = Literal["multi", "single"]
+from harness.machine.spec import Spec
 
 QMP_FD = 3
 CONSOLE_OUT_FD = 4
@@ -29,103 +25,65 @@ LATE_MICROSECONDS = 3_000_000
 MAC = "52:54:00:67:6f:6b"
 
 
-@dataclass(frozen=True)
-class Ram:
-    """The guest's memory as a file: ``shared``, the file is the memory; else only what it begins with."""
-
-    path: Path
-    shared: bool
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What decides the command line, beside the board."""
-
-    board: Board
-    qemu: str
-    """The program."""
-    sandbox: bool
-    disk: Path
-    """A qcow2 overlay; its header names what lies under it."""
-    accelerator: Literal["tcg", "kvm"]
-    loaded: Loaded = field(default_factory=Loaded)
-    equipment: Equipment = field(default_factory=Equipment)
-    """What it is to be beyond its board."""
-    prefer: Mapping[Port, int] = field(default_factory=dict)
-    """Port of the guest -> port of this host; for those not named here QEMU chooses."""
-    beside: tuple[Path, ...] = ()
-    """The overlays of its further disks."""
-    datagrams: int = 0
-    """The first of two descriptors over which the harness forwards UDP itself (see ``Datagrams``), 0 for none."""
-    threads: Threads = "multi"
-    """Whether TCG has a thread for each processor, or one for all."""
-    console: bool = True
-    incoming: bool = False
-    """Whether the machine waits for a captured state instead of starting its firmware."""
-    nic: bool = True
-    """Whether the network card is plugged in from the beginning."""
-    ram: Ram | None = None
-
-
-def command(spec: Spec) -> list[str]:
+def command(spec: Spec, launch: Launch) -> list[str]:
     """The argument list for QEMU, program first."""
     board = spec.board
     return [
-        spec.qemu,
+        str(spec.qemu.path),
         "-name", f"{board.name},debug-threads=on",
         "-nodefaults",
         "-no-user-config",
-        *(["-sandbox", SANDBOX] if spec.sandbox else []),
-        "-machine", _machine(spec),
-        "-accel", f"tcg,thread={spec.threads}" if spec.accelerator == "tcg" else "kvm",
+        *(["-sandbox", SANDBOX] if spec.qemu.sandbox else []),
+        "-machine", _machine(spec, launch.loaded),
+        "-accel", f"tcg,thread={launch.threads}" if spec.accelerator.name == "tcg" else "kvm",
         # A CPU model with a fixed feature set is TCG's; under KVM only the host's own is sure to run.
-        "-cpu", board.cpu if spec.accelerator == "tcg" else "host",
-        *_memory(spec),
-        "-smp", str(spec.equipment.on(board).cpus),
+        "-cpu", board.cpu if spec.accelerator.name == "tcg" else "host",
+        *_memory(spec, launch.ram),
+        "-smp", str(spec.equipment.cpus),
         "-display", "none",
         "-rtc", f"base={board.rtc}",
         "-S",
         "-chardev", f"socket,id=qmp,fd={QMP_FD}",
         "-mon", "chardev=qmp,mode=control",
-        *_console(spec),
-        *_disk(spec),
-        *_network(spec),
+        *_console(is_read=launch.console),
+        *_disk(board, launch.disks[0]),
+        *_network(spec, launch),
         *(argument for device in board.devices for argument in ("-device", device)),
-        *_firmware(spec),
-        *_beside(spec),
+        *_firmware(board, launch.loaded),
+        *_beside(board, launch.disks[1:]),
         *(["-no-reboot"] if board.ends_at_reset else []),
-        *(_incoming(spec) if spec.incoming else []),
+        *(_incoming(board) if launch.incoming else []),
         *spec.equipment.qemu_args,
     ]  # fmt: skip
 
 
-def _machine(spec: Spec) -> str:
+def _machine(spec: Spec, loaded: Loaded) -> str:
     options = [spec.board.machine]
-    if spec.loaded.code:
+    if loaded.code:
         options.append("pflash0=firmware-code")
-    if spec.loaded.vars:
+    if loaded.vars:
         options.append("pflash1=firmware-vars")
     if spec.board.can_capture:
         options.append("memory-backend=ram")
     return ",".join(options)
 
 
-def _memory(spec: Spec) -> list[str]:
-    """Always by the same name where a machine may be captured: its state tells the memory by that."""
-    size = spec.equipment.on(spec.board).memory
+def _memory(spec: Spec, ram: Ram | None) -> list[str]:
+    """The memory, always under the same name where a machine may be captured: its state finds it by that name."""
+    size = spec.equipment.memory
     if not spec.board.can_capture:
         return ["-m", str(size)]
     backend: dict[str, object] = {"qom-type": "memory-backend-ram", "id": "ram", "size": size << 20}
-    if spec.ram is not None:
-        backend |= {"qom-type": "memory-backend-file", "mem-path": str(spec.ram.path), "share": spec.ram.shared}
-        if not spec.ram.shared:
+    if ram is not None:
+        backend |= {"qom-type": "memory-backend-file", "mem-path": str(ram.path), "share": ram.shared}
+        if not ram.shared:
             # The file is only read: what the guest writes stays in QEMU's own memory.
             backend |= {"readonly": True, "rom": "off"}
     return ["-m", str(size), "-object", json.dumps(backend)]
 
 
-def _console(spec: Spec) -> list[str]:
-    if not spec.console:
+def _console(*, is_read: bool) -> list[str]:
+    if not is_read:
         return ["-chardev", "null,id=console", "-serial", "chardev:console"]
     return [
         *("-add-fd", f"fd={CONSOLE_OUT_FD},set=1"),
@@ -136,28 +94,28 @@ def _console(spec: Spec) -> list[str]:
     ]
 
 
-def _disk(spec: Spec) -> list[str]:
-    file, disk = _nodes("disk", spec.disk)
-    if spec.board.disk == SD:
+def _disk(board: Board, path: Path) -> list[str]:
+    file, disk = _nodes("disk", path)
+    if board.disk == SD:
         # The machine makes the card itself, and takes what it holds from nowhere else than -drive.
         options = {**_dotted(file, "file."), **_dotted(disk, "")}
         return ["-drive", ",".join(f"{key}={value}" for key, value in {"if": "sd", **options}.items())]
-    device = f"{spec.board.disk},drive=disk,id=disk0"
+    device = f"{board.disk},drive=disk,id=disk0"
     return [
         *("-blockdev", json.dumps(file)),
         *("-blockdev", json.dumps({**disk, "file": "disk-file"})),
-        *("-device", device if spec.board.ends_at_reset else f"{device},bootindex=0"),
+        *("-device", device if board.ends_at_reset else f"{device},bootindex=0"),
     ]
 
 
-def _beside(spec: Spec) -> list[str]:
+def _beside(board: Board, paths: Sequence[Path]) -> list[str]:
     """The further disks, after everything else: so nothing has another place for their sake."""
     arguments: list[str] = []
-    for number, path in enumerate(spec.beside, 2):
+    for number, path in enumerate(paths, 2):
         name = f"disk{number}"
         file, disk = _nodes(name, path)
         arguments += ["-blockdev", json.dumps(file), "-blockdev", json.dumps({**disk, "file": file["node-name"]})]
-        arguments += ["-device", f"{spec.board.disk},drive={name},id={name}"]
+        arguments += ["-device", f"{board.disk},drive={name},id={name}"]
     return arguments
 
 
@@ -182,20 +140,20 @@ def _nodes(name: str, path: Path) -> tuple[dict[str, object], dict[str, object]]
     return file, disk
 
 
-def _network(spec: Spec) -> list[str]:
+def _network(spec: Spec, launch: Launch) -> list[str]:
     options = ["user", "id=net0"]
     if spec.equipment.network == "restricted":
         options.append("restrict=on")
     for port in spec.equipment.by_qemu:
-        options.append(f"hostfwd={port.protocol}:127.0.0.1:{spec.prefer.get(port, 0)}-:{port.number}")
+        options.append(f"hostfwd={port.protocol}:127.0.0.1:{launch.prefer.get(port, 0)}-:{port.number}")
     arguments = ["-netdev", ",".join(options)]
-    if spec.nic:
+    if launch.nic:
         driver, *options = (f"{key}={value}" for key, value in nic(spec.board).items())
         arguments += ["-device", ",".join([driver.removeprefix("driver="), *options])]
-    if spec.datagrams:
+    if launch.datagrams:
         for number, kind in enumerate(("filter-mirror,queue=rx,outdev", "filter-redirector,queue=tx,indev")):
             name = f"datagrams{number}"
-            arguments += ["-chardev", f"socket,id={name},fd={spec.datagrams + number}"]
+            arguments += ["-chardev", f"socket,id={name},fd={launch.datagrams + number}"]
             arguments += ["-object", f"{kind}={name},id={name}-filter,netdev=net0"]
     if spec.board.workarounds.late_answers:
         late = f"filter-buffer,id={LATE},netdev=net0,queue=tx,interval={LATE_MICROSECONDS},status=off"
@@ -214,8 +172,8 @@ def nic(board: Board) -> dict[str, str]:
     return card
 
 
-def _incoming(spec: Spec) -> list[str]:
-    if spec.board.workarounds.registers_at_restore is None:
+def _incoming(board: Board) -> list[str]:
+    if board.workarounds.registers_at_restore is None:
         return ["-incoming", "defer"]
     channel = f"socket,id=registers,fd={REGISTERS_FD}"
     return ["-incoming", "defer", "-chardev", channel, "-object", "qtest,id=qtest,chardev=registers,log=none"]
@@ -233,8 +191,7 @@ def _dotted(options: Mapping[str, object], prefix: str) -> dict[str, str]:
     return flat
 
 
-def _firmware(spec: Spec) -> list[str]:
-    loaded = spec.loaded
+def _firmware(board: Board, loaded: Loaded) -> list[str]:
     arguments: list[str] = []
     for name, path, read_only in (("code", loaded.code, True), ("vars", loaded.vars, False)):
         if path:
@@ -243,7 +200,7 @@ def _firmware(spec: Spec) -> list[str]:
             arguments += ["-blockdev", json.dumps(node)]
     if loaded.kernel:
         if loaded.append is None:
-            raise InternalError(f"{spec.board.name}: a kernel without a command line")
+            raise InternalError(f"{board.name}: a kernel without a command line")
         arguments += ["-kernel", str(loaded.kernel), "-append", loaded.append]
         if loaded.dtb:
             arguments += ["-dtb", str(loaded.dtb)]

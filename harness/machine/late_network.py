@@ -5,25 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from harness.boards import Board
 from harness.errors import QemuFailed
 from harness.machine.command import LATE
 from harness.machine.machine import Machine
 from harness.machine.qmp import QmpRefused
+from harness.machine.spec import Spec
 
 
 class LateNetwork:
     """The network of one appliance, over as many machines as it takes.
 
-    With ``nursed`` it does the board's workarounds ``late_answers`` and ``late_nic``, and needs a call of
-    ``init_runs`` and ``listens``. A machine that ``is_captured`` never gets the card that waits.
+    With ``nurse_network`` it does the board's workarounds ``late_answers`` and ``late_nic``; whoever reads the
+    console then calls ``init_runs`` and ``listens``. A machine that is captured never gets the card that waits.
     """
 
-    def __init__(self, board: Board, *, nursed: bool, is_captured: bool) -> None:
-        self.card_waits = nursed and board.workarounds.late_nic is not None
+    def __init__(self, spec: Spec) -> None:
+        self.card_waits = spec.nurse_network and spec.board.workarounds.late_nic is not None
         """Whether a machine starts without its network card."""
-        self._answers_wait = nursed and board.workarounds.late_answers is not None
-        self._plugs = self.card_waits and not is_captured
+        self._answers_wait = spec.nurse_network and spec.board.workarounds.late_answers is not None
+        self._plugs = self.card_waits and not spec.is_captured
 
     def hold(self, machine: Machine) -> None:
         """Have answers come late, in a machine that is about to look for an address."""

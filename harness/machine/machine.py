@@ -1,4 +1,4 @@
-"""One QEMU process: from a board, a disk and what the firmware stage loaded to a running machine, and its end."""
+"""One QEMU process: from what a machine is to be, a disk and one launch to a running machine, and its end."""
 
 from __future__ import annotations
 
@@ -13,22 +13,20 @@ from typing import Any
 
 from harness.boards import Board
 from harness.errors import HarnessError, InternalError, QemuFailed, QmpSilent
-from harness.firmware.stage import Loaded
 from harness.lifetime.process import Exit, GuardedProcess, Inheritable
-from harness.machine.accelerator import Accelerator
-from harness.machine.command import QMP_FD, Ram, Spec, Threads, command, nic
+from harness.machine.command import QMP_FD, command, nic
 from harness.machine.datagrams import Datagrams
 from harness.machine.ending import Ended, Rung
-from harness.machine.equipment import Equipment
 from harness.machine.failure import accelerator_failure, death, disk_failure, launch_failure, out_of_memory_kills
 from harness.machine.inbox import LAST_WORDS, Inbox
+from harness.machine.launch import Launch
 from harness.machine.overlay import Overlay
 from harness.machine.ports import Port, chosen_ports
-from harness.machine.qemu import QemuProgram, find_qemu
 from harness.machine.qmp import COMMAND_LIMIT as ANSWER_LIMIT
 from harness.machine.qmp import Event, Qmp
 from harness.machine.registers import write_registers
 from harness.machine.run_dir import RunDir
+from harness.machine.spec import Spec
 from harness.machine.wire import Wire
 
 QUIT_LIMIT = 10.0
@@ -44,48 +42,41 @@ class Machine:
     """A QEMU process under the guard, from ``start`` to its end; it is started once.
 
     ``ports`` maps the ports of the guest that are forwarded to ports of 127.0.0.1 once started, chosen by QEMU
-    unless ``prefer`` names them. With ``late_nic`` the network card waits for ``plug_in``,
-    where the board has a bus for that. ``on_console`` is given the connected socket of the first
-    serial port while the machine still stands still, and owns it from then on. ``listener`` is called for every
-    event, and with the Ended at last, from a thread of this machine: it may use the machine, and should not take
-    long.
+    unless ``launch`` prefers some. Where the board has a bus for it, a network card that ``launch`` leaves out
+    waits for ``plug_in``. ``on_console`` is given the connected socket of the first serial port while the machine
+    still stands still, and owns it from then on. ``listener`` is called for every event, and with the Ended at
+    last, from a thread of this machine: it may use the machine, and should not take long.
     """
 
     def __init__(
         self,
-        board: Board,
+        spec: Spec,
         overlay: Overlay,
-        *,
         run_dir: RunDir,
-        accelerator: Accelerator,
-        loaded: Loaded | None = None,
-        equipment: Equipment | None = None,
-        prefer: Mapping[Port, int] | None = None,
-        threads: Threads = "multi",
+        launch: Launch | None = None,
+        *,
         on_console: ConsoleSink | None = None,
         listener: Callable[[Event | Ended], None] | None = None,
-        qemu: QemuProgram | None = None,
-        ram: Ram | None = None,
-        late_nic: bool = False,
     ) -> None:
-        self.board = board
+        self.spec = spec
         self.overlay = overlay
-        self.accelerator = accelerator
-        self.loaded = loaded or Loaded()
-        self.equipment = (equipment or Equipment()).on(board)
-        self.threads: Threads = threads
-        self.ram = ram
-        # A machine that may be captured has a file for its memory, and a copy begins with such a one.
-        self._late_nic = board.workarounds.nic_after_restore is not None and (late_nic or ram is not None)
+        launch = launch or Launch()
+        # A machine whose memory is a file may be captured, or goes on from a capture, and so has no such card yet.
+        hotplugs = spec.board.workarounds.nic_after_restore is not None
+        self._late_nic = hotplugs and not (launch.nic and launch.ram is None)
+        self.launch = replace(
+            launch,
+            nic=not self._late_nic,
+            disks=(overlay.path, *(disk.path for disk in overlay.beside)),
+            console=on_console is not None,
+        )
         self._plug = threading.Lock()
-        self.qemu = qemu or find_qemu(board)
         self.ports: dict[Port, int] = {}
         self.events: list[Event] = []
         """Everything QEMU reported, in order."""
         self.failure: HarnessError | None = None
         """What went wrong with QEMU itself, as soon as it is known; see ``check``."""
         self._run_dir = run_dir
-        self._prefer = dict(prefer or {})
         self._on_console = on_console
         self._listener = listener
         self._inbox = Inbox()
@@ -100,6 +91,11 @@ class Machine:
         self._paused = False
         self._killed_before = out_of_memory_kills()
         self._looked = time.monotonic()
+
+    @property
+    def board(self) -> Board:
+        """The board that it plays."""
+        return self.spec.board
 
     # -- starting
 
@@ -117,28 +113,14 @@ class Machine:
             raise InternalError("a machine is started once", where=self.board.name)
         self.overlay.attach(self.board.name)
         try:
-            self._launch(incoming)
+            self._start(incoming=incoming)
         except BaseException:
             self._abandon()
             raise
 
-    def _launch(self, incoming: bool) -> None:
-        spec = Spec(
-            board=self.board,
-            qemu=str(self.qemu.path),
-            sandbox=self.qemu.sandbox,
-            disk=self.overlay.path,
-            accelerator=self.accelerator.name,
-            loaded=self.loaded,
-            equipment=self.equipment,
-            prefer=self._prefer,
-            beside=tuple(disk.path for disk in self.overlay.beside),
-            threads=self.threads,
-            console=self._on_console is not None,
-            incoming=incoming,
-            nic=not self._late_nic,
-            ram=self.ram,
-        )
+    def _start(self, *, incoming: bool) -> None:
+        equipment = self.spec.equipment
+        launch = replace(self.launch, incoming=incoming)
         with contextlib.ExitStack() as undo:
             wire = None
             if self._on_console is not None:
@@ -153,13 +135,13 @@ class Machine:
                 self._registers, registers = socket.socketpair()
                 undo.callback(self._registers.close)
             inherited = [*(wire.for_qemu if wire else ()), *([registers] if registers else ())]
-            if self.equipment.by_harness:
-                self._datagrams = Datagrams(self.equipment.by_harness, self._prefer)
-                spec = replace(spec, datagrams=QMP_FD + 1 + len(inherited))
+            if equipment.by_harness:
+                self._datagrams = Datagrams(equipment.by_harness, launch.prefer)
+                launch = replace(launch, datagrams=QMP_FD + 1 + len(inherited))
                 inherited += self._datagrams.for_qemu
-            self._connect(command(spec), inherited)
-            if self.equipment.by_qemu:
-                self.ports = chosen_ports(self.hmp("info usernet"), self.equipment.by_qemu)
+            self._connect(command(self.spec, launch), inherited)
+            if equipment.by_qemu:
+                self.ports = chosen_ports(self.hmp("info usernet"), equipment.by_qemu)
             if self._datagrams is not None:
                 self.ports |= self._datagrams.ports
                 self._datagrams.start()
@@ -185,9 +167,9 @@ class Machine:
             exit_ = self._process.wait(LAST_WORDS)
             if exit_ is None:
                 raise
-            own = self.equipment.qemu_args
+            own = self.spec.equipment.qemu_args
             raise launch_failure(
-                self.board.name, self._process.argv, exit_, accelerator=self.accelerator.name, own=own
+                self.board.name, self._process.argv, exit_, accelerator=self.spec.accelerator.name, own=own
             ) from error
         self._process.on_exit(self._inbox.put)
         threading.Thread(target=self._watch, name=f"machine-{self.board.name}", daemon=True).start()
@@ -373,7 +355,7 @@ class Machine:
         elif event.name == "STOP" and not self._paused:
             with contextlib.suppress(QemuFailed):
                 if self.execute("query-status")["status"] == "internal-error":
-                    self.failure = accelerator_failure(self.board.name, self.accelerator.name, self.stderr())
+                    self.failure = accelerator_failure(self.board.name, self.spec.accelerator.name, self.stderr())
 
     def _conclude(self, exit_: Exit) -> None:
         shutdown = next((event for event in reversed(self.events) if event.name == "SHUTDOWN"), None)
@@ -384,7 +366,7 @@ class Machine:
             self.failure = death(
                 self.board.name,
                 exit_,
-                accelerator=self.accelerator.name,
+                accelerator=self.spec.accelerator.name,
                 out_of_memory=out_of_memory_kills() > self._killed_before,
             )
         if self._qmp is not None:

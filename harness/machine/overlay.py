@@ -197,7 +197,10 @@ class Overlay:
             disk.path.unlink(missing_ok=True)
 
     def settle_on(self, image: Path) -> None:
-        """Lie directly on the image, which is that at the bottom or its like: what is between moves up."""
+        """Put the overlay directly on ``image``, which is the bottom of its chain or an equal file.
+
+        What the layers between contain is copied up into the overlay.
+        """
         self._must_be_off("rebase")
         # Absolute, as in create.
         image = image.resolve()

@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.boards import Board, Boot
 from harness.errors import HarnessError, InternalError, PortTaken
 from harness.firmware.stage import Loaded, Stage
-from harness.machine.accelerator import Accelerator
 from harness.machine.capture import RAM, Capture, load, save
-from harness.machine.command import Ram, Threads
 from harness.machine.ending import Ended, Rung
-from harness.machine.equipment import Equipment
 from harness.machine.late_network import LateNetwork
+from harness.machine.launch import Launch, Ram
 from harness.machine.machine import ConsoleSink, Machine
 from harness.machine.overlay import Overlay
 from harness.machine.ports import Port
-from harness.machine.qemu import QemuProgram, find_qemu
 from harness.machine.qmp import Event
 from harness.machine.run_dir import RunDir
+from harness.machine.spec import Spec
 
 RESET = "reset"
 HALTED = "halted"
@@ -79,36 +77,26 @@ Listener = Callable[[News], None]
 class Power:
     """One appliance's machine, from the first power-on to the end.
 
-    ``on_console`` is called once for each QEMU process with its console's socket. ``listener`` is told of QEMU's
-    events, of each PowerOn and Ended, and of an error that kept a reset from continuing; it is called from threads
-    of the machine and must not wait for the machine. With ``nurse_network`` it needs to be told of ``init_runs``
-    and ``listens``: see LateNetwork. With ``reboots`` a restored machine, too, is one that can boot.
+    ``on_console`` is called once for each QEMU process with its console's socket. ``listener`` gets QEMU's
+    events, each PowerOn and Ended, and an error that kept a reset from continuing; it is called from threads of
+    the machine and must not wait for the machine. With ``nurse_network`` in the spec, whoever reads the console
+    calls ``init_runs`` and ``listens``: see LateNetwork.
     """
 
     def __init__(
         self,
-        board: Board,
+        spec: Spec,
         overlay: Overlay,
         stage: Stage,
-        *,
         run_dir: RunDir,
-        accelerator: Accelerator,
-        equipment: Equipment | None = None,
+        *,
         on_console: ConsoleSink | None = None,
         listener: Listener | None = None,
-        qemu: QemuProgram | None = None,
-        ram: Path | None = None,
-        nurse_network: bool = False,
-        reboots: bool = False,
     ) -> None:
-        self.board = board
-        self._reboots = reboots
-        self._network_nurse = LateNetwork(board, nursed=nurse_network, is_captured=ram is not None)
+        self.spec = spec
+        self._network_nurse = LateNetwork(spec)
         self.overlay = overlay
         self.stage = stage
-        self.accelerator = accelerator
-        self.equipment = (equipment or Equipment()).on(board)
-        self.qemu = qemu or find_qemu(board)
         self.power_ons: list[PowerOn] = []
         self.failure: HarnessError | None = None
         """What kept the machine from running: QEMU's own failure, or a boot partition with nothing to start."""
@@ -119,14 +107,17 @@ class Power:
         self._on_console = on_console
         self._listener = listener
         self._machine: Machine | None = None
-        self._echo = SeaBiosEcho() if board.boot is Boot.BIOS else None
+        self._echo = SeaBiosEcho() if spec.board.boot is Boot.BIOS else None
         self._lock = threading.RLock()
         self._news = threading.Condition()
         self._off = True
-        self._ram = ram
-        """The file that is the memory of a machine that is switched on in order to be captured."""
 
     # -- what it is
+
+    @property
+    def board(self) -> Board:
+        """The board that it plays."""
+        return self.spec.board
 
     @property
     def machine(self) -> Machine:
@@ -144,7 +135,7 @@ class Power:
     def in_many_threads(self) -> bool:
         """Whether QEMU translates what the machine runs, in a thread for each processor."""
         machine = self._machine
-        return self.accelerator.name == "tcg" and machine is not None and machine.threads == "multi"
+        return self.spec.accelerator.name == "tcg" and machine is not None and machine.launch.threads == "multi"
 
     def check(self) -> None:
         """Raise what kept the machine from running, if anything did: for whoever waits for the guest."""
@@ -213,7 +204,9 @@ class Power:
             self._must_be_off()
             self.failure = None
             loaded = self.stage.adopt(capture.loaded)
-            machine = self._new_machine(loaded, {}, capture.ram, goes_on=True)
+            machine = self._new_machine(
+                Launch(loaded=loaded, threads=self.spec.threads(restored=True), ram=capture.ram)
+            )
             load(machine, capture)
             if self.board.workarounds.nic_after_restore:
                 self._network_nurse.hold(machine)
@@ -222,9 +215,10 @@ class Power:
             machine.plug_in()
 
     def checkpoint(self, folder: Path) -> Capture:
-        """As ``capture``, of a machine that was not started for it: costlier to make, as cheap to return to.
+        """Freeze a machine that was not started to be captured, and end it: that takes longer than ``capture``.
 
-        The memory is written out, and read into a file that is the memory of a machine which never runs.
+        Its memory is written out, then loaded into a second machine, whose memory is a file and which never runs.
+        A restore from the result is as fast as from any capture.
         """
         with self._lock:
             self._now_off()
@@ -233,8 +227,9 @@ class Power:
                 path.mkdir(mode=0o700)
             first = save(self.machine, self.stage, written)
             self.overlay = first.overlay(between)
+            loaded, threads = self.stage.adopt(first.loaded), self.spec.threads(restored=False)
             machine = self._new_machine(
-                self.stage.adopt(first.loaded), {}, Ram(folder / RAM, shared=True), silent=True
+                Launch(loaded=loaded, threads=threads, ram=Ram(folder / RAM, shared=True)), silent=True
             )
             load(machine, first)
             try:
@@ -253,18 +248,6 @@ class Power:
 
     # -- waiting for it
 
-    def wait_power_on(self, number: int, timeout: float) -> PowerOn | None:
-        """Wait for the power-on of this number; None when it did not come within ``timeout`` seconds.
-
-        Raises what kept the machine from running.
-        """
-        with self._news:
-            self._news.wait_for(lambda: len(self.power_ons) >= number or self.failure is not None, timeout)
-            if len(self.power_ons) >= number:
-                return self.power_ons[number - 1]
-        self.check()
-        return None
-
     def wait_off(self, timeout: float) -> bool:
         """Wait until the guest has switched itself off for good; False when it still runs."""
         with self._news:
@@ -280,46 +263,30 @@ class Power:
         self.failure = None
         loaded = self.stage.prepare(self.overlay)
         ram = None
-        if self._ram is not None:
-            # What a power-on begins with is empty.
-            self._ram.unlink(missing_ok=True)
-            ram = Ram(self._ram, shared=True)
-        machine = self._new_machine(loaded, self.ports, ram)
+        if self.spec.memory_file is not None:
+            # After a power-on the memory is empty: whatever the last one left in the file goes.
+            self.spec.memory_file.unlink(missing_ok=True)
+            ram = Ram(self.spec.memory_file, shared=True)
+        launch = Launch(loaded=loaded, threads=self.spec.threads(restored=False), prefer=self.ports, ram=ram)
+        machine = self._new_machine(launch)
         try:
             machine.start_paused()
         except PortTaken:
             # Another process took the port while no QEMU held it: any other does as well.
-            machine = self._new_machine(loaded, {}, ram)
+            machine = self._new_machine(replace(launch, prefer={}))
             machine.start_paused()
         self._network_nurse.hold(machine)
         self._began(machine, cause, loaded)
         machine.resume()
 
-    def _new_machine(
-        self,
-        loaded: Loaded,
-        prefer: Mapping[Port, int],
-        ram: Ram | None,
-        *,
-        goes_on: bool = False,
-        silent: bool = False,
-    ) -> Machine:
-        boots = self._reboots or not goes_on
-        threads: Threads = "single" if self.board.workarounds.one_thread_at_boot and boots else "multi"
+    def _new_machine(self, launch: Launch, *, silent: bool = False) -> Machine:
         machine = Machine(
-            self.board,
+            self.spec,
             self.overlay,
-            run_dir=self._run_dir,
-            accelerator=self.accelerator,
-            loaded=loaded,
-            equipment=self.equipment,
-            prefer=prefer,
-            threads=threads,
+            self._run_dir,
+            replace(launch, nic=not self._network_nurse.card_waits),
             on_console=None if silent else self._on_console,
             listener=None if silent else lambda news: self._heard(machine, news),
-            qemu=self.qemu,
-            ram=ram,
-            late_nic=self._network_nurse.card_waits,
         )
         return machine
 
@@ -344,7 +311,7 @@ class Power:
         if isinstance(news, Event):
             echo = news.name == "RESET" and self._echo is not None and self._echo.is_echo(news)
             if news.name == "RESET" and not self.board.ends_at_reset and not echo:
-                self._began(machine, str(news.data.get("reason", RESET)), machine.loaded, new_process=False)
+                self._began(machine, str(news.data.get("reason", RESET)), machine.launch.loaded, new_process=False)
             return
         with self._lock:
             if machine is not self._machine or self._off:

@@ -39,18 +39,12 @@ def try_arguments(lab: Lab, board: Board) -> None:
     """
     from harness.machine.machine import Machine
     from harness.machine.overlay import Overlay
+    from harness.machine.spec import Spec
 
     folder = lab.run_dir.folder("trial", bulky=True)
-    fitted = lab.settings.equipment.on(board)
-    disk = Overlay.empty(folder, EMPTY, name="disk.qcow2", beside=fitted.make_disks(folder))
-    machine = Machine(
-        board,
-        disk,
-        run_dir=lab.run_dir,
-        accelerator=lab.accelerator(board),
-        equipment=fitted,
-        qemu=lab.qemu(board),
-    )
+    spec = Spec(board, lab.qemu(board), lab.accelerator(board), lab.settings.equipment)
+    disk = Overlay.empty(folder, EMPTY, name="disk.qcow2", beside=spec.equipment.make_disks(folder))
+    machine = Machine(spec, disk, lab.run_dir)
     machine.start_paused()
     machine.stop()
     disk.remove()

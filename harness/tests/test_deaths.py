@@ -22,12 +22,10 @@ CONFTEST = """
 import os
 from pathlib import Path
 import pytest
-from harness.boards import board
-from harness.machine.accelerator import TCG
 from harness.machine.equipment import Equipment
-from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
 from harness.machine.run_dir import RunDir
+from harness.tests.machine.specs import machine_of
 
 @pytest.fixture
 def machine(request, tmp_path_factory):
@@ -35,7 +33,7 @@ def machine(request, tmp_path_factory):
     with RunDir() as run_dir:
         overlay = Overlay.create(folder / "golden.img", run_dir.folder("disk", bulky=True))
         small = Equipment(memory=64)
-        machine = Machine(board("pc-bios"), overlay, run_dir=run_dir, accelerator=TCG, equipment=small)
+        machine = machine_of("pc-bios", overlay, run_dir, equipment=small)
         machine.start()
         yield machine
         (folder / "tearing-down").touch()

@@ -26,10 +26,10 @@ from harness.errors import (
 )
 from harness.firmware.voice import Voice
 from harness.image.model import Breakglass, Extent, Image, Layout, Service
-from harness.machine.accelerator import TCG
 from harness.machine.equipment import Equipment
 from harness.machine.ports import Port
 from harness.machine.power import Power
+from harness.tests.machine.specs import NO_QEMU, spec_of
 
 REACHED = Equipment(forwards=(Port(80), Port(443), Port(53, "udp")))
 
@@ -47,20 +47,16 @@ def played_image() -> Image:
 def appliance(tmp_path: Path, name: str, *, no_quirks: bool, voice: Voice = HEARD) -> Appliance:
     nothing: Any = SimpleNamespace(path=tmp_path / "disk" / "disk.qcow2")
     return Appliance(
+        spec=spec_of(name, qemu=NO_QEMU, equipment=REACHED, quirks=not no_quirks),
         image=played_image(),
-        board=board(name),
         budget=board(name).budget,
         overlay=nothing,
         stage=nothing,
         run_dir=nothing,
-        accelerator=TCG,
-        qemu=nothing,
-        equipment=REACHED,
         folder=tmp_path,
         key=None,
         files_of=nothing,
         voice_of=lambda image: voice,
-        no_quirks=no_quirks,
     )
 
 

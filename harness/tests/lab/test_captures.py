@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from harness.appliance.cold_start import ColdStart
+from harness.appliance.wiring import equipment
 from harness.boards import Board, board
 from harness.console.check import Severity
 from harness.console.findings import Finding
@@ -19,13 +20,13 @@ from harness.firmware.stage import Loaded
 from harness.image.model import Image
 from harness.lab.captures import Booted, Captures, identity
 from harness.machine.accelerator import TCG, Accelerator
-from harness.machine.capture import Capture, Fit, Frozen
-from harness.machine.equipment import Equipment
+from harness.machine.capture import Capture, Frozen
 from harness.machine.extra_disk import ExtraDisk
 from harness.machine.overlay import NAME
 from harness.machine.ports import Port
 from harness.machine.qemu import QemuProgram
 from harness.machine.run_dir import RunDir
+from harness.machine.spec import Spec
 from harness.options import Settings
 
 LINE = Line(1.5, 40, "Kernel panic - not syncing: so it goes", kernel=True)
@@ -75,14 +76,13 @@ class Booting:
 
     def __call__(self, folder: Path, base: Path) -> Booted:
         self.bases.append(base)
-        fit = Fit("virt", "virt-9.0", ("a",), "q", "tcg", "max", Equipment(memory=512, cpus=2).as_json())
         path = folder / NAME
-        return Booted(Capture(folder, fit, Loaded(), (Frozen(path, 1 << 20, (path, base)),)), START)
+        return Booted(Capture(folder, {"qemu": "q"}, Loaded(), (Frozen(path, 1 << 20, (path, base)),)), START)
 
 
 def test_a_second_process_of_the_run_gets_what_the_first_one_booted(tmp_path: Path) -> None:
     booting = Booting()
-    what = {"board": "virt", "image": "d1"}
+    what = {"board": {"name": "virt"}, "image": "d1"}
     subject = image(tmp_path / "mine.img")
     first = captures(tmp_path, "one").get(what, subject, booting)
     second = captures(tmp_path, "two").get(what, subject, booting)
@@ -104,7 +104,7 @@ def test_an_image_that_this_process_unpacked_outlives_it(tmp_path: Path) -> None
     booting = Booting()
     subject = image(tmp_path / "one" / "given" / "disk.img")
     one = captures(tmp_path, "one")
-    one.get({"board": "virt"}, subject, booting)
+    one.get({"board": {"name": "virt"}}, subject, booting)
     assert booting.bases[0].parent.parent == tmp_path / "shared"
     assert booting.bases[0].samefile(subject.path)
 
@@ -113,7 +113,7 @@ def test_an_image_that_this_process_unpacked_outlives_it(tmp_path: Path) -> None
 def test_what_persists_has_an_image_of_its_own(tmp_path: Path, where: str, linked: bool) -> None:
     booting = Booting()
     subject = image(tmp_path / where)
-    captures(tmp_path, warm="persist").get({"board": "virt"}, subject, booting)
+    captures(tmp_path, warm="persist").get({"board": {"name": "virt"}}, subject, booting)
     (base,) = booting.bases
     assert base.is_relative_to(tmp_path / "cache" / "captures")
     assert base.samefile(subject.path) == linked
@@ -140,15 +140,16 @@ def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
     named = replace(named, devices=changes.pop("devices", named.devices))
     accelerator = changes.pop("accelerator", TCG)
     firmware = changes.pop("firmware", "f1")
-    return identity(
-        Settings(**changes),
-        subject,
+    settings = Settings(**changes)
+    spec = Spec(
         board=named,
         qemu=QemuProgram(program, "10.0", frozenset(), sandbox=True),
         accelerator=accelerator,
-        firmware=firmware,
-        key=key,
+        equipment=equipment(settings, subject),
+        fast_boot=settings.fast_boot,
+        quirks=not settings.no_quirks,
     )
+    return identity(spec, subject, firmware=firmware, key=key, clock=settings.clock)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +168,7 @@ def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
         {"disk": (ExtraDisk(size=1 << 20),)},
         {"qemu_arg": ("-no-hpet",)},
         {"fast_boot": True},
+        {"no_quirks": True},
         {"accelerator": Accelerator("kvm", "asked for")},
     ],
     ids=str,

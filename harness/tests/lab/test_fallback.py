@@ -39,7 +39,7 @@ TEST = """
 import threading
 
 def test_mine(appliance):
-    if appliance.power.accelerator.name == "kvm":
+    if appliance.power.spec.accelerator.name == "kvm":
         while True:
             appliance.check()
             threading.Event().wait(0.5)

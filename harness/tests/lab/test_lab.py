@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 
 from harness.appliance.failed_starts import FailedStarts
-from harness.boards import board
+from harness.boards import Board, board
 from harness.errors import ApplianceFault, HarnessError, HostTooBusy, KernelPanic, QemuFailed, RequestRefused
 from harness.image.model import Breakglass
 from harness.lab.lab import Lab
 from harness.lab.room import Room
 from harness.machine.accelerator import TCG
 from harness.machine.equipment import Equipment
+from harness.machine.qemu import QemuProgram
 from harness.options import Settings
+from harness.tests.machine.specs import NO_QEMU
 
 NEWS = "mark the test gk_reboots"
 IMAGE: Any = SimpleNamespace(
@@ -43,13 +45,23 @@ class PlayedLab(Lab):
         return SimpleNamespace(reserve=lambda *_: nullcontext())
 
     def _make(self, *given: Any) -> Any:
-        ram, reboots = given[-2:]
-        power = SimpleNamespace(power_ons=[], rungs=[], board=given[0], in_many_threads=not reboots, check=done)
-        self.fitted = given[3]
+        spec, _, name = given[:3]
+        power = SimpleNamespace(
+            power_ons=[], rungs=[], board=spec.board, in_many_threads=not spec.reboots, check=done
+        )
+        self.fitted = spec.equipment
         names = ("power_on", "wait_until_ready", "wait_until_at_rest", "capture", "close")
         each = {name: self._noted(name) for name in names}
-        facts = {"booted_again": True, "knows_time": True, "boot_times": list, "folder": self._logs(given[2])}
-        return SimpleNamespace(board=given[0], power=power, ram=ram, explained=nullcontext, **facts, **each)
+        facts = {"booted_again": True, "knows_time": True, "boot_times": list, "folder": self._logs(name)}
+        return SimpleNamespace(board=spec.board, power=power, explained=nullcontext, **facts, **each)
+
+    def qemu(self, board: Board) -> QemuProgram:
+        """Nobody starts it."""
+        return NO_QEMU
+
+    def _nurses_network(self, board: Board, image: Any) -> bool:
+        """There is no console to hear it on."""
+        return False
 
     def _noted(self, name: str) -> Any:
         def noted(*_: Any, **__: Any) -> Any:

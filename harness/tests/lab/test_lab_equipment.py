@@ -92,7 +92,7 @@ def test_only_arguments_whose_state_nobody_knows_make_every_start_cold(
     warm: bool,
 ) -> None:
     def make(*given: Any) -> None:
-        raise Starts(given[5])
+        raise Starts(given[4])
 
     monkeypatch.setattr(Lab, "booted", lambda *_: "a machine that was booted before")
     monkeypatch.setattr(PlayedLab, "_make", make)

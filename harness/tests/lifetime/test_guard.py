@@ -18,19 +18,17 @@ OWNER = textwrap.dedent(
     """
     import os, sys, socket
     from pathlib import Path
-    from harness.boards import board
-    from harness.machine.accelerator import TCG
     from harness.machine.equipment import Equipment
-    from harness.machine.machine import Machine
     from harness.machine.overlay import Overlay
     from harness.machine.ports import Port
     from harness.machine.run_dir import RunDir
+    from harness.tests.machine.specs import machine_of
 
     base = Path(sys.argv[1])
     run_dir = RunDir(work=base)
     overlay = Overlay.create(base / "golden.img", run_dir.folder("disk", bulky=True))
     reached = Equipment(forwards=(Port(80),))
-    machine = Machine(board(sys.argv[2]), overlay, run_dir=run_dir, accelerator=TCG, equipment=reached)
+    machine = machine_of(sys.argv[2], overlay, run_dir, equipment=reached)
     machine.start_paused()
     if sys.argv[3] == "fork" and os.fork() == 0:
         # A child that lives on with copies of all descriptors must not keep the guard waiting.

@@ -11,20 +11,19 @@ from typing import Any
 
 import pytest
 
-from harness.boards import board
 from harness.errors import InternalError
 from harness.firmware.bios import BiosStage
 from harness.firmware.stage import Loaded
-from harness.machine.accelerator import TCG
 from harness.machine.capture import RAM, Capture, load, save
-from harness.machine.command import Ram
 from harness.machine.equipment import Equipment
 from harness.machine.extra_disk import ExtraDisk
+from harness.machine.launch import Ram
 from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power
 from harness.machine.run_dir import RunDir
 from harness.tests.machine.guests import REST, SAY_R, boot_sector, wait_for_r
+from harness.tests.machine.specs import machine_of, spec_of
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
 
@@ -64,7 +63,7 @@ def captured(run_dir: RunDir, golden: Path) -> Capture:
 
 
 def make(run_dir: RunDir, overlay: Overlay, **given: Any) -> Machine:
-    return Machine(board("pc-bios"), overlay, run_dir=run_dir, **{"accelerator": TCG, "equipment": SMALL, **given})
+    return machine_of("pc-bios", overlay, run_dir, **{"equipment": SMALL, **given})
 
 
 def copy_of(capture: Capture, run_dir: RunDir, **given: Any) -> Machine:
@@ -132,7 +131,7 @@ def test_a_copy_of_a_copy_can_be_captured_too(captured: Capture, run_dir: RunDir
 
 def test_a_checkpoint_of_any_machine_has_its_memory_in_a_file(captured: Capture, run_dir: RunDir) -> None:
     overlay = captured.overlay(run_dir.folder("disk", bulky=True))
-    power = Power(board("pc-bios"), overlay, BiosStage(), run_dir=run_dir, accelerator=TCG, equipment=SMALL)
+    power = Power(spec_of("pc-bios", equipment=SMALL), overlay, BiosStage(), run_dir)
     power.restore(captured)
     power.machine.pause()
     checkpoint = power.checkpoint(run_dir.folder("checkpoint", bulky=True))
@@ -171,8 +170,8 @@ def test_a_further_disk_goes_with_the_machine_into_captures_and_checkpoints(
     def seen(disk: Overlay) -> list[bytes]:
         return [one.read(4096, 1) for one in disk.beside]
 
-    given: dict[str, Any] = {"run_dir": run_dir, "accelerator": TCG, "equipment": equipment}
-    power = Power(board("pc-bios"), capture.overlay(run_dir.folder("disk", bulky=True)), BiosStage(), **given)
+    disk = capture.overlay(run_dir.folder("disk", bulky=True))
+    power = Power(spec_of("pc-bios", equipment=equipment), disk, BiosStage(), run_dir)
     power.restore(capture)
     write(power.machine, 2, 0x5C)
     checkpoint = power.checkpoint(run_dir.folder("checkpoint", bulky=True))

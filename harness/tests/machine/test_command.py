@@ -4,7 +4,7 @@ import ast
 import itertools
 import json
 import re
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +13,27 @@ import pytest
 from harness.boards import NAMES, board
 from harness.errors import InternalError
 from harness.firmware.stage import Loaded
-from harness.machine.command import Ram, Spec, command
+from harness.machine.accelerator import Accelerator
+from harness.machine.command import command
 from harness.machine.equipment import Equipment
+from harness.machine.launch import Launch, Ram
 from harness.machine.ports import Port
+from harness.machine.spec import Spec
 from harness.tests.boards.never_captured import never_captured
+from harness.tests.machine.specs import NO_QEMU, part, spec_of
 
+KVM = Accelerator("kvm", "asked for")
 HARNESS = Path(__file__).parents[2]
 
 
-def spec(name: str, **changes: Any) -> Spec:
-    made = Spec(
-        board=board(name),
-        qemu="/usr/bin/qemu",
-        sandbox=True,
-        disk=Path("/r/disk.qcow2"),
-        accelerator="tcg",
-        prefer={Port(22): 40022},
-    )
+def arguments_of(name: str, **changes: Any) -> list[str]:
+    """The command line of a machine of this board; ``changes`` are fields of its three records."""
+    given = {"board": board(name), "qemu": NO_QEMU, **part(changes, Spec)}
     equipment = replace(Equipment(forwards=(Port(80), Port(22))), **part(changes, Equipment))
-    return replace(made, equipment=equipment, **part(changes, Spec))
-
-
-def part(changes: dict[str, Any], record: type) -> dict[str, Any]:
-    """Those of the changes that are fields of this record."""
-    return {name: value for name, value in changes.items() if name in {field.name for field in fields(record)}}
+    launch = Launch(disks=(Path("/r/disk.qcow2"),), prefer={Port(22): 40022})
+    return command(
+        spec_of(given["board"], **{**given, "equipment": equipment}), replace(launch, **part(changes, Launch))
+    )
 
 
 def after(arguments: list[str], option: str) -> list[str]:
@@ -45,7 +42,7 @@ def after(arguments: list[str], option: str) -> list[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_machine_is_bare_paused_and_boxed_in(name: str) -> None:
-    arguments = command(spec(name))
+    arguments = arguments_of(name)
     assert arguments[0] == "/usr/bin/qemu"
     for option in ("-nodefaults", "-no-user-config", "-S"):
         assert option in arguments
@@ -58,24 +55,24 @@ def test_every_machine_is_bare_paused_and_boxed_in(name: str) -> None:
 
 @pytest.mark.parametrize("threads", ["multi", "single"])
 def test_tcg_has_the_threads_that_were_asked_for_and_kvm_its_own(threads: str) -> None:
-    assert after(command(spec("pc-bios", threads=threads)), "-accel") == [f"tcg,thread={threads}"]
-    assert after(command(spec("pc-bios", threads=threads, accelerator="kvm")), "-accel") == ["kvm"]
+    assert after(arguments_of("pc-bios", threads=threads), "-accel") == [f"tcg,thread={threads}"]
+    assert after(arguments_of("pc-bios", threads=threads, accelerator=KVM), "-accel") == ["kvm"]
 
 
 def test_a_qemu_without_seccomp_gets_no_sandbox() -> None:
-    assert "-sandbox" not in command(spec("virt", sandbox=False))
+    assert "-sandbox" not in arguments_of("virt", qemu=replace(NO_QEMU, sandbox=False))
 
 
 def test_formats_are_named_and_nothing_is_probed() -> None:
-    nodes = [json.loads(node) for node in after(command(spec("pc-bios")), "-blockdev")]
+    nodes = [json.loads(node) for node in after(arguments_of("pc-bios"), "-blockdev")]
     assert [node["driver"] for node in nodes] == ["file", "qcow2"]
-    assert "-drive" not in command(spec("pc-bios"))
-    assert "virtio-rng-pci" in after(command(spec("pc-bios")), "-device")
+    assert "-drive" not in arguments_of("pc-bios")
+    assert "virtio-rng-pci" in after(arguments_of("pc-bios"), "-device")
 
 
 @pytest.mark.parametrize("name", ["raspi3b", "raspi4b"])
 def test_a_raspberry_pi_has_a_card_a_usb_network_and_no_virtio(name: str) -> None:
-    arguments = command(spec(name, disk=Path("/r/a,b.qcow2")))
+    arguments = arguments_of(name, disks=(Path("/r/a,b.qcow2"),))
     (card,) = after(arguments, "-drive")
     assert card.startswith("if=sd,")
     assert "driver=qcow2" in card.split(",")
@@ -87,38 +84,38 @@ def test_a_raspberry_pi_has_a_card_a_usb_network_and_no_virtio(name: str) -> Non
 
 
 def test_answers_can_be_made_to_come_late_only_where_the_board_says_why() -> None:
-    late = {name for name in NAMES if "filter-buffer" in " ".join(after(command(spec(name)), "-object"))}
+    late = {name for name in NAMES if "filter-buffer" in " ".join(after(arguments_of(name), "-object"))}
     assert late == {name for name in NAMES if board(name).workarounds.late_answers} == {"raspi3b", "raspi4b"}
-    assert after(command(spec("raspi4b")), "-object")[-1].endswith("queue=tx,interval=3000000,status=off")
+    assert after(arguments_of("raspi4b"), "-object")[-1].endswith("queue=tx,interval=3000000,status=off")
 
 
 def test_a_board_without_a_clock_begins_in_1970() -> None:
-    assert after(command(spec("raspi-virt")), "-rtc") == ["base=1970-01-01"]
-    assert after(command(spec("virt")), "-rtc") == ["base=utc"]
+    assert after(arguments_of("raspi-virt"), "-rtc") == ["base=1970-01-01"]
+    assert after(arguments_of("virt"), "-rtc") == ["base=utc"]
 
 
 def test_a_comma_in_the_path_of_the_disk_survives() -> None:
-    nodes = after(command(spec("pc-bios", disk=Path("/r/a,b.qcow2"))), "-blockdev")
+    nodes = after(arguments_of("pc-bios", disks=(Path("/r/a,b.qcow2"),)), "-blockdev")
     assert json.loads(nodes[0])["filename"] == "/r/a,b.qcow2"
 
 
 def test_the_network_is_restricted_unless_it_is_opened() -> None:
-    closed = after(command(spec("pc-bios")), "-netdev")[0]
+    closed = after(arguments_of("pc-bios"), "-netdev")[0]
     assert "restrict=on" in closed
     assert "hostfwd=tcp:127.0.0.1:0-:80" in closed
     assert "hostfwd=tcp:127.0.0.1:40022-:22" in closed
-    assert "restrict" not in after(command(spec("pc-bios", network="open")), "-netdev")[0]
+    assert "restrict" not in after(arguments_of("pc-bios", network="open"), "-netdev")[0]
 
 
 def test_qemu_forwards_udp_only_to_a_guest_that_may_reach_what_it_likes() -> None:
     forwards = (Port(80), Port(53, "udp"))
-    opened = after(command(spec("virt", forwards=forwards, network="open")), "-netdev")[0]
+    opened = after(arguments_of("virt", forwards=forwards, network="open"), "-netdev")[0]
     assert "hostfwd=udp:127.0.0.1:0-:53" in opened
-    assert "udp" not in after(command(spec("virt", forwards=forwards)), "-netdev")[0]
+    assert "udp" not in after(arguments_of("virt", forwards=forwards), "-netdev")[0]
 
 
 def test_the_harness_forwards_udp_over_what_qemu_inherits() -> None:
-    arguments = command(spec("virt", forwards=(Port(53, "udp"),), datagrams=6))
+    arguments = arguments_of("virt", forwards=(Port(53, "udp"),), datagrams=6)
     assert [one for one in after(arguments, "-chardev") if "datagrams" in one] == [
         "socket,id=datagrams0,fd=6",
         "socket,id=datagrams1,fd=7",
@@ -128,12 +125,12 @@ def test_the_harness_forwards_udp_over_what_qemu_inherits() -> None:
         ["filter-mirror", "queue=rx"],
         ["filter-redirector", "queue=tx"],
     ]
-    assert "datagrams" not in " ".join(command(spec("virt")))
+    assert "datagrams" not in " ".join(arguments_of("virt"))
 
 
 def test_further_disks_come_last_and_nothing_has_another_place_for_them() -> None:
     disks = (Path("/r/a,b.qcow2"), Path("/r/disk3.qcow2"))
-    without, arguments = command(spec("pc-bios")), command(spec("pc-bios", beside=disks))
+    without, arguments = arguments_of("pc-bios"), arguments_of("pc-bios", disks=(Path("/r/disk.qcow2"), *disks))
     assert after(arguments, "-device") == [
         *after(without, "-device"),
         "virtio-blk-pci,drive=disk2,id=disk2",
@@ -144,22 +141,22 @@ def test_further_disks_come_last_and_nothing_has_another_place_for_them() -> Non
 
 
 def test_the_users_own_arguments_are_the_last_and_as_they_are() -> None:
-    assert command(spec("virt", qemu_args=("-d", "int, cpu")))[-2:] == ["-d", "int, cpu"]
+    assert arguments_of("virt", qemu_args=("-d", "int, cpu"))[-2:] == ["-d", "int, cpu"]
 
 
 def test_the_network_card_has_no_option_rom() -> None:
-    card = next(device for device in after(command(spec("pc-bios")), "-device") if "net0" in device)
+    card = next(device for device in after(arguments_of("pc-bios"), "-device") if "net0" in device)
     assert card.endswith(",romfile=")
 
 
 def test_only_boards_that_the_harness_boots_leave_at_a_reset() -> None:
-    leaving = {name for name in NAMES if "-no-reboot" in command(spec(name))}
+    leaving = {name for name in NAMES if "-no-reboot" in arguments_of(name)}
     assert leaving == {"virt", "raspi-virt", "raspi3b", "raspi4b"}
 
 
 def test_kernel_and_command_line_are_one_argument_each() -> None:
     loaded = Loaded(kernel=Path("/r/vmlinuz"), append="console=ttyAMA0 root=PARTUUID=1-2/PARTNROFF=1 ro")
-    arguments = command(spec("virt", loaded=loaded))
+    arguments = arguments_of("virt", loaded=loaded)
     assert after(arguments, "-kernel") == ["/r/vmlinuz"]
     assert after(arguments, "-append") == ["console=ttyAMA0 root=PARTUUID=1-2/PARTNROFF=1 ro"]
     assert "-dtb" not in arguments
@@ -167,12 +164,12 @@ def test_kernel_and_command_line_are_one_argument_each() -> None:
 
 def test_a_kernel_without_a_command_line_is_our_mistake() -> None:
     with pytest.raises(InternalError):
-        command(spec("virt", loaded=Loaded(kernel=Path("/r/vmlinuz"))))
+        arguments_of("virt", loaded=Loaded(kernel=Path("/r/vmlinuz")))
 
 
 def test_flash_chips_are_named_code_is_read_only() -> None:
     loaded = Loaded(code=Path("/usr/share/code.fd"), vars=Path("/r/vars.fd"))
-    arguments = command(spec("pc-uefi", loaded=loaded))
+    arguments = arguments_of("pc-uefi", loaded=loaded)
     assert after(arguments, "-machine")[0].startswith("pc-q35-9.0,pflash0=firmware-code,pflash1=firmware-vars")
     flash = [json.loads(node) for node in after(arguments, "-blockdev")][2:]
     assert [(node["node-name"], node["read-only"]) for node in flash] == [
@@ -182,35 +179,35 @@ def test_flash_chips_are_named_code_is_read_only() -> None:
 
 
 def test_kvm_takes_the_processor_of_the_host() -> None:
-    arguments = command(spec("virt", accelerator="kvm"))
+    arguments = arguments_of("virt", accelerator=KVM)
     assert after(arguments, "-accel") == ["kvm"]
     assert after(arguments, "-cpu") == ["host"]
 
 
 def test_memory_and_processors_can_be_set() -> None:
-    arguments = command(spec("virt", memory=192, cpus=1))
+    arguments = arguments_of("virt", memory=192, cpus=1)
     assert after(arguments, "-m") == ["192"]
     assert after(arguments, "-smp") == ["1"]
 
 
 def test_a_machine_without_console_reader_does_not_fill_a_socket() -> None:
-    assert "null,id=console" in command(spec("virt", console=False))
+    assert "null,id=console" in arguments_of("virt", console=False)
 
 
 def test_a_network_card_can_be_left_for_later() -> None:
-    arguments = command(spec("raspi3b", nic=False))
+    arguments = arguments_of("raspi3b", nic=False)
     assert after(arguments, "-device") == []
-    assert after(arguments, "-netdev") == after(command(spec("raspi3b")), "-netdev")
+    assert after(arguments, "-netdev") == after(arguments_of("raspi3b"), "-netdev")
 
 
 def test_registers_are_open_only_where_a_state_needs_them_and_before_it_is_loaded() -> None:
-    incoming = {name for name in NAMES if "qtest" in " ".join(command(spec(name, incoming=True)))}
+    incoming = {name for name in NAMES if "qtest" in " ".join(arguments_of(name, incoming=True))}
     assert incoming == {name for name in NAMES if board(name).workarounds.registers_at_restore} == {"raspi3b"}
-    assert not any("qtest" in " ".join(command(spec(name))) for name in NAMES)
+    assert not any("qtest" in " ".join(arguments_of(name)) for name in NAMES)
 
 
 def test_an_incoming_machine_waits_for_its_state() -> None:
-    assert after(command(spec("virt", incoming=True)), "-incoming") == ["defer"]
+    assert after(arguments_of("virt", incoming=True), "-incoming") == ["defer"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -219,7 +216,7 @@ def test_every_machine_is_hardened(name: str, network: str) -> None:
     loaded = Loaded(
         kernel=Path("/r/vmlinuz"), append="console=ttyS0", code=Path("/r/code.fd"), vars=Path("/r/vars.fd")
     )
-    arguments = command(spec(name, loaded=loaded, network=network))
+    arguments = arguments_of(name, loaded=loaded, network=network)
     sandbox = dict(part.split("=") for part in after(arguments, "-sandbox")[0].removeprefix("on,").split(","))
     assert sandbox == dict.fromkeys(("obsolete", "elevateprivileges", "spawn", "resourcecontrol"), "deny")
     # What QEMU adds unasked: a monitor, a serial port, a network card, a floppy, the user's configuration.
@@ -260,17 +257,17 @@ def test_no_program_is_started_through_a_shell() -> None:
 def test_memory_has_the_same_name_however_it_is_made() -> None:
     path = Path("/r/ram")
     for ram in (None, Ram(path, shared=True), Ram(path, shared=False)):
-        arguments = command(spec("virt", ram=ram))
+        arguments = arguments_of("virt", ram=ram)
         (backend,) = map(json.loads, after(arguments, "-object"))
         assert (backend["id"], backend["size"]) == ("ram", 512 << 20)
         assert "memory-backend=ram" in after(arguments, "-machine")[0]
 
 
 def test_the_memory_of_a_capture_is_only_read() -> None:
-    (backend,) = map(json.loads, after(command(spec("virt", ram=Ram(Path("/r/ram"), shared=False))), "-object"))
+    (backend,) = map(json.loads, after(arguments_of("virt", ram=Ram(Path("/r/ram"), shared=False)), "-object"))
     assert not backend["share"]
     assert backend["readonly"]
 
 
 def test_a_board_that_cannot_be_captured_has_the_memory_that_qemu_gives_it() -> None:
-    assert "-object" not in command(spec("virt", board=never_captured("virt")))
+    assert "-object" not in arguments_of("virt", board=never_captured("virt"))

@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +18,7 @@ import pytest
 from harness.boards import NAMES, board
 from harness.errors import HostMemoryShort, ImageLocked, InternalError, QemuFailed
 from harness.firmware.bios import BiosStage
-from harness.machine.accelerator import TCG, Accelerator, choose
+from harness.machine.accelerator import Accelerator, choose
 from harness.machine.capture import load, save
 from harness.machine.ending import Ended, Rung
 from harness.machine.equipment import Equipment
@@ -31,6 +30,7 @@ from harness.machine.qemu import find_qemu
 from harness.machine.qmp import Event, QmpRefused
 from harness.machine.run_dir import RunDir
 from harness.tests.machine.guests import IDLES, OBEYS_THE_POWER_BUTTON, boot_sector, wait_for_r
+from harness.tests.machine.specs import Heard, machine_of, spec_of
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
 
@@ -53,9 +53,9 @@ def golden(tmp_path: Path) -> Path:
 @pytest.fixture
 def make(run_dir: RunDir, golden: Path) -> Make:
     def made(**given: Any) -> Machine:
-        options: dict[str, Any] = {"accelerator": TCG, "equipment": SMALL, **given}
+        options: dict[str, Any] = {"equipment": SMALL, **given}
         overlay = options.pop("overlay", None) or Overlay.create(golden, run_dir.folder("disk", bulky=True))
-        return Machine(options.pop("board", BOARD), overlay, run_dir=run_dir, **options)
+        return machine_of(options.pop("board", BOARD), overlay, run_dir, **options)
 
     return made
 
@@ -220,7 +220,7 @@ def test_the_sandbox_and_the_private_connections_are_real(make: Make, run_dir: R
     machine = make(equipment=REACHED)
     machine.start()
     status = Path(f"/proc/{machine.pid}/status").read_text()
-    assert machine.qemu.sandbox is bool(re.search(r"^Seccomp:\t2$", status, re.MULTILINE))
+    assert machine.spec.qemu.sandbox is bool(re.search(r"^Seccomp:\t2$", status, re.MULTILINE))
     mine = {os.readlink(path) for path in Path(f"/proc/{machine.pid}/fd").iterdir() if path.is_symlink()}
     inodes = {found[1] for link in mine if (found := re.match(r"socket:\[(\d+)\]", link))}
     listening = [line.split() for line in Path(f"/proc/{machine.pid}/net/tcp").read_text().splitlines()[1:]]
@@ -269,12 +269,13 @@ def test_the_guests_memory_and_disk_go_on_from_a_capture(make: Make, run_dir: Ru
 
 def test_power_on_the_pc_goes_through_resets_and_new_processes(run_dir: RunDir, golden: Path) -> None:
     overlay = Overlay.create(golden, run_dir.folder("disk", bulky=True))
-    power = Power(BOARD, overlay, BiosStage(), run_dir=run_dir, accelerator=TCG, equipment=REACHED)
+    heard = Heard()
+    power = Power(spec_of(BOARD, equipment=REACHED), overlay, BiosStage(), run_dir, listener=heard)
     power.on()
     first = power.machine.pid
     port = power.ports[HTTP]
     power.reset()
-    assert power.wait_power_on(2, LIMIT) is not None
+    assert heard.power_on(2, LIMIT) is not None
     assert power.machine.pid == first
     power.cycle()
     assert power.machine.pid != first
@@ -290,22 +291,13 @@ def test_power_on_the_pc_goes_through_resets_and_new_processes(run_dir: RunDir, 
 
 def test_power_says_when_qemu_died(run_dir: RunDir, golden: Path) -> None:
     overlay = Overlay.create(golden, run_dir.folder("disk", bulky=True))
-    heard: list[object] = []
-    told = threading.Event()
-
-    def listener(news: object) -> None:
-        heard.append(news)
-        if isinstance(news, QemuFailed):
-            told.set()
-
-    power = Power(
-        BOARD, overlay, BiosStage(), run_dir=run_dir, accelerator=TCG, equipment=SMALL, listener=listener
-    )
+    heard = Heard()
+    power = Power(spec_of(BOARD, equipment=SMALL), overlay, BiosStage(), run_dir, listener=heard)
     power.on()
     os.kill(power.machine.pid, signal.SIGKILL)
-    assert told.wait(LIMIT)
+    assert isinstance(heard.failure(LIMIT), QemuFailed)
     with pytest.raises(QemuFailed, match="SIGKILL"):
-        power.wait_power_on(2, LIMIT)
+        power.check()
 
 
 def test_closing_the_run_is_no_failure_of_qemu(make: Make, run_dir: RunDir) -> None:

@@ -11,14 +11,15 @@ from harness.boards import NAMES, board
 from harness.errors import HarnessError, QemuFailed
 from harness.firmware.stage import Loaded, Stage
 from harness.machine import power as power_module
-from harness.machine.accelerator import Accelerator
 from harness.machine.ending import Rung
+from harness.machine.launch import Launch
 from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power, PowerOn, SeaBiosEcho
-from harness.machine.qemu import QemuProgram
 from harness.machine.qmp import Event, QmpRefused
 from harness.machine.run_dir import RunDir
+from harness.machine.spec import Spec
+from harness.tests.machine.specs import NO_QEMU, Heard, spec_of
 
 
 def count(*resets: tuple[str, float]) -> int:
@@ -107,22 +108,19 @@ class PlayedPower(Power):
 
         nothing = Nothing()
         nothing.guard = nothing  # type: ignore[assignment]
+        self.heard = Heard()
         super().__init__(
-            board(name),
+            spec_of(name, qemu=NO_QEMU, nurse_network=nurse_network),
             cast(Overlay, nothing),
             cast(Stage, nothing),
-            run_dir=cast(RunDir, nothing),
-            accelerator=Accelerator("tcg", "played"),
-            qemu=cast(QemuProgram, nothing),
-            nurse_network=nurse_network,
+            cast(RunDir, nothing),
+            listener=self.heard,
         )
         self.trouble = trouble
         self.machines: list[Played] = []
         self.on()
 
-    def _new_machine(
-        self, loaded: Loaded, prefer: object, ram: object, *, goes_on: bool = False, silent: bool = False
-    ) -> Machine:
+    def _new_machine(self, launch: Launch, *, silent: bool = False) -> Machine:
         self.machines.append(Played(self.trouble))
         return cast(Machine, self.machines[-1])
 
@@ -130,7 +128,7 @@ class PlayedPower(Power):
 def test_a_pi_that_halts_instead_of_restarting_is_power_cycled_and_it_is_recorded() -> None:
     power = PlayedPower("raspi4b")
     power.halted(wants_restart=True)
-    again = power.wait_power_on(2, 5.0)
+    again = power.heard.power_on(2, 5.0)
     assert isinstance(again, PowerOn)
     assert (again.cause, again.new_process) == ("halted", True)
     assert power.machines[0].stopped.is_set()
@@ -148,15 +146,16 @@ def test_a_pi_that_halts_instead_of_powering_off_is_off() -> None:
 def test_a_board_that_can_restart_stays_halted() -> None:
     power = PlayedPower("virt")
     power.halted(wants_restart=True)
-    assert power.wait_power_on(2, 0.2) is None
+    assert power.heard.power_on(2, 0.2) is None
     assert not power.machines[0].stopped.is_set()
 
 
-def test_a_qemu_that_cannot_be_ended_is_what_the_wait_raises() -> None:
+def test_a_qemu_that_cannot_be_ended_is_what_the_check_raises() -> None:
     power = PlayedPower("raspi4b", QemuFailed("it does not end"))
     power.halted(wants_restart=True)
+    assert power.heard.failure(5.0) is not None
     with pytest.raises(QemuFailed, match="it does not end"):
-        power.wait_power_on(2, 5.0)
+        power.check()
 
 
 def test_answers_come_late_until_the_guest_has_an_address_and_again_after_a_reset() -> None:
@@ -166,11 +165,11 @@ def test_answers_come_late_until_the_guest_has_an_address_and_again_after_a_rese
     power.listens()
     assert first.late.get(timeout=5) == "off"
     power.halted(wants_restart=True)
-    assert power.wait_power_on(2, 5.0) is not None
+    assert power.heard.power_on(2, 5.0) is not None
     assert power.machines[1].late.get(timeout=5) == "on"
 
 
-def test_answers_that_qemu_does_not_let_through_are_what_the_wait_raises() -> None:
+def test_answers_that_qemu_does_not_let_through_are_what_the_check_raises() -> None:
     power = PlayedPower("raspi3b", nurse_network=True)
     power.machines[0].refusal = QmpRefused("qom-set was refused", reason="no such object")
     power.listens()
@@ -191,7 +190,7 @@ def test_a_network_card_that_waits_is_plugged_in_when_init_runs_and_again_after_
     power.init_runs()
     assert power.machines[0].plugged.get(timeout=5)
     power.halted(wants_restart=True)
-    assert power.wait_power_on(2, 5.0) is not None
+    assert power.heard.power_on(2, 5.0) is not None
     power.init_runs()
     assert power.machines[1].plugged.get(timeout=5)
 
@@ -203,7 +202,7 @@ def test_a_network_card_waits_only_where_the_board_says_why_and_quirks_are_allow
     assert power.machines[0].plugged.empty()
 
 
-def test_a_network_card_that_qemu_refuses_is_what_the_wait_raises() -> None:
+def test_a_network_card_that_qemu_refuses_is_what_the_check_raises() -> None:
     power = PlayedPower("raspi4b", nurse_network=True)
     power.machines[0].refusal = QmpRefused("device_add was refused", reason="no such bus")
     power.init_runs()
@@ -249,17 +248,16 @@ def test_a_pc_has_one_thread_while_it_boots_and_a_copy_of_one_if_it_is_to_boot(
 ) -> None:
     asked: list[str] = []
 
-    def machine(*_: object, threads: str, **__: object) -> Machine:
-        asked.append(threads)
+    def machine(_: Spec, __: Overlay, ___: RunDir, launch: Launch, **____: object) -> Machine:
+        asked.append(launch.threads)
         played: Any = Played()
-        played.threads = threads
+        played.launch = launch
         return cast(Machine, played)
 
     monkeypatch.setattr(power_module, "Machine", machine)
     monkeypatch.setattr(power_module, "load", lambda *_: None)
     nothing: Any = SimpleNamespace(prepare=lambda _: Loaded(), adopt=lambda loaded: loaded)
-    tcg = Accelerator("tcg", "played")
-    power = Power(board(name), nothing, nothing, run_dir=nothing, accelerator=tcg, qemu=nothing, reboots=reboots)
+    power = Power(spec_of(name, qemu=NO_QEMU, reboots=reboots), nothing, nothing, nothing)
     power.on()
     power.off()
     cast(Any, power).machine.ended = True

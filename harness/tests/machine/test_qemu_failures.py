@@ -29,7 +29,7 @@ from harness.errors import (
     QemuFailed,
     QmpSilent,
 )
-from harness.machine.accelerator import DEVICE, TCG, Accelerator
+from harness.machine.accelerator import DEVICE, Accelerator
 from harness.machine.equipment import Equipment
 from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
@@ -37,6 +37,7 @@ from harness.machine.ports import Port
 from harness.machine.qemu import QemuProgram, find_qemu
 from harness.machine.run_dir import RunDir
 from harness.tests.machine.guests import FILLS_ITS_DISK, IDLES, boot_sector
+from harness.tests.machine.specs import machine_of
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
 
@@ -49,9 +50,9 @@ Make = Callable[..., Machine]
 @pytest.fixture
 def make(run_dir: RunDir, tmp_path: Path) -> Make:
     def made(**given: Any) -> Machine:
-        options: dict[str, Any] = {"accelerator": TCG, "equipment": SMALL, **given}
+        options: dict[str, Any] = {"equipment": SMALL, **given}
         overlay = options.pop("overlay", None) or disk(run_dir, tmp_path)
-        return Machine(BOARD, overlay, run_dir=run_dir, **options)
+        return machine_of(BOARD, overlay, run_dir, **options)
 
     return made
 

@@ -9,31 +9,21 @@ from typing import Any
 
 import pytest
 
-from harness.boards import board
 from harness.errors import QemuFailed
 from harness.firmware.bios import BiosStage
-from harness.firmware.stage import Loaded
 from harness.machine import capture as capture_module
-from harness.machine.accelerator import TCG
 from harness.machine.capture import RAM, Capture, load, pause_at_rest, save
-from harness.machine.command import Ram
+from harness.machine.launch import Ram
 from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
 from harness.machine.run_dir import RunDir
+from harness.tests.machine.specs import NO_QEMU, machine_of, spec_of
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-system-aarch64") is None, reason="QEMU is not installed")
 
 
 def make(run_dir: RunDir, overlay: Overlay, name: str, **given: Any) -> Machine:
-    return Machine(
-        board(name),
-        overlay,
-        run_dir=run_dir,
-        accelerator=TCG,
-        loaded=Loaded(),
-        on_console=lambda console: console.close(),
-        **given,
-    )
+    return machine_of(name, overlay, run_dir, on_console=lambda console: console.close(), **given)
 
 
 @pytest.fixture
@@ -93,7 +83,7 @@ def test_a_machine_with_its_network_plugged_in_cannot_be_captured(
 
 @pytest.mark.parametrize("name", ["raspi3b", "raspi4b"])
 def test_a_network_card_that_waits_is_plugged_in_once(run_dir: RunDir, card: Overlay, name: str) -> None:
-    machine = make(run_dir, card, name, late_nic=True)
+    machine = make(run_dir, card, name, nic=False)
     machine.start()
     assert "Network" not in usb(machine)
     machine.plug_in()
@@ -110,7 +100,7 @@ class Restless(Machine):
     """A machine that only says which interrupts wait, and notes what is done to it."""
 
     def __init__(self, name: str, *said: str) -> None:
-        self.board = board(name)
+        self.spec = spec_of(name, qemu=NO_QEMU)
         self._said = list(said)
         self.done: list[str] = []
 

@@ -1,0 +1,58 @@
+"""What one machine is to be: one record, made once and handed down whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from harness.boards import Board
+from harness.machine.accelerator import Accelerator
+from harness.machine.equipment import Equipment
+from harness.machine.qemu import QemuProgram
+
+Threads = Literal["multi", "single"]
+"""Whether TCG has a thread for each processor, or one for all."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One machine over its whole life, however many QEMU processes that takes (each is a ``Launch``).
+
+    What the guest can see of it belongs to the identity of a captured machine; see ``identity``, which says of
+    every other field why it does not.
+    """
+
+    board: Board
+    """As it is for the image: see ``Board.fitted``."""
+    qemu: QemuProgram
+    accelerator: Accelerator
+    equipment: Equipment = field(default_factory=Equipment)
+    """What was asked for beyond the board; from here on, what a machine of this board gets of that."""
+    reboots: bool = False
+    """Whether a restored machine, too, will boot again."""
+    nurse_network: bool = False
+    """Whether the network comes late where the board says why it must; see ``LateNetwork``."""
+    memory_file: Path | None = None
+    """The file that is the memory of a machine that is switched on to be captured, None for any other."""
+    fast_boot: bool = False
+    """Whether the kernel's wait for slow disks is dropped where the harness gives the command line."""
+    quirks: bool = True
+    """Whether the device tree of a Raspberry Pi is made to fit QEMU's boards."""
+
+    def __post_init__(self) -> None:
+        """Fit the equipment to the board."""
+        object.__setattr__(self, "equipment", self.equipment.on(self.board))
+
+    @property
+    def is_captured(self) -> bool:
+        """Whether it is switched on in order to be captured."""
+        return self.memory_file is not None
+
+    def threads(self, *, restored: bool) -> Threads:
+        """How many threads a QEMU process gets, whose machine is ``restored`` or boots.
+
+        Where QEMU mixes up what several processors do while they boot, a machine that boots gets one.
+        """
+        boots = self.reboots or not restored
+        return "single" if self.board.workarounds.one_thread_at_boot and boots else "multi"
