@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.appliance.cold_start import ColdStart
 from harness.boards import Board
+from harness.firmware.own_digest import own_digest
 from harness.gokrazy.keys import generate_key
 from harness.image.copying import copy_sparse, link_or_copy
 from harness.image.model import Image
@@ -28,7 +29,7 @@ from harness.options import Clock, Settings
 from harness.store.store import Store
 
 FORMAT = 6
-"""To be raised when what is captured, or how, changes."""
+"""To be raised when what is captured, or how, changes. The harness's own firmware has a digest instead."""
 MOST = 4 * 10**9
 """Bytes that captures may take up in the cache: some twenty of them."""
 FOLDER = "captures"
@@ -120,6 +121,7 @@ def identity(spec: Spec, image: Image, *, firmware: str, key: str, clock: Clock)
         "perm": image.perm,
         "further_disks": [disk.digest for disk in spec.equipment.disks],
         "firmware": firmware,
+        "own_firmware": own_digest(),
         # Of a board with a clock, the setting changes nothing.
         "clock": "" if spec.board.knows_time else clock,
         "key": key,

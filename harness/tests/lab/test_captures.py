@@ -212,6 +212,14 @@ def test_the_firmware_of_a_board_is_read_once_a_run(tmp_path: Path, monkeypatch:
     assert read == ["virt-uefi", "pc-uefi"]
 
 
+def test_another_version_of_the_harness_s_own_firmware_makes_another_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = told(tmp_path)
+    monkeypatch.setattr("harness.lab.captures.own_digest", lambda: "another version")
+    assert told(tmp_path) != before
+
+
 def test_a_machine_that_knows_another_key_is_another_one(tmp_path: Path) -> None:
     assert told(tmp_path, key="ssh-ed25519 AAAA") != told(tmp_path)
 
