@@ -260,6 +260,8 @@ class Appliance(WaysIn, Services, Updates):
         """It has come up: whatever starts from now on is another start."""
         self._starting = None
         self.console.serves()
+        # Its console may not have told that it has an address.
+        self.power.listens()
 
     def wait_until_at_rest(self) -> None:
         """Wait until its services have settled and its console is quiet, as far as they will.

@@ -19,6 +19,8 @@ _NOBODY = re.compile(
     re.IGNORECASE,
 )
 """Where QEMU's network lets nobody be reached: names are not found, and connections refused or never answered."""
+_NO_OFFER = re.compile(r"\bread packet [0-9a-f]{2}(?::[0-9a-f]{2}){5}: i/o timeout")
+"""gokrazy's DHCP client when no answer came in time: it ends, and init starts it anew (cmd/dhcp, rtr7/dhcp4)."""
 _NOT_UP = re.compile(r"\b(?:dial|connect)\b.*(?:connection refused|no such file or directory)", re.IGNORECASE)
 """Of another program of the device that is not up yet: gokrazy starts all at once, and again what fell."""
 _ITSELF = re.compile(r"(?:\b127\.\d+\.\d+\.\d+|\[::1?\]|\blocalhost|\b0\.0\.0\.0|\bunix|/\S+\.sock\b)")
@@ -32,6 +34,8 @@ def could_not_reach(line: str, *, isolated: bool, up: bool) -> bool:
     """
     if _NOT_YET.search(line):
         return isolated or up
+    if _NO_OFFER.search(line):
+        return up
     if _ITSELF.search(line):
         return up and _NOT_UP.search(line) is not None
     return isolated and _NOBODY.search(line) is not None

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from harness.machine.equipment import Equipment, Network
     from harness.machine.qemu import QemuProgram
     from harness.machine.run_dir import RunDir
-    from harness.machine.spec import Spec
+    from harness.machine.spec import Nursed, Spec
 
 
 class Lab:
@@ -462,10 +462,11 @@ class Lab:
             quirks=not self.settings.no_quirks,
         )
 
-    def _nurses_network(self, board: Board, image: Image) -> bool:
-        """Whether the network comes late: only the console says when it is due."""
-        late = bool(board.workarounds.late_nic or board.workarounds.late_answers)
-        return late and not self.settings.no_quirks and self.voice(board, image).init
+    def _nurses_network(self, board: Board, image: Image) -> Nursed:
+        """Whether the network comes late, and who says when it is due."""
+        if self.settings.no_quirks or not (board.workarounds.late_nic or board.workarounds.late_answers):
+            return "no"
+        return "console" if self.voice(board, image).init else "disk"
 
     def _make(self, spec: Spec, image: Image, name: str, booted: Booted | None, firmware: Path) -> Appliance:
         from harness.appliance.appliance import Appliance
@@ -482,7 +483,7 @@ class Lab:
             overlay = booted.capture.overlay(folder)
         if board.disk == SD:
             overlay.resize_to_power_of_two()
-        if spec.nurse_network:
+        if spec.nurse_network != "no":
             late = (board.workarounds.late_nic, board.workarounds.late_answers)
             self.news.firmware(board.name, *(f"network: {one.note}" for one in late if one is not None))
         return Appliance(

@@ -14,6 +14,9 @@ from harness.machine.qemu import QemuProgram
 Threads = Literal["multi", "single"]
 """Whether TCG has a thread for each processor, or one for all."""
 
+Nursed = Literal["no", "console", "disk"]
+"""By what one knows when init runs: by the console's word, or by what was read from the disk."""
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -31,7 +34,7 @@ class Spec:
     """What was asked for beyond the board; from here on, what a machine of this board gets of that."""
     reboots: bool = False
     """Whether a restored machine, too, will boot again."""
-    nurse_network: bool = False
+    nurse_network: Nursed = "no"
     """Whether the network comes late where the board says why it must; see ``LateNetwork``."""
     memory_file: Path | None = None
     """The file that is the memory of a machine that is switched on to be captured, None for any other."""

@@ -50,6 +50,12 @@ def test_another_program_of_the_device_may_only_be_late(line: str) -> None:
     assert not could_not_reach(line, isolated=True, up=False)
 
 
+def test_a_dhcp_client_that_got_its_address_later_was_only_not_answered_in_time() -> None:
+    line = "dhcp.go:430: read packet 40:54:00:67:6f:6b: i/o timeout"
+    assert could_not_reach(line, isolated=True, up=True)
+    assert not could_not_reach(line, isolated=True, up=False)
+
+
 @pytest.mark.parametrize(
     "line",
     [

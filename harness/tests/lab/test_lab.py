@@ -20,6 +20,7 @@ from harness.lab.room import Room
 from harness.machine.accelerator import TCG
 from harness.machine.equipment import Equipment
 from harness.machine.qemu import QemuProgram
+from harness.machine.spec import Nursed
 from harness.options import Settings
 from harness.tests.machine.specs import NO_QEMU
 
@@ -59,9 +60,9 @@ class PlayedLab(Lab):
         """Nobody starts it."""
         return NO_QEMU
 
-    def _nurses_network(self, board: Board, image: Any) -> bool:
+    def _nurses_network(self, board: Board, image: Any) -> Nursed:
         """There is no console to hear it on."""
-        return False
+        return "no"
 
     def _noted(self, name: str) -> Any:
         def noted(*_: Any, **__: Any) -> Any:

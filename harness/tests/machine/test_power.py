@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
 import queue
+import subprocess
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,15 +13,17 @@ import pytest
 from harness.boards import NAMES, board
 from harness.errors import HarnessError, QemuFailed
 from harness.firmware.stage import Loaded, Stage
+from harness.machine import late_network
 from harness.machine import power as power_module
 from harness.machine.ending import Rung
+from harness.machine.late_network import READ_BY_INIT
 from harness.machine.launch import Launch
 from harness.machine.machine import Machine
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power, PowerOn, SeaBiosEcho
 from harness.machine.qmp import Event, QmpRefused
 from harness.machine.run_dir import RunDir
-from harness.machine.spec import Spec
+from harness.machine.spec import Nursed, Spec
 from harness.tests.machine.specs import NO_QEMU, Heard, spec_of
 
 
@@ -63,7 +68,8 @@ class Played:
         """What comes of plugging the network card in, or of letting answers through."""
         self.failure: HarnessError | None = None
         self.trouble = trouble
-        self.ended = None
+        self.ended: object = None
+        self.pid = 0
         self.ports: dict[str, int] = {}
 
     def start_paused(self) -> None:
@@ -77,6 +83,9 @@ class Played:
         self.late.put(str(arguments["value"]))
         if self.refusal is not None:
             raise self.refusal
+
+    def wait_exit(self, _: float) -> object:
+        return self.ended
 
     def plug_in(self) -> None:
         self.plugged.put(True)
@@ -98,7 +107,7 @@ class Played:
 class PlayedPower(Power):
     """A power supply of played machines, switched on."""
 
-    def __init__(self, name: str, trouble: HarnessError | None = None, *, nurse_network: bool = False) -> None:
+    def __init__(self, name: str, trouble: HarnessError | None = None, *, nurse_network: Nursed = "no") -> None:
         class Nothing:
             closing = False
             guard = None
@@ -159,7 +168,7 @@ def test_a_qemu_that_cannot_be_ended_is_what_the_check_raises() -> None:
 
 
 def test_answers_come_late_until_the_guest_has_an_address_and_again_after_a_reset() -> None:
-    power = PlayedPower("raspi4b", nurse_network=True)
+    power = PlayedPower("raspi4b", nurse_network="console")
     first = power.machines[0]
     assert first.late.get(timeout=5) == "on"
     power.listens()
@@ -170,7 +179,7 @@ def test_answers_come_late_until_the_guest_has_an_address_and_again_after_a_rese
 
 
 def test_answers_that_qemu_does_not_let_through_are_what_the_check_raises() -> None:
-    power = PlayedPower("raspi3b", nurse_network=True)
+    power = PlayedPower("raspi3b", nurse_network="console")
     power.machines[0].refusal = QmpRefused("qom-set was refused", reason="no such object")
     power.listens()
     join("listens")
@@ -185,7 +194,7 @@ def test_answers_are_left_alone_unless_asked_for() -> None:
 
 
 def test_a_network_card_that_waits_is_plugged_in_when_init_runs_and_again_after_a_reset() -> None:
-    power = PlayedPower("raspi4b", nurse_network=True)
+    power = PlayedPower("raspi4b", nurse_network="console")
     assert power.machines[0].plugged.empty()
     power.init_runs()
     assert power.machines[0].plugged.get(timeout=5)
@@ -195,15 +204,52 @@ def test_a_network_card_that_waits_is_plugged_in_when_init_runs_and_again_after_
     assert power.machines[1].plugged.get(timeout=5)
 
 
-@pytest.mark.parametrize(("name", "nurse"), [("raspi3b", True), ("raspi4b", False)])
-def test_a_network_card_waits_only_where_the_board_says_why_and_quirks_are_allowed(name: str, nurse: bool) -> None:
+@pytest.mark.parametrize(("name", "nurse"), [("raspi3b", "console"), ("raspi4b", "no")])
+def test_a_network_card_waits_only_where_the_board_says_why_and_quirks_are_allowed(
+    name: str, nurse: Nursed
+) -> None:
     power = PlayedPower(name, nurse_network=nurse)
     power.init_runs()
     assert power.machines[0].plugged.empty()
 
 
+def test_without_a_console_the_card_comes_when_init_is_read_from_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: queue.Queue[int] = queue.Queue()
+    monkeypatch.setattr(late_network, "_read", lambda _: reads.get(timeout=5))
+    power = PlayedPower("raspi4b", nurse_network="disk")
+    machine = power.machines[0]
+    for count in (1000, 1000, 999 + READ_BY_INIT):
+        reads.put(count)
+    while not reads.empty():
+        assert machine.plugged.empty()
+    reads.put(1000 + READ_BY_INIT)
+    assert machine.plugged.get(timeout=5)
+
+
+def test_what_a_process_has_read_is_counted(tmp_path: Path) -> None:
+    before = late_network._read(os.getpid())
+    file = tmp_path / "disk"
+    file.write_bytes(bytes(READ_BY_INIT))
+    file.read_bytes()
+    assert late_network._read(os.getpid()) - before >= READ_BY_INIT
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    assert late_network._read(gone.pid) == 0
+
+
+def test_a_machine_that_ended_before_it_read_anything_is_not_looked_at_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(late_network, "_read", lambda _: 0)
+    power = PlayedPower("raspi4b", nurse_network="disk")
+    power.machines[0].ended = "for good"
+    join("reads")
+    assert power.machines[0].plugged.empty()
+    power.check()
+
+
 def test_a_network_card_that_qemu_refuses_is_what_the_check_raises() -> None:
-    power = PlayedPower("raspi4b", nurse_network=True)
+    power = PlayedPower("raspi4b", nurse_network="console")
     power.machines[0].refusal = QmpRefused("device_add was refused", reason="no such bus")
     power.init_runs()
     assert power.machines[0].plugged.get(timeout=5)
@@ -213,7 +259,7 @@ def test_a_network_card_that_qemu_refuses_is_what_the_check_raises() -> None:
 
 
 def test_a_machine_that_ended_before_its_network_card_came_is_no_news() -> None:
-    power = PlayedPower("raspi4b", nurse_network=True)
+    power = PlayedPower("raspi4b", nurse_network="console")
     power.machines[0].refusal = QemuFailed("it hung up")
     power.init_runs()
     assert power.machines[0].plugged.get(timeout=5)
