@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness import boards
-from harness.errors import Fault, HarnessError, UserError
+from harness.errors import Fault, HarnessError, UserError, fault_of
 from harness.options import Settings, add_options, must_be_readable, options_said, settings_from
 from harness.package_data import scenarios_folder
-from harness.report import durations
 from harness.report.places import must_take_results, not_written
 from harness.report.properties import properties
 from harness.report.recorder import Recorder
-from harness.report.verdict import Verdict, fault_of
+from harness.report.verdict import Verdict
 from harness.report.words import Words, words_of
-from harness.run import rerun, workers
+from harness.run import durations, rerun, workers
 from harness.run.repeat import Repeat, tally
 from harness.run.shard import digest
 from harness.run.whose import chooses_boards, is_our_board, needs_appliance

@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from harness.image.model import Image
-
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
-    from harness.report.recorder import BootTimes
+    from harness.image.model import Image
+
+BootTimes = tuple[str, str, dict[str, float]]
+"""Board, "cold" or "warm", and the seconds since power-on of each phase."""
 
 
 class RunNews:

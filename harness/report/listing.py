@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from harness.report import durations
+from harness.run import durations
 
 
 def listing(tests: Mapping[str, str], known: Mapping[str, float]) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from harness.report.recorder import Outcome, Recorder
+from harness.report.recorder import Recorder
 from harness.report.summary import boot_table, remarks, run_times, service_lines
+from harness.run.outcome import Outcome
 
 STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222}

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import pytest
 
 from harness.errors import Fault
+from harness.lab.run_news import BootTimes
 from harness.report.properties import LEFT_OUT
 from harness.report.verdict import Verdict
-
-
-@dataclass
-class Outcome:
-    """One test and what came of it."""
-
-    nodeid: str
-    outcome: str
-    seconds: float = 0.0
-    """Set-up, test and tear-down together."""
-    board: str = ""
-    reason: str = ""
-    """Why it was skipped, or the first line of what went wrong."""
-    error: str = ""
-    sections: list[tuple[str, str]] = field(default_factory=list)
-    properties: dict[str, str] = field(default_factory=dict)
-
+from harness.run.outcome import Outcome
+from harness.run.rerun import EARLIER
 
 SERVICES = {
     "needs-hardware": "needs hardware that its board lacks",
@@ -35,11 +20,6 @@ SERVICES = {
     "expected": "does what it was expected to do",
 }
 """What is told of a service that is no trouble, and what it means."""
-EARLIER = "gk_earlier_news"
-"""Attribute of a report that carries the news of a try that does not count."""
-
-BootTimes = tuple[str, str, dict[str, float]]
-"""Board, "cold" or "warm", and the seconds since power-on of each phase."""
 
 
 class Recorder:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from harness.errors import Fault, HarnessError
+from harness.errors import Fault
 
 NO_TESTS = 5
 TESTS_FAILED = 1
@@ -46,23 +45,3 @@ class Verdict:
         if status == 0 and self.strict and (self.skipped or self.left_out):
             return TESTS_FAILED
         return status
-
-
-def fault_of(error: BaseException | None) -> Fault | None:
-    """Return whose fault an error is, looking through what caused it; None when it is not the harness's error."""
-    found = next((one for one in causes(error) if isinstance(one, HarnessError)), None)
-    return found.fault if found is not None else None
-
-
-def caused_by(error: BaseException | None, kind: type[HarnessError]) -> bool:
-    """Whether an error is of this kind, or was caused by one that is."""
-    return any(isinstance(one, kind) for one in causes(error))
-
-
-def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, what caused it, and so on."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        yield error
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__

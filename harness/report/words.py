@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, causes
 from harness.options import OPTIONS
-from harness.report.verdict import causes
 
 _FLAG = re.compile(r"(?<![\w-])--gk-[a-z]+(?:-[a-z]+)*")
 _COMMAND = "gk_command"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from harness.report.recorder import Outcome
+from harness.run.outcome import Outcome
 
 FIXTURE = "gk_repeat"
 _LAST = re.compile(r"(?:\[|-)run\d+\]$")

@@ -10,11 +10,11 @@ from collections.abc import Callable
 import pytest
 from _pytest.runner import runtestprotocol
 
-from harness.errors import AcceleratorFailed
-from harness.report.recorder import EARLIER
-from harness.report.verdict import caused_by
+from harness.errors import AcceleratorFailed, caused_by
 
 BROKE = "gk_accelerator_broke"
+EARLIER = "gk_earlier_news"
+"""Attribute of a report that carries the news of a try that does not count."""
 
 
 def mark(report: pytest.TestReport, error: BaseException | None) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import OptionError
-from harness.report.durations import GUESS
+from harness.run.durations import GUESS
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from harness.errors import Fault, KernelPanic, QemuFailed
-from harness.report.verdict import Verdict, fault_of
+from harness.errors import Fault
+from harness.report.verdict import Verdict
 
 
 def verdict(**values: Any) -> Verdict:
@@ -41,12 +41,3 @@ def verdict(**values: Any) -> Verdict:
 )
 def test_exit_status(status: int, made: dict[str, Any], expected: int) -> None:
     assert verdict(**made).exit_status(status) == expected
-
-
-def test_the_fault_is_found_behind_what_it_caused() -> None:
-    broken = RuntimeError("a test's own words")
-    broken.__cause__ = QemuFailed("gone")
-    assert fault_of(broken) is Fault.HOST
-    assert fault_of(KernelPanic("oops")) is Fault.APPLIANCE
-    assert fault_of(ValueError()) is None
-    assert fault_of(None) is None

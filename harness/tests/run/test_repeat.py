@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.report.recorder import Outcome
+from harness.run.outcome import Outcome
 from harness.run.repeat import tally, without_number
 
 TESTS = """

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from harness.package_data import scenarios_folder
-from harness.report.recorder import Outcome
+from harness.run.outcome import Outcome
 
 FILE = "durations.json"
 GUESS = 15.0
