@@ -17,7 +17,7 @@ HarnessError
     CommandFailed           a command on the device ended with another status than 0
   InternalError             the harness broke its own promise (exit status 10)
   HostFault                 this machine could not carry the run (exit status 11)
-    QemuFailed              QEMU did not start, ended by itself, or did not do what it was told
+    QemuFailed              QEMU did not start, ended by itself, or did not do what was asked of it
       QemuCrashed           a signal ended it that nobody here sent
       QmpSilent             it is there, and does not answer
       AcceleratorFailed     KVM broke under the machine
@@ -165,7 +165,7 @@ class HostFault(HarnessError):
 
 
 class QemuFailed(HostFault):
-    """QEMU did not start, ended by itself, or did not do what it was told."""
+    """QEMU did not start, ended by itself, or did not do what was asked of it."""
 
 
 class QemuCrashed(QemuFailed):

@@ -24,7 +24,7 @@ from harness.boards import Boot as Start
 from harness.boards import Budget
 from harness.console.causes import explain
 from harness.console.console import Console
-from harness.console.phases import Boot, Cause, Phase, slot_of
+from harness.console.phases import Boot, Cause, Phase, Slot, slot_of
 from harness.errors import (
     ApplianceFault,
     DeviceUnreachable,
@@ -40,7 +40,7 @@ from harness.gokrazy.expected import Expectations
 from harness.gokrazy.status import Status
 from harness.gokrazy.waiting import Deadline
 from harness.image.fat import FatVolume
-from harness.image.model import Image, Slot, UpdateFiles
+from harness.image.model import Image, UpdateFiles
 from harness.machine.capture import Capture
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power

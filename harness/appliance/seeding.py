@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from harness.console.phases import slot_of
+from harness.console.phases import Slot, slot_of
 from harness.errors import ApplianceFault
 from harness.faults.damage import edit_boot_file
 from harness.image.fat_volume import FatVolume
-from harness.image.model import Image, Layout, Slot, UpdateFiles
+from harness.image.model import Image, Layout, UpdateFiles
 from harness.machine.overlay import Overlay
 
 ROOT = re.compile(rb"root=[^ ]+")

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from harness.appliance.seeding import seed
 from harness.boards import Budget
 from harness.console.console import Console
+from harness.console.phases import Slot
 from harness.gokrazy.client import Device
 from harness.gokrazy.status import Status
 from harness.gokrazy.update import Mangle, Updater, Upload
-from harness.image.model import Image, Slot, UpdateFiles
+from harness.image.model import Image, UpdateFiles
 from harness.machine.power import Power
 
 

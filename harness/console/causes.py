@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.console.crashes import CAUSES
+from harness.console.crashes import CAUSES, MEMORY_SHORT
 from harness.console.findings import Finding
 from harness.errors import ApplianceFault, DeviceUnreachable, WaitTimeout
 
 _SILENT = (DeviceUnreachable, WaitTimeout)
-_TOLD = "gk_cause_is_told"
+_EXPLAINED = "gk_cause_is_told"
 """Attribute of an error that names its cause already."""
 
 
@@ -25,10 +25,10 @@ def explain(
 ) -> None:
     """Put the first finding that is a cause before what an error says, and what to do about it into its hint.
 
-    Only what the appliance is to blame for is explained, and what a test asserts. A device that no longer answers
-    may have told that its memory runs out: ``memory_left``. ``facts`` fill in the hints.
+    Only two kinds of errors are explained: those of the appliance, and assertions of a test. ``memory_left`` is
+    what a device that no longer answers said last: bytes left, and bytes in all. ``facts`` fill in the hints.
     """
-    if not isinstance(error, ApplianceFault | AssertionError) or hasattr(error, _TOLD):
+    if not isinstance(error, ApplianceFault | AssertionError) or hasattr(error, _EXPLAINED):
         return
     cause = next((one for one in findings if one.name in CAUSES), None)
     if cause is not None:
@@ -37,10 +37,10 @@ def explain(
     elif isinstance(error, _SILENT) and memory_left is not None and memory_left[0] < SCARCE * memory_left[1]:
         left, whole = (amount >> 20 for amount in memory_left)
         first = f"memory runs out: {left} of {whole} MiB were left when the device last answered"
-        hint = CAUSES["oom-kill"].format_map(facts)
+        hint = MEMORY_SHORT.format_map(facts)
     else:
         return
-    setattr(error, _TOLD, True)
+    setattr(error, _EXPLAINED, True)
     if isinstance(error, AssertionError):
         error.args = ("\n".join([f"{first}; {hint}; then:", *map(str, error.args)]),)
         return

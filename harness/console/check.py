@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from harness.errors import ApplianceFault, HarnessError
+
+PANIC_WINDOW = 2.0
+"""Seconds to wait for the rest of a kernel's last words before a crash is reported."""
+FATAL_WINDOW = 0.5
+"""The same for what is fatal without a panic."""
 
 
 class Severity(Enum):
@@ -22,49 +27,40 @@ class Severity(Enum):
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to look for in each line of the console."""
+    """One thing to look for in each line of the console: a row of the table in ``crashes.py``.
+
+    Patterns are regular expressions, searched for in the line without escape sequences.
+    """
 
     name: str
-    """What a test calls it, to allow it."""
-    pattern: re.Pattern[str]
+    """The name by which a test allows it."""
+    pattern: str
     meaning: str
     """In words; ``{0}`` is what the pattern matched, ``{1}`` its first group."""
     severity: Severity
     error: type[HarnessError] = ApplianceFault
+    """The error that ends a wait, if it is fatal."""
     kernel: bool | None = None
     """Whether only lines of the kernel (or only other lines) count."""
-    patience: float = 0.0
-    """Seconds for which it may be cured, by ``cured_by``, before it counts; 0: it counts at once."""
-    cured_by: re.Pattern[str] | None = None
-    look_back: int = 5
-    """How many of the lines before it belong to the evidence."""
     firmware: bool = False
     """Whether it counts only while no kernel runs: a program may print such words with no harm."""
+    patience: float = 0.0
+    """Seconds for which it may be cured, by ``cured_by``, before it counts; 0: it counts at once."""
+    cured_by: str = ""
+    """The pattern of a later line that shows that all is well."""
+    look_back: int = 5
+    """How many of the lines before it belong to the evidence."""
+    of_init: bool = False
+    """Whether what init said last belongs to the evidence and to the meaning, whatever ``look_back`` says."""
+    window: float = FATAL_WINDOW
+    """Seconds in which the lines after it belong to the evidence; a panic has ``PANIC_WINDOW`` anyway."""
+    breakpoint: str = ""
+    """A pattern in what was matched: a breakpoint stopped the kernel, and QEMU's translation may be to blame."""
+    cause: str = ""
+    """What to do about it, where it explains what fails after it; ``{memory}`` and ``{more}`` are filled in."""
+    regex: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    cure: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
 
-
-def check(
-    name: str,
-    pattern: str,
-    meaning: str,
-    severity: Severity,
-    error: type[HarnessError] = ApplianceFault,
-    *,
-    kernel: bool | None = None,
-    patience: float = 0.0,
-    cured_by: str = "",
-    look_back: int = 5,
-    firmware: bool = False,
-) -> Check:
-    """A check, its patterns written as text."""
-    return Check(
-        name,
-        re.compile(pattern),
-        meaning,
-        severity,
-        error,
-        kernel,
-        patience,
-        re.compile(cured_by) if cured_by else None,
-        look_back,
-        firmware,
-    )
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "regex", re.compile(self.pattern))
+        object.__setattr__(self, "cure", re.compile(self.cured_by) if self.cured_by else None)

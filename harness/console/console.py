@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,47 +12,18 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-import pexpect
-
 from harness.console.check import Severity
 from harness.console.findings import Finding
 from harness.console.intake import Intake
 from harness.console.lines import Line, plain
 from harness.console.loops import LoopRule
+from harness.console.match import Mark, Match, Pattern
 from harness.console.phases import Boot, Cause, Phase
 from harness.console.reader import Reader
 from harness.console.recording import Recording
 from harness.errors import DeviceUnreachable, HarnessError, InternalError, WaitTimeout
 
 T = TypeVar("T")
-Pattern = str | re.Pattern[str]
-
-
-@dataclass(frozen=True)
-class Match:
-    """What ``expect`` found."""
-
-    index: int
-    """Which of the patterns."""
-    match: re.Match[str]
-    before: str
-    """What came before it, since the match before."""
-
-    @property
-    def text(self) -> str:
-        """The text that matched."""
-        return self.match[0]
-
-    def group(self, group: int | str = 0) -> str:
-        """The text of a group; "" for one that took no part."""
-        return self.match[group] or ""
-
-
-@dataclass(frozen=True, order=True)
-class Mark:
-    """A position in the recording."""
-
-    offset: int
 
 
 @dataclass
@@ -82,15 +52,14 @@ class Console:
     ) -> None:
         """Record into ``folder``; ``name`` is the appliance in errors, ``allow`` names checks that may fit.
 
-        ``in_many_threads`` tells whether QEMU translates what the guest runs now in a thread for each processor,
-        and may be to blame for it.
+        ``in_many_threads`` says whether QEMU now translates the guest's code in a thread for each processor.
+        Such a QEMU may be to blame for a crash of the kernel.
         """
         self.name = name
         self._intake = Intake(
             folder, clock=clock, name=name, loop=loop or LoopRule(), in_many_threads=in_many_threads
         )
         self._changed = self._intake.changed
-        self._expecting = threading.Lock()
         self._reader: Reader | None = None
         self._intake.allow(allow)
 
@@ -140,7 +109,7 @@ class Console:
         reader.stop()
         with self._changed:
             self._reader = None
-            self._intake.tell()
+            self._intake.notify()
 
     def close(self) -> None:
         """Detach and close the recording."""
@@ -150,12 +119,12 @@ class Console:
             self._intake.recording.close()
 
     def hears(self, *, kernel: bool, why: str) -> None:
-        """Whether the kernel tells here how its start goes, and why init is not heard ("" when it is)."""
+        """Set whether the kernel reports its start here, and why init is not heard ("" when it is)."""
         with self._changed:
             self._intake.hears_kernel, self._intake.why_not_heard = kernel, why
 
     def serves(self) -> None:
-        """What runs has come up, as its answer tells: a loop of starts would begin anew."""
+        """What runs has answered, so it has come up: a loop of starts would begin anew."""
         with self._changed:
             self._intake.phases.serves()
 
@@ -312,23 +281,13 @@ class Console:
         patterns = [pattern] if isinstance(pattern, str | re.Pattern) else list(pattern)
         compiled = [re.compile(one, re.MULTILINE) if isinstance(one, str) else one for one in patterns]
         awaited = what or " or ".join(repr(one.pattern) for one in compiled)
-        if not self._expecting.acquire(blocking=False):
-            raise InternalError("two threads expect on one console", where=awaited)
         try:
-            feed = self._intake.feed
-            index = feed.expect(compiled, timeout, self.check)
-            match, before = feed.spawn.match, feed.spawn.before or ""
-        except pexpect.TIMEOUT:
+            match = self._intake.feed.expect(compiled, timeout, self.check)
+        except TimeoutError:
             raise self.timed_out(awaited, timeout) from None
-        except pexpect.EOF:
-            raise InternalError("the console was closed under one who expects", where=awaited) from None
-        finally:
-            self._expecting.release()
         # The match may lie in the chunk that brought the crash as well: the crash counts.
         self.check()
-        if not isinstance(match, re.Match):
-            raise InternalError("pexpect returned no match", where=awaited)
-        return Match(index, match, before)
+        return match
 
     def wait_for_line(
         self, pattern: Pattern, *, timeout: float, what: str = "", since: Mark | None = None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from harness.console.console import Match
+from harness.console.match import Match
 
 
 class Speaker(Protocol):

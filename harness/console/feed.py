@@ -16,10 +16,12 @@ from io import StringIO
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from pexpect import TIMEOUT
+from pexpect import EOF, TIMEOUT
 from pexpect.fdpexpect import fdspawn
 
+from harness.console.match import Match
 from harness.console.recording import Recording
+from harness.errors import InternalError
 
 if TYPE_CHECKING:
     _FdSpawn = fdspawn[str]
@@ -95,6 +97,8 @@ class Feed:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
         self._lock = Lock()
+        self.expecting = Lock()
+        """Held while a thread expects."""
         self._from = recording.size
         self._out, self._in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._wake_out, self._wake_in = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -125,12 +129,30 @@ class Feed:
                     pass
             self.spawn.forget()
 
-    def expect(self, patterns: Sequence[re.Pattern[str]], timeout: float, before_wait: Callable[[], None]) -> int:
-        """Return the index of the pattern that matched; raises pexpect.TIMEOUT and what ``before_wait`` raises."""
-        self.spawn.before_wait = before_wait
-        before_wait()
-        index: int = self.spawn.expect_loop(_Searcher(patterns), timeout)  # type: ignore[arg-type]
-        return index
+    def expect(
+        self, patterns: Sequence[re.Pattern[str]], timeout: float, before_wait: Callable[[], None]
+    ) -> Match:
+        """Return the first match within ``timeout`` seconds; raises TimeoutError, and what ``before_wait`` raises.
+
+        One thread may expect at a time: InternalError for a second one.
+        """
+        awaited = " or ".join(repr(one.pattern) for one in patterns)
+        if not self.expecting.acquire(blocking=False):
+            raise InternalError("two threads expect on one console", where=awaited)
+        try:
+            self.spawn.before_wait = before_wait
+            before_wait()
+            index: int = self.spawn.expect_loop(_Searcher(patterns), timeout)  # type: ignore[arg-type]
+            match, before = self.spawn.match, self.spawn.before or ""
+        except TIMEOUT:
+            raise TimeoutError from None
+        except EOF:
+            raise InternalError("the console was closed under one who expects", where=awaited) from None
+        finally:
+            self.expecting.release()
+        if not isinstance(match, re.Match):
+            raise InternalError("pexpect returned no match", where=awaited)
+        return Match(index, match, before)
 
     def close(self) -> None:
         """Close both pipes; a second call does nothing."""

@@ -7,15 +7,10 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from harness.console.check import Check, Severity
+from harness.console.check import PANIC_WINDOW, Check, Severity
 from harness.console.crashes import classify
 from harness.console.lines import Line
 from harness.errors import HarnessError, QemuFailed
-
-PANIC_WINDOW = 2.0
-"""Seconds to wait for the rest of a kernel's last words before a crash is reported."""
-FATAL_WINDOW = 0.5
-"""The same for what is fatal without a panic."""
 
 _LAST_WORDS = re.compile(r"Rebooting in \d+ seconds|---\[ end Kernel panic|reboot: machine restart")
 _GO_CRASH = re.compile(r"^(?:panic: |fatal error: )")
@@ -113,7 +108,7 @@ class _Suspicion:
 class CrashWatcher:
     """Fits each line against the table. No threads, no clock: its owner says what time it is.
 
-    ``in_many_threads`` tells whether QEMU translates what the guest runs now in a thread for each processor.
+    ``in_many_threads`` says whether QEMU now translates the guest's code in a thread for each processor.
     """
 
     def __init__(self, *, in_many_threads: Callable[[], bool] = lambda: False) -> None:
@@ -127,9 +122,9 @@ class CrashWatcher:
         self._alike: dict[str, list[Finding]] = {}
 
     def see(self, line: Line, *, boot: int, firmware: bool = False) -> None:
-        """Take in the next line; ``boot`` is the boot's number, ``firmware`` tells that no kernel runs."""
+        """Take in the next line; ``boot`` is the boot's number, ``firmware`` says whether no kernel runs."""
         for suspicion in list(self._suspicions):
-            cure = suspicion.check.cured_by
+            cure = suspicion.check.cure
             if cure is not None and cure.search(line.text):
                 self._suspicions.remove(suspicion)
         absorbed = self._extend_open(line)
@@ -177,7 +172,7 @@ class CrashWatcher:
         fatal = check.severity is Severity.FATAL
         before = list(self._recent)[-check.look_back :]
         what = check.meaning.format(match[0], *((group or "") for group in match.groups()))
-        if check.name == "init-died":
+        if check.of_init:
             before = self._last_of_init()
             what = _why_init_died(match[0], before)
         finding = Finding(
@@ -197,8 +192,9 @@ class CrashWatcher:
         self.findings.append(finding)
         panic = "Kernel panic" in line.text
         # A warning's lines follow it; they need no haste, for nobody waits for them.
-        window = PANIC_WINDOW if panic or check.name == "kernel-oops" else FATAL_WINDOW
-        trapped = check.name == "kernel-oops" and "int3" in match[0] and self._in_many_threads()
+        window = PANIC_WINDOW if panic else check.window
+        stopped = bool(check.breakpoint) and re.search(check.breakpoint, match[0]) is not None
+        trapped = stopped and self._in_many_threads()
         room = _LONGEST_TAIL if fatal else _NOTED_TAIL
         self._open.append(_Open(finding, room, line.at + window, panic, trapped))
 
@@ -240,7 +236,7 @@ class CrashWatcher:
 
 
 def _blame_translation(finding: Finding, byte: str) -> None:
-    """Tell a breakpoint that the kernel has taken out of its code again from one that stands in it.
+    """Blame QEMU for a breakpoint that no longer stands in the kernel's code; ``byte`` is what stands there.
 
     A kernel changes its own code with breakpoints while other processors run it. QEMU with a thread for each
     processor can keep what it translated a moment too early (its issue 4669), and run the breakpoint later.

@@ -1,6 +1,6 @@
 """What happens to each byte of the console: recorded, judged, and passed on to whoever waits.
 
-Everything here runs under one lock, ``changed``, which is also how waits are told that something is new. The
+Everything here runs under one lock, ``changed``: it also wakes the waits when something is new. The
 reader's thread calls ``data``, ``tick`` and ``ended``; none of them ever waits for anything but the disk.
 """
 
@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.console.check import Severity
-from harness.console.crashes import NAMES
+from harness.console.check import PANIC_WINDOW, Severity
+from harness.console.crashes import allowable
 from harness.console.feed import Feed
-from harness.console.findings import PANIC_WINDOW, CrashWatcher, Finding
+from harness.console.findings import CrashWatcher, Finding
 from harness.console.lines import Line, LineSplitter
 from harness.console.loops import LoopRule, reboot_loop
 from harness.console.phases import Boot, Cause, PhaseWatcher
@@ -56,15 +56,15 @@ class Intake:
         self.silence: float | None = None
         """Seconds of silence that are an error while the appliance does not serve; None: nobody watches."""
         self.when_halted: Callable[[bool], None] = lambda _: None
-        """Told that the kernel has halted, and whether it had wanted to restart."""
+        """Called when the kernel has halted, with whether it had wanted to restart."""
         self.when_init_runs: Callable[[], None] = lambda: None
-        """Told once a boot that init has been started."""
+        """Called once a boot, when init has been started."""
         self._in_init = 0
         self.when_listening: Callable[[], None] = lambda: None
-        """Told once a boot that the web interface listens on an address that others reach."""
+        """Called once a boot, when the web interface listens on an address that others reach."""
         self._listening = 0
         self.hears_kernel = True
-        """Whether the kernel tells on this console how its start goes."""
+        """Whether the kernel reports its start on this console."""
         self.why_not_heard = ""
         """Why init is not heard, "" when it is."""
         self._loop = loop
@@ -98,7 +98,7 @@ class Intake:
             due = self.crashes.due()
             if due is not None and now >= due:
                 self.crashes.tick(now)
-                self.tell()
+                self.notify()
             silent = self._look_for_silence(now)
             self._claim_provoked(known)
             waits = [when - now for when in (self.crashes.due(), silent) if when is not None]
@@ -110,7 +110,7 @@ class Intake:
             now = self.recording.seconds()
             self._see(self.splitter.close(offset=self.recording.size, at=now))
             self.crashes.tick(now, settle=True)
-            self.tell()
+            self.notify()
         self.feed.pump()
 
     def failed(self, error: Exception) -> None:
@@ -136,20 +136,20 @@ class Intake:
         else:
             self.phases.machine_started(cause, self.last_byte)
             self._look_for_false_starts(self.lines[-1])
-        self.tell()
+        self.notify()
 
     def runs_now(self) -> None:
         """The machine was held until now: it is second 0 of a power-on and of a restored machine."""
         self.last_byte = self.note("running", zero=self._cause is not Cause.RESET)
         self.phases.runs_now(self.last_byte)
-        self.tell()
+        self.notify()
 
     @property
     def no_boot(self) -> str:
         """What it means that no boot is known."""
         if self.hears_kernel:
             return "no kernel has started"
-        return f"of a kernel nothing is heard here ({self.why_not_heard or 'it is told to be quiet'})"
+        return f"of a kernel nothing is heard here ({self.why_not_heard or 'its command line says quiet'})"
 
     def note(self, text: str, *, zero: bool) -> float:
         """Put a mark into recording and lines; ``zero`` makes it the new power-on. Returns its seconds."""
@@ -157,7 +157,7 @@ class Intake:
         self._keep(Line(at, self.recording.size, text, mark=True))
         return at
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Make everybody who waits look up."""
         self.changed.notify_all()
         self.feed.wake()
@@ -166,15 +166,15 @@ class Intake:
         """End every wait with this error, until the next power-on."""
         with self.changed:
             self.aborted = self.aborted or error
-            self.tell()
+            self.notify()
 
     def allow(self, names: Sequence[str]) -> None:
         """Let exactly these checks fit without harm; raises OptionError for a name that is none."""
-        unknown = sorted(set(names) - NAMES)
+        unknown = sorted(set(names) - allowable())
         if unknown:
             raise OptionError(
                 f"there is no console check named {', '.join(unknown)}",
-                hint=f"choose from: {', '.join(sorted(NAMES))}",
+                hint=f"choose from: {', '.join(sorted(allowable()))}",
             )
         self.crashes.allowed = frozenset(names)
 
@@ -269,7 +269,7 @@ class Intake:
         line = self.lines[-1] if self.lines else Line(now, self.recording.size, "(nothing)", mark=True)
         self._add("silence", what, ConsoleSilence, line, boot.number if boot else 0)
         self.silence = None
-        self.tell()
+        self.notify()
         return None
 
     def _add(self, name: str, what: str, error: type[RebootLoop | ConsoleSilence], line: Line, boot: int) -> None:

@@ -1,4 +1,4 @@
-"""The console stream as lines: whole, without escape sequences, kernel and program output told apart."""
+"""The console stream as lines: whole, without escape sequences, with kernel and program output distinguished."""
 
 from __future__ import annotations
 

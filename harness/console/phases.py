@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from harness.console.lines import Line
-from harness.image.model import Slot
+
+Slot = Literal["A", "B"]
+"""A root partition: A is the first, B the second."""
 
 
 class Phase(StrEnum):
@@ -73,7 +76,7 @@ class Boot:
 
     @property
     def slot(self) -> Slot | None:
-        """The slot that runs, by the kernel's command line, or by init's word if that does not tell."""
+        """The slot that runs, by the kernel's command line, else by init's word."""
         return slot_of(self.cmdline) or ({3: "A", 2: "B"}.get(self.inactive or 0))  # type: ignore[return-value]
 
     @property
@@ -97,10 +100,10 @@ class Boot:
 
     def __str__(self) -> str:
         phases = ", ".join(f"{phase.value} {at - self.started:.1f} s" for phase, at in self.at.items())
-        told = [f"boot {self.number} ({self.cause.value})"]
-        told += [f"Linux {self.kernel}"] if self.kernel else []
-        told += [f"slot {self.slot}"] if self.slot else []
-        return ", ".join(told) + (f": {phases}" if phases else "")
+        parts = [f"boot {self.number} ({self.cause.value})"]
+        parts += [f"Linux {self.kernel}"] if self.kernel else []
+        parts += [f"slot {self.slot}"] if self.slot else []
+        return ", ".join(parts) + (f": {phases}" if phases else "")
 
 
 _ROOT_OFFSET = re.compile(r"\broot=PARTUUID=[0-9A-Fa-f-]+/PARTNROFF=([12])(?!\d)")
@@ -146,7 +149,7 @@ _USER: tuple[tuple[str, re.Pattern[str], Phase], ...] = (
     ),
 )
 _LOCAL = ("/", "127.", "[::1]", "[fe80:", "localhost:")
-"""Beginnings of addresses that tell nothing: the web interface listens there with no network at all."""
+"""Beginnings of addresses that prove nothing: the web interface listens there with no network at all."""
 _LOADER = re.compile(r"BdsDxe: starting Boot|Booting from Hard Disk|systemd-boot|EFI stub: ")
 _FIRST_WORDS = re.compile(r"^SeaBIOS \(version|^UEFI firmware \(version")
 _BANNER = re.compile(rf"{_FIRST_WORDS.pattern}|BdsDxe: ")
@@ -229,7 +232,7 @@ class PhaseWatcher:
             begun.bare = True
             return begun
         if not line.kernel and text.startswith(_INIT_SPEAKS) and (boot is None or self._ended(boot)):
-            # A kernel that is told to be quiet says nothing of its start: init's first word is all there is.
+            # With `quiet` the kernel says nothing of its start: init's first line is all there is.
             boot = begun = self._kernel_started("", line.at, Phase.BUILD)
             self._see_system(boot, line)
             return begun
@@ -240,7 +243,7 @@ class PhaseWatcher:
         return None
 
     def serves(self) -> None:
-        """What runs has come up, as its answer tells: the starts until now make no loop with those to come."""
+        """What runs has answered, so it has come up: the starts until now do not count towards a loop."""
         self._announced = self._banners = 0
         if self.current is not None:
             self.current.served = True

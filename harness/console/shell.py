@@ -1,9 +1,9 @@
 """The root shell on the serial console, of an image with the package serial-busybox.
 
 init starts it when a byte comes on the console (gokrazy's tryStartShell: ``/tmp/serial-busybox/ash``, else
-``/perm/sh``); there is no login. The kernel and init print in between at any time, so a command's output comes
-back as base64, each line with a token and its number before it: whatever else is printed can be told apart and
-left out, and what got lost is noticed.
+``/perm/sh``); there is no login. The kernel and init may print in between at any time. So a command's
+output comes back as base64, each line with a token and its number before it: other lines are left out, and a lost
+line is noticed.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import time
 from dataclasses import dataclass
 from types import TracebackType
 
-from harness.console.console import Console, Mark
+from harness.console.console import Console
 from harness.console.dialogue import Await, Dialogue, Forget, Type, play
 from harness.console.findings import shortened
 from harness.console.lines import LineSplitter
+from harness.console.match import Mark
 from harness.errors import CommandFailed, InternalError, ServiceMissing, WaitTimeout
 
 PROMPT = r"(?:~|/[^\s#]*) # "
@@ -107,7 +108,7 @@ class Frame:
 
 
 def frame(text: str, token: str) -> Frame:
-    """Wrap a command so that its status and output can be told from everything else on the console.
+    """Wrap a command so that its status and output differ from everything else on the console.
 
     The token is typed in two halves, so that the shell's echo of what is typed never looks like an answer.
     """

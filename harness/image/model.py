@@ -18,7 +18,6 @@ PERM_TITLES: Mapping[PermState, str] = {
     "blank": "blank",
     "mkfs": "blank until its own mkfs formats it",
 }
-Slot = Literal["A", "B"]
 _FORMATS_PERM = ("github.com/gokrazy/mkfs", "github.com/gokrazy/mkfs.bcachefs")
 
 SECTOR = 512

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from harness.appliance.seeding import NAMING_THE_SLOT, seed
-from harness.console.phases import slot_of
+from harness.console.phases import Slot, slot_of
 from harness.errors import ApplianceFault
 from harness.faults.damage import edit_boot_file
 from harness.image.digest import content_digest
 from harness.image.fat_volume import FatVolume
 from harness.image.load import load_raw
-from harness.image.model import Image, Slot
+from harness.image.model import Image
 from harness.image.squashfs import File
 from harness.image.update_files import update_files
 from harness.machine.overlay import Overlay

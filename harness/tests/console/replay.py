@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.console.console import Console, Mark
+from harness.console.console import Console
+from harness.console.match import Mark
 from harness.console.phases import Cause
 
 DATA = Path(__file__).parents[1] / "data" / "consoles"

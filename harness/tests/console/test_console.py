@@ -79,7 +79,7 @@ class TestExpect:
         with machine(console) as fake:
             first = threading.Thread(target=lambda: console.expect("ready", timeout=10))
             first.start()
-            while not console._expecting.locked():
+            while not console._intake.feed.expecting.locked():
                 time.sleep(0.01)
             with pytest.raises(InternalError, match="two threads"):
                 console.expect("never", timeout=5)

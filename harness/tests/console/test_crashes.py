@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.console.check import Severity
-from harness.console.crashes import CHECKS, NAMES, OPEN_ENDED, classify
+from harness.console import crashes
+from harness.console.check import Check, Severity
+from harness.console.crashes import CHECKS, OPEN_ENDED, allowable, classify
 from harness.console.findings import CrashWatcher, Finding, shortened
 from harness.console.lines import KERNEL_STAMP, Line, LineSplitter
 from harness.errors import BootFailure, FirmwareFailure, HarnessError, InitFailure, KernelPanic, QemuFailed
@@ -127,7 +128,7 @@ def test_a_good_line_is_left_alone(text: str) -> None:
 
 
 def test_every_check_has_an_example() -> None:
-    assert {name for name, _ in EXAMPLES} == {check.name for check in CHECKS} == NAMES - OPEN_ENDED
+    assert {name for name, _ in EXAMPLES} == {check.name for check in CHECKS} == allowable() - OPEN_ENDED
 
 
 @pytest.mark.parametrize(("name", "text"), EXAMPLES)
@@ -313,3 +314,14 @@ def test_what_a_program_quotes_of_a_dead_kernel_is_no_death(words: str) -> None:
     assert classify(words, kernel=False, firmware=False) is not None
     assert classify(f"[    1.000000] {words}", kernel=True, firmware=False) is not None
     assert classify(f"2026/01/01 10:00:00 before the last start: {words}", kernel=False, firmware=False) is None
+
+
+def test_a_new_pattern_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = Check("disk-on-fire", r"lp0 on (\S+)", "paper burns: {1}", Severity.FATAL, KernelPanic, kernel=True)
+    monkeypatch.setattr(crashes, "CHECKS", (row, *CHECKS))
+    watcher = CrashWatcher()
+    watcher.see(Line(3.0, 0, "[    3.000000] lp0 on fire", kernel=True), boot=1)
+    watcher.tick(10.0)
+    (found,) = watcher.findings
+    assert (found.name, found.what, found.fatal) == ("disk-on-fire", "paper burns: fire", True)
+    assert "disk-on-fire" in allowable()
