@@ -275,8 +275,8 @@ class Console:
     def expect(self, pattern: Pattern | Sequence[Pattern], *, timeout: float, what: str = "") -> Match:
         """Wait for the first of the patterns in the stream after the last match (pexpect's way).
 
-        A match may span 4096 characters. Lines end in ``\\r\\n``, and a pattern that can match less than is still
-        to come (``\\S+`` at its end) should go up to a line's end; ``wait_for_line`` has no such trap.
+        A match may span 4096 characters. Lines end in ``\\r\\n``. A pattern such as ``\\S+`` may match before the
+        rest of the line has come: let it go up to the line's end, or use ``wait_for_line``.
         """
         patterns = [pattern] if isinstance(pattern, str | re.Pattern) else list(pattern)
         compiled = [re.compile(one, re.MULTILINE) if isinstance(one, str) else one for one in patterns]

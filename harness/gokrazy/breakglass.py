@@ -23,7 +23,7 @@ from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 LISTENS = "listening on "
 UP = "host key fingerprint: "
 COMMAND = 60.0
-"""Seconds a command may take, unless told otherwise."""
+"""Seconds that a command may take, where the caller gives no limit."""
 
 
 class Breakglass:
@@ -100,7 +100,7 @@ class Breakglass:
             attempt,
             where=str(self.address),
             check=self._check,
-            hint="its log tells why it does not start; are authorized keys in the image?",
+            hint="its log says why it does not start; are authorized keys in the image?",
             evidence=lambda: "\n".join(map(str, device.recent_log(self._service)[-10:])),
         )
 
@@ -166,9 +166,9 @@ class Breakglass:
     ) -> Result:
         """Run a command to its end; a sequence is quoted for the shell.
 
-        breakglass drops output that it has not passed on when the command ends, so the command is wrapped in a few
-        words of shell that stay until all of it has arrived. ``plain`` sends it as it is, as does an image without
-        a shell; then ``Result.complete`` is False.
+        breakglass drops what it has not passed on when the command ends. So the command is wrapped in a few words
+        of shell that stay until all output has arrived. ``plain`` sends it as it is, as does an image without a
+        shell; then ``Result.complete`` is False.
 
         Raises CommandFailed for another status than 0 (unless ``check`` is off), WaitTimeout with what it said so
         far, DeviceUnreachable when the connection is lost.

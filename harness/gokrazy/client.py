@@ -196,7 +196,7 @@ class Device:
         with self.log(name, stream) as log:
             return log.collect(quiet=quiet, limit=10 * quiet + TRY, first=first)
 
-    # what it is told to do
+    # what it is asked to do
 
     def start(self, name: str, *, supervise: Supervise | None = None) -> ServiceStatus:
         """Start a stopped service; one that is not stopped is left alone."""
@@ -287,7 +287,7 @@ class Device:
         """Until it answers at all, with the least that it has to say: for a device that is known to be ready.
 
         Making the front page costs a device that was just restored more than the restoring did. Returns how many
-        seconds its clock is behind this host's, to the second; None where the answer does not tell.
+        seconds its clock is behind this host's, to the second; None where the answer has no date.
         """
 
         def attempt(deadline: Deadline) -> Done[float | None] | NotYet:
@@ -315,7 +315,7 @@ class Device:
         return self._wait_for_status(f"the device to run build {timestamp}", timeout, other)
 
     def wait_for_reboot(self, before: Status, timeout: float) -> Status:
-        """Until it has been restarted since ``before``, told by its services' start times (any build)."""
+        """Until it has been restarted since ``before``, by its services' start times (any build)."""
         first = {one.path: one.started for one in before.services if one.started}
         if not first:
             raise OptionError(
@@ -392,7 +392,7 @@ class Device:
 def _behind(answer: Answer) -> float | None:
     """Seconds that the clock of who answered is behind this host's, by the date of the answer."""
     try:
-        told = parsedate_to_datetime(answer.headers["Date"])
+        date = parsedate_to_datetime(answer.headers["Date"])
     except (KeyError, ValueError):
         return None
-    return round((datetime.now(UTC) - told).total_seconds(), 1)
+    return round((datetime.now(UTC) - date).total_seconds(), 1)

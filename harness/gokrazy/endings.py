@@ -58,12 +58,12 @@ class Attempt:
     def last_words(self) -> str:
         """Why it ended, as it said itself: a crash's first line, else its last line that is no mere farewell."""
         crashes = [line for line in self.words if _CRASHES.search(line)]
-        told = [line for line in self.words if not _is_farewell(line)]
-        return _STAMP.sub("", (crashes or told or self.words or [""])[-1]).strip()
+        reasons = [line for line in self.words if not _is_farewell(line)]
+        return _STAMP.sub("", (crashes or reasons or self.words or [""])[-1]).strip()
 
 
 def attempts(log: Iterable[Said]) -> list[Attempt]:
-    """Return the processes that a log tells of, oldest first, as far as the device remembers their start.
+    """Return the processes that a log shows, oldest first, as far as the device remembers their start.
 
     Where a program says nothing on its standard error output, its standard output is what it said each time: the
     device does not keep the two in their order.

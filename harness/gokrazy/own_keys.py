@@ -12,7 +12,7 @@ from harness.gokrazy.keys import public_line
 
 @dataclass(frozen=True)
 class OwnKey:
-    """A private key that opens a device; ``problem`` tells why it cannot be used here, "" when it can."""
+    """A private key that opens a device; ``problem`` says why it cannot be used here, "" when it can."""
 
     path: Path
     problem: str = ""
@@ -37,13 +37,13 @@ def _matching(blobs: Collection[str], folder: Path) -> Iterator[OwnKey]:
         names = sorted(path for path in folder.iterdir() if path.is_file())
     except OSError:
         return
-    told = {path.with_suffix("") for path in names if path.suffix == ".pub"}
-    for private in sorted(told):
+    paired = {path.with_suffix("") for path in names if path.suffix == ".pub"}
+    for private in sorted(paired):
         if _blob(_text(private.with_suffix(".pub"))) in blobs:
             yield OwnKey(private, _problem(private, blobs))
     for private in names:
-        # Without its public half beside it, only the key itself tells.
-        if private.name.startswith("id_") and private.suffix != ".pub" and private not in told:
+        # Without its public half beside it, only the key itself can be asked.
+        if private.name.startswith("id_") and private.suffix != ".pub" and private not in paired:
             problem = _problem(private, blobs)
             if not problem:
                 yield OwnKey(private)

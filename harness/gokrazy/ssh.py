@@ -199,7 +199,7 @@ def fingerprint(key: paramiko.PKey) -> str:
 
 
 def hang_up(channel: paramiko.Channel) -> None:
-    """Close a channel; where the connection is lost there is nobody left to tell, and no reason to complain."""
+    """Close a channel; where the connection is lost, that is no error."""
     with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
         channel.close()
 

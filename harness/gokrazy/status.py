@@ -71,7 +71,7 @@ class Status:
     hostname: str
     model: str
     kernel: str
-    """Such as ``Linux 7.1.2 (x86_64)``; empty from versions that do not tell."""
+    """Such as ``Linux 7.1.2 (x86_64)``; empty from versions that do not report it."""
     sbom_hash: str
     perm_device: str
     perm_used: int

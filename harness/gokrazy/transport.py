@@ -1,4 +1,4 @@
-"""HTTP to one device: every way in which a device can fail to answer, told apart and named."""
+"""HTTP to one device: every way in which a device can fail to answer has a name."""
 
 from __future__ import annotations
 

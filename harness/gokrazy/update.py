@@ -64,7 +64,7 @@ class _Crc32:
 
 
 class _Body:
-    """What requests sends: has a length, so that the device can tell a truncated upload, and counts what went."""
+    """What requests sends: has a length, so that the device notices a truncated upload, and counts what went."""
 
     def __init__(self, chunks: Iterator[bytes], size: int, sent: Callable[[int], None]) -> None:
         self._chunks = chunks
@@ -91,8 +91,8 @@ class Updater:
     """The update handlers of one device.
 
     ``stall`` limits, in seconds, each wait for the device to take more bytes or to answer after the last one.
-    ``mangle`` is for fault tests: it sees the bytes on their way and may change or end them, while the digest
-    that the device is held to remains that of the undamaged file.
+    ``mangle`` is for fault tests: it sees the bytes on their way and may change or end them. The digest that the
+    device must report remains that of the undamaged file.
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""What a run tells its readers: header, summary, JUnit properties, an HTML page."""
+"""What a run reports to its readers: header, summary, JUnit properties, an HTML page."""

@@ -46,7 +46,7 @@ def _builder(settings: Settings) -> str:
         return builder
     if shutil.which("gok") is None:
         return "own (no gok on PATH)"
-    return f"own (gok has no way to be told {', '.join(beyond_gok(request))})"
+    return f"own (gok cannot do {', '.join(beyond_gok(request))})"
 
 
 def _qemu() -> str:

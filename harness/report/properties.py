@@ -1,4 +1,4 @@
-"""What JUnit is told of a test beyond its outcome: which appliance it had, and what that showed."""
+"""What JUnit shows of a test beyond its outcome: which appliance it had, and what was seen of it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ SERVICES = {
     "ended": "ended by itself",
     "expected": "does what it was expected to do",
 }
-"""What is told of a service that is no trouble, and what it means."""
+"""What is reported of a service that is no failure, and what it means."""
 
 
 class Recorder:

@@ -66,7 +66,7 @@ def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> 
 
 
 def service_lines(services: Mapping[str, Mapping[str, Collection[str]]]) -> list[str]:
-    """One line for each service that is no trouble and yet worth telling, and one that counts them."""
+    """One line for each service that is no failure and yet worth knowing, and one that counts them."""
     lines = [
         f"service {SERVICES[kind]}  {seen} (on {', '.join(sorted(where))})"
         for kind in SERVICES
@@ -78,7 +78,7 @@ def service_lines(services: Mapping[str, Mapping[str, Collection[str]]]) -> list
 
 def remarks(recorder: Recorder) -> list[str]:
     """What was not as usual: an accelerator that broke, a QEMU that had to be killed, waiting for room."""
-    # Each worker of a run tells what holds for all of them.
+    # Each worker of a run reports what holds for all of them.
     lines = [f"note  {note}" for note in dict.fromkeys(recorder.notes)]
     if recorder.waits:
         waits = recorder.waits

@@ -27,7 +27,7 @@ class Verdict:
     deviations: dict[str, str] = field(default_factory=dict)
     """Known deviations that were seen: identifier -> evidence."""
     services: dict[str, dict[str, set[str]]] = field(default_factory=dict)
-    """Services that are no trouble and yet worth telling: kind -> what was seen -> boards."""
+    """Services that are no failure and yet worth knowing: kind -> what was seen -> boards."""
 
     def exit_status(self, status: int) -> int:
         """Turn pytest's exit status into ours; a set-up, host or harness failure outranks a red test.

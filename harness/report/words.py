@@ -1,4 +1,4 @@
-"""The flags of the command that was typed: messages name options by pytest's flags, and are told in its own.
+"""Messages name options by pytest's flags; here they get the flags of the command that the user typed.
 
 Whoever raises or notes something writes ``--gk-builder``; a user of gokharness reads ``--builder``.
 """
@@ -15,12 +15,12 @@ from harness.options import OPTIONS
 
 _FLAG = re.compile(r"(?<![\w-])--gk-[a-z]+(?:-[a-z]+)*")
 _COMMAND = "gk_command"
-"""What a worker is told: the command that its controller speaks for."""
+"""The command that was typed, as the controller hands it to a worker."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """Those of ``gokharness COMMAND``, or of pytest for ""; as a plugin object, it tells pytest who asks."""
+    """The flags of ``gokharness COMMAND``, or of pytest for ""; also a plugin object, by which pytest knows them."""
 
     command: str = ""
 
@@ -47,5 +47,5 @@ class Words:
 
 def words_of(config: pytest.Config) -> Words:
     """The words of whoever started this run of pytest."""
-    told = getattr(config, "workerinput", {}).get(_COMMAND, "")
-    return next((one for one in config.pluginmanager.get_plugins() if isinstance(one, Words)), Words(told))
+    command = getattr(config, "workerinput", {}).get(_COMMAND, "")
+    return next((one for one in config.pluginmanager.get_plugins() if isinstance(one, Words)), Words(command))

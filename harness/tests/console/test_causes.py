@@ -1,4 +1,4 @@
-"""What the kernel said before a failure is told first where it explains the failure."""
+"""What the kernel said before a failure comes first where it explains the failure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_what_a_test_asserts_is_explained_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "expected"),
     [
         ("I/O error, dev vda, sector 2048 op 0x0:(READ)", "the disk does not read or write"),
         ("EXT4-fs error (device vda4): ext4_lookup:1858: inode #2: comm hello: iget", "/perm is damaged"),
@@ -58,13 +58,13 @@ def test_what_a_test_asserts_is_explained_too() -> None:
         ("INFO: task hello:161 blocked for more than 120 seconds.", "blocked for more than 120 seconds"),
     ],
 )
-def test_other_troubles_of_the_kernel_explain_a_wait_as_well(said: str, told: str) -> None:
+def test_other_troubles_of_the_kernel_explain_a_wait_as_well(said: str, expected: str) -> None:
     error = WaitTimeout("waited 30 s for the services to settle")
     explain(error, found(said), **MEMORY)
-    assert told in error.what.partition("; then: ")[0]
+    assert expected in error.what.partition("; then: ")[0]
 
 
-def test_the_first_cause_is_told_and_only_once() -> None:
+def test_the_first_cause_is_named_and_only_once() -> None:
     error = WaitTimeout("waited 30 s")
     findings = found("I/O error, dev vda, sector 2048", KILLED)
     explain(error, findings, **MEMORY)

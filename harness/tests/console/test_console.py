@@ -246,7 +246,7 @@ def test_a_console_of_70_kB_is_read_in_no_time(console: Console) -> None:
 
 class TestHalted:
     @pytest.mark.parametrize(
-        ("said", "told"),
+        ("said", "halts"),
         [
             (f"{K}reboot: Restarting system\r\n{K}Reboot failed -- System halted\r\n", [True]),
             (
@@ -259,12 +259,12 @@ class TestHalted:
         ids=["could-not-restart", "could-not-power-off", "restarts", "only-words"],
     )
     def test_a_kernel_that_halts_is_told_of_with_what_it_had_wanted(
-        self, console: Console, said: str, told: list[bool]
+        self, console: Console, said: str, halts: list[bool]
     ) -> None:
         heard: list[bool] = []
         console.when_halted(heard.append)
         replay(console, (LINUX + said).encode())
-        assert heard == told
+        assert heard == halts
         assert console.unclean() == []
 
 

@@ -28,7 +28,7 @@ def gok(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (Settings(), "gok"),
         (Settings(builder="gok"), "gok"),
         (Settings(builder="own"), "own"),
-        (Settings(fast_boot=True, serial=True), "own (gok has no way to be told --gk-serial, --gk-fast-boot)"),
+        (Settings(fast_boot=True, serial=True), "own (gok cannot do --gk-serial, --gk-fast-boot)"),
         (Settings(image=Path("disk.img")), "none (finished image)"),
     ],
 )

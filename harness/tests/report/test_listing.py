@@ -1,4 +1,4 @@
-"""What a run would be is told without what would be left out."""
+"""What a run would be is shown without what would be left out."""
 
 import re
 import subprocess
@@ -91,5 +91,5 @@ def test_config_json_tells_before_the_image_is_built(
     pc = '"Environment": ["GOARCH=amd64"], "KernelPackage": "github.com/gokrazy/kernel.amd64"'
     text = f'{{"Hostname": "h", {pc}, {config}{update}}}'
     (tmp_path / "config.json").write_text(text)
-    told = foreseen(load_instance(tmp_path), needs, serial=serial)
-    assert told.startswith(reason) if reason else not told
+    reason_given = foreseen(load_instance(tmp_path), needs, serial=serial)
+    assert reason_given.startswith(reason) if reason else not reason_given

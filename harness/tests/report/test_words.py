@@ -1,4 +1,4 @@
-"""Messages name options by pytest's flags, and are told with the flags of the command that was typed."""
+"""Messages name options by pytest's flags, and the reader sees the flags of the command that was typed."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def test_every_message_is_told_in_flags_that_the_command_takes(command: str) -> 
         for flag in re.findall(r"(?:-- )?--gk-[a-z-]+", said):
             assert flag.startswith("-- "), f"{place}: {said}"
         count = len(re.findall(r"--gk-[a-z-]+", text))
-        told = [flag for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]*", said) if flag in taken or flag in OURS]
-        assert len(told) >= count, f"{place}: {said}"
+        named = [flag for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]*", said) if flag in taken or flag in OURS]
+        assert len(named) >= count, f"{place}: {said}"
 
 
 def test_each_option_is_told_as_the_command_takes_it() -> None:
