@@ -59,7 +59,7 @@ def settle(prompt: str, timeout: float) -> Dialogue:
     )
 
 
-def command(line: str, prompt: str, timeout: float) -> Dialogue:
+def enter(line: str, prompt: str, timeout: float) -> Dialogue:
     """The dialogue that types a line without an answer."""
     return (Forget(), Type(f"{line}\n"), Await(re.escape(prompt), "the prompt of the serial shell", timeout))
 
@@ -196,7 +196,7 @@ class SerialShell:
         self.open()
         framed = frame(text, f"gk{secrets.token_hex(4)}")
         for line in framed.typed[:-1]:
-            play(command(line, self._prompt, timeout), self._console)
+            play(enter(line, self._prompt, timeout), self._console)
         start = self._console.mark()
         self._console.skip()
         self._console.send(f"{framed.typed[-1]}\n")

@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 from harness.errors import DeviceUnreachable, HarnessError, InternalError, OptionError, WaitTimeout
-from harness.gokrazy.transport import CONNECT, Answer, Endpoint, classify, pinned_context
+from harness.gokrazy.transport import CONNECT, Answer, Endpoint, no_answer_of, pinned_context
 
 Stream: TypeAlias = Literal["stdout", "stderr", "both"]
 
@@ -184,7 +184,7 @@ class LogStream:
         try:
             ended = self._read_to_end()
         except (OSError, http.client.HTTPException, ValueError) as error:
-            ended = self._endpoint.unreachable(classify(error), f"GET /log of {self.path}")
+            ended = self._endpoint.unreachable(no_answer_of(error), f"GET /log of {self.path}")
         with self._changed:
             if self._closing:
                 ended = DeviceUnreachable(f"the log of {self.path} was closed here", where=self._where)
@@ -249,7 +249,7 @@ def _open(endpoint: Endpoint) -> http.client.HTTPConnection:
         connection.connect()
     except OSError as error:
         endpoint.raise_cause()
-        raise endpoint.unreachable(classify(error), "GET /log") from None
+        raise endpoint.unreachable(no_answer_of(error), "GET /log") from None
     connection.sock.settimeout(None)
     connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return connection

@@ -29,8 +29,8 @@ _ITSELF = re.compile(r"(?:\b127\.\d+\.\d+\.\d+|\[::1?\]|\blocalhost|\b0\.0\.0\.0
 def could_not_reach(line: str, *, isolated: bool, up: bool) -> bool:
     """Whether a line says that a program reached nobody, where that is no fault of its own.
 
-    ``isolated`` says that nobody can be reached here. ``up`` says that the program came up in the end: the device's
-    address, or another program of the device, was only not there yet.
+    ``isolated`` says that nobody can be reached here. ``up`` says that the program came up in the end: the
+    device's address, or another program of the device, was only not there yet.
     """
     if _NOT_YET.search(line):
         return isolated or up

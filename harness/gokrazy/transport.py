@@ -198,11 +198,11 @@ class Endpoint:
                 with response:
                     body = _read(response)
             except requests.RequestException as error:
-                return classify(error)
+                return no_answer_of(error)
             except urllib3.exceptions.HTTPError as error:
-                return classify(error)
+                return no_answer_of(error)
             except OSError as error:
-                return classify(error)
+                return no_answer_of(error)
         cookies = tuple(response.raw.headers.getlist("Set-Cookie")) if response.raw else ()
         seconds = time.monotonic() - start
         return Answer(method, url, response.status_code, response.headers, body, seconds, cookies)
@@ -330,7 +330,7 @@ def _chain(error: BaseException) -> list[BaseException]:
     return found
 
 
-def classify(error: BaseException) -> NoAnswer:
+def no_answer_of(error: BaseException) -> NoAnswer:
     """Why a request failed, from whatever requests, urllib3 or the socket raised."""
     chain = _chain(error)
 

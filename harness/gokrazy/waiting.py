@@ -69,7 +69,6 @@ def poll(
     check: Callable[[], None] | None = None,
     hint: str = "",
     evidence: Callable[[], str] | None = None,
-    pause: float = PAUSE,
 ) -> T:
     """Try until it is done; raises WaitTimeout that says what was awaited, how long, and what came instead.
 
@@ -88,7 +87,7 @@ def poll(
             return outcome.value
         if deadline.over:
             break
-        never.wait(min(pause, deadline.left))
+        never.wait(min(PAUSE, deadline.left))
     if check:
         check()
     raise WaitTimeout(

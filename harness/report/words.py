@@ -20,7 +20,7 @@ _COMMAND = "gk_command"
 
 @dataclass(frozen=True)
 class Words:
-    """The flags of ``gokharness COMMAND``, or of pytest for ""; also a plugin object, by which pytest knows them."""
+    """The flags of ``gokharness COMMAND``, or of pytest for ""; pytest knows them as a plugin."""
 
     command: str = ""
 
