@@ -319,7 +319,7 @@ class Settings:
     @property
     def cache_root(self) -> Path:
         """Where built images are kept."""
-        from harness.build.cache import default_root
+        from harness.store.root import default_root
 
         return self.cache or default_root()
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.build.cache import default_root
 from harness.build.device_type import device_type
 from harness.build.eeprom import settings_left_out, with_settings
 from harness.build.instance import Instance, wrong_kernel
@@ -17,6 +16,7 @@ from harness.errors import ConfigError
 from harness.image.disk import root_argument
 from harness.image.kernel_file import kernel_arch
 from harness.image.model import Arch
+from harness.store.root import default_root
 
 BootFile = tuple[str, bytes | Path]
 

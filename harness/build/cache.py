@@ -53,13 +53,6 @@ class CacheEntry:
         return content_digest(self.disk) == self.meta.get("digest")
 
 
-def default_root(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of the cache: $XDG_CACHE_HOME/gokharness, else ~/.cache/gokharness."""
-    if given := environ.get("XDG_CACHE_HOME"):
-        return Path(given) / "gokharness"
-    return Path(environ.get("HOME") or Path.home()) / ".cache" / "gokharness"
-
-
 class NotKept(Exception):
     """An image would have to be made, by a cache that may not."""
 

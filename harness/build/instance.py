@@ -20,7 +20,7 @@ from harness.image.model import Arch, formats_perm
 
 _ARCHES = ("amd64", "arm64")
 
-# What the names of the known kernel packages say about their architecture (GOKRAZY.md 6.1).
+# The architecture that the name of a known kernel package stands for.
 _KERNEL_ARCH = {
     "kernel.amd64": "amd64",
     "kernel.arm64": "arm64",

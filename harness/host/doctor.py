@@ -18,6 +18,7 @@ from harness.errors import HarnessError
 from harness.host import requirements, systemd_boot
 from harness.host.requirements import Finding, Host
 from harness.package_data import images_folder
+from harness.store.root import default_root
 
 State = Literal["ok", "note", "missing"]
 
@@ -221,10 +222,8 @@ def memory_line(host: Host) -> Line:
 
 def folders(host: Host) -> dict[str, Path]:
     """Where things are kept, by what is kept there."""
-    home = Path(host.env.get("HOME") or Path.home())
-    cache = Path(host.env.get("XDG_CACHE_HOME") or home / ".cache") / "gokharness"
     temporary = Path(host.env.get("TMPDIR") or "/tmp")  # noqa: S108  # only looked at
-    return {"cache": cache, "artifacts": Path.cwd() / ".gokharness", "temporary files": temporary}
+    return {"cache": default_root(host.env), "artifacts": Path.cwd() / ".gokharness", "temporary files": temporary}
 
 
 def folder_line(name: str, path: Path) -> Line:

@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.build.bootfs import find_efi_loaders
-from harness.build.cache import default_root
 from harness.errors import HostFault, SetupMissing
 from harness.host import debian
 from harness.host.requirements import EFI_NAME, Host, system
+from harness.store.root import default_root
 
 PACKAGE = "systemd-boot-efi"
 INSTALLED = Path("/usr/lib/systemd/boot/efi")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 from harness.boards import Board, Boot
 from harness.firmware.uefi import find_edk2
+from harness.image.digest import sha256_of
 from harness.machine.qemu import QemuProgram
 
 SEABIOS = "bios-256k.bin"
@@ -25,9 +25,4 @@ def firmware_digest(board: Board, qemu: QemuProgram) -> str:
         files = [path for path in candidates if path.is_file()][:1]
     else:
         return ""
-    return hashlib.sha256(b"".join(_digest(path) for path in files)).hexdigest()
-
-
-def _digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+    return hashlib.sha256(b"".join(bytes.fromhex(sha256_of(path)) for path in files)).hexdigest()

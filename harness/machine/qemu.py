@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from harness.boards import Board
 from harness.errors import QemuFailed, ToolMissing
+from harness.image.digest import sha256_of
 
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "qemu-system-aarch64": "qemu-system-arm"}
 ANSWER_LIMIT = 30.0
@@ -31,8 +31,7 @@ class QemuProgram:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the program file."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(self.path)
 
     def data_folders(self) -> list[Path]:
         """Where it looks for firmware and option ROMs, in this order."""

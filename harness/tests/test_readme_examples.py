@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.build.cache import default_root
 from harness.package_data import images_folder
+from harness.store.root import default_root
 from harness.tests.outside import clean_environment
 
 README = Path(__file__).resolve().parents[2] / "README.md"

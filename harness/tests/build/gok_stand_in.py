@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.build import build as own
-from harness.build.cache import Cache, default_root
+from harness.build.cache import Cache
 from harness.build.gomod import parse_gomod
 from harness.build.instance import load_instance
 from harness.build.request import BuildRequest
@@ -30,6 +30,7 @@ from harness.image.copying import copy_sparse
 from harness.image.disk import BOOT_CODE_BYTES, BOOT_FIRST, SMALLEST_DISK
 from harness.image.fat_volume import FatVolume
 from harness.image.layout import read_layout
+from harness.store.root import default_root
 from harness.tests.image import synthetic
 
 VERSION = "github.com/gokrazy/tools v0.0.0-stand-in"

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from harness.build.cache import Cache, NotKept, default_root
+from harness.build.cache import Cache, NotKept
 from harness.image.digest import content_digest
+from harness.store.root import default_root
 
 Made = Mapping[str, Any]
 

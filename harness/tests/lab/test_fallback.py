@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.build.cache import default_root
+from harness.store.root import default_root
 
 pytestmark = [
     pytest.mark.gk_tier("nightly"),
