@@ -24,7 +24,8 @@ from harness.boards import Boot as Start
 from harness.boards import Budget
 from harness.console.causes import explain
 from harness.console.console import Console
-from harness.console.phases import Boot, Cause, Phase, Slot, slot_of
+from harness.console.phases import Boot, Cause, Phase
+from harness.console.slot import Slot, slot_of
 from harness.errors import (
     ApplianceFault,
     DeviceUnreachable,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.console.phases import Slot, slot_of
+from harness.console.slot import Slot, slot_of
 from harness.errors import ApplianceFault
 from harness.faults.damage import edit_boot_file
 from harness.image.fat_volume import FatVolume

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from harness.appliance.seeding import seed
 from harness.boards import Budget
 from harness.console.console import Console
-from harness.console.phases import Slot
+from harness.console.slot import Slot
 from harness.gokrazy.client import Device
 from harness.gokrazy.status import Status
 from harness.gokrazy.update import Mangle, Updater, Upload

@@ -11,6 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import pytest
+
 HARNESS = Path(__file__).parent.parent
 FLOORS = (
     "__main__ entry",
@@ -183,24 +185,29 @@ def difference(found: Iterable[object], known: Iterable[object]) -> str:
     return "\n".join(sorted([*(f"new: {one}" for one in new), *(f"delete this row: {one}" for one in paid)]))
 
 
-def test_every_package_has_its_floor() -> None:
-    assert {name.partition(".")[0] for name in House().trees} <= set(" ".join(FLOORS).split())
+@pytest.fixture(scope="module")
+def house() -> House:
+    return House()
 
 
-def test_imports_point_down() -> None:
-    assert not difference(House().wrong_arrows(), KNOWN_ARROWS)
+def test_every_package_has_its_floor(house: House) -> None:
+    assert {name.partition(".")[0] for name in house.trees} <= set(" ".join(FLOORS).split())
 
 
-def test_no_module_imports_itself_by_way_of_others() -> None:
-    assert not difference(House().in_circles(), KNOWN_CIRCLES)
+def test_imports_point_down(house: House) -> None:
+    assert not difference(house.wrong_arrows(), KNOWN_ARROWS)
+
+
+def test_no_module_imports_itself_by_way_of_others(house: House) -> None:
+    assert not difference(house.in_circles(), KNOWN_CIRCLES)
 
 
 def test_no_file_is_too_long() -> None:
     assert not difference(too_long(), KNOWN_LONG)
 
 
-def test_no_function_has_too_many_parameters() -> None:
-    assert not difference(House().too_wide(), KNOWN_WIDE)
+def test_no_function_has_too_many_parameters(house: House) -> None:
+    assert not difference(house.too_wide(), KNOWN_WIDE)
 
 
 def test_few_files_lie_loose() -> None:

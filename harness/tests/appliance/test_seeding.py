@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.appliance.seeding import NAMING_THE_SLOT, seed
-from harness.console.phases import Slot, slot_of
+from harness.console.slot import Slot, slot_of
 from harness.errors import ApplianceFault
 from harness.faults.damage import edit_boot_file
 from harness.image.digest import content_digest
