@@ -6,10 +6,15 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from harness.machine.run_dir import RunDir
 from harness.tests import skips
 from harness.tests.image import synthetic
+
+# A busy host is no fault of a test.
+settings.register_profile("busy host", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy host")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
