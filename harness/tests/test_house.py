@@ -68,10 +68,7 @@ KNOWN_WIDE: set[str] = {
     "image.disk.write_disk",
     "image.disk.write_disk_with",
     "lab.lab.Lab._appliance",
-    "lab.lab.Lab._make",
     "lab.lab.Lab.appliance",
-    "machine.machine.Machine.__init__",
-    "machine.power.Power.__init__",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
