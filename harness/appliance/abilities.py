@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
 from harness.errors import OptionError
-from harness.firmware.voice import NO_SERIAL, Voice
+from harness.firmware.voice import Voice
 from harness.image.model import Image
-
-if TYPE_CHECKING:
-    from harness.build.instance import Instance
 
 ABILITIES = ("console", "http", "breakglass", "breakglass-shell", "serial-shell", "slot", "perm", "ready")
 NO_KEY = "no key is known that breakglass on this image accepts (give --gk-ssh-key)"
@@ -26,17 +20,17 @@ NO_SHELL = "the image has no shell on a serial console"
 NO_SHELL_AT_ALL = f"the image has no shell for breakglass to run commands with ({SHELL} brings one)"
 
 
-def why_not(image: Image, ability: str, *, voice: Voice, no_key: str) -> str:
-    """Return why an image cannot do what a scenario needs, "" when it can; raises OptionError for no ability.
+def missing(image: Image, ability: str, *, voice: Voice, no_key: str) -> str:
+    """Return what an image lacks for this ability, and why, "" when it has all; raises OptionError for no ability.
 
-    ``voice`` is who is heard on the board's serial port; ``no_key`` tells why nobody here can enter breakglass,
+    ``voice`` is who is heard on the board's serial port; ``no_key`` says why nobody here can enter breakglass,
     "" when a key is known that can.
     """
     if ability not in ABILITIES:
         raise OptionError(f"gk_needs does not know {ability!r}", hint=f"choose from: {', '.join(ABILITIES)}")
 
     def lacks(other: str) -> str:
-        return why_not(image, other, voice=voice, no_key=no_key).removeprefix(NOT)
+        return missing(image, other, voice=voice, no_key=no_key).removeprefix(NOT)
 
     if ability == "console":
         return f"{NOT}{UNHEARD}: {voice.why}" if voice.why else ""
@@ -53,34 +47,13 @@ def why_not(image: Image, ability: str, *, voice: Voice, no_key: str) -> str:
             return f"{NOT}{OVER_HTTP}"
         return f"{NOT}{no_key}" if no_key else ""
     if ability == "breakglass-shell":
-        missing = lacks("breakglass") or ("" if image.has_shell else NO_SHELL_AT_ALL)
-        return f"{NOT}{missing}" if missing else ""
+        lack = lacks("breakglass") or ("" if image.has_shell else NO_SHELL_AT_ALL)
+        return f"{NOT}{lack}" if lack else ""
     if ability == "slot" and not voice.any and lacks("breakglass-shell"):
         return f"{NOT}neither console nor breakglass show which slot runs"
     if ability == "ready" and lacks("http") and lacks("console"):
         return f"{NOT}nothing tells when it is up: {SOCKET_ONLY}, and {UNHEARD}: {voice.why}"
     return _no_perm(image) if ability == "perm" else ""
-
-
-def foreseen(instance: Instance, needs: Iterable[str], *, serial: bool) -> str:
-    """Return what ``why_not`` will say of the image of an instance, as far as its config.json tells.
-
-    ``serial`` tells that it is built with a serial console, whatever that says.
-    """
-    packages = instance.config.packages
-    silent = instance.config.serial_console in ("disabled", "off") and not serial
-    no_http = instance.password is None
-    breakglass = (OVER_HTTP if no_http else "") if BREAKGLASS in packages else NO_BREAKGLASS
-    shell = "" if SHELL in packages else NO_SHELL
-    lacks = {
-        "http": SOCKET_ONLY if no_http else "",
-        "breakglass": breakglass,
-        # A shell may also be among the extra files: the image will tell.
-        "breakglass-shell": breakglass,
-        "console": f"{UNHEARD}: {NO_SERIAL}" if silent else "",
-        "serial-shell": f"{NO_CONSOLE_SHELL}: {NO_SERIAL}" if silent else shell,
-    }
-    return next((f"{NOT}{lacks[need]}" for need in needs if lacks.get(need)), "")
 
 
 def _no_perm(image: Image) -> str:

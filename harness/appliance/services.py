@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 
-from harness.boards import Board, Budget
+from harness.appliance.assembly import Assembly
+from harness.appliance.core import Core
 from harness.boards.hardware import missed_in
 from harness.errors import ApplianceFault, WaitTimeout
-from harness.gokrazy.client import Device
 from harness.gokrazy.endings import Attempt, attempts
-from harness.gokrazy.expected import Expectations, Fate
+from harness.gokrazy.expected import Fate
 from harness.gokrazy.logs import LogLine, LogStream, Stream
 from harness.gokrazy.reach import NETWORK, could_not_reach
 from harness.gokrazy.status import ServiceStatus, Status
 from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
-from harness.image.model import Image
 
 SETTLED = 2.5
 """Seconds without a change: init starts what fell one second after its end."""
@@ -32,31 +30,21 @@ FALLS = 3
 """How often a service may start, stop or fall while one waits for it to settle."""
 
 
-class Services(ABC):
+class Services(Core):
     """The part of an appliance that is about its services; every wait has the limit of the board's budget."""
 
-    image: Image
-    board: Board
-    budget: Budget
-    expected: Expectations
-    """What the owner of the instance says of its services."""
-    remarks: dict[str, str]
-    """What is no trouble and yet worth telling: by kind and service, such as ``needs-hardware:/user/fbstatus``."""
-    memory_left: tuple[int, int] | None = None
-    """Bytes of memory that were available when it was last asked, and how many it has."""
-    isolated: bool = False
-    """Whether it may reach nobody (``--gk-network restricted``)."""
-    knows_time: bool
-    """Whether it starts with a time to go by, so that what waits for the clock must run."""
-
-    @property
-    @abstractmethod
-    def device(self) -> Device:
-        """The web interface."""
-
-    @abstractmethod
-    def check(self) -> None:
-        """Raise what is known to be wrong with the appliance."""
+    def __init__(self, made: Assembly) -> None:
+        super().__init__(made)
+        self.expected = made.expected
+        """What the owner of the instance says of its services."""
+        self.remarks: dict[str, str] = {}
+        """What is no trouble and yet worth a line, by kind and service: ``needs-hardware:/user/fbstatus``."""
+        self.memory_left: tuple[int, int] | None = None
+        """Bytes of memory that were available when it was last asked, and how many it has."""
+        self.isolated = made.spec.equipment.network == "restricted"
+        """Whether it may reach nobody (``--gk-network restricted``)."""
+        self.knows_time = made.spec.board.knows_time
+        """Whether it starts with a time to go by, so that what waits for the clock must run."""
 
     def status(self) -> Status:
         """Return what the web interface says about the device."""

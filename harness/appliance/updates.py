@@ -3,54 +3,23 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 
+from harness.appliance.assembly import Assembly
+from harness.appliance.life import Life
 from harness.appliance.seeding import seed
-from harness.boards import Budget
-from harness.console.console import Console
 from harness.console.slot import Slot
-from harness.gokrazy.client import Device
-from harness.gokrazy.status import Status
 from harness.gokrazy.update import Mangle, Updater, Upload
-from harness.image.model import Image, UpdateFiles
-from harness.machine.power import Power
+from harness.image.model import Image
 
 
-class Updates(ABC):
-    """The part of an appliance that is about updating it; ``files_of`` makes what an update to an image sends."""
+class Updates(Life):
+    """The part of an appliance that is about replacing what runs on it."""
 
-    image: Image
-    """The one that it started with, and whose partition table its disk has."""
-    budget: Budget
-    console: Console
-    power: Power
-
-    def __init__(self, files_of: Callable[[Image], UpdateFiles]) -> None:
+    def __init__(self, made: Assembly) -> None:
+        super().__init__(made)
         self.downtimes: list[float] = []
         """Of each update: seconds from the request to reboot to the first answer of what was installed."""
-        self._files_of = files_of
-
-    @property
-    @abstractmethod
-    def device(self) -> Device:
-        """The web interface."""
-
-    @abstractmethod
-    def status(self) -> Status:
-        """Return what the web interface says about the device."""
-
-    @abstractmethod
-    def _until_it_listens(self, after: int, limit: float) -> None:
-        """Wait until the web interface of a boot after that number listens."""
-
-    @abstractmethod
-    def _now_runs(self, image: Image) -> None:
-        """Go on with the password and the console of what boots next."""
-
-    @abstractmethod
-    def _serves(self) -> None:
-        """It has come up."""
+        self._files_of = made.files_of
 
     def update(self, image: Image) -> list[Upload]:
         """Update to ``image`` as gok does: root, boot, MBR, switch, reboot; waits until the device runs it."""

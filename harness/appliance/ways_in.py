@@ -1,114 +1,32 @@
-"""The ways into an appliance: its web interface, its serial shell, breakglass, the project's own hello program."""
+"""The ways into an appliance beside its web interface: its serial shell, and breakglass."""
 
 from __future__ import annotations
 
 import contextlib
 import secrets
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 
-import requests
-
 from harness.appliance.abilities import NO_BREAKGLASS, NO_KEY
-from harness.boards import Budget
+from harness.appliance.assembly import Assembly
+from harness.appliance.core import Core
 from harness.build.breakglass_flags import port_of
-from harness.console.console import Console
 from harness.console.shell import SerialShell
 from harness.errors import HarnessError, OptionError
 from harness.gokrazy.breakglass import Breakglass
-from harness.gokrazy.client import Device
 from harness.gokrazy.keys import generate_key
-from harness.image.model import Image
-from harness.machine.ports import Port
-from harness.machine.power import Power
 
-OWN_PORT = 8080
-"""What the project's own hello program listens on."""
 ASKED = "ip address; ip route; ip neigh; cat /proc/loadavg"
 """What a device is asked by its serial shell that does not answer over its network."""
 
 
-class WaysIn(ABC):
-    """The part of an appliance that is about talking to it, with the password and the key that open it."""
+class WaysIn(Core):
+    """The part of an appliance that is about talking to it, with the key that opens it."""
 
-    budget: Budget
-    console: Console
-    image: Image
-    power: Power
-    """Knows the ports on this host that lead to the appliance's own."""
-
-    def __init__(self, *, key: Path | None, password: str | None) -> None:
-        self._key = key
-        self._password = password
-        self._device: Device | None = None
+    def __init__(self, made: Assembly) -> None:
+        super().__init__(made)
+        self._key = made.access.key
         self._shell: SerialShell | None = None
-
-    @abstractmethod
-    def check(self) -> None:
-        """Raise what is known to be wrong with the appliance."""
-
-    @property
-    def device(self) -> Device:
-        """Its web interface."""
-        if self._device is None:
-            self._device = self.device_with_password(self._password)
-        return self._device
-
-    def _forget_device(self) -> None:
-        """Drop the connections, and the ports, which a new QEMU may have changed."""
-        if self._device is not None:
-            self._device.close()
-        self._device = None
-
-    def device_with_password(self, password: str | None) -> Device:
-        """Return its web interface as somebody sees it who knows this password."""
-        device = Device(
-            self.url(self.image.http_port),
-            password=password,
-            verify=False,
-            check=self.check,
-            https_url=self.url(self.image.https_port, scheme="https"),
-        )
-        if self._device is not None and self._device.speaks_tls:
-            device.over_tls()
-        return device
-
-    def _use_password(self, password: str | None) -> None:
-        """Go on with the password of what runs now."""
-        if password != self._password:
-            self._password = password
-            self._forget_device()
-
-    def port(self, port: int | str) -> int:
-        """The port of 127.0.0.1 that leads to this one of the appliance: 8080, or "53/udp".
-
-        It may be another one after the appliance was switched off and on. Raises OptionError for a port that is
-        not forwarded.
-        """
-        wanted = Port.parse(port)
-        forwards = self.power.spec.equipment.forwards
-        if wanted not in forwards:
-            raise OptionError(
-                f"port {wanted} of the appliance is not forwarded to this host",
-                hint=f"give --gk-forward {wanted} (ini: gk_forward); forwarded: {', '.join(map(str, forwards))}",
-            )
-        if wanted not in self.power.ports:
-            raise OptionError(
-                f"port {wanted} leads nowhere yet: the appliance was not switched on",
-                hint="power_on() comes first",
-            )
-        return self.power.ports[wanted]
-
-    def url(self, port: int | str, path: str = "", *, scheme: str = "http") -> str:
-        """Where to reach what listens on a forwarded port of the appliance; raises as ``port`` does."""
-        return f"{scheme}://127.0.0.1:{self.port(port)}{path}"
-
-    def hello(self, path: str) -> str:
-        """Get a page from the project's own hello program."""
-        answer = requests.get(self.url(OWN_PORT, path), timeout=self.budget.service)
-        answer.raise_for_status()
-        return answer.text
 
     @property
     def shell(self) -> SerialShell:

@@ -202,7 +202,7 @@ class Lab:
 
     def why_not(self, board: Board, family: str, needs: Iterable[str]) -> str:
         """Return why a test that needs this cannot run, "" when it can."""
-        from harness.appliance.abilities import NOT, why_not
+        from harness.appliance.abilities import NOT, missing
 
         if board.name in self._unfit:
             return self._unfit[board.name]
@@ -210,13 +210,13 @@ class Lab:
             return f"{NOT}it needs the project's own {family} image"
         image = self.stock.image(board, family)
         voice, no_key = self.voice(board, image), self.key.why_not(image)
-        return next((reason for need in needs if (reason := why_not(image, need, voice=voice, no_key=no_key))), "")
+        return next((reason for need in needs if (reason := missing(image, need, voice=voice, no_key=no_key))), "")
 
     def foreseen(self, board: Board, family: str, needs: Iterable[str]) -> str:
         """Return what ``why_not`` will, as far as that is known before an image is built."""
         if self.stock.is_here(board, family) or (family == "crasher" and not self.settings.is_own):
             return self.why_not(board, family, needs)
-        from harness.appliance.abilities import foreseen
+        from harness.lab.foreseen import foreseen
 
         return foreseen(self.stock.instance(board, family), needs, serial=self.settings.serial)
 
@@ -257,7 +257,7 @@ class Lab:
         ``reboots`` tells that it will boot again, for which a restored copy pays where the board says so.
         It waits until this host has room for it. Where KVM breaks while it starts, it starts once more under TCG.
         """
-        from harness.appliance.wiring import equipment
+        from harness.lab.equipment import equipment
 
         known = self._start_of(board, image, network=network, clock=clock) if running else None
         if known is not None:
@@ -309,7 +309,7 @@ class Lab:
         ram: Path | None = None,
     ) -> Iterator[Appliance]:
         """The same without asking for room; ``ram`` is for one to be captured: the file that is its memory."""
-        from harness.appliance.wiring import equipment
+        from harness.lab.equipment import equipment
 
         board = board.fitted(image)
         mode, known = network or self.settings.network, clock or self.settings.clock
@@ -377,8 +377,8 @@ class Lab:
 
     def booted(self, board: Board, image: Image) -> Booted:
         """The machine of this image that was booted once, for others to go on from."""
-        from harness.appliance.wiring import equipment
         from harness.lab.captures import Booted, identity
+        from harness.lab.equipment import equipment
         from harness.machine.capture import RAM
 
         name = f"captured-{board.name}-{image.hostname}"
@@ -392,7 +392,7 @@ class Lab:
                 captured.watched(self._logs(name)),
                 self._appliance(board, image, name=name, cold=True, ram=folder / RAM) as appliance,
             ):
-                return Booted(*appliance.capture(folder, base=base))
+                return Booted(*appliance.take_snapshot(folder, base=base))
 
         spec = self._spec(board.fitted(image), image, equipment(self.settings, image))
         return self.captures.get(
@@ -470,6 +470,7 @@ class Lab:
 
     def _make(self, spec: Spec, image: Image, name: str, booted: Booted | None, firmware: Path) -> Appliance:
         from harness.appliance.appliance import Appliance
+        from harness.appliance.assembly import Access, Assembly
         from harness.firmware.choice import stage_for
         from harness.machine.overlay import Overlay
 
@@ -486,7 +487,7 @@ class Lab:
         if spec.nurse_network != "no":
             late = (board.workarounds.late_nic, board.workarounds.late_answers)
             self.news.firmware(board.name, *(f"network: {one.note}" for one in late if one is not None))
-        return Appliance(
+        made = Assembly(
             spec=spec,
             image=image,
             budget=self.budget(board),
@@ -494,11 +495,12 @@ class Lab:
             stage=stage_for(board, image.layout, firmware, fast_boot=spec.fast_boot, quirks=spec.quirks),
             run_dir=run_dir,
             folder=_fresh(self._logs(name)),
-            key=self.key.of(image),
+            access=Access(self.key.of(image), self.key.why_not(image)),
             files_of=self.stock.update_files,
             voice_of=lambda image: self.voice(board, image),
             expected=self.settings.expected,
         )
+        return Appliance(made)
 
     def show(self, board: Board, *, network: Network, out: TextIO) -> None:
         """Boot the image on this board and show its console, until it ends or the user has seen enough."""

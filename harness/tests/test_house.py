@@ -37,11 +37,9 @@ FREE_OF = {"gokrazy": "firmware boards image", "console": "firmware boards image
 MOST_LINES, MOST_PARAMETERS, MOST_AT_THE_TOP = 400, 7, 8
 
 KNOWN_ARROWS: set[tuple[str, str]] = {
-    ("appliance.abilities", "build.instance"),
-    ("appliance.appliance", "faults.damage"),
+    ("appliance.clock", "faults.damage"),
     ("appliance.seeding", "faults.damage"),
     ("appliance.ways_in", "build.breakglass_flags"),
-    ("appliance.wiring", "options"),
     ("lab.lab", "run.equipped"),
     ("lab.run_key", "faults.damage"),
     ("options", "run.asked"),
@@ -55,14 +53,11 @@ KNOWN_CIRCLES: set[str] = {
     "run.equipped",
 }
 KNOWN_LONG: set[str] = {
-    "appliance/appliance.py",
     "lab/lab.py",
     "options.py",
     "plugin.py",
-    "tests/appliance/test_appliance.py",
 }
 KNOWN_WIDE: set[str] = {
-    "appliance.appliance.Appliance.__init__",
     "build.bootfs.boot_files",
     "build.rootfs.root_tree",
     "image.disk.write_disk",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.appliance.abilities import ABILITIES, why_not
+from harness.appliance.abilities import ABILITIES, missing
 from harness.errors import OptionError
 from harness.firmware.voice import Voice
 from harness.image.model import Breakglass, Image, Layout, PermState
@@ -20,7 +20,7 @@ SILENT = Voice("ttyAMA0", kernel=False, init=False, why="its serial console is s
 
 def reasons(voice: Voice, image: Image = IMAGE, no_key: str = "") -> dict[str, str]:
     """What cannot be done, and why."""
-    told = {name: why_not(image, name, voice=voice, no_key=no_key) for name in ABILITIES}
+    told = {name: missing(image, name, voice=voice, no_key=no_key) for name in ABILITIES}
     assert all(reason.startswith("not applicable: ") for reason in told.values() if reason)
     return {name: reason for name, reason in told.items() if reason}
 
@@ -31,7 +31,7 @@ def test_an_image_with_all_of_it_can_do_everything() -> None:
 
 def test_an_ability_that_is_none_is_told_with_those_that_are() -> None:
     with pytest.raises(OptionError) as caught:
-        why_not(IMAGE, "bluetooth", voice=HEARD, no_key="")
+        missing(IMAGE, "bluetooth", voice=HEARD, no_key="")
     assert all(name in caught.value.hint for name in ABILITIES)
 
 
@@ -65,7 +65,7 @@ def test_who_has_neither_is_not_known_to_be_up() -> None:
     ("state", "why"), [("ext4", ""), ("other", ""), ("mkfs", ""), ("blank", "--gk-perm ext4")]
 )
 def test_data_in_perm_stays_where_something_is_mounted_there(state: PermState, why: str) -> None:
-    said = why_not(replace(IMAGE, perm=state), "perm", voice=HEARD, no_key="")
+    said = missing(replace(IMAGE, perm=state), "perm", voice=HEARD, no_key="")
     assert bool(said) == bool(why)
     assert why in said
 

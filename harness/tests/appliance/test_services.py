@@ -46,16 +46,17 @@ class Played(Services):
         self.budget = Budget()
         self.expected = expected or Expectations()
         self.remarks = {}
+        self.memory_left = None
         self.knows_time = knows
         self.isolated = isolated
         lines = [LogLine("stderr", line, 0.0) for line in log.splitlines()]
-        self._device = cast(
+        self._played = cast(
             Device, SimpleNamespace(service=lambda _: state, recent_log=lambda _, **__: lines, url="http://one")
         )
 
     @property
     def device(self) -> Device:
-        return self._device
+        return self._played
 
     def check(self) -> None:
         pass
@@ -169,7 +170,7 @@ class Late(Played):
         assert predicate(LEFT)
         if self.never:
             raise WaitTimeout(f"waited for {name} to be {what}")
-        self._device = Played(LEFT, log=told(("done", "exited successfully, stopping"))).device
+        self._played = Played(LEFT, log=told(("done", "exited successfully, stopping"))).device
         return LEFT
 
 
@@ -269,7 +270,7 @@ class Eating(Played):
         super().__init__(RUNS, log=STARTED)
         self.left = left
         one = SimpleNamespace(services=(RUNS,), memory={})
-        self._device = cast(Device, SimpleNamespace(status=lambda: self._asked(one), url="http://one"))
+        self._played = cast(Device, SimpleNamespace(status=lambda: self._asked(one), url="http://one"))
 
     def _asked(self, one: SimpleNamespace) -> SimpleNamespace:
         left = self.left.pop(0) if len(self.left) > 1 else self.left[0]

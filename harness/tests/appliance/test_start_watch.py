@@ -11,9 +11,10 @@ import pytest
 from harness.appliance.start_watch import StartWatch, unheard, why_no_address
 from harness.boards import board
 from harness.console.phases import Boot, Cause, Phase
-from harness.errors import BootFailure, DeviceUnreachable
+from harness.errors import BootFailure, DeviceUnreachable, RebootLoop
 from harness.firmware.voice import Voice
 from harness.image.model import Builder, Image, Service
+from harness.tests.appliance.played import played_image
 from harness.tests.image.plain import PLAIN
 
 BUDGET = board("virt").budget
@@ -117,3 +118,40 @@ def test_an_address_that_answers_nobody_is_told(address: str, hint: str) -> None
         watch(HEARD, 3 + BUDGET.answer, {Phase.KERNEL: 1.0, Phase.HTTP: 2.0}, http=(address,))
     assert address in caught.value.what
     assert hint in caught.value.hint
+
+
+FIRST = Boot(1, Cause.POWER_ON, 0.0)
+
+
+def asked(count: int) -> list[Boot]:
+    return [FIRST, *(Boot(number, Cause.RESET, 9.0 * number, asked=True) for number in range(2, 2 + count))]
+
+
+@pytest.mark.parametrize(
+    ("perm", "reboots", "red"), [("mkfs", 1, False), ("mkfs", 2, True), ("ext4", 3, False), ("ext4", 4, True)]
+)
+def test_reboots_without_end_are_red_though_a_program_asks_for_each(perm: str, reboots: int, red: bool) -> None:
+    boots: list[Boot] = []
+    console: Any = SimpleNamespace(boots=boots, name="mine", recording=SimpleNamespace(seconds=lambda: 30.0))
+    image = played_image()
+    object.__setattr__(image, "perm", perm)
+    watch = StartWatch(console, image, HEARD, board("virt").budget)
+    boots.extend(asked(reboots))
+    if red:
+        with pytest.raises(RebootLoop, match=f"asked for a reboot {reboots} times"):
+            watch.check()
+    else:
+        watch.check()
+
+
+def test_one_that_has_answered_and_formats_perm_for_long_is_not_called_mute() -> None:
+    boots: list[Boot] = []
+    console: Any = SimpleNamespace(boots=boots, name="mine", excerpt=lambda _: "", recording=None)
+    console.recording = SimpleNamespace(seconds=lambda: 500.0)
+    watch = StartWatch(console, played_image(), HEARD, board("virt").budget)
+    boots.append(Boot(1, Cause.POWER_ON, 0.0, at={Phase.HTTP: 10.0}, http=("10.0.2.15:80",)))
+    object.__setattr__(watch._image, "perm", "mkfs")
+    with pytest.raises(DeviceUnreachable):
+        watch.check()
+    watch.has_answered()
+    watch.check()

@@ -9,7 +9,6 @@ from typing import Any, cast
 import pytest
 
 from harness.appliance.cold_start import ColdStart
-from harness.appliance.wiring import equipment
 from harness.boards import Board, board
 from harness.console.check import Severity
 from harness.console.findings import Finding
@@ -19,6 +18,7 @@ from harness.errors import KernelPanic
 from harness.firmware.stage import Loaded
 from harness.image.model import Image
 from harness.lab.captures import Booted, Captures, identity
+from harness.lab.equipment import equipment
 from harness.machine.accelerator import TCG, Accelerator
 from harness.machine.capture import Capture, Frozen
 from harness.machine.extra_disk import ExtraDisk

@@ -51,7 +51,7 @@ class PlayedLab(Lab):
             power_ons=[], rungs=[], board=spec.board, in_many_threads=not spec.reboots, check=done
         )
         self.fitted = spec.equipment
-        names = ("power_on", "wait_until_ready", "wait_until_at_rest", "capture", "close")
+        names = ("power_on", "wait_until_ready", "wait_until_at_rest", "take_snapshot", "close")
         each = {name: self._noted(name) for name in names}
         facts = {"booted_again": True, "knows_time": True, "boot_times": list, "folder": self._logs(name)}
         return SimpleNamespace(board=spec.board, power=power, explained=nullcontext, **facts, **each)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.appliance.abilities import foreseen
 from harness.build.instance import load_instance
+from harness.lab.foreseen import foreseen
 from harness.report.listing import listing
 from harness.tests.image.synthetic import write_image
 

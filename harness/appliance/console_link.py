@@ -1,22 +1,16 @@
-"""Between a machine and those who talk to it: its console's socket, its events, its ports."""
+"""ConsoleLink: between a machine and its console: the socket of each QEMU process, and the machine's events."""
 
 from __future__ import annotations
 
 import socket
-from dataclasses import replace
 
 from harness.console.console import Console
 from harness.console.phases import Boot, Cause
 from harness.errors import HarnessError
-from harness.image.model import Image
-from harness.machine.equipment import Equipment
-from harness.machine.ports import Port
 from harness.machine.power import News, PowerOn
-from harness.options import Settings
-from harness.package_data import images_folder
 
 
-class Wiring:
+class ConsoleLink:
     """Connects a machine's console and events to a Console: what each QEMU process begins, and how it ends."""
 
     def __init__(self, console: Console) -> None:
@@ -42,19 +36,3 @@ class Wiring:
                 self._console.was_reset()
         elif isinstance(news, HarnessError):
             self._console.abort(news)
-
-
-def equipment(settings: Settings, image: Image) -> Equipment:
-    """What the machines of this image are to be beyond their board; the image's own ways in come first."""
-    ways_in = [image.http_port, image.https_port]
-    if image.breakglass is not None:
-        ways_in.append(image.breakglass.port)
-    own = own_ports() if settings.is_own else ()
-    asked = settings.equipment
-    return replace(asked, forwards=tuple(dict.fromkeys([*map(Port, ways_in), *asked.forwards, *own])))
-
-
-def own_ports() -> tuple[Port, ...]:
-    """What the programs of the project's own images listen on, as the file beside them says."""
-    lines = (images_folder() / "ports.txt").read_text("utf-8").splitlines()
-    return tuple(Port.parse(line) for line in lines if line and not line.startswith("#"))

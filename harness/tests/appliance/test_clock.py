@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.appliance import appliance as module
-from harness.appliance.appliance import Appliance
+from harness.appliance import clock
+from harness.appliance.clock import DeviceClock
 from harness.boards import Budget
 
 
-class Played(Appliance):
+class Played(DeviceClock):
     """A device with one way in that takes nine seconds to open; ``said`` is what it was told, ``now`` the time."""
 
     def __init__(self, *, serial: bool) -> None:
@@ -49,7 +49,7 @@ class Played(Appliance):
 @pytest.mark.parametrize(("serial", "way"), [(True, "serial"), (False, "breakglass")])
 def test_the_time_is_read_when_the_way_in_is_open(serial: bool, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     played = Played(serial=serial)
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: played.now))
+    monkeypatch.setattr(clock, "time", SimpleNamespace(time=lambda: played.now))
     played.correct_clock()
     assert played.said == [(way, "date -u -s @1010")]
     assert played.clock_behind == 0.4

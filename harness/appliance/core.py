@@ -1,0 +1,137 @@
+"""Core: what every part of an appliance stands on: its image, board, console, power and web interface."""
+
+from __future__ import annotations
+
+from harness.appliance.abilities import missing
+from harness.appliance.assembly import Assembly
+from harness.appliance.console_link import ConsoleLink
+from harness.console.console import Console
+from harness.errors import OptionError
+from harness.gokrazy.client import Device
+from harness.image.model import Image
+from harness.machine.ports import Port
+from harness.machine.power import Power
+
+
+class Core:
+    """An image, a board, and the machine that runs the image.
+
+    The parts of an appliance derive from it, and from each other where one needs another. Each constructor takes
+    the whole assembly, passes it on, and keeps what its own part needs.
+    """
+
+    def __init__(self, made: Assembly) -> None:
+        self.image = made.image
+        """The image that it started with, and whose partition table its disk has."""
+        self.board = made.spec.board
+        self.budget = made.budget
+        """The limits of all waits, in seconds, for this board and accelerator."""
+        self.folder = made.folder
+        """Where this appliance's logs go."""
+        self.no_key = made.access.no_key
+        """Why nobody here can enter breakglass on it, "" when a key is known that can."""
+        self.console = Console(made.folder, name=made.title, in_many_threads=lambda: self.power.in_many_threads)
+        """Its serial console."""
+        self._link = ConsoleLink(self.console)
+        self.power = Power(
+            made.spec,
+            made.overlay,
+            made.stage,
+            made.run_dir,
+            on_console=self._link.on_console,
+            listener=self._link.listener,
+        )
+        """The machine's switch, and the ports of this host that lead to the appliance's."""
+        self.console.when_halted(self.power.halted)
+        self.console.when_init_runs(self.power.init_runs)
+        self.console.when_listening(self.power.listens)
+        self._voice_of = made.voice_of
+        self._password = made.image.password
+        self._device: Device | None = None
+        self._now_runs(made.image)
+
+    # -- what it can do
+
+    def can(self, ability: str) -> bool:
+        """Whether the image that runs has what a scenario needs; ``missing`` says what it lacks."""
+        return not self.missing(ability)
+
+    def missing(self, ability: str) -> str:
+        """Return what the image that runs lacks for this ability here, and why; "" when it has all."""
+        return missing(self.running, ability, voice=self.voice, no_key=self.no_key)
+
+    def _now_runs(self, image: Image) -> None:
+        """Go on with the password and the console of this image, which runs now or boots next."""
+        self.running = image
+        """The image that runs: the last one that was installed, or that of a checkpoint."""
+        self.voice = self._voice_of(image)
+        """Who is heard on its serial port."""
+        self.console.hears(kernel=self.voice.kernel, why=self.voice.why)
+        if image.password != self._password:
+            self._password = image.password
+            self._forget_device()
+
+    # -- its web interface
+
+    @property
+    def device(self) -> Device:
+        """Its web interface."""
+        if self._device is None:
+            self._device = self.device_with_password(self._password)
+        return self._device
+
+    def device_with_password(self, password: str | None) -> Device:
+        """Return its web interface as somebody sees it who knows this password."""
+        device = Device(
+            self.url(self.image.http_port),
+            password=password,
+            verify=False,
+            check=self.check,
+            https_url=self.url(self.image.https_port, scheme="https"),
+        )
+        if self._device is not None and self._device.speaks_tls:
+            device.over_tls()
+        return device
+
+    def _forget_device(self) -> None:
+        """Drop the connections, and the ports, which a new QEMU may have changed."""
+        if self._device is not None:
+            self._device.close()
+        self._device = None
+
+    def port(self, port: int | str) -> int:
+        """The port of 127.0.0.1 that leads to this one of the appliance: 8080, or "53/udp".
+
+        It may be another one after the appliance was switched off and on. Raises OptionError for a port that is
+        not forwarded.
+        """
+        wanted = Port.parse(port)
+        forwards = self.power.spec.equipment.forwards
+        if wanted not in forwards:
+            raise OptionError(
+                f"port {wanted} of the appliance is not forwarded to this host",
+                hint=f"give --gk-forward {wanted} (ini: gk_forward); forwarded: {', '.join(map(str, forwards))}",
+            )
+        if wanted not in self.power.ports:
+            raise OptionError(
+                f"port {wanted} leads nowhere yet: the appliance was not switched on",
+                hint="power_on() comes first",
+            )
+        return self.power.ports[wanted]
+
+    def url(self, port: int | str, path: str = "", *, scheme: str = "http") -> str:
+        """Where to reach what listens on a forwarded port of the appliance; raises as ``port`` does."""
+        return f"{scheme}://127.0.0.1:{self.port(port)}{path}"
+
+    # -- whether it is well
+
+    def check(self) -> None:
+        """Raise what is known to be wrong: QEMU itself first, then what the console showed."""
+        self.power.check()
+        self.console.check()
+
+    def close(self) -> None:
+        """Switch it off hard, and let go of everything."""
+        self._forget_device()
+        self.power.off()
+        self.console.close()

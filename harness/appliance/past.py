@@ -1,0 +1,138 @@
+"""Past: what is known of an appliance's boots, and how it tells of them when something fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from harness.appliance.assembly import Assembly
+from harness.appliance.cold_start import ColdStart
+from harness.appliance.services import Services
+from harness.appliance.ways_in import WaysIn
+from harness.console.causes import explain
+from harness.console.phases import Boot, Cause
+from harness.console.slot import Slot, slot_of
+from harness.errors import ApplianceFault, DeviceUnreachable, WaitTimeout
+from harness.image.fat import FatVolume
+from harness.image.model import Image
+
+
+@dataclass(frozen=True)
+class BootFiles:
+    """What the boot partition says about the next boot, read while the machine was off."""
+
+    cmdline: str
+    loader: str | None
+    """The options line of loader/entries/gokrazy.conf, None when there is no such file."""
+
+    @property
+    def slots(self) -> set[Slot | None]:
+        """The slots that the files name: one, unless they disagree."""
+        return {slot_of(text) for text in (self.cmdline, self.loader) if text is not None}
+
+
+class Past(Services, WaysIn):
+    """The part of an appliance that is about its boots.
+
+    ``slot`` and ``build`` come from what runs, never from what the disk says.
+    """
+
+    def __init__(self, made: Assembly) -> None:
+        super().__init__(made)
+        self.cold_start: ColdStart | None = None
+        """How it came up from its last power-on; for a restored appliance, how that of the snapshot did."""
+        self.boot_files: BootFiles | None = None
+        """As read at the last ``cold_boot``."""
+        self._ready: list[tuple[str, dict[str, float]]] = []
+
+    # -- what runs
+
+    @property
+    def build(self) -> str:
+        """The build timestamp of the image that runs; without a web interface, as init printed it."""
+        boot = self.console.current if not self.can("http") else None
+        return boot.build if boot is not None else self.status().build_timestamp
+
+    @property
+    def first_slot(self) -> Slot:
+        """The slot that the image boots from: B where it was copied from a device that had been updated."""
+        return slot_of(self.image.cmdline) or "A"
+
+    @property
+    def slot(self) -> Slot:
+        """The slot that runs, from the running kernel's own command line."""
+        boot = self.console.current if self.voice.any else None
+        if boot is not None and boot.slot is not None:
+            return boot.slot
+        with self.breakglass() as rescue:
+            slot = slot_of(rescue.run("cat /proc/cmdline").text)
+        if slot is None:
+            raise ApplianceFault("the running kernel's command line names no slot", where="/proc/cmdline")
+        return slot
+
+    def runs(self, image: Image) -> bool:
+        """Whether what runs is this image: its build timestamp and its SBOM, as far as the image contains them."""
+        status = self.status()
+        return image.build in ("", status.build_timestamp) and image.sbom_hash in ("", status.sbom_hash)
+
+    def read_boot_files(self) -> BootFiles:
+        """Read what boots next from the boot partition; only while the machine is off."""
+        volume = FatVolume.open(self.power.overlay.source(self.image.layout.boot))
+        loader = None
+        if volume.exists("loader/entries/gokrazy.conf"):
+            loader = volume.read("loader/entries/gokrazy.conf").decode(errors="replace")
+        return BootFiles(volume.read("cmdline.txt").decode(errors="replace"), loader)
+
+    # -- what ran before
+
+    @property
+    def booted_again(self) -> bool:
+        """Whether a restored appliance started a kernel by itself, without having been switched off between."""
+        goes_on = False
+        for boot in self.console.boots:
+            if boot.cause in (Cause.KEXEC, Cause.RESET):
+                if goes_on:
+                    return True
+            else:
+                goes_on = boot.cause is Cause.RESTORED
+        return False
+
+    def wait_for_boot(self, *, after: int) -> Boot:
+        """Wait until a kernel starts that comes after boot number ``after``."""
+        return self.console.wait_for_boot(after=after, timeout=self.budget.reboot)
+
+    def boot_times(self) -> list[tuple[str, str, dict[str, float]]]:
+        """Each time it became ready: board, "cold", "warm" or "rewound", and the seconds to each phase."""
+        return [(self.board.name, kind, times) for kind, times in self._ready]
+
+    # -- what it says of a failure
+
+    def explain(self, error: BaseException | None) -> None:
+        """Have an error say first what the kernel said before it, if that explains it."""
+        started = self.cold_start.unclean if self.cold_start is not None else ()
+        memory = self.power.spec.equipment.memory
+        more = "" if self.board.fixed else f" (--gk-memory {2 * memory} gives it more)"
+        explain(error, [*started, *self.console.unclean()], self.memory_left, memory=memory, more=more)
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """The same for what the body raises."""
+        try:
+            yield
+        except ApplianceFault as error:
+            self.explain(error)
+            raise
+
+    def excerpts(self, failure: BaseException | None = None) -> list[tuple[str, str]]:
+        """What the device said last: title and text; one that could not be reached is asked why."""
+        parts = [("gokrazy console", self.console.excerpt() or "(the console said nothing)")]
+        if self.voice.why:
+            parts.append(("gokrazy console, why init is not heard there", self.voice.why))
+        if self.console.boots:
+            parts.append(("gokrazy boots", "\n".join(str(boot) for boot in self.console.boots)))
+        silent = isinstance(failure, DeviceUnreachable | WaitTimeout)
+        if silent and self.power.is_on and self.can("serial-shell"):
+            parts.append(("gokrazy network, by the device's own word", self.network_from_within()))
+        parts.append(("gokrazy files", str(self.folder)))
+        return parts

@@ -1,0 +1,44 @@
+"""An appliance of which nothing is real but its own code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from harness.appliance.appliance import Appliance
+from harness.appliance.assembly import Assembly
+from harness.boards import board
+from harness.firmware.voice import Voice
+from harness.image.model import Image
+from harness.machine.equipment import Equipment
+from harness.machine.ports import Port
+from harness.tests.machine.specs import NO_QEMU, spec_of
+
+REACHED = Equipment(forwards=(Port(80), Port(443), Port(53, "udp")))
+
+HEARD = Voice("ttyAMA0", kernel=True, init=True)
+
+
+def played_image() -> Image:
+    made = Image.__new__(Image)
+    known: dict[str, Any] = {"hostname": "hello", "http_port": 80, "https_port": 443, "services": ()}
+    for name, value in {**known, "breakglass": None, "password": "pw"}.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
+def appliance(tmp_path: Path, name: str, *, no_quirks: bool, voice: Voice = HEARD) -> Appliance:
+    nothing: Any = SimpleNamespace(path=tmp_path / "disk" / "disk.qcow2")
+    made = Assembly(
+        spec=spec_of(name, qemu=NO_QEMU, equipment=REACHED, quirks=not no_quirks),
+        image=played_image(),
+        budget=board(name).budget,
+        overlay=nothing,
+        stage=nothing,
+        run_dir=nothing,
+        folder=tmp_path,
+        files_of=nothing,
+        voice_of=lambda image: voice,
+    )
+    return Appliance(made)

@@ -1,0 +1,64 @@
+"""What an appliance says of its boots, and of a failure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from harness.console.phases import Boot, Cause
+from harness.errors import (
+    DeviceUnreachable,
+    WaitTimeout,
+)
+from harness.machine.power import Power
+from harness.tests.appliance.played import appliance
+
+
+@pytest.mark.parametrize(
+    ("failure", "asked"),
+    [
+        (DeviceUnreachable("no answer"), True),
+        (WaitTimeout("waited"), True),
+        (AssertionError("2 == 3"), False),
+        (None, False),
+    ],
+)
+def test_a_device_is_asked_for_its_network_only_when_it_could_not_be_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException | None, asked: bool
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    monkeypatch.setattr(Power, "is_on", True)
+    monkeypatch.setattr(subject, "can", lambda ability: ability == "serial-shell")
+    monkeypatch.setattr(subject, "network_from_within", lambda: "no routes")
+    said = [text for title, text in subject.excerpts(failure) if "network" in title]
+    subject.console.close()
+    assert said == (["no routes"] if asked else [])
+
+
+def test_a_device_that_is_off_is_asked_nothing(tmp_path: Path) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    assert not any("network" in title for title, _ in subject.excerpts(WaitTimeout("waited")))
+    subject.console.close()
+
+
+@pytest.mark.parametrize(
+    ("causes", "again"),
+    [
+        ([Cause.POWER_ON, Cause.KEXEC], False),
+        ([Cause.RESTORED], False),
+        ([Cause.RESTORED, Cause.KEXEC], True),
+        ([Cause.RESTORED, Cause.RESET], True),
+        ([Cause.RESTORED, Cause.POWER_ON, Cause.KEXEC], False),
+        ([Cause.RESTORED, Cause.RESET, Cause.POWER_ON], True),
+    ],
+)
+def test_a_copy_that_boots_without_being_switched_off_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, causes: list[Cause], again: bool
+) -> None:
+    subject = appliance(tmp_path, "pc-bios", no_quirks=False)
+    subject.console.close()
+    boots = [Boot(number, cause, 0.0) for number, cause in enumerate(causes, 1)]
+    monkeypatch.setattr(subject, "console", SimpleNamespace(boots=boots))
+    assert subject.booted_again is again
