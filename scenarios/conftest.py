@@ -1,9 +1,11 @@
 """What the scenarios share beyond the plugin's fixtures."""
 
 import pytest
+import requests
 
 from harness.build.probe import build_probe
 from harness.errors import ToolMissing
+from harness.lab.equipment import own_ports
 
 
 @pytest.fixture
@@ -13,3 +15,16 @@ def probe(appliance, tmp_path):
         return build_probe(appliance.image.arch, tmp_path / "probe")
     except ToolMissing as error:
         pytest.skip(f"this host has no Go to build the probe with: {error.what}")
+
+
+@pytest.fixture
+def hello():
+    """Gets a page from the program that the project's own images run: ``hello(appliance, "/clock")``."""
+    (port,) = own_ports()
+
+    def page(appliance, path):
+        answer = requests.get(appliance.url(str(port), path), timeout=appliance.budget.service)
+        answer.raise_for_status()
+        return answer.text
+
+    return page

@@ -15,12 +15,13 @@ pytestmark = [
 LAST_SHUTDOWN = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
 
-def time_on(appliance):
-    return datetime.fromtimestamp(json.loads(appliance.hello("/clock"))["unix"], UTC)
+@pytest.fixture
+def time_on(hello):
+    return lambda appliance: datetime.fromtimestamp(json.loads(hello(appliance, "/clock"))["unix"], UTC)
 
 
 @pytest.mark.gk_clock("unset")
-def test_without_the_time_a_service_that_needs_it_waits_for_ever(appliance):
+def test_without_the_time_a_service_that_needs_it_waits_for_ever(appliance, time_on):
     appliance.wait_until_settled(besides=("panic-forever",))
     assert time_on(appliance).year == 1970
     clock = appliance.service("clock")
@@ -28,7 +29,7 @@ def test_without_the_time_a_service_that_needs_it_waits_for_ever(appliance):
 
 
 @pytest.mark.gk_needs("perm")
-def test_once_the_time_is_known_it_starts(appliance_off):
+def test_once_the_time_is_known_it_starts(appliance_off, time_on):
     appliance_off.set_clock(LAST_SHUTDOWN)
     appliance_off.power_on()
     appliance_off.wait_until_ready()

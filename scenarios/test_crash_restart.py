@@ -27,14 +27,14 @@ def test_a_program_that_leaves_with_0_or_125_stays_down(appliance):
         assert appliance.attempts(name) == 1
 
 
-def test_a_crash_loop_starves_neither_the_others_nor_the_web_interface(appliance):
+def test_a_crash_loop_starves_neither_the_others_nor_the_web_interface(appliance, hello):
     appliance.wait_until_settled(besides=("panic-forever",))
     others = ("dhcp", "randomd", "killed", "hello")
     before = {name: appliance.service(name).pid for name in others}
     assert all(before.values())
     wait_for_rounds(appliance, 5)
     assert {name: appliance.service(name).pid for name in others} == before
-    assert "crasher" in appliance.hello("/")
+    assert "crasher" in hello(appliance, "/")
 
 
 def wait_for_rounds(appliance, count):

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from harness.boards import board
+from harness.lab.equipment import own_ports
 from harness.lab.lab import Lab
 from harness.machine.accelerator import TCG
 from harness.machine.extra_disk import ExtraDisk
 from harness.machine.ports import Port
 from harness.options import Settings
+from harness.package_data import images_folder
 from harness.tests.lab.test_lab import IMAGE, PlayedLab
 
 
@@ -73,7 +75,13 @@ def test_the_projects_own_images_say_what_their_programs_listen_on(
         made.asked = []
         with made.appliance(board("virt"), IMAGE, name="t", running=False):
             pass
-        assert made.fitted.forwards == (Port(80), Port(443), Port(8080))
+        assert made.fitted.forwards == (Port(80), Port(443), *own_ports())
+
+
+def test_the_port_that_is_listed_for_them_is_the_one_that_hello_listens_on() -> None:
+    (port,) = own_ports()
+    source = (images_folder() / "programs/cmd/hello/main.go").read_text("utf-8")
+    assert f'address     = ":{port.number}"' in source
 
 
 @pytest.mark.parametrize(
