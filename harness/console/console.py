@@ -337,10 +337,6 @@ class Console:
                 self._changed.wait(min(seconds - quiet, left))
             self.check()
 
-    def wait_for_end(self, *, timeout: float) -> None:
-        """Wait until the other end closes the console, that is until QEMU ends."""
-        self._wait(lambda: not self.attached, timeout, "the end of the machine")
-
     def send(self, text: str | bytes, *, timeout: float = 10.0) -> None:
         """Type this on the console; raises DeviceUnreachable when no machine is attached."""
         reader = self._reader

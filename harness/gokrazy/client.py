@@ -340,17 +340,6 @@ class Device:
             lambda status: None if status.perm_is_mounted else "it answers, and /perm is not mounted",
         )
 
-    def wait_until_gone(self, timeout: float) -> None:
-        """Until nothing answers any more, as after a power-off."""
-
-        def attempt(deadline: Deadline) -> Done[None] | NotYet:
-            self.forget_connections()
-            probe = self.probe(timeout=deadline.slice(TRY))
-            gone = probe.reach in (Reach.REFUSED, Reach.RESET, Reach.SILENT)
-            return Done(None) if gone else NotYet(probe.seen)
-
-        poll("the device to stop answering", timeout, attempt, where=self.url)
-
     def wait_for_service(
         self, name: str, predicate: Callable[[ServiceStatus], bool], timeout: float, *, what: str = ""
     ) -> ServiceStatus:

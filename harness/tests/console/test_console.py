@@ -34,6 +34,7 @@ from harness.tests.console.replay import (
     recorded,
     replay,
 )
+from harness.tests.traces import wait_until
 
 
 class TestExpect:
@@ -158,7 +159,7 @@ class TestPowerCycles:
         console.attach(fake.theirs)
         assert console.attached
         later(fake.end, 0.1)
-        console.wait_for_end(timeout=5)
+        assert wait_until(5, lambda: not console.attached)
         with pytest.raises(DeviceUnreachable):
             console.send("x")
 

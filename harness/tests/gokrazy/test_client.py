@@ -289,15 +289,6 @@ def test_nobody_to_reboot() -> None:
         Device("http://127.0.0.1:1", password="x").reboot()
 
 
-def test_wait_until_gone() -> None:
-    fake = FakeDevice()
-    device = Device(fake.url, password=PASSWORD)
-    with pytest.raises(WaitTimeout, match="stop answering"):
-        device.wait_until_gone(0.2)
-    fake.close()
-    device.wait_until_gone(5)
-
-
 # TLS
 
 
