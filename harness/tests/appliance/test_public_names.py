@@ -1,0 +1,35 @@
+"""What scenarios may use of an appliance: a name that goes away breaks tests of other people."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.tests.appliance.played import appliance
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "appliance.md"
+NAMES = """
+applies attempts board boot_files boot_times booted_again breakglass budget build can check checkpoint
+clock_behind close cold_boot cold_start connect_breakglass console correct_clock cut_power demand deviations
+device device_with_password downtimes excerpts expected explain explained first_slot first_start flip folder
+foreign_key image isolated knows_time left_out log_stream memory_left missing network_from_within no_key port
+power power_off power_on read_boot_files reboot remarks restart restore rewind running runs seed_inactive
+send_root service set_clock shell slot start status stop take_snapshot trouble_with update update_boot_only url
+voice wait_for_boot wait_for_service wait_until_at_rest wait_until_it_runs wait_until_quiet wait_until_ready
+wait_until_settled
+"""
+
+
+def test_an_appliance_has_these_names_and_no_others(tmp_path: Path) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    subject.console.close()
+    assert {name for name in {*dir(type(subject)), *vars(subject)} if not name.startswith("_")} == {*NAMES.split()}
+
+
+@pytest.mark.skipif(not PAGE.is_file(), reason="not a clone: there is no page to compare with")
+def test_the_page_lists_each_of_them() -> None:
+    rows = re.findall(r"^\| (`[^|]+) \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    listed = [name for row in rows for name in re.findall(r"`(\w+)[`(]", row)]
+    assert sorted(listed) == NAMES.split()
