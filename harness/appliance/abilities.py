@@ -50,9 +50,9 @@ def missing(image: Image, ability: str, *, voice: Voice, no_key: str) -> str:
         lack = lacks("breakglass") or ("" if image.has_shell else NO_SHELL_AT_ALL)
         return f"{NOT}{lack}" if lack else ""
     if ability == "slot" and not voice.any and lacks("breakglass-shell"):
-        return f"{NOT}neither console nor breakglass show which slot runs"
+        return f"{NOT}neither console nor breakglass shows which slot runs"
     if ability == "ready" and lacks("http") and lacks("console"):
-        return f"{NOT}nothing tells when it is up: {SOCKET_ONLY}, and {UNHEARD}: {voice.why}"
+        return f"{NOT}nothing says when it is up: {SOCKET_ONLY}, and {UNHEARD}: {voice.why}"
     return _no_perm(image) if ability == "perm" else ""
 
 

@@ -1,4 +1,4 @@
-"""ColdStart: how an appliance came up from power-on, and how that is told to other processes."""
+"""ColdStart: how an appliance came up from power-on, also as JSON for other processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.console.phases import Boot, Cause, Phase
 
 @dataclass(frozen=True)
 class ColdStart:
-    """How an appliance came up from power-on, before it was captured or not."""
+    """How an appliance came up from power-on; of a restored one, how that came up whose snapshot it is."""
 
     boot: Boot | None
     """None without a console."""
@@ -25,12 +25,12 @@ class ColdStart:
     earlier: tuple[Boot, ...] = ()
     """The boots before that one since power-on: a program formatted /perm, and rebooted."""
     resets: int = 0
-    """How often the machine was reset meanwhile, whether or not a console tells of it; kexec is no reset."""
+    """How often the machine was reset meanwhile, whether or not a console shows it; kexec is no reset."""
 
-    def went_on(self, boot: Boot | None, ready: float) -> ColdStart:
-        """The start of one that was captured without its network, as if it had not been stopped between.
+    def continued(self, boot: Boot | None, ready: float) -> ColdStart:
+        """This start with the seconds added that one restored without its network took to get it.
 
-        ``boot`` is that which went on, by its own seconds, ``ready`` how many it took to answer.
+        ``boot`` is the boot that continued, in seconds since the restore; ``ready`` is when it answered.
         """
         if self.boot is None or boot is None:
             return self
@@ -49,17 +49,17 @@ class ColdStart:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> ColdStart:
-        """A start that another process may have seen."""
-        boot = _boot(told["boot"]) if told["boot"] is not None else None
-        earlier = tuple(_boot(one) for one in told["earlier"])
-        unclean = tuple(_found(one) for one in told["unclean"])
-        return cls(boot, unclean, told["ready"], earlier, told["resets"])
+    def from_json(cls, data: Mapping[str, Any]) -> ColdStart:
+        """A start as ``as_json`` wrote it, perhaps in another process."""
+        boot = _boot(data["boot"]) if data["boot"] is not None else None
+        earlier = tuple(_boot(one) for one in data["earlier"])
+        unclean = tuple(_found(one) for one in data["unclean"])
+        return cls(boot, unclean, data["ready"], earlier, data["resets"])
 
 
-def _boot(told: Mapping[str, Any]) -> Boot:
-    at = {Phase(name): seconds for name, seconds in told["at"].items()}
-    return Boot(**{**told, "cause": Cause(told["cause"]), "at": at, "http": tuple(told["http"])})
+def _boot(data: Mapping[str, Any]) -> Boot:
+    at = {Phase(name): seconds for name, seconds in data["at"].items()}
+    return Boot(**{**data, "cause": Cause(data["cause"]), "at": at, "http": tuple(data["http"])})
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -75,13 +75,13 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _found(told: Mapping[str, Any]) -> Finding:
+def _found(data: Mapping[str, Any]) -> Finding:
     return Finding(
         **{
-            **told,
-            "severity": Severity(told["severity"]),
-            "error_type": getattr(errors, told["error_type"]),
-            "line": Line(**told["line"]),
-            "evidence": [Line(**line) for line in told["evidence"]],
+            **data,
+            "severity": Severity(data["severity"]),
+            "error_type": getattr(errors, data["error_type"]),
+            "line": Line(**data["line"]),
+            "evidence": [Line(**line) for line in data["evidence"]],
         }
     )

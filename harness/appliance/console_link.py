@@ -11,20 +11,20 @@ from harness.machine.power import News, PowerOn
 
 
 class ConsoleLink:
-    """Connects a machine's console and events to a Console: what each QEMU process begins, and how it ends."""
+    """Attaches the console of each QEMU process, and reports to it what happens to the machine."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self.next = Cause.POWER_ON
-        """What the next QEMU process is started for."""
+        """Why the next QEMU process is started."""
         self.boot: Boot | None = None
-        """The captured boot in which a restored machine goes on."""
+        """The boot that a restored machine continues."""
 
     def on_console(self, sock: socket.socket) -> None:
-        """A QEMU process is there, standing still."""
+        """A QEMU process is there, and its machine is paused."""
         self._console.detach()
         self._console.attach(sock, reason=self.next, boot=self.boot)
-        # Whatever comes next by itself is a reset; everything else is asked for.
+        # What comes next without being asked for is a reset.
         self.next, self.boot = Cause.RESET, None
 
     def listener(self, news: News) -> None:

@@ -1,4 +1,4 @@
-"""Demands that a scenario makes by name, so that a known deviation of a pinned upstream version can be told."""
+"""Demands that a scenario makes by name, so that a known deviation of a pinned version is not a failure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def demand(
     seen: dict[str, str],
     table: tuple[Deviation, ...] = KNOWN,
 ) -> Iterator[None]:
-    """Let the body fail only if the table knows of it, and insist that it fails if the table says so.
+    """Tolerate a failure of the body that the table lists, and raise where a listed one did not happen.
 
-    What was tolerated is put into ``seen`` under the demand and the module. A failure that only looks like a known
+    What was tolerated is put into ``seen``, under the demand and the module. A failure that only resembles a known
     one gets a note that says so. Raises AssertionError when a known deviation is gone: its row must be deleted.
     """
     match = known(name, modules, kernel, table)

@@ -1,8 +1,8 @@
-"""Where a pinned upstream version is known not to do what a scenario demands.
+"""Deviations: where a pinned upstream version is known not to do what a scenario demands.
 
-The demand stays in the scenario. A row here turns its failure into a printed, counted deviation for exactly the
-module versions it names, and turns the test red as soon as the demand is met, so that the row gets deleted.
-Where an image does not tell the version of a module, the very files that this version brings stand for it.
+The demand stays in the scenario. For exactly the module version that a row names, a failure is printed and counted
+as a deviation. As soon as the demand is met the test fails, so that the row gets deleted. An image may not contain
+the version of a module: then the files that this version brings identify it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from harness.image.model import Kernel
 
-_UNTOLD = ("", "(local)")
+_UNKNOWN = ("", "(local)")
 """Versions that say nothing about what is in a module."""
 
 
@@ -31,7 +31,7 @@ class Deviation:
 
     @property
     def name(self) -> str:
-        """Which version it is about."""
+        """The module and its version."""
         return f"{self.module}@{self.version}"
 
 
@@ -52,7 +52,7 @@ KNOWN: tuple[Deviation, ...] = (
 
 
 @dataclass(frozen=True)
-class Match:
+class MatchedDeviation:
     """A row that fits an image, and how that is known."""
 
     row: Deviation
@@ -61,29 +61,29 @@ class Match:
 
 def known(
     demand: str, modules: Mapping[str, str], kernel: Kernel, table: tuple[Deviation, ...] = KNOWN
-) -> Match | None:
+) -> MatchedDeviation | None:
     """Return the row for this demand that fits the image by a module's version or else its files, or None."""
     for row in table:
         if row.demand != demand:
             continue
         version = modules.get(row.module, "")
         if version == row.version:
-            return Match(row, "its version")
-        if version in _UNTOLD and _is_the_file(kernel, row.brings):
-            return Match(row, f"its files: vmlinuz has SHA-256 {kernel.sha256[:16]}")
+            return MatchedDeviation(row, "its version")
+        if version in _UNKNOWN and _is_the_file(kernel, row.brings):
+            return MatchedDeviation(row, f"its files: vmlinuz has SHA-256 {kernel.sha256[:16]}")
     return None
 
 
 def alike(demand: str, modules: Mapping[str, str], kernel: Kernel, table: tuple[Deviation, ...] = KNOWN) -> str:
-    """Which known deviation an image's failure looks like and is not, and what tells them apart; "" for none."""
+    """Which known deviation a failure resembles and is not, and what distinguishes them; "" for none."""
     for row in table:
         brings = row.brings
         if row.demand != demand or brings is None:
             continue
         if (brings.release, brings.modules) == (kernel.release, kernel.modules):
             version = modules.get(row.module, "")
-            told = "vmlinuz is another file" if version in _UNTOLD else f"the version is {version}"
-            return f"It looks like the known deviation of {row.name}, but here {told}: {row.evidence}"
+            differs = "vmlinuz is another file" if version in _UNKNOWN else f"the version is {version}"
+            return f"It looks like the known deviation of {row.name}, but here {differs}: {row.evidence}"
     return ""
 
 

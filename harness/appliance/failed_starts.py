@@ -1,7 +1,7 @@
-"""FailedStarts: which image did not come up on which board in this run, so that nobody waits for that again.
+"""FailedStarts: which image did not come up on which board in this run, so that no test waits for it again.
 
-Kept in a folder that all processes of the run share, never in the cache: the next run boots again. Only what the
-appliance is to blame for is kept: after a failure of the host another try may well come up.
+They are kept in a folder that all processes of the run share, never in the cache: the next run boots again. Only
+faults of the appliance are kept: after a failure of the host another try may succeed.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from harness import errors
 from harness.errors import ApplianceFault, RequestRefused
 
 FOLDER = "failed-starts"
-_AGAIN = "gk_is_kept"
+_IS_KEPT = "gk_is_kept"
 """Attribute of an error that is kept already, or comes from one that is."""
 
 
 @dataclass(frozen=True)
 class FailedStart:
-    """How a start failed, and where to look for what it said."""
+    """How a start failed, and where its logs are."""
 
     kind: str
     """The name of the error's class."""
@@ -35,7 +35,7 @@ class FailedStart:
     status: int | None
     """The HTTP status, if that is what failed."""
     logs: str
-    """The folder with the logs of the appliance that was started."""
+    """The folder with the logs of that appliance."""
 
     @classmethod
     def of(cls, error: ApplianceFault, logs: Path) -> FailedStart:
@@ -44,21 +44,21 @@ class FailedStart:
         return cls(type(error).__name__, error.what, error.where, error.hint, status, str(logs))
 
     def error(self) -> ApplianceFault:
-        """The same error, for whoever would start it again; what was seen is told by the first one alone."""
+        """The same error, for a test that would start it again; only the first one has the evidence."""
         status = {} if self.status is None else {"status": self.status}
-        told = f"the logs of that start are in {self.logs}; --gk-boot-again starts it for each test"
+        logs = f"the logs of that start are in {self.logs}; --gk-boot-again starts it for each test"
         error: ApplianceFault = getattr(errors, self.kind)(
-            f"{self.what} (so its first start in this run ended; it was not started again)",
+            f"{self.what} (its first start in this run failed so; it was not started again)",
             where=self.where,
-            hint=f"{self.hint}; {told}" if self.hint else told,
+            hint=f"{self.hint}; {logs}" if self.hint else logs,
             **status,
         )
-        setattr(error, _AGAIN, True)
+        setattr(error, _IS_KEPT, True)
         return error
 
 
 class FailedStarts:
-    """What failed in this run; ``folder`` is shared by its processes, ``note`` is told of each failure once.
+    """The starts that failed in this run. Its processes share ``folder``; ``note`` gets a line for each failure.
 
     Without a folder nothing is kept, and each start is one of its own.
     """
@@ -68,13 +68,13 @@ class FailedStarts:
         self._note = note
 
     def of(self, title: str, **facts: Any) -> Start:
-        """The start of what the facts tell, which must be the same for one start to speak for another."""
+        """The start that has these facts; a failed start counts for every other with the same facts."""
         key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         return Start(title, self._folder / key if self._folder is not None else None, self._note)
 
 
 class Start:
-    """One way of starting something; ``title`` says what is started, and on what."""
+    """All starts of one image on one board in one way; ``title`` says which, in words."""
 
     def __init__(self, title: str, file: Path | None, note: Callable[[str], None]) -> None:
         self._title = title
@@ -93,13 +93,13 @@ class Start:
 
     @contextmanager
     def watched(self, logs: Path) -> Iterator[None]:
-        """Keep the error with which the body fails, if the appliance is to blame and nobody kept one yet."""
+        """Keep the error that the body raises, if it is the appliance's fault and none is kept yet."""
         try:
             yield
         except ApplianceFault as error:
-            if self._file is not None and not getattr(error, _AGAIN, False) and not self._file.exists():
+            if self._file is not None and not getattr(error, _IS_KEPT, False) and not self._file.exists():
                 self._keep(self._file, FailedStart.of(error, logs))
-                setattr(error, _AGAIN, True)
+                setattr(error, _IS_KEPT, True)
             raise
 
     def _keep(self, file: Path, failed: FailedStart) -> None:

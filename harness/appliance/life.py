@@ -16,8 +16,8 @@ from harness.gokrazy.waiting import Deadline
 QUIET = 15.0
 """Seconds without a word on the console after which a device without a network counts as at rest.
 
-Its services are silent there and go on starting for a while: captured after 5 s, copies took 17 s to answer
-instead of 10 (raspi3b, medians of 8 and 5).
+Its services are silent there and still start for a while: with a snapshot taken after 5 s, restored machines took
+17 s to answer instead of 10 (raspi3b, medians of 8 and 5).
 """
 PAUSE = 0.5
 """Seconds without a word on the console after which a device whose services have settled counts as at rest."""
@@ -162,7 +162,7 @@ class Life(Past):
         self._ready.append(("cold", {**_times(boot), **({"ready": ready} if answered else {})}))
 
     def _serves(self) -> None:
-        """It has come up: whatever starts from now on is another start."""
+        """It is ready: whatever boots from now on is another start."""
         self._starting = None
         self.console.serves()
         # Its console may not have said that it has an address.

@@ -1,4 +1,4 @@
-"""Past: what is known of an appliance's boots, and how it tells of them when something fails."""
+"""Past: what is known of an appliance's boots, and what a report shows of them when something fails."""
 
 from __future__ import annotations
 

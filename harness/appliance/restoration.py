@@ -44,7 +44,7 @@ class Restoration(Life, DeviceClock):
         self.check()
         ready = time.monotonic() - began
         if self.board.workarounds.nic_after_restore:
-            self.cold_start = start.went_on(self.console.current, ready)
+            self.cold_start = start.continued(self.console.current, ready)
         self._ready.append(("warm", {"ready": ready} if self.can("http") else {}))
 
     # -- within one test

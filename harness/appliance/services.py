@@ -1,4 +1,4 @@
-"""Services: what init supervises on an appliance, as scenarios look at it and wait for it."""
+"""Services: what init supervises on an appliance, to look at and to wait for."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 SETTLED = 2.5
 """Seconds without a change: init starts what fell one second after its end."""
 CALM = 10.0
-"""Seconds without a change for whoever judges a service: what waits a while before it gives up is seen to fall."""
+"""Seconds without a change before a service is judged: one that gives up only after a while is seen to fall."""
 WAITS_FOR_CLOCK = "gokrazy: waiting for clock to be synced"
-"""What init logs for a service (its supervise.go); a finished image does not tell which ones wait."""
+"""What init logs for a service (its supervise.go); a finished image does not show which ones wait."""
 QUIETER = 60
-"""How much shorter a pause ends a log than a service may take to change its state."""
+"""The pause that ends a log is this many times shorter than a service may take to change its state."""
 NOTABLE = 0.05
-"""The share of a device's memory that a program takes which has not settled."""
+"""A service that takes this share of the device's memory has not settled yet."""
 FALLS = 3
 """How often a service may start, stop or fall while one waits for it to settle."""
 
@@ -44,7 +44,7 @@ class Services(Core):
         self.isolated = made.spec.equipment.network == "restricted"
         """Whether it may reach nobody (``--gk-network restricted``)."""
         self.knows_time = made.spec.board.knows_time
-        """Whether it starts with a time to go by, so that what waits for the clock must run."""
+        """Whether it starts with a time, so that a service that waits for the clock must run."""
 
     def status(self) -> Status:
         """Return what the web interface says about the device."""
@@ -99,7 +99,7 @@ class Services(Core):
         return poll("the services to settle", limit, attempt, where=self.device.url, check=self.check)
 
     def _log(self, name: str) -> list[LogLine]:
-        """The log of a service that was started: however slow a network, an empty one is not soon believed."""
+        """The log of a service that was started. An empty one is believed late: the network may be slow."""
         return self.device.recent_log(name, quiet=self.budget.service / QUIETER, first=self.budget.service)
 
     def _last_words(self, name: str) -> str:
@@ -109,7 +109,7 @@ class Services(Core):
         return attempts(self._log(name))
 
     def _may_fall(self, service: ServiceStatus, tries: list[Attempt], *, up: bool) -> bool:
-        """Whether it is no trouble that a service falls, or fell until it was ``up``: a remark tells of it."""
+        """Whether it is no trouble that a service falls, or fell until it was ``up``; then a remark says so."""
         falls = [one for one in tries if one.ended and not one.left]
         if self.expected.of(service.path) is Fate.RESTARTS:
             self.remarks[f"expected:{service.path}"] = f"restarts, as expected: {_how(falls)}"
@@ -124,7 +124,7 @@ class Services(Core):
         return True
 
     def _missed(self, service: ServiceStatus, falls: list[Attempt], *, up: bool) -> str:
-        """What a service missed by its own last words at each of its falls, "" where they differ."""
+        """What a service missed, by its last words at each fall; "" where these differ."""
         said = {self._missed_at(one.last_words, service.name, up=up) for one in falls}
         return said.pop() if len(said) == 1 else ""
 
@@ -136,14 +136,14 @@ class Services(Core):
 
         Started at boot: it runs since its first start, or ended with status 0 or 125 and stays down. Not started
         at boot: it never ran. Started once the time is known: it may wait where nobody knows it. It may fall where
-        its owner says so, or where it says itself that it needs hardware that the board lacks, or that it reached
-        nobody where nobody is. What is no trouble and yet not what one may think is put among the ``remarks``.
+        its owner says so, or where it says itself that it needs hardware that the board lacks, or that it could
+        reach nobody on a restricted network. What is no trouble and yet unexpected is put among the ``remarks``.
         """
         service = self.service(name)
         wanted = self.image.service(service.path)
         fate = self.expected.of(service.path)
         if fate is Fate.ENDS and not service.stopped:
-            # What has its work to do first is not at its end when all else has settled.
+            # A service with work to do has not ended yet when the others have settled.
             try:
                 service = self.wait_for_service(service.path, lambda one: one.stopped, "ended")
             except WaitTimeout:
@@ -154,7 +154,7 @@ class Services(Core):
             return ""
         log = self._log(name) if service.started is not None else []
         if service.started is not None and not log:
-            return f"its log did not come, so nobody knows how often it was started: {service}"
+            return f"its log did not come, so it is not known how often it was started: {service}"
         tries = attempts(log)
         if fate is Fate.ENDS and not service.stopped:
             return f"it was expected to end, and did not: {service}"
@@ -210,13 +210,13 @@ class Services(Core):
 
 
 def memory_left(status: Status) -> tuple[int, int] | None:
-    """Bytes of memory that are available, and how many there are; None where the device does not tell."""
+    """Bytes of memory that are available, and how many there are; None where the device does not say."""
     left, whole = status.memory.get("MemAvailable"), status.memory.get("MemTotal")
     return (left, whole) if left is not None and whole else None
 
 
 def _starts(tries: list[Attempt]) -> int:
-    """How often it was started, as far as the log says; 0 where that has lost it."""
+    """How often it was started, by its log; 0 where the log no longer shows it."""
     return max((one.number + 1 for one in tries), default=0)
 
 

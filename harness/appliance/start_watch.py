@@ -1,4 +1,4 @@
-"""Watches a start by its phases on the console, so that a stuck one is red soon and says where it is stuck."""
+"""StartWatch: follows a start by its phases on the console, so that a stuck start fails soon and says where."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from harness.firmware.voice import Voice
 from harness.image.model import Image
 
 GUEST_NETWORK = "10.0.2."
-"""How the addresses begin that QEMU's network gives, and forwards to."""
+"""The beginning of the addresses that QEMU's network gives out, and forwards to."""
 
 
 class StartWatch:
-    """The limits between the phases of one start, made before power-on; ``check`` raises when one is passed.
+    """The limits between the phases of one start. It is made before power-on; ``check`` raises past a limit.
 
-    A wait for the web interface alone would know nothing but that nobody answered, and that only at its very end.
-    Only what ``voice`` says is heard can be missed.
+    A wait for the web interface alone knows only that nobody answered, and that only at its end. Only a phase that
+    ``voice`` says is heard can be missed.
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class StartWatch:
         self._answered = False
 
     def has_answered(self) -> None:
-        """The web interface has answered, and yet it is not ready: what leads there is not looked at any more."""
+        """The web interface has answered, though the start is not over: whether it answers is settled."""
         self._answered = True
 
     def check(self) -> None:
-        """Raise BootFailure or DeviceUnreachable when the start is stuck longer than its budget, or goes round."""
+        """Raise BootFailure, DeviceUnreachable or RebootLoop when the start is stuck longer than its budget."""
         now = self._console.recording.seconds()
         boots = self._console.boots
         self._look_for_reboots(boots[self._boots :])
@@ -59,16 +59,16 @@ class StartWatch:
         elif self._voice.init and now > self._budget.init:
             raise self._stuck(
                 f"init has not said a word within {self._budget.init:.0f} s of power-on "
-                "(of the kernel nothing is known: it is told to be quiet)"
+                "(the kernel is not heard: its command line makes it quiet)"
             )
 
     def _look_for_reboots(self, boots: Sequence[Boot]) -> None:
-        """A program that has the device reboot again and again: no loop to the console, as each was asked for."""
+        """Raise RebootLoop for a program that asks again and again: to the console that is no loop."""
         asked = sum(boot.asked for boot in boots)
         if asked > (1 if self._image.formats_perm else LoopRule().starts):
             takes = " (formatting /perm takes one)" if self._image.formats_perm else ""
             raise RebootLoop(
-                f"a program on it asked for a reboot {asked} times before it came to serve{takes}",
+                f"a program on it asked for a reboot {asked} times before it was ready{takes}",
                 where=self._console.name,
                 evidence="\n".join(map(str, boots)),
             )
@@ -102,7 +102,7 @@ def _why_no_answer(boot: Boot) -> str:
 
 
 def unheard(image: Image, voice: Voice) -> str:
-    """What to know of a start that never answered, and that the console does not tell of; "" where it does."""
+    """What a reader must know of a start that never answered and is not heard; "" where it is heard."""
     if not voice.why:
         return ""
     no_address = "" if image.starts_dhcp else f"; {why_no_address(image)}"
@@ -110,14 +110,14 @@ def unheard(image: Image, voice: Voice) -> str:
 
 
 def why_no_address(image: Image, dhcp_runs: Callable[[], bool | None] = lambda: None) -> str:
-    """Why a device that runs this image has no address, as far as the image tells, else the device itself."""
+    """Why a device that runs this image has no address: by the image where that shows it, else by the device."""
     if image.service("dhcp") is None:
         return "nothing asked for one: gokrazy's DHCP client (cmd/dhcp) is not in the image"
     if not image.starts_dhcp:
         return "nothing asked for one: the instance does not start gokrazy's DHCP client (cmd/dhcp has DontStart)"
     runs = dhcp_runs()
     if runs is False:
-        return "nothing asks for one: gokrazy's DHCP client (cmd/dhcp) does not run, as the device says itself"
+        return "nothing asks for one: gokrazy's DHCP client (cmd/dhcp) does not run, as the device itself says"
     if image.builder == "given" and runs is None:
-        return "no address came by DHCP, or gokrazy's DHCP client is not started (a finished image does not tell)"
+        return "no address came by DHCP, or gokrazy's DHCP client is not started (a finished image does not say)"
     return "no address came by DHCP"

@@ -17,7 +17,7 @@ from harness.gokrazy.breakglass import Breakglass
 from harness.gokrazy.keys import generate_key
 
 ASKED = "ip address; ip route; ip neigh; cat /proc/loadavg"
-"""What a device is asked by its serial shell that does not answer over its network."""
+"""What is run in the serial shell of a device that does not answer over its network."""
 
 
 class WaysIn(Core):
@@ -75,6 +75,6 @@ class WaysIn(Core):
             raise OptionError(NO_BREAKGLASS, where=self.image.hostname)
         port = self.image.breakglass.port
         if self.image.builder == "given":
-            # A finished image does not tell the flags of its programs; its device does, the program's name first.
+            # A finished image does not contain the flags of its programs. Its device lists them, after the name.
             port = port_of(self.device.service(self.image.breakglass.path).args[1:], port)
         return Breakglass("127.0.0.1", self.port(port), key=key, device=self.device)

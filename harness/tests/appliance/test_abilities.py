@@ -56,7 +56,7 @@ def test_without_a_password_what_goes_over_http_is_left_out() -> None:
 
 def test_who_has_neither_is_not_known_to_be_up() -> None:
     told = reasons(SILENT, replace(IMAGE, password=None))
-    assert "nothing tells when it is up" in told["ready"]
+    assert "nothing says when it is up" in told["ready"]
     assert "its serial console is serial0" in told["ready"]
     assert "slot" in told
 

@@ -181,7 +181,7 @@ def test_what_has_neither_web_interface_nor_console_is_not_waited_for(tmp_path: 
     silent = Voice("ttyAMA0", kernel=False, init=False, why="its serial console is serial0")
     subject = appliance(tmp_path, "virt", no_quirks=False, voice=silent)
     object.__setattr__(subject.running, "password", None)
-    with pytest.raises(OptionError, match="nothing tells when it is up"):
+    with pytest.raises(OptionError, match="nothing says when it is up"):
         subject.wait_until_ready()
     subject.console.close()
 

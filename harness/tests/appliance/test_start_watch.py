@@ -80,7 +80,7 @@ def test_a_web_interface_on_a_socket_has_no_address_to_wait_for() -> None:
         ),
         (
             image(DHCP, builder="given"),
-            "no address came by DHCP, or gokrazy's DHCP client is not started (a finished image does not tell)",
+            "no address came by DHCP, or gokrazy's DHCP client is not started (a finished image does not say)",
         ),
     ],
 )
@@ -95,8 +95,8 @@ def test_one_sentence_says_why_there_is_no_address(subject: Any, why: str) -> No
     ("runs", "why"),
     [
         (True, "no address came by DHCP"),
-        (False, "as the device says itself"),
-        (None, "does not tell)"),
+        (False, "as the device itself says"),
+        (None, "does not say)"),
     ],
 )
 def test_a_finished_image_s_device_is_asked_whether_its_dhcp_client_runs(runs: bool | None, why: str) -> None:

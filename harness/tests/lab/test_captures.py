@@ -228,7 +228,7 @@ def test_a_start_that_was_stopped_between_is_told_as_one() -> None:
     boot = Boot(1, Cause.POWER_ON, 0.0, {Phase.KERNEL: 20.0, Phase.UPDATER: 50.0}, "6.12.47-v8")
     rest = Boot(1, Cause.RESTORED, 0.0, {Phase.KERNEL: 0.0, Phase.UPDATER: 0.0, Phase.HTTP: 4.0})
     rest.http = ("10.0.2.15:80",)
-    whole = ColdStart(boot, (), 60.0).went_on(rest, 5.5)
+    whole = ColdStart(boot, (), 60.0).continued(rest, 5.5)
     assert whole.boot is not None
     assert whole.boot.at == {Phase.KERNEL: 20.0, Phase.UPDATER: 50.0, Phase.HTTP: 64.0}
     assert (whole.boot.cause, whole.boot.http, whole.ready) == (Cause.POWER_ON, ("10.0.2.15:80",), 65.5)
