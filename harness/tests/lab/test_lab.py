@@ -98,7 +98,8 @@ def test_a_copy_that_boots_again_without_having_said_so_is_named(
         pass
     notes = lab.news.take()["notes"]
     assert isinstance(notes, list)
-    assert [("mine.py::test" in note, NEWS in note) for note in notes] == [(True, True)] * told
+    # Another run on this host may have died: that it was cleared away is a note as well.
+    assert [NEWS in note for note in notes if "mine.py::test" in note] == [True] * told
 
 
 @pytest.mark.parametrize(("captured", "waits"), [(True, ["wait_until_at_rest"]), (False, [])])
