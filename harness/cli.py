@@ -217,7 +217,7 @@ def _boot(options: argparse.Namespace) -> int:
     with Lab(settings, say=lambda line: print(words(line))) as lab:
         fitting = lab.boards
         if not fitting:
-            raise OptionError("no board fits this image", hint=f"boards: {', '.join(boards.NAMES)}")
+            raise OptionError("no board fits this image", hint=f"boards: {', '.join(boards.names())}")
         lab.show(fitting[0], network=settings.network, out=sys.stdout)
     return 0
 

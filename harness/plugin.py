@@ -128,7 +128,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that needs a board once on each board that it and the run allow."""
     if chooses_boards(metafunc.definition) or not is_our_board(metafunc.definition):
         return
-    allowed: set[str] = set(boards.NAMES)
+    allowed: set[str] = set(boards.names())
     for mark in metafunc.definition.iter_markers("gk_board"):
         for name in mark.args:
             boards.board(str(name))
@@ -142,7 +142,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     settings = config.stash[SETTINGS]
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
-    enough = _one_for_each_image(config) if settings.tier == "ci" else frozenset(boards.NAMES)
+    enough = _one_for_each_image(config) if settings.tier == "ci" else frozenset(boards.names())
     slow = {board.name for board in boards.boards() if board.slow_upload}
     for item in items:
         mark = item.get_closest_marker("gk_tier")

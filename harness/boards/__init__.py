@@ -1,65 +1,92 @@
-"""The machines an appliance can be put in, one module a board, as data."""
+"""The machines an appliance can be put in, one module a board, as data.
+
+A board is a module of this folder that has a ``BOARD``: it is found, and listed nowhere.
+"""
 
 from __future__ import annotations
 
 import importlib
-from typing import cast
+import pkgutil
+from functools import cache
 
-from harness.boards.board import Board, Boot, Budget
+from harness.boards.board import Board, Boot, Budget, Default
 from harness.boards.hardware import HARDWARE
-from harness.errors import OptionError
-
-NAMES = ("pc-bios", "pc-uefi", "virt-uefi", "virt", "raspi-virt", "raspi3b", "raspi4b")
-DEFAULT = ("pc-bios", "pc-uefi", "virt")
-RASPBERRY = ("raspi-virt", "raspi3b", "raspi4b")
-"""What an image with the Raspberry Pi's firmware runs on by default, in place of ``virt``."""
+from harness.errors import InternalError, OptionError
 
 __all__ = [
-    "DEFAULT",
-    "NAMES",
-    "RASPBERRY",
     "Board",
     "Boot",
     "Budget",
+    "Default",
     "board",
     "boards",
     "hardware_table",
+    "names",
     "table",
+    "workarounds_table",
 ]
+
+
+@cache
+def _found() -> dict[str, Board]:
+    """The boards of this folder by their names, in the order that their own data give."""
+    modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    every = sorted((module.BOARD for module in modules if hasattr(module, "BOARD")), key=lambda one: one.order)
+    by_name: dict[str, Board] = {one.name: one for one in every}
+    if len(by_name) < len(every):
+        raise InternalError(f"two boards have the same name: {', '.join(one.name for one in every)}")
+    return by_name
+
+
+def names(default: Default | None = None) -> tuple[str, ...]:
+    """The names of all boards, or of those only that a run takes by default in that case."""
+    return tuple(one.name for one in _found().values() if default in (None, one.default))
 
 
 def board(name: str) -> Board:
     """Return the board of this name; raises OptionError for a name that is none."""
-    if name not in NAMES:
-        raise OptionError(f"there is no board {name!r}", hint=f"choose from: {', '.join(NAMES)}")
-    return cast(Board, importlib.import_module(f"{__name__}.{name.replace('-', '_')}").BOARD)
+    if name not in _found():
+        raise OptionError(f"there is no board {name!r}", hint=f"choose from: {', '.join(names())}")
+    return _found()[name]
 
 
-def boards(names: tuple[str, ...] = NAMES) -> tuple[Board, ...]:
-    """Return the boards of these names, in this order."""
-    return tuple(board(name) for name in names)
+def boards(wanted: tuple[str, ...] | None = None) -> tuple[Board, ...]:
+    """Return the boards of these names, in this order; without names all of them."""
+    return tuple(board(name) for name in (names() if wanted is None else wanted))
 
 
-def table() -> str:
+def table(wanted: tuple[str, ...] | None = None) -> str:
     """What each board proves, what it cannot and which hardware it has, as the Markdown table of the README."""
     lines = ["| board | proves | cannot | has, of [hardware](docs/hardware.md) |", "| --- | --- | --- | --- |"]
-    for one in boards():
-        asked = "for images with a Raspberry Pi's firmware" if one.name in RASPBERRY else "not in the default set"
-        name = f"`{one.name}`{'' if one.name in DEFAULT else f' ({asked})'}"
+    for one in boards(wanted):
+        when = f" ({one.default.value})" if one.default.value else ""
         lines.append(
-            f"| {name}: {one.title} | {'; '.join(one.proves)} | {'; '.join(one.cannot)} "
+            f"| `{one.name}`{when}: {one.title} | {'; '.join(one.proves)} | {'; '.join(one.cannot)} "
             f"| {', '.join(one.has) or 'none'} |"
         )
     return "\n".join(lines)
 
 
-def hardware_table() -> str:
+def hardware_table(wanted: tuple[str, ...] | None = None) -> str:
     """Which boards have which hardware, as the Markdown table of docs/hardware.md."""
     lines = [
         "| hardware | boards that have it | a program says that it is not there, for instance |",
         "| --- | --- | --- |",
     ]
     for one in HARDWARE:
-        having = ", ".join(f"`{board.name}`" for board in boards() if one.name in board.has)
+        having = ", ".join(f"`{board.name}`" for board in boards(wanted) if one.name in board.has)
         lines.append(f"| {one.name} | {having or 'none'} | `{one.example}` |")
+    return "\n".join(lines)
+
+
+def workarounds_table(wanted: tuple[str, ...] | None = None) -> str:
+    """What the harness does differently because of QEMU, as the Markdown table of docs/workarounds.md."""
+    needing: dict[str, list[str]] = {}
+    rows = {row.does: row for one in boards(wanted) for row in one.workarounds}
+    for one in boards(wanted):
+        for row in one.workarounds:
+            needing.setdefault(row.does, []).append(f"`{one.name}`")
+    lines = ["| what is done | boards | reason | price | QEMU |", "| --- | --- | --- | --- | --- |"]
+    for does, row in rows.items():
+        lines.append(f"| {does} | {', '.join(needing[does])} | {row.reason} | {row.price} | {row.qemu} |")
     return "\n".join(lines)

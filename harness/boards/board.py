@@ -9,7 +9,9 @@ from enum import Enum
 
 from harness.boards.hardware import DISPLAY, NAMES
 from harness.boards.workarounds import Workarounds
-from harness.image.model import Arch, Image
+from harness.image.arch import NAMES as ARCHES
+from harness.image.arch import Arch, Architecture, architecture_of
+from harness.image.model import Image
 
 SD = "sd"
 """The disk of a board whose machine has a slot for an SD card."""
@@ -30,11 +32,22 @@ class Boot(Enum):
     """The harness does what a Raspberry Pi's firmware does, device tree included, at every reset."""
 
 
+class Default(Enum):
+    """When a run that names no boards takes a board. The value is the remark about it in the README's table."""
+
+    ALWAYS = ""
+    """For the project's own images, and for every image that fits none of those below."""
+    RASPBERRY = "for images with a Raspberry Pi's firmware"
+    """For an image with a Raspberry Pi's firmware, in place of all others."""
+    NEVER = "not in the default set"
+    """Only when it is asked for."""
+
+
 @dataclass(frozen=True)
 class Budget:
-    """How long things may take on this board under TCG, in seconds of wall time; generous on purpose.
+    """How long things may take on this board under TCG, in seconds of wall time.
 
-    A limit that is reached is an error, so these are set at several times what was measured on two busy cores.
+    A limit that is reached is an error, so each is several times what was measured on two busy cores.
     """
 
     kernel: float = 45.0
@@ -44,7 +57,7 @@ class Budget:
     ready: float = 150.0
     """From power-on to the first answer over HTTP."""
     silence: float = 60.0
-    """How long the console may say nothing before the appliance is ready."""
+    """For the pause between two lines of the console, until the appliance is ready."""
     network: float = 45.0
     """From init supervising its services to the web interface listening on an address that came by DHCP."""
     answer: float = 30.0
@@ -78,15 +91,13 @@ class Board:
     arch: Arch
     title: str
     boot: Boot
-    qemu: str
-    """The program, such as qemu-system-x86_64."""
     machine: str
     """A versioned machine type, with its options."""
     cpu: str
-    console: str
-    """What its kernel calls the serial port that is read here, such as ttyS0; see firmware/voice.py."""
+    default: Default = Default.NEVER
+    """When a run that names no boards takes it."""
     has_serial0: bool = False
-    """Whether the harness, as its boot loader, puts that port for serial0, as a Raspberry Pi's firmware does."""
+    """Whether the harness puts its console for serial0 on the command line, as a Raspberry Pi's firmware does."""
     memory: int = 512
     """MiB."""
     cpus: int = 2
@@ -95,12 +106,12 @@ class Board:
     devices: tuple[str, ...] = ("virtio-rng-pci",)
     """``-device`` arguments beyond disk and network card."""
     disk: str = "virtio-blk-pci"
-    """The device, or SD for the card that belongs to the machine."""
+    """The device, or SD where the machine has a slot for a card."""
     nic: str = "virtio-net-pci"
     nic_bus: str = ""
     """The bus that the network card can be plugged into while the machine runs, "" where it never is."""
     display: Display | None = None
-    """What has the frame buffer; None where gokrazy's kernels drive none, or the machine has its own."""
+    """The display to add; None where gokrazy's kernels have no driver, or the machine has a display of its own."""
     has: tuple[str, ...] = ()
     """Which of the hardware of ``harness.boards.hardware`` it has."""
     rtc: str = "utc"
@@ -108,9 +119,9 @@ class Board:
     slow_upload: bool = False
     """Whether an update over the network takes many minutes, so that few tests do it."""
     images: str = ""
-    """Which of the project's own images it runs (hello-IMAGES), where its architecture alone does not tell."""
+    """Which of the project's own images it runs (hello-IMAGES), where its architecture does not decide it."""
     boot_files: tuple[tuple[str, ...], ...] = ()
-    """What the boot partition of an image for it must have: one of each group of names (``*`` fits all)."""
+    """The files that the boot partition of an image must have: one of each group (``*`` matches any text)."""
     min_qemu: tuple[int, int] = (9, 0)
     budget: Budget = Budget()
     proves: tuple[str, ...] = ()
@@ -119,6 +130,26 @@ class Board:
     """The Raspberry Pi model whose firmware is played, a key of ``firmware.raspberry.models``; "" for none."""
     workarounds: Workarounds = field(default_factory=Workarounds)
     """What the harness does differently because QEMU's model of this machine falls short."""
+
+    @property
+    def architecture(self) -> Architecture:
+        """What is the same for all boards of its architecture."""
+        return architecture_of(self.arch)
+
+    @property
+    def qemu(self) -> str:
+        """The program that plays it, such as qemu-system-x86_64."""
+        return self.architecture.qemu
+
+    @property
+    def console(self) -> str:
+        """What its kernel calls the serial port that is read here, such as ttyS0; see firmware/voice.py."""
+        return self.architecture.serial
+
+    @property
+    def order(self) -> tuple[int, int, str, str]:
+        """Its place among the boards: by architecture, by who starts the kernel, by its images, by name."""
+        return (ARCHES.index(self.arch), list(Boot).index(self.boot), self.images, self.name)
 
     @property
     def fixed(self) -> str:
@@ -149,10 +180,10 @@ class Board:
         return tuple(name for name in NAMES if name not in self.has)
 
     def fitted(self, image: Image) -> Board:
-        """The board as it is for this image: it has its display only where a program of the image asks for one.
+        """The board as it is for this image.
 
-        That is nothing without a driver in the image's kernel. Where the image does not tell what is in it, the
-        device is there, and nobody relies on it.
+        It has its display only for an image with a program that draws and a kernel with the driver. For a program
+        that draws with a kernel whose drivers are unknown, the device is there, but is not counted as hardware.
         """
         if self.display is None:
             return self
@@ -177,10 +208,14 @@ class Board:
         missing = [names for names in self.boot_files if not any(fnmatch.filter(there, name) for name in names)]
         return f"its boot partition lacks {', '.join(' or '.join(names) for names in missing)}" if missing else ""
 
+    def differs_from(self, arch: Arch) -> str:
+        """Return why the board cannot run programs of this architecture, "" when it can."""
+        return f"it is built for {arch}, and {self.name} is {self.arch}" if arch != self.arch else ""
+
     def why_not(self, image: Image) -> str:
         """Return why the board cannot start this image, "" when it can."""
-        if image.arch != self.arch:
-            return f"it is built for {image.arch}, and {self.name} is {self.arch}"
+        if differs := self.differs_from(image.arch):
+            return differs
         if missing := self.misses(image.boot_files):
             return missing
         if self.disk == SD and image.size > LARGEST_CARD:

@@ -1,4 +1,4 @@
-"""Hardware that a device may have and a board may lack, and the words by which a program says so.
+"""Hardware that a device may have and a board may lack, and the words of programs that miss it.
 
 A new kind is one row.
 """
@@ -32,17 +32,17 @@ TPM = "TPM"
 
 @dataclass(frozen=True)
 class Hardware:
-    """One kind of hardware. ``nodes`` and ``words`` are patterns; letters may be small or capital."""
+    """One kind of hardware; ``nodes`` and ``words`` are patterns that match small and capital letters alike."""
 
     name: str
     example: str
-    """A line by which a program says that it is not there."""
+    """A line of a program that misses it."""
     nodes: str = ""
-    """What programs open it by: its absence is told by a line that names one and says that it is not there."""
+    """The files and interfaces that programs open. A line that names one and says "not found" is a miss."""
     words: str = ""
-    """What tells its absence by itself."""
+    """Words that are a miss by themselves."""
     of: tuple[tuple[str, str], ...] = ()
-    """The same for one service each, whose words would say too little from another: its name, and the pattern."""
+    """The name of a service, and the words that are a miss only when this service says them."""
 
 
 HARDWARE: tuple[Hardware, ...] = (
@@ -135,7 +135,7 @@ _ABSENT = (
 
 
 def missed_in(line: str, service: str) -> str:
-    """Return the hardware that a service misses by this line of its log, "" where the line says nothing of it.
+    """Return the hardware that a service misses according to this line of its log; "" for any other line.
 
     ``service`` is the service's name, the last part of its path.
     """

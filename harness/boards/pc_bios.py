@@ -1,6 +1,6 @@
 """PC with BIOS."""
 
-from harness.boards.board import Board, Boot
+from harness.boards.board import Board, Boot, Default
 from harness.boards.hardware import CLOCK, DISPLAY
 from harness.boards.pc import SCREEN, WORKAROUNDS
 
@@ -9,11 +9,10 @@ BOARD = Board(
     arch="amd64",
     title="PC with BIOS",
     boot=Boot.BIOS,
-    qemu="qemu-system-x86_64",
+    default=Default.ALWAYS,
     # graphics=off: SeaBIOS then speaks on the serial port, so that a disk it cannot boot is no mere silence.
     machine="pc-q35-9.0,graphics=off",
     cpu="max",
-    console="ttyS0",
     display=SCREEN,
     has=(DISPLAY, CLOCK),
     workarounds=WORKAROUNDS,

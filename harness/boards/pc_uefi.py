@@ -1,6 +1,6 @@
 """PC with UEFI."""
 
-from harness.boards.board import Board, Boot
+from harness.boards.board import Board, Boot, Default
 from harness.boards.hardware import CLOCK, DISPLAY
 from harness.boards.pc import SCREEN, WORKAROUNDS
 
@@ -9,10 +9,9 @@ BOARD = Board(
     arch="amd64",
     title="PC with UEFI",
     boot=Boot.UEFI,
-    qemu="qemu-system-x86_64",
+    default=Default.ALWAYS,
     machine="pc-q35-9.0",
     cpu="max",
-    console="ttyS0",
     display=SCREEN,
     has=(DISPLAY, CLOCK),
     workarounds=WORKAROUNDS,

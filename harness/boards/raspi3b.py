@@ -1,6 +1,6 @@
 """Raspberry Pi 3 Model B."""
 
-from harness.boards.board import SD, Board, Boot
+from harness.boards.board import SD, Board, Boot, Default
 from harness.boards.raspberry import (
     BUDGET,
     CARD_PROVES,
@@ -42,11 +42,10 @@ BOARD = Board(
     arch="arm64",
     title="Raspberry Pi 3 Model B, firmware played by the harness",
     boot=Boot.RASPBERRY,
+    default=Default.RASPBERRY,
     model="pi3",
-    qemu="qemu-system-aarch64",
     machine="raspi3b",
     cpu="cortex-a53",
-    console="ttyAMA0",
     has=HAS,
     memory=1024,
     cpus=4,

@@ -1,6 +1,6 @@
 """Raspberry Pi 4 Model B."""
 
-from harness.boards.board import SD, Board, Boot
+from harness.boards.board import SD, Board, Boot, Default
 from harness.boards.raspberry import (
     BUDGET,
     CARD_PROVES,
@@ -19,11 +19,10 @@ BOARD = Board(
     arch="arm64",
     title="Raspberry Pi 4 Model B, firmware played by the harness",
     boot=Boot.RASPBERRY,
+    default=Default.RASPBERRY,
     model="pi4",
-    qemu="qemu-system-aarch64",
     machine="raspi4b",
     cpu="cortex-a72",
-    console="ttyAMA0",
     has=HAS,
     memory=2048,
     cpus=4,

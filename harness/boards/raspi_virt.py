@@ -1,6 +1,6 @@
 """The software of a Raspberry Pi on an arm64 virtual machine."""
 
-from harness.boards.board import Board, Boot
+from harness.boards.board import Board, Boot, Default
 from harness.boards.hardware import WATCHDOG
 from harness.boards.raspberry import NO_CLOCK
 
@@ -9,10 +9,9 @@ BOARD = Board(
     arch="arm64",
     title="the Raspberry Pi's kernel and image on an arm64 virtual machine",
     boot=Boot.HARNESS,
-    qemu="qemu-system-aarch64",
+    default=Default.RASPBERRY,
     machine="virt-9.0",
     cpu="cortex-a72",
-    console="ttyAMA0",
     has_serial0=True,
     images="rpi",
     rtc=NO_CLOCK,

@@ -1,6 +1,6 @@
 """arm64 virtual machine, kernel started by the harness."""
 
-from harness.boards.board import Board, Boot
+from harness.boards.board import Board, Boot, Default
 from harness.boards.hardware import CLOCK
 
 BOARD = Board(
@@ -8,10 +8,9 @@ BOARD = Board(
     arch="arm64",
     title="arm64 virtual machine, kernel started by the harness",
     boot=Boot.HARNESS,
-    qemu="qemu-system-aarch64",
+    default=Default.ALWAYS,
     machine="virt-9.0",
     cpu="cortex-a72",
-    console="ttyAMA0",
     has=(CLOCK,),
     proves=(
         "the kernel in the image boots with the image's command line",

@@ -8,10 +8,8 @@ BOARD = Board(
     arch="arm64",
     title="arm64 virtual machine with UEFI",
     boot=Boot.UEFI,
-    qemu="qemu-system-aarch64",
     machine="virt-9.0",
     cpu="cortex-a72",
-    console="ttyAMA0",
     has=(CLOCK,),
     proves=(
         "edk2 finds and starts the systemd-boot in the image",

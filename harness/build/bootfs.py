@@ -13,9 +13,9 @@ from harness.build.device_type import device_type
 from harness.build.eeprom import settings_left_out, with_settings
 from harness.build.instance import Instance, wrong_kernel
 from harness.errors import ConfigError
+from harness.image.arch import ARCHITECTURES, Arch
 from harness.image.disk import root_argument
 from harness.image.kernel_file import kernel_arch
-from harness.image.model import Arch
 from harness.store.root import default_root
 
 BootFile = tuple[str, bytes | Path]
@@ -27,10 +27,6 @@ PADDING = 64
 EFI_FOLDER_VARIABLE = "GOKHARNESS_EFI_DIR"
 """Names folders (with ':' between them) to look for systemd-boot in, before Debian's."""
 
-_EFI: tuple[tuple[Arch, str, str], ...] = (
-    ("amd64", "systemd-bootx64.efi", "EFI/BOOT/BOOTX64.EFI"),
-    ("arm64", "systemd-bootaa64.efi", "EFI/BOOT/BOOTAA64.EFI"),
-)
 _EFI_FOLDER = Path("/usr/lib/systemd/boot/efi")
 _EFI_VERSION = re.compile(rb"LoaderInfo: systemd-boot ([^ #\0]+)")
 _ROOT_DEVICES = ("root=/dev/mmcblk0p2", "root=/dev/sda2")
@@ -62,10 +58,12 @@ def find_efi_loaders(environ: Mapping[str, str] = os.environ) -> tuple[EfiLoader
     """
     given = [Path(part) for part in environ.get(EFI_FOLDER_VARIABLE, "").split(os.pathsep) if part]
     found: list[EfiLoader] = []
-    for arch, name, dest in _EFI:
+    for row in ARCHITECTURES:
+        name = row.systemd_boot
         for folder in (*given, default_root(environ) / "systemd-boot", _EFI_FOLDER):
             if (folder / name).is_file():
-                found.append(EfiLoader(arch, dest, folder / name, (folder / name).read_bytes()))
+                content = (folder / name).read_bytes()
+                found.append(EfiLoader(row.name, row.efi_loader, folder / name, content))
                 break
     return tuple(found)
 

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from harness.build.go import GoToolchain, Pinned
 from harness.errors import HarnessError, InternalError
+from harness.image.arch import WITH_BOOT_SECTOR
 from harness.image.boot_sector import CODE_BYTES
 
 INTERNAL = Pinned(
@@ -64,7 +65,7 @@ def main() -> int:
     """Fetch what is pinned, for later builds without a network; exit status 0, 4 or 12."""
     try:
         with tempfile.TemporaryDirectory(prefix="gokharness-carried-") as work:
-            print(boot_sector(GoToolchain.find(arch="amd64", build_env={}), Path(work)).title)
+            print(boot_sector(GoToolchain.find(arch=WITH_BOOT_SECTOR, build_env={}), Path(work)).title)
     except HarnessError as error:
         print(error, file=sys.stderr)
         return error.fault.value

@@ -9,40 +9,21 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, cast
 
 from harness.build.certificates import Certificate, certificate_for
 from harness.build.config import Config, is_port, read_config
 from harness.build.ignored import ignored_fields
 from harness.build.old_layout import with_old_layout
-from harness.errors import BoardMismatch, ConfigError
-from harness.image.model import Arch, formats_perm
+from harness.errors import ConfigError
+from harness.image.arch import ARCHITECTURES, DEFAULT, Arch, known
+from harness.image.arch import NAMES as ARCHES
+from harness.image.model import formats_perm
 
-_ARCHES = ("amd64", "arm64")
-
-# The architecture that the name of a known kernel package stands for.
 _KERNEL_ARCH = {
-    "kernel.amd64": "amd64",
-    "kernel.arm64": "arm64",
-    "kernel.rpi": "arm64",
+    **{kernel: row.name for row in ARCHITECTURES for kernel in row.kernels},
     "kernel-rpi-os-32": "arm",
-    "gokrazy/kernel": "arm64",
-    "rtr7/kernel": "amd64",
 }
-
-
-class HasArch(Protocol):
-    """What is asked of a board here."""
-
-    @property
-    def name(self) -> str:
-        """What users call the board."""
-        ...
-
-    @property
-    def arch(self) -> Arch:
-        """The architecture of its CPU."""
-        ...
+"""The architecture that the name of a known kernel package stands for; of some, there is no board."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +53,6 @@ class Instance:
         return bool(self.config.eeprom_package) or self.config.kernel_package.endswith(
             ("kernel.rpi", "gokrazy/kernel", "kernel-rpi-os-32")
         )
-
-    def check_board(self, board: HasArch) -> None:
-        """Raise BoardMismatch when this instance is built for another architecture than the board has."""
-        if board.arch != self.arch:
-            raise BoardMismatch(
-                f"the instance is built for {self.arch}, and the board {board.name} is {board.arch}",
-                where=_arch_source(self.config),
-                hint=f"choose a board of {self.arch}, or an instance for {board.arch}",
-            )
 
 
 def find_instance(spec: str | Path, *, environ: Mapping[str, str] = os.environ) -> Path:
@@ -202,21 +174,22 @@ def _arch(config: Config, environ: Mapping[str, str]) -> Arch:
     env = config.env
     if env.get("GOOS", "linux") != "linux":
         raise ConfigError(f"GOOS is {env['GOOS']!r}, and gokrazy is Linux", where=config.where("$.Environment"))
-    arch = env.get("GOARCH") or environ.get("GOARCH") or "arm64"
-    if arch not in _ARCHES:
+    named = env.get("GOARCH") or environ.get("GOARCH") or DEFAULT
+    arch = known(named)
+    if arch is None:
         raise ConfigError(
-            f"there is no board for GOARCH {arch!r}",
+            f"there is no board for GOARCH {named!r}",
             where=_arch_source(config),
-            hint=f"architectures with boards: {', '.join(_ARCHES)}",
+            hint=f"architectures with boards: {', '.join(ARCHES)}",
         )
-    return cast(Arch, arch)
+    return arch
 
 
 def _arch_source(config: Config) -> str:
     for number, entry in enumerate(config.environment):
         if entry.startswith("GOARCH="):
             return config.where(f"$.Environment[{number}]")
-    return f"{config.file} ($.Environment has no GOARCH: $GOARCH of this shell counts, else arm64)"
+    return f"{config.file} ($.Environment has no GOARCH: $GOARCH of this shell counts, else {DEFAULT})"
 
 
 def _check_kernel_name(config: Config, arch: Arch) -> None:

@@ -6,15 +6,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.build.extrafiles import Extra
+from harness.image.arch import Arch, architecture_of
 from harness.image.gobinary import architecture
-from harness.image.model import Arch
 from harness.image.squashfs import File
 
 _HEAD_BYTES = 64
 _NAMED = 5
 _FIRMWARE = "/lib/firmware/"
 """Files for other processors belong there, some of them in ELF."""
-_COMPATIBLE = (("386", "amd64"), ("arm", "arm64"))
 
 
 def notes_on(extras: Iterable[Extra], arch: Arch) -> Iterator[str]:
@@ -30,7 +29,7 @@ def notes_on(extras: Iterable[Extra], arch: Arch) -> Iterator[str]:
                 foreign.setdefault(other, []).append(_named(extra))
     for other, names in foreign.items():
         is_one = "a program" if len(names) == 1 else "programs"
-        fate = "runs only with a kernel for both" if (other, arch) in _COMPATIBLE else "will not run"
+        fate = "runs only with a kernel for both" if other == architecture_of(arch).narrow else "will not run"
         yield f"{is_one} for {other} in an image for {arch}, which {fate}: {_listed(names)}"
     for what, names in odd.items():
         yield f"{what}: {_listed(names)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.build.go import GoToolchain
-from harness.image.model import Arch
+from harness.image.arch import Arch
 from harness.package_data import images_folder
 
 PACKAGE = "gokrazy.test/programs/cmd/probe"

@@ -10,11 +10,9 @@ from pathlib import Path
 from harness.errors import FirmwareFailure, HostDiskFull, ImageError
 from harness.firmware.stage import Disk
 from harness.image.fat_volume import FatVolume
-from harness.image.kernel_file import kernel_arch
+from harness.image.kernel_file import begins_like_a_kernel, kernel_arch
 from harness.image.model import Extent
 
-MAGICS = ((56, b"ARM\x64"), (514, b"HdrS"), (0, b"\x1f\x8b"), (4, b"zimg"))
-"""Where the headers of kernels stand: arm64 (booting.rst), x86 (boot.rst), gzip, EFI zboot."""
 CUT_SHORT = "the last update of the boot file system may have been cut short"
 _NAMED = 30
 """File names in an error at most; a Raspberry Pi's boot partition has 400 files."""
@@ -64,7 +62,7 @@ class BootPartition:
                 where=self.where,
                 hint="gokrazy is 64-bit: use a kernel package such as github.com/gokrazy/kernel.rpi",
             )
-        if not any(kernel[at : at + len(magic)] == magic for at, magic in MAGICS):
+        if not begins_like_a_kernel(kernel):
             raise FirmwareFailure(
                 f"{name} in the boot partition is no Linux kernel: it does not begin like one",
                 where=self.where,

@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import FirmwareFileMissing
 from harness.firmware.stage import Disk, Loaded
+from harness.image.arch import Arch, Edk2, architecture_of
 from harness.image.copying import copy_sparse
-from harness.image.model import Arch
-
-
-@dataclass(frozen=True)
-class Edk2:
-    """The two files of one edk2: its code, and its variables as they are before the first start."""
-
-    code: Path
-    vars: Path
-
-
-CANDIDATES: dict[Arch, tuple[Edk2, ...]] = {
-    "amd64": (
-        Edk2(Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), Path("/usr/share/OVMF/OVMF_VARS_4M.fd")),
-        Edk2(Path("/usr/share/edk2/x64/OVMF_CODE.4m.fd"), Path("/usr/share/edk2/x64/OVMF_VARS.4m.fd")),
-        Edk2(Path("/usr/share/edk2/ovmf/OVMF_CODE.fd"), Path("/usr/share/edk2/ovmf/OVMF_VARS.fd")),
-    ),
-    "arm64": (
-        Edk2(Path("/usr/share/AAVMF/AAVMF_CODE.fd"), Path("/usr/share/AAVMF/AAVMF_VARS.fd")),
-        Edk2(Path("/usr/share/edk2/aarch64/QEMU_CODE.fd"), Path("/usr/share/edk2/aarch64/QEMU_VARS.fd")),
-    ),
-}
-"""Where distributions put edk2: Debian and Ubuntu first, then Arch and Fedora."""
-PACKAGES: dict[Arch, str] = {"amd64": "ovmf", "arm64": "qemu-efi-aarch64"}
 
 
 def find_edk2(arch: Arch, candidates: tuple[Edk2, ...] | None = None) -> Edk2:
     """The firmware files of this host; raises FirmwareFileMissing naming the Debian package."""
-    candidates = CANDIDATES[arch] if candidates is None else candidates
+    row = architecture_of(arch)
+    candidates = row.edk2 if candidates is None else candidates
     for files in candidates:
         if files.code.is_file() and files.vars.is_file():
             return files
     raise FirmwareFileMissing(
         f"there is no UEFI firmware for {arch} on this machine",
         where=", ".join(str(files.code) for files in candidates),
-        hint=f"install the Debian package {PACKAGES[arch]}",
+        hint=f"install the Debian package {row.edk2_package}",
     )
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from harness import boards
-from harness.boards import Board, Boot
+from harness.boards import Board, Boot, Default
 from harness.errors import HarnessError
 from harness.host import requirements, systemd_boot
 from harness.host.requirements import Finding, Host
+from harness.image.arch import NAMES as ARCHES
 from harness.package_data import images_folder
 from harness.store.root import default_root
 
@@ -83,7 +84,7 @@ def examine(host: Host, accelerator: Trier | None = None) -> Report:
     )
     lines += [finding_line(finding, host) for finding in findings]
     lines.append(go_line(go))
-    lines += [loader_line(arch, host) for arch in requirements.EFI_NAME if arch != host.machine()]
+    lines += [loader_line(arch, host) for arch in ARCHES if arch != host.machine()]
     lines.append(memory_line(host))
     lines += [folder_line(name, path) for name, path in places.items()]
     ready = all(line.state != "missing" for line in lines)
@@ -131,11 +132,11 @@ def board_line(board: Board, findings: Sequence[Finding], host: Host) -> Line:
     """Whether a board is possible, and if not, why."""
     names = {board.qemu}
     if board.boot is Boot.UEFI:
-        names.add(f"UEFI firmware, {board.arch}")
+        names.add(requirements.uefi_firmware(board.arch))
     needed = [finding for finding in findings if finding.requirement.name in names]
     lost = [finding for finding in needed if not finding.ok]
     if not lost:
-        default = "" if board.name in boards.DEFAULT else " (not in the default set)"
+        default = "" if board.default is Default.ALWAYS else f" ({Default.NEVER.value})"
         return Line("Boards", "ok", board.name, board.title + default)
     why = "; ".join(f"{finding.requirement.name}: {finding.trouble}" for finding in lost)
     return Line("Boards", "missing", board.name, why, install_command(lost, host))

@@ -1,7 +1,7 @@
 """The one table of what the harness needs from its host, and how to ask whether it is there.
 
-Read by ``gokharness doctor`` and by ``ci/setup``. The latter runs this file with the system's bare python3 before
-anything is installed, so it uses the standard library only.
+Read by ``gokharness doctor`` and by ``ci/setup``. The latter runs this module with the system's bare python3
+before anything is installed, so it and what it imports use the standard library only.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.image.arch import ARCHITECTURES, NAMES, architecture_of, known, of_machine
+
 Version = tuple[int, ...]
 
 VERIFIED = {"12": "bookworm", "13": "trixie"}
 """The Debian releases on which the harness was tried."""
 GO_MINIMUM: Version = (1, 24)
 """What gokrazy itself asks for in its go.mod."""
-EFI_NAME = {"amd64": "x64", "arm64": "aa64"}
-MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,14 @@ class Requirement:
     """When given, the requirement is this module of the system's Python."""
 
 
+def uefi_firmware(arch: str) -> str:
+    """The title of the requirement for this architecture's UEFI firmware."""
+    return f"UEFI firmware, {arch}"
+
+
 def table(machine: str) -> tuple[Requirement, ...]:
     """Everything that a host of this architecture (amd64, arm64) must have."""
-    efi = f"/usr/lib/systemd/boot/efi/systemd-boot{EFI_NAME.get(machine, 'x64')}.efi"
+    loader = architecture_of(known(machine) or NAMES[0]).systemd_boot
     return (
         Requirement(
             name="python3 venv",
@@ -60,19 +65,15 @@ def table(machine: str) -> tuple[Requirement, ...]:
             package="python3-venv",
             module="ensurepip",
         ),
-        Requirement(
-            name="qemu-system-x86_64",
-            why="plays the PC boards",
-            package="qemu-system-x86",
-            minimum=(9, 0),
-            backports=True,
-        ),
-        Requirement(
-            name="qemu-system-aarch64",
-            why="plays the arm64 boards",
-            package="qemu-system-arm",
-            minimum=(9, 0),
-            backports=True,
+        *(
+            Requirement(
+                name=row.qemu,
+                why=f"plays the {row.title} boards",
+                package=row.qemu_package,
+                minimum=(9, 0),
+                backports=True,
+            )
+            for row in ARCHITECTURES
         ),
         Requirement(
             name="qemu-img",
@@ -81,28 +82,21 @@ def table(machine: str) -> tuple[Requirement, ...]:
             minimum=(9, 0),
             backports=True,
         ),
-        Requirement(
-            name="UEFI firmware, amd64",
-            why="starts the PC with UEFI",
-            package="ovmf",
-            files=("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
-            elsewhere=(
-                ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
-                ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
-            ),
-        ),
-        Requirement(
-            name="UEFI firmware, arm64",
-            why="starts the arm64 machine with UEFI",
-            package="qemu-efi-aarch64",
-            files=("/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"),
-            elsewhere=(("/usr/share/edk2/aarch64/QEMU_CODE.fd", "/usr/share/edk2/aarch64/QEMU_VARS.fd"),),
+        *(
+            Requirement(
+                name=uefi_firmware(row.name),
+                why=f"starts the {row.title} boards that have UEFI",
+                package=row.edk2_package,
+                files=row.edk2[0].names,
+                elsewhere=tuple(files.names for files in row.edk2[1:]),
+            )
+            for row in ARCHITECTURES
         ),
         Requirement(
             name="systemd-boot",
             why="goes into the images as their UEFI boot loader",
             package="systemd-boot-efi",
-            files=(efi,),
+            files=(f"/usr/lib/systemd/boot/efi/{loader}",),
         ),
         Requirement(
             name="mksquashfs",
@@ -161,7 +155,7 @@ class Host:
 
     def machine(self) -> str:
         """The architecture in Go's and Debian's words, such as amd64."""
-        return MACHINE.get(platform.machine(), platform.machine())
+        return of_machine(platform.machine()) or platform.machine()
 
     def which(self, program: str) -> str | None:
         """The path of a program; the sbin folders, which an ordinary user's PATH lacks, are looked at too."""

@@ -19,7 +19,8 @@ from pathlib import Path
 from harness.build.bootfs import find_efi_loaders
 from harness.errors import HostFault, SetupMissing
 from harness.host import debian
-from harness.host.requirements import EFI_NAME, Host, system
+from harness.host.requirements import Host, system
+from harness.image.arch import NAMES, Arch, architecture_of, known
 from harness.store.root import default_root
 
 PACKAGE = "systemd-boot-efi"
@@ -27,9 +28,9 @@ INSTALLED = Path("/usr/lib/systemd/boot/efi")
 """Where the package puts its loader."""
 
 
-def file_name(arch: str) -> str:
+def file_name(arch: Arch) -> str:
     """What systemd calls the loader of this architecture (amd64, arm64)."""
-    return f"systemd-boot{EFI_NAME[arch]}.efi"
+    return architecture_of(arch).systemd_boot
 
 
 def private_folder(env: Mapping[str, str] = os.environ) -> Path:
@@ -42,7 +43,7 @@ def find(arch: str, env: Mapping[str, str] = os.environ) -> Path | None:
     return next((loader.file for loader in find_efi_loaders(env) if loader.arch == arch), None)
 
 
-def fetch(arch: str, folder: Path, host: Host | None = None) -> Path:
+def fetch(arch: Arch, folder: Path, host: Host | None = None) -> Path:
     """Download the loader of this architecture into the folder; raises SetupMissing or HostFault."""
     host = host or Host()
     running = system(host)
@@ -130,13 +131,21 @@ def put(loader: Path, folder: Path, version: str) -> Path:
     return place
 
 
+def _arch(name: str) -> Arch:
+    if (arch := known(name)) is None:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(NAMES)}")
+    return arch
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """See to it that each architecture named has a loader; exit status 11 or 12 when one cannot be had."""
+    """Find or fetch the loader of each architecture named, or of all; exit status 11 or 12 when there is none."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("arch", nargs="+", choices=sorted(EFI_NAME))
+    parser.add_argument(
+        "arch", nargs="*", type=_arch, metavar="ARCH", help=f"{', '.join(NAMES)}; all of them if left out"
+    )
     parser.add_argument("--here", action="store_true", help="do not fetch: fail when it is not on this host")
     asked = parser.parse_args(arguments)
-    for arch in asked.arch:
+    for arch in asked.arch or NAMES:
         found = find(arch)
         if found is None and asked.here:
             print(f"no systemd-boot for {arch} on this host", file=sys.stderr)

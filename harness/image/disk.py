@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from harness.errors import ImageError
+from harness.image.arch import Arch, architecture_of
 from harness.image.device_types import USUAL, DeviceType
 from harness.image.layout import read_layout as read_layout
-from harness.image.model import SECTOR, Arch, Extent, Layout, PermState
+from harness.image.model import SECTOR, Extent, Layout, PermState
 from harness.image.perm import format_perm
 
 BOOT_FIRST = USUAL.boot_first
@@ -35,10 +36,6 @@ BOOT_CODE_BYTES = 432
 _GUID_PREFIX = "60c24cc1-f3f9-427a-8199"
 _ESP = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 _LINUX = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
-_LINUX_ROOT: dict[Arch, uuid.UUID] = {
-    "amd64": uuid.UUID("4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
-    "arm64": uuid.UUID("b921b045-1df0-41c3-af44-4c6f280d3fae"),
-}
 _FAT, _LINUX_MBR = 0x0C, 0x83
 _ENTRY_COUNT = 128
 _CHUNK = 1 << 20
@@ -251,7 +248,7 @@ def _gpt_entries(layout: Layout, arch: Arch, signature: int) -> bytes:
     # The names are the real packer's, which calls the EFI system partition "Microsoft basic data".
     partitions = [
         (_ESP, layout.boot, "Microsoft basic data"),
-        (_LINUX_ROOT[arch], layout.root_a, "Linux filesystem"),
+        (architecture_of(arch).root_type, layout.root_a, "Linux filesystem"),
         (_LINUX, layout.root_b, "Linux filesystem"),
         (_LINUX, layout.perm, "Linux filesystem"),
     ]

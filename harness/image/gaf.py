@@ -11,17 +11,17 @@ import zlib
 from pathlib import Path
 
 from harness.errors import ImageError
+from harness.image.arch import Arch, architecture_of, known
 from harness.image.disk import SMALLEST_DISK, guid_of, write_disk_with
 from harness.image.fat import FatVolume
 from harness.image.formats import place_for
 from harness.image.gobinary import architecture
-from harness.image.model import Arch
 from harness.image.squashfs import SquashFs
 
 _MEMBERS = ("mbr.img", "boot.img", "root.img")
 _ROOT = re.compile(r"root=PARTUUID=60c24cc1-f3f9-427a-8199-([0-9a-f]{8})0001/PARTNROFF=[12]", re.IGNORECASE)
 _SD_CARD = 2 << 30
-"""Bytes: arm64 disks may be meant for a Raspberry Pi, whose card in QEMU needs a power of two."""
+"""Bytes of a disk that may be meant for a card, which in QEMU needs a power of two."""
 
 
 def assemble(path: Path, *, work: Path) -> Path:
@@ -48,7 +48,7 @@ def assemble(path: Path, *, work: Path) -> Path:
             arch=arch,
             boot=parts / "boot.img",
             root=parts / "root.img",
-            size=SMALLEST_DISK if arch == "amd64" else _SD_CARD,
+            size=_SD_CARD if architecture_of(arch).may_be_card else SMALLEST_DISK,
             perm="ext4",
             perm_seed=f"{signature:08x}",
             mtime=root.mtime,
@@ -71,12 +71,11 @@ def _unzip(path: Path, folder: Path) -> None:
 
 
 def _architecture(root: SquashFs, path: Path) -> Arch:
-    arch = architecture(root.read("/gokrazy/init"))
-    if arch == "amd64":
-        return "amd64"
-    if arch == "arm64":
-        return "arm64"
-    raise _unusable(path, f"its init is for {arch or 'no machine at all'}")
+    found = architecture(root.read("/gokrazy/init"))
+    arch = known(found)
+    if arch is None:
+        raise _unusable(path, f"its init is for {found or 'no machine at all'}")
+    return arch
 
 
 def _unusable(path: Path, why: str) -> ImageError:

@@ -7,7 +7,9 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-_MACHINES = {3: "386", 40: "arm", 62: "amd64", 183: "arm64", 243: "riscv64"}
+from harness.image.arch import ARCHITECTURES
+
+_MACHINES = {3: "386", 40: "arm", 243: "riscv64"} | {row.elf: row.name for row in ARCHITECTURES}
 _BUILDINFO_MAGIC = b"\xff Go buildinf:"
 _INLINE_STRINGS = 2
 _TIMESTAMP = re.compile(rb"20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(?:Z|[+-][0-2]\d:[0-5]\d)")

@@ -8,9 +8,14 @@ import re
 import struct
 import zlib
 
+from harness.image.arch import ARCHITECTURES
 from harness.image.zstd import zstd_reader
 
 _BANNER = re.compile(rb"Linux version (\S+) \(")
+_GZIP, _ZBOOT = (0, b"\x1f\x8b"), (4, b"zimg")
+"""Where packed kernels have which bytes: gzip, EFI zboot."""
+_NARROW = (("arm", (0x24, b"\x18\x28\x6f\x01")),)
+"""32-bit kernels whose magic is no architecture's of ours: the zImage of arm (arch/arm/boot/compressed/head.S)."""
 _MOST_BYTES = 256 << 20
 """No kernel is larger than this when it is unpacked."""
 
@@ -26,32 +31,34 @@ def kernel_release(kernel: bytes) -> str:
     return match.group(1).decode(errors="replace") if match else ""
 
 
-def kernel_architecture(kernel: bytes) -> str | None:
-    """GOARCH of a kernel file (bzImage or arm64 Image, also compressed); None when it is neither."""
-    if kernel[0x202:0x206] == b"HdrS":
-        return "amd64"
-    if _unpacked(kernel)[56:60] == b"ARM\x64":
-        return "arm64"
-    return None
+def kernel_arch(kernel: bytes) -> str:
+    """GOARCH of a kernel, also of a compressed one, by its first KiB or more; "" when it is none that is known."""
+    head = _unpacked(kernel)
+    for row in ARCHITECTURES:
+        if _has(head, row.kernel_magic):
+            at, bit = row.kernel_64bit or (0, 0)
+            is_64bit = row.kernel_64bit is None or (len(head) > at and head[at] >> bit & 1)
+            return row.name if is_64bit else row.narrow
+    return next((name for name, magic in _NARROW if _has(head, magic)), "")
 
 
-def kernel_arch(head: bytes) -> str:
-    """The GOARCH of a kernel by its first KiB (Documentation/arch of the kernel: boot headers), or ""."""
-    if head[0x38:0x3C] == b"ARMd":
-        return "arm64"
-    if head[0x24:0x28] == b"\x18\x28\x6f\x01":
-        return "arm"
-    if head[0x1FE:0x200] == b"\x55\xaa" and len(head) > 0x236:
-        return "amd64" if head[0x236] & 1 else "386"
-    return ""
+def begins_like_a_kernel(head: bytes) -> bool:
+    """Whether these are the first bytes of a kernel for a board, packed or not."""
+    magics = (*(row.kernel_magic for row in ARCHITECTURES), _GZIP, _ZBOOT)
+    return any(_has(head, magic) for magic in magics)
+
+
+def _has(head: bytes, magic: tuple[int, bytes]) -> bool:
+    at, wanted = magic
+    return head[at : at + len(wanted)] == wanted
 
 
 def _unpacked(kernel: bytes) -> bytes:
     """An arm64 Image out of gzip or an EFI zboot wrapper; other bytes as they are, nothing if damaged."""
     try:
-        if kernel[:2] == b"\x1f\x8b":
+        if _has(kernel, _GZIP):
             return zlib.decompressobj(47).decompress(kernel, _MOST_BYTES)
-        if kernel[:2] == b"MZ" and kernel[4:8] == b"zimg":
+        if kernel[:2] == b"MZ" and _has(kernel, _ZBOOT):
             # drivers/firmware/efi/libstub/zboot-header.S: payload offset, size, 8 bytes on the compression's name.
             offset, size = struct.unpack_from("<II", kernel, 8)
             name = kernel[24:32].split(b"\0", 1)[0]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from harness.errors import ImageError
 from harness.image import gaf
+from harness.image.arch import NAMES as ARCHES
+from harness.image.arch import Arch, architecture_of, known
 from harness.image.boot_sector import boot_sector_title, fit_on
 from harness.image.digest import content_digest
 from harness.image.fat import FatVolume
@@ -18,7 +20,6 @@ from harness.image.gobinary import BuildInfo, architecture, build_info, build_ti
 from harness.image.kernel_file import kernel_release
 from harness.image.layout import GET_DISK, read_layout, root_in_use
 from harness.image.model import (
-    Arch,
     Breakglass,
     Builder,
     Image,
@@ -37,7 +38,6 @@ _LOADER_INFO = re.compile(rb"#### LoaderInfo: ([^#\0]+?) ####")
 _AUTHORIZED_KEYS = re.compile(rb"--?authorized_keys=(/[\x20-\x7e]*)")
 _ELSEWHERE = re.compile(rb"--?authorized_keys=(?!/perm/breakglass\.authorized_keys)")
 """A flag whose value is not the usual one; where it ends cannot be told."""
-_EFI_LOADERS: dict[Arch, str] = {"amd64": "EFI/BOOT/BOOTX64.EFI", "arm64": "EFI/BOOT/BOOTAA64.EFI"}
 _SCREEN = re.compile(rb"/dev/(?:fb[\d%]|dri/)")
 """What a program has in it that draws on a frame buffer or display."""
 _EXT4_MAGIC = (1080, b"\x53\xef")
@@ -104,7 +104,7 @@ def load_raw(
     services = tuple(Service(path=name, package=info.package) for name, info in programs.items())
     vmlinuz = boot.read("vmlinuz")
     sbom = etc.text("/etc/gokrazy/sbom.json")
-    fit = fit_on(FileSource(path)) if arch == "amd64" else None
+    fit = fit_on(FileSource(path)) if architecture_of(arch).has_boot_sector else None
     if fit is not None and not fit.fits:
         found_notes.append(f"a PC with BIOS cannot start it: {fit.sizes}")
     own_password = etc.text(_PW_FILE)
@@ -189,15 +189,14 @@ def _read_text(boot: FatVolume, name: str) -> str:
 
 
 def _arch(init: bytes, path: Path) -> Arch:
-    arch = architecture(init)
-    if arch == "amd64":
-        return "amd64"
-    if arch == "arm64":
-        return "arm64"
+    found = architecture(init)
+    arch = known(found)
+    if arch is not None:
+        return arch
     raise ImageError(
-        f"The image's init is for {arch}." if arch else "The image's init is no program.",
+        f"The image's init is for {found}." if found else "The image's init is no program.",
         where=f"{_INIT} in {path}",
-        hint="There are boards for amd64 and arm64; build the image with GOARCH set to one of them.",
+        hint=f"There are boards for {' and '.join(ARCHES)}; build the image with GOARCH set to one of them.",
     )
 
 
@@ -280,7 +279,7 @@ def _modules(infos: Sequence[BuildInfo], sbom: str) -> dict[str, str]:
 
 
 def _boot_loader(boot: FatVolume, arch: Arch) -> str:
-    name = _EFI_LOADERS[arch]
+    name = architecture_of(arch).efi_loader
     if not boot.exists(name):
         return ""
     content = boot.read(name)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Arch = Literal["amd64", "arm64"]
+from harness.image.arch import Arch
+
 Builder = Literal["gok", "own", "given"]
 PermState = Literal["ext4", "other", "blank", "mkfs"]
 """What is on the permanent partition: a file system that the harness can write to, another one that gokrazy

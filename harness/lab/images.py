@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness import boards
 from harness.boards import Board
 from harness.errors import BoardMismatch, HarnessError, OptionError
+from harness.image.arch import architecture_of
 from harness.image.model import PERM_TITLES, Image, UpdateFiles
 from harness.options import Settings
 from harness.package_data import images_folder
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 FROM = "from"
 """The family of the image that ``--gk-from`` names."""
-SERIAL = {"amd64": "ttyS0,115200", "arm64": "ttyAMA0,115200"}
-"""The SerialConsole that ``--gk-serial`` asks for."""
+BAUD = 115200
+"""Bits a second of the SerialConsole that ``--gk-serial`` asks for."""
 
 
 class Stock:
@@ -56,8 +57,8 @@ class Stock:
         from harness.build.instance import load_instance
 
         instance = load_instance(str(self.settings.instance))
-        if instance.arch != board.arch:
-            return f"it is built for {instance.arch}, and {board.name} is {board.arch}"
+        if differs := board.differs_from(instance.arch):
+            return differs
         if not board.boot_files:
             return ""
         if not instance.config.firmware_package:
@@ -171,7 +172,7 @@ class Stock:
             builder=settings.builder,
             kernel=settings.kernel,
             with_modules=settings.with_modules,
-            serial=SERIAL[load_instance(instance).arch] if settings.serial else None,
+            serial=f"{architecture_of(load_instance(instance).arch).serial},{BAUD}" if settings.serial else None,
             perm=settings.perm or "ext4",
             timestamp=settings.timestamp,
             fast_boot=settings.fast_boot,

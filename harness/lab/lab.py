@@ -78,8 +78,9 @@ class Lab:
         """
         reasons = {board.name: self.stock.why_not(board) for board in boards.boards()}
         if self.settings.boards is None:
-            of_a_pi = not self.settings.is_own and not all(reasons[name] for name in boards.RASPBERRY)
-            names = boards.RASPBERRY if of_a_pi else boards.DEFAULT
+            pi = boards.names(boards.Default.RASPBERRY)
+            of_a_pi = not self.settings.is_own and not all(reasons[name] for name in pi)
+            names = pi if of_a_pi else boards.names(boards.Default.ALWAYS)
             return equipped(boards.boards(tuple(name for name in names if not reasons[name])), self.settings)
         wrong = [f"{name}: {reasons[name]}" for name in self.settings.boards if reasons[name]]
         if wrong:

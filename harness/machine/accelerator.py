@@ -30,7 +30,6 @@ AcceleratorName = Literal["tcg", "kvm"]
 Mode = Literal["auto", "tcg", "kvm"]
 
 DEVICE = Path("/dev/kvm")
-HOST_ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
 SIGN_OF_LIFE = b"Linux version"
 PROBE_LIMIT = 20.0
 """Seconds for the kernel's first line: a working KVM needs less than two."""
@@ -99,7 +98,7 @@ def _try_kvm(
     device: Path,
 ) -> Trial:
     machine = platform.machine()
-    if HOST_ARCH.get(machine) != board.arch:
+    if machine != board.architecture.machine:
         return Trial(False, f"this host is {machine}, the board is {board.arch}")
     if not device.exists():
         return Trial(False, f"{device} does not exist")

@@ -39,7 +39,7 @@ UNSEEN: Mapping[type, Mapping[str, str]] = {
         "images": CHOICE,
         "boot_files": CHOICE,
         "slow_upload": CHOICE,
-        "qemu": "the digest of the program stands for it",
+        "default": CHOICE,
         "min_qemu": "the digest of the program stands for it",
         "budget": "is about those who wait for it",
     },

@@ -13,7 +13,6 @@ from harness.boards import Board
 from harness.errors import QemuFailed, ToolMissing
 from harness.image.digest import sha256_of
 
-PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "qemu-system-aarch64": "qemu-system-arm"}
 ANSWER_LIMIT = 30.0
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
@@ -46,7 +45,7 @@ class QemuProgram:
 
 def find_qemu(board: Board) -> QemuProgram:
     """Find the QEMU that can play ``board``; raises ToolMissing when there is none or it is too old."""
-    package = PACKAGES.get(board.qemu, "qemu-system")
+    package = board.architecture.qemu_package
     found = shutil.which(board.qemu)
     if found is None:
         raise ToolMissing(

@@ -7,12 +7,14 @@ import subprocess
 
 from harness import boards
 from harness.errors import HarnessError
+from harness.image.arch import ARCHITECTURES
 from harness.options import OWN_ARGUMENTS, Settings
 
 
 def header_lines(settings: Settings) -> list[str]:
     """Say boards, QEMU and builder; nothing here may fail, whatever is missing on this machine."""
-    names = settings.boards or (boards.DEFAULT if settings.is_own else ("the boards that fit",))
+    by_default = boards.names(boards.Default.ALWAYS) if settings.is_own else ("the boards that fit",)
+    names = settings.boards or by_default
     subject = settings.instance or (str(settings.image) if settings.image else "the project's own images")
     perm = f"; /perm {settings.perm} at the first start" if settings.perm else ""
     warnings = [f"gokrazy: WARNING: {OWN_ARGUMENTS}"] if settings.qemu_arg else []
@@ -50,7 +52,8 @@ def _builder(settings: Settings) -> str:
 
 
 def _qemu() -> str:
-    for program in ("qemu-system-x86_64", "qemu-system-aarch64"):
+    for row in ARCHITECTURES:
+        program = row.qemu
         path = shutil.which(program)
         if path is None:
             continue

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from harness.boards import NAMES, Board, board
+from harness.boards import Board, board
 from harness.errors import BoardMismatch
-from harness.image.model import Arch, Image, Kernel
+from harness.image.arch import Arch
+from harness.image.model import Image, Kernel
 from harness.lab.images import fitting
+from harness.tests.boards.own import OWN
 from harness.tests.image.plain import PLAIN
 
 PI = ("cmdline.txt", "config.txt", "vmlinuz", "bootcode.bin", "start.elf", "start4.elf", "fixup4.dat")
@@ -21,13 +23,19 @@ def image(arch: Arch, *boot_files: str) -> Image:
 
 
 def fits(one: Image) -> set[str]:
-    return {name for name in NAMES if not board(name).why_not(one)}
+    return {name for name in OWN if not board(name).why_not(one)}
+
+
+def test_programs_run_on_the_boards_of_their_architecture() -> None:
+    assert board("pc-bios").differs_from("amd64") == ""
+    assert board("virt").differs_from("amd64") == "it is built for amd64, and virt is arm64"
+    assert board("virt").why_not(image("amd64", "vmlinuz")) == board("virt").differs_from("amd64")
 
 
 def test_an_image_fits_the_boards_of_its_architecture_and_firmware() -> None:
     assert fits(image("amd64", *PI, *TREES)) == {"pc-bios", "pc-uefi"}
     assert fits(image("arm64", "vmlinuz", "cmdline.txt")) == {"virt", "virt-uefi"}
-    assert fits(image("arm64", *PI, *TREES)) == set(NAMES) - {"pc-bios", "pc-uefi"}
+    assert fits(image("arm64", *PI, *TREES)) == set(OWN) - {"pc-bios", "pc-uefi"}
 
 
 def test_the_firmware_of_a_pi_without_its_device_trees_makes_no_image_for_one() -> None:
@@ -52,7 +60,7 @@ def test_an_image_larger_than_the_largest_card_is_refused_where_it_must_lie_on_o
     assert "raspi3b" in fits(largest)
     assert "raspi4b" in fits(largest)
     too_large = replace(largest, size=largest.size + 512)
-    assert fits(too_large) == set(NAMES) - {"pc-bios", "pc-uefi", "raspi3b", "raspi4b"}
+    assert fits(too_large) == set(OWN) - {"pc-bios", "pc-uefi", "raspi3b", "raspi4b"}
     with pytest.raises(
         BoardMismatch, match=r"the largest SD card of raspi4b has 34359738368 \(32 GiB\)"
     ) as raised:

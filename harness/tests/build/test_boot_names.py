@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from harness.boards import NAMES, board
+from harness.boards import board
 from harness.errors import ConfigError
 from harness.lab.images import Stock
 from harness.options import Settings
+from harness.tests.boards.own import OWN
 
 PI_BOARDS = {"raspi-virt", "raspi3b", "raspi4b"}
 VIRTUAL = {"virt", "virt-uefi"}
@@ -52,7 +53,7 @@ def instance(folder: Path, *packages: str, **config: Any) -> Stock:
 
 
 def fits(stock: Stock) -> set[str]:
-    return {name for name in NAMES if not stock.why_not(board(name))}
+    return {name for name in OWN if not stock.why_not(board(name))}
 
 
 def test_a_firmware_package_that_is_the_kernel_s_makes_no_pi(tmp_path: Path) -> None:

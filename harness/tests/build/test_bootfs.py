@@ -10,11 +10,11 @@ from harness.build.bootfs import EfiLoader, boot_files, check_kernel, command_li
 from harness.build.config import Config
 from harness.build.instance import Instance
 from harness.errors import ConfigError
+from harness.image.arch import Arch
 from harness.image.kernel_file import kernel_arch
-from harness.image.model import Arch
 
 ARM_HEAD = b"MZ".ljust(0x38, b"\0") + b"ARMd"
-AMD_HEAD = b"MZ".ljust(0x1FE, b"\0") + b"\x55\xaa" + bytes(0x36) + b"\x7f\0"
+AMD_HEAD = b"MZ".ljust(0x1FE, b"\0") + b"\x55\xaa\0\0HdrS" + bytes(0x30) + b"\x7f\0"
 
 
 def instance(folder: Path, *, hostname: str = "rpi", arch: Arch = "arm64", **fields: Any) -> Instance:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.errors import FirmwareFileMissing
 from harness.firmware import uefi
-from harness.firmware.uefi import Edk2, UefiStage, find_edk2
+from harness.firmware.uefi import UefiStage, find_edk2
+from harness.image.arch import Edk2, architecture_of
 from harness.image.copying import copy_sparse
 from harness.image.model import Extent
 from harness.image.source import ByteSource
@@ -26,7 +28,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Edk2:
     pair.code.write_bytes(b"code")
     pair.vars.write_bytes(b"fresh" + bytes(200_000))
     pair.vars.chmod(0o444)
-    monkeypatch.setitem(uefi.CANDIDATES, "amd64", (Edk2(tmp_path / "no", tmp_path / "no"), pair))
+    row = replace(architecture_of("amd64"), edk2=(Edk2(tmp_path / "no", tmp_path / "no"), pair))
+    monkeypatch.setattr(uefi, "architecture_of", lambda _arch: row)
     return pair
 
 

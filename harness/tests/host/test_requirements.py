@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness import boards
-from harness.firmware.uefi import CANDIDATES
 from harness.host import debian, requirements
 from harness.host.debian import Source
 from harness.host.requirements import parse_version
+from harness.image.arch import ARCHITECTURES
 from harness.image.hosttool import PACKAGES
 from harness.tests.host.conftest import MadeUpHost
 
@@ -121,9 +121,9 @@ def test_each_board_has_its_qemu_in_the_table_and_asks_for_no_newer_one() -> Non
 
 def test_firmware_is_looked_for_where_the_machine_finds_it() -> None:
     rows = {row.name: row for row in requirements.table("amd64")}
-    for arch, candidates in CANDIDATES.items():
-        row = rows[f"UEFI firmware, {arch}"]
-        assert [(str(files.code), str(files.vars)) for files in candidates] == [row.files, *row.elsewhere]
+    for arch in ARCHITECTURES:
+        row = rows[f"UEFI firmware, {arch.name}"]
+        assert [(str(files.code), str(files.vars)) for files in arch.edk2] == [row.files, *row.elsewhere]
 
 
 def test_firmware_of_another_distribution_does_as_well(host: MadeUpHost) -> None:
@@ -158,9 +158,12 @@ def test_a_go_that_is_too_old_is_not_taken(host: MadeUpHost) -> None:
     assert found.trouble == "1.26.8 is too old, 1.27 is needed"
 
 
-def test_the_table_can_be_read_without_the_package_or_its_dependencies() -> None:
+def test_the_table_can_be_read_from_a_checkout_before_anything_is_installed() -> None:
+    # As ``python3 -m harness.host.requirements`` in the checkout, with no package but the standard library's.
+    run = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
+    run += "runpy.run_module('harness.host.requirements', run_name='__main__', alter_sys=True)"
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", str(ROOT / "harness/host/requirements.py"), "--commands"],
+        [sys.executable, "-I", "-S", "-B", "-c", run, str(ROOT), "--commands"],
         capture_output=True,
         text=True,
         cwd="/",

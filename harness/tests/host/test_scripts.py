@@ -57,7 +57,8 @@ def test_setup_reads_the_packages_out_of_the_table_without_python() -> None:
 
     source = (ROOT / "harness/host/requirements.py").read_text()
     rows = source[source.index("def table") : source.index("\n@dataclass\nclass Host")]
-    assert set(re.findall(r'^ *package="([^"]*)",$', rows, re.MULTILINE)) == {
+    rows += (ROOT / "harness/image/arch.py").read_text()
+    assert set(re.findall(r'^ *(?:qemu_|edk2_)?package="([^"]*)",$', rows, re.MULTILINE)) == {
         row.package for row in table("amd64")
     }
 

@@ -58,3 +58,13 @@ def test_asked_not_to_fetch_it_only_tells(
     monkeypatch.setattr(systemd_boot, "find", lambda arch: None)
     assert systemd_boot.main(["--here", "arm64"]) == 12
     assert "no systemd-boot for arm64" in capsys.readouterr().err
+
+
+def test_without_a_name_every_architecture_must_have_its_loader(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(systemd_boot, "find", lambda arch: Path(f"/{arch}"))
+    assert systemd_boot.main(["--here"]) == 0
+    assert capsys.readouterr().out.split() == ["/amd64", "/arm64"]
+    monkeypatch.setattr(systemd_boot, "find", lambda arch: Path("/amd64") if arch == "amd64" else None)
+    assert systemd_boot.main(["--here"]) == 12

@@ -4,9 +4,10 @@ import gzip
 import struct
 from pathlib import Path
 
+from harness.image.arch import Arch
 from harness.image.disk import SMALLEST_DISK, partuuid, write_disk
 from harness.image.fat import write_fat
-from harness.image.model import Arch, PermState
+from harness.image.model import PermState
 from harness.image.squashfs import Dir, File, Link, Tree, pack
 
 MTIME = 1700000000
@@ -79,6 +80,7 @@ def bzimage(release: str = "7.1.2") -> bytes:
     """As much of an x86 kernel as says its release."""
     kernel = bytearray(0x4000)
     kernel[0x202:0x206] = b"HdrS"
+    kernel[0x236] = 1
     struct.pack_into("<H", kernel, 0x20E, 0x3000 - 0x200)
     text = f"{release} (user@host) #1 SMP\0".encode()
     kernel[0x3000 : 0x3000 + len(text)] = text

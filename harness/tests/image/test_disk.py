@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ImageError
+from harness.image.arch import Arch
 from harness.image.digest import sha256_of
 from harness.image.disk import (
     BOOT_FIRST,
@@ -18,7 +19,7 @@ from harness.image.disk import (
     write_disk_with,
 )
 from harness.image.layout import read_layout, read_table, root_in_use
-from harness.image.model import Arch, Extent
+from harness.image.model import Extent
 from harness.tests.image import synthetic
 
 SIZES = {"amd": SMALLEST_DISK, "arm": 1 << 31, "rpi": 1 << 31}

@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from harness.image.kernel_file import kernel_architecture, kernel_release
+from harness.image.kernel_file import begins_like_a_kernel, kernel_arch, kernel_release
 from harness.tests.image.synthetic import arm64_image, bzimage, zboot
 
 
@@ -18,7 +18,8 @@ from harness.tests.image.synthetic import arm64_image, bzimage, zboot
 )
 def test_releases(kernel: bytes, release: str, arch: str) -> None:
     assert kernel_release(kernel) == release
-    assert kernel_architecture(kernel) == arch
+    assert begins_like_a_kernel(kernel[:1024])
+    assert kernel_arch(kernel) == arch
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,22 @@ def test_releases(kernel: bytes, release: str, arch: str) -> None:
 )
 def test_damaged_ones_say_nothing(kernel: bytes) -> None:
     assert kernel_release(kernel) == ""
+
+
+@pytest.mark.parametrize(
+    ("kernel", "arch"),
+    [
+        (bzimage(), "amd64"),
+        (arm64_image(), "arm64"),
+        (gzip.compress(arm64_image(), mtime=0), "arm64"),
+        (bzimage().replace(b"\1", b"\0", 1), "386"),
+        (bytes(0x24) + b"\x18\x28\x6f\x01" + bytes(1024), "arm"),
+        (b"", ""),
+        (b"MZ" * 512, ""),
+        (bytes(0x1FE) + b"\x55\xaa" + bytes(0x200), ""),
+    ],
+    ids=["bzImage", "Image", "Image.gz", "bzImage for 386", "zImage", "empty", "no kernel", "boot sector"],
+)
+def test_the_architecture_is_read_from_the_first_bytes(kernel: bytes, arch: str) -> None:
+    assert kernel_arch(kernel[:1024]) == arch
+    assert begins_like_a_kernel(kernel[:1024]) == (arch in ("amd64", "arm64", "386"))

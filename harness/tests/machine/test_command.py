@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.boards import NAMES, board
+from harness.boards import board, names
 from harness.errors import InternalError
 from harness.firmware.stage import Loaded
 from harness.machine.accelerator import Accelerator
@@ -20,6 +20,7 @@ from harness.machine.launch import Launch, Ram
 from harness.machine.ports import Port
 from harness.machine.spec import Spec
 from harness.tests.boards.never_captured import never_captured
+from harness.tests.boards.own import OWN
 from harness.tests.machine.specs import NO_QEMU, part, spec_of
 
 KVM = Accelerator("kvm", "asked for")
@@ -40,7 +41,7 @@ def after(arguments: list[str], option: str) -> list[str]:
     return [value for name, value in itertools.pairwise(arguments) if name == option]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", names())
 def test_every_machine_is_bare_paused_and_boxed_in(name: str) -> None:
     arguments = arguments_of(name)
     assert arguments[0] == "/usr/bin/qemu"
@@ -84,8 +85,8 @@ def test_a_raspberry_pi_has_a_card_a_usb_network_and_no_virtio(name: str) -> Non
 
 
 def test_answers_can_be_made_to_come_late_only_where_the_board_says_why() -> None:
-    late = {name for name in NAMES if "filter-buffer" in " ".join(after(arguments_of(name), "-object"))}
-    assert late == {name for name in NAMES if board(name).workarounds.late_answers} == {"raspi3b", "raspi4b"}
+    late = {name for name in OWN if "filter-buffer" in " ".join(after(arguments_of(name), "-object"))}
+    assert late == {name for name in OWN if board(name).workarounds.late_answers} == {"raspi3b", "raspi4b"}
     assert after(arguments_of("raspi4b"), "-object")[-1].endswith("queue=tx,interval=3000000,status=off")
 
 
@@ -150,7 +151,7 @@ def test_the_network_card_has_no_option_rom() -> None:
 
 
 def test_only_boards_that_the_harness_boots_leave_at_a_reset() -> None:
-    leaving = {name for name in NAMES if "-no-reboot" in arguments_of(name)}
+    leaving = {name for name in OWN if "-no-reboot" in arguments_of(name)}
     assert leaving == {"virt", "raspi-virt", "raspi3b", "raspi4b"}
 
 
@@ -201,16 +202,16 @@ def test_a_network_card_can_be_left_for_later() -> None:
 
 
 def test_registers_are_open_only_where_a_state_needs_them_and_before_it_is_loaded() -> None:
-    incoming = {name for name in NAMES if "qtest" in " ".join(arguments_of(name, incoming=True))}
-    assert incoming == {name for name in NAMES if board(name).workarounds.registers_at_restore} == {"raspi3b"}
-    assert not any("qtest" in " ".join(arguments_of(name)) for name in NAMES)
+    incoming = {name for name in OWN if "qtest" in " ".join(arguments_of(name, incoming=True))}
+    assert incoming == {name for name in OWN if board(name).workarounds.registers_at_restore} == {"raspi3b"}
+    assert not any("qtest" in " ".join(arguments_of(name)) for name in OWN)
 
 
 def test_an_incoming_machine_waits_for_its_state() -> None:
     assert after(arguments_of("virt", incoming=True), "-incoming") == ["defer"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", names())
 @pytest.mark.parametrize("network", ["restricted", "open"])
 def test_every_machine_is_hardened(name: str, network: str) -> None:
     loaded = Loaded(

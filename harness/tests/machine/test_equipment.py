@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.boards import NAMES, board
+from harness.boards import board, names
 from harness.machine.equipment import Equipment
 from harness.machine.extra_disk import ExtraDisk
 from harness.machine.ports import Port
@@ -15,13 +15,13 @@ ASKED = Equipment(memory=1536, cpus=3, disks=(ExtraDisk(size=1 << 20),), qemu_ar
 
 
 def test_what_was_not_asked_for_is_the_boards() -> None:
-    for name in NAMES:
+    for name in names():
         fitted = Equipment().on(board(name))
         assert (fitted.memory, fitted.cpus) == (board(name).memory, board(name).cpus)
         assert fitted.on(board(name)) == fitted
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", names())
 def test_only_a_raspberry_pi_keeps_what_it_has_and_says_what_it_does_not_get(name: str) -> None:
     fitted = ASKED.on(board(name))
     if name in ("raspi3b", "raspi4b"):

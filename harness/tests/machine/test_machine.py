@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness.boards import NAMES, board
+from harness.boards import board, names
 from harness.errors import HostMemoryShort, ImageLocked, InternalError, QemuFailed
 from harness.firmware.bios import BiosStage
 from harness.machine.accelerator import Accelerator, choose
@@ -78,7 +78,7 @@ def test_it_starts_paused_with_ports_of_its_own_choice_and_quits(make: Make) -> 
     machine.check()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", names())
 def test_udp_to_a_guest_that_may_reach_nothing_has_a_port_on_every_board(
     make: Make, run_dir: RunDir, name: str
 ) -> None:
