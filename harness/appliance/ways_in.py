@@ -10,11 +10,11 @@ from pathlib import Path
 from harness.appliance.abilities import NO_BREAKGLASS, NO_KEY
 from harness.appliance.assembly import Assembly
 from harness.appliance.core import Core
-from harness.build.breakglass_flags import port_of
 from harness.console.shell import SerialShell
 from harness.errors import HarnessError, OptionError
 from harness.gokrazy.breakglass import Breakglass
 from harness.gokrazy.keys import generate_key
+from harness.image.breakglass_flags import port_of
 
 ASKED = "ip address; ip route; ip neigh; cat /proc/loadavg"
 """What is run in the serial shell of a device that does not answer over its network."""

@@ -39,7 +39,6 @@ MOST_LINES, MOST_PARAMETERS, MOST_AT_THE_TOP = 400, 7, 8
 KNOWN_ARROWS: set[tuple[str, str]] = {
     ("appliance.clock", "faults.damage"),
     ("appliance.seeding", "faults.damage"),
-    ("appliance.ways_in", "build.breakglass_flags"),
     ("lab.lab", "run.equipped"),
     ("lab.run_key", "faults.damage"),
     ("options", "run.asked"),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.build.breakglass_flags import flag, with_flags
+from harness.build.breakglass_flags import with_flags
+from harness.image.breakglass_flags import flag
 from harness.image.load import load_raw
 from harness.image.model import Breakglass, Image
 
