@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
+from harness.appliance.wanted import Wanted
 from harness.boards import Board, board
 from harness.errors import HarnessError
 from harness.lab.lab import Lab
@@ -20,9 +21,9 @@ from harness.options import Settings
 
 def one(lab: Lab, on: Board, number: int, *, cold: bool) -> tuple[float, str]:
     """Seconds of a start, and what the guest said: its uptime, by its own shell on the serial console."""
-    image = lab.stock.image(on, "hello")
+    image = lab.images.image(on, "hello")
     began = time.monotonic()
-    with lab.appliance(on, image, name=f"soak-{number}", cold=cold) as appliance:
+    with lab.appliance(Wanted(on, f"soak-{number}", cold=cold)) as appliance:
         took = time.monotonic() - began
         _, output = appliance.shell.run("cat /proc/uptime /proc/sys/kernel/hostname")
         said = output.split()

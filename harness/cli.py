@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from harness import __version__, boards
 from harness.errors import Fault, HarnessError, OptionError
-from harness.options import OPTIONS, Option, Settings, located, must_be_readable, settings_from
+from harness.options import OPTIONS, OWN_ARGUMENTS, Option, Settings, located, must_be_readable, settings_from
 
 
 class _Parser(argparse.ArgumentParser):
@@ -183,7 +183,7 @@ def _build(options: argparse.Namespace) -> int:
             hint="name the folder that has the instance's config.json",
         )
     with Lab(settings, say=lambda line: print(words(line), file=sys.stderr)) as lab:
-        image = lab.stock.build(settings.instance)
+        image = lab.images.build(settings.instance)
     for note in image.notes:
         print(words(f"note: {note}"), file=sys.stderr)
     if options.json:
@@ -207,6 +207,8 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _boot(options: argparse.Namespace) -> int:
+    from harness.appliance.show import show
+    from harness.appliance.wanted import Wanted
     from harness.lab.lab import Lab
     from harness.report.places import must_keep_images, must_take_files
     from harness.report.words import Words
@@ -218,7 +220,13 @@ def _boot(options: argparse.Namespace) -> int:
         fitting = lab.boards
         if not fitting:
             raise OptionError("no board fits this image", hint=f"boards: {', '.join(boards.names())}")
-        lab.show(fitting[0], network=settings.network, out=sys.stdout)
+        wanted = Wanted(fitting[0], "boot", running=False, network=settings.network)
+        with lab.appliance(wanted) as appliance:
+            if settings.qemu_arg:
+                lab.journal.say(f"gokrazy: WARNING: {OWN_ARGUMENTS}")
+            if told := settings.equipment.told_on(wanted.board):
+                lab.journal.say(f"gokrazy: {wanted.board.name}: {told}")
+            show(appliance, say=lab.journal.say, out=sys.stdout)
     return 0
 
 

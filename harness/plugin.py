@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from harness.report.properties import properties
 from harness.report.recorder import Recorder
 from harness.report.verdict import Verdict
 from harness.report.words import Words, words_of
-from harness.run import durations, rerun, workers
+from harness.run import durations, markers, rerun, workers
 from harness.run.repeat import Repeat, tally
 from harness.run.shard import digest
 from harness.run.whose import chooses_boards, is_our_board, needs_appliance
@@ -33,22 +34,6 @@ if TYPE_CHECKING:
     from harness.boards import Board
     from harness.image.model import Image
     from harness.lab.lab import Lab
-
-MARKERS = (
-    "gk_tier(name): when this test runs: 'ci' (default) or 'nightly'",
-    "gk_board(*names): run on these boards only",
-    "gk_image(family): which image it needs: 'hello' (the one under test), 'crasher' (own) or 'from' (--gk-from)",
-    "gk_needs(*abilities): what the image must have: 'console', 'http', 'breakglass', 'breakglass-shell', "
-    "'serial-shell', 'slot', 'perm' (a /perm that keeps data)",
-    "gk_any_firmware: not about firmware: in the tier 'ci', one of the boards that run the same image is enough",
-    "gk_uploads: sends whole images: left out on boards whose network is too slow for it",
-    "gk_cold: start from a cold boot, never from a restored copy",
-    "gk_boot: about the boot itself: cold where a captured machine boots without all that it has (Raspberry Pi), "
-    "or may have booted in an earlier run (--gk-warm persist)",
-    "gk_reboots: its appliance boots again: without KVM, a restored PC then has one thread for all its processors",
-    "gk_network(mode): 'open' lets the guest reach the outside",
-    "gk_clock(time): what a board without a clock knows of the time, 'unset' or 'now', whatever --gk-clock says",
-)
 
 NO_BOARD = "no-board"
 """Stands for the board of a test that none of the run's boards may run: it is left out, not skipped."""
@@ -67,8 +52,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and check the options."""
-    for marker in MARKERS:
-        config.addinivalue_line("markers", marker)
+    for line in markers.LINES:
+        config.addinivalue_line("markers", line)
     config.stash[WORDS] = words = words_of(config)
     try:
         said = options_said(config)
@@ -80,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SETTINGS] = settings
     workers.end_with_controller(config)
     config.pluginmanager.register(
-        workers.Controller(lambda: _lab(config).run_dir.folder("shared", bulky=True), said), "gokrazy-workers"
+        workers.Controller(lambda: _lab(config).folders.folder("shared", bulky=True), said), "gokrazy-workers"
     )
     if settings.list:
         config.option.collectonly = True
@@ -90,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if settings.repeat > 1:
         config.pluginmanager.register(Repeat(settings.repeat), "gokrazy-repeat")
     if settings.accel == "auto":
-        config.pluginmanager.register(rerun.Again(_may_break), "gokrazy-again")
+        config.pluginmanager.register(rerun.Rerun(_may_break), "gokrazy-rerun")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -121,19 +106,17 @@ def pytest_collection(session: pytest.Session) -> None:
             lab.boards  # noqa: B018  it raises
             if settings.list:
                 # Nothing is built then, and what cannot be built is not to look as though it could.
-                lab.stock.check()
+                lab.images.check()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that needs a board once on each board that it and the run allow."""
     if chooses_boards(metafunc.definition) or not is_our_board(metafunc.definition):
         return
-    allowed: set[str] = set(boards.names())
-    for mark in metafunc.definition.iter_markers("gk_board"):
-        for name in mark.args:
-            boards.board(str(name))
-        allowed &= set(mark.args)
-    names = [board.name for board in _lab(metafunc.config).boards if board.name in allowed]
+    place = markers.place_of(metafunc.definition)
+    for name in chain(*place.boards):
+        boards.board(name)
+    names = [board.name for board in _lab(metafunc.config).boards if place.allows(board.name)]
     metafunc.parametrize("board", names or [NO_BOARD], ids=names or [NO_BOARD], indirect=True, scope="session")
 
 
@@ -145,19 +128,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     enough = _one_for_each_image(config) if settings.tier == "ci" else frozenset(boards.names())
     slow = {board.name for board in boards.boards() if board.slow_upload}
     for item in items:
-        mark = item.get_closest_marker("gk_tier")
-        tier = mark.args[0] if mark else "ci"
+        place = markers.place_of(item)
         on_a_board = not needs_appliance(item) or _board(item) != NO_BOARD
-        if needs_appliance(item) and item.get_closest_marker("gk_any_firmware"):
+        if needs_appliance(item) and place.any_firmware:
             on_a_board = _board(item) in enough
-        if item.get_closest_marker("gk_uploads") and on_a_board:
+        if place.uploads and on_a_board:
             on_a_board = _board(item) not in slow
-        wanted = (
+        runs = (
             on_a_board
-            and settings.tier in ("all", tier)
-            and (settings.from_image is not None or _family(item) != "from")
+            and settings.tier in ("all", place.tier)
+            and (settings.from_image is not None or markers.family_of(item) != "from")
         )
-        (kept if wanted else left_out).append(item)
+        (kept if runs else left_out).append(item)
     known = durations.load(_page(config).parent) if settings.shard is not None or workers.is_worker(config) else {}
     if settings.shard is not None:
         mine = settings.shard.take([item.nodeid for item in kept], known)
@@ -176,7 +158,7 @@ def _one_for_each_image(config: pytest.Config) -> frozenset[str]:
     lab = _lab(config)
     first: dict[str, str] = {}
     for board in sorted(lab.boards, key=lambda board: not board.can_checkpoint):
-        first.setdefault(lab.stock.kind(board), board.name)
+        first.setdefault(lab.images.kind(board), board.name)
     return frozenset(first.values())
 
 
@@ -197,13 +179,8 @@ def _foreseen(item: pytest.Item) -> str:
     """Why a test will be skipped, as far as that is known without building or starting anything."""
     if not needs_appliance(item) or _board(item) == NO_BOARD:
         return ""
-    needs = _needs(item, running="appliance" in _fixtures(item))
-    return _lab(item.config).foreseen(boards.board(_board(item)), _family(item), needs)
-
-
-def _needs(item: pytest.Item, *, running: bool) -> tuple[str, ...]:
-    needs = tuple(str(need) for mark in item.iter_markers("gk_needs") for need in mark.args)
-    return (*needs, "ready") if running else needs
+    board = boards.board(_board(item))
+    return _lab(item.config).foreseen_skip(markers.wanted_of(item, board, running="appliance" in _fixtures(item)))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -214,15 +191,15 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     if config.option.collectonly or not items or session.testsfailed:
         return
     lab = _lab(config)
-    wanted: dict[tuple[str, str], bool] = {}
+    needed: dict[tuple[str, str], bool] = {}
     words = config.stash[WORDS]
     with _as_pytest_says(config):
         must_take_results(config, config.stash[SETTINGS], "--junit" if words.command else "--junitxml")
     for item in items:
-        key = _board(item), _family(item)
-        wanted[key] = wanted.get(key, False) or "next_image" in _fixtures(item)
+        key = _board(item), markers.family_of(item)
+        needed[key] = needed.get(key, False) or "next_image" in _fixtures(item)
     with _as_pytest_says(config):
-        lab.prepare(wanted)
+        lab.prepare(needed)
 
 
 @contextmanager
@@ -232,7 +209,7 @@ def _as_pytest_says(config: pytest.Config) -> Iterator[None]:
         yield
     except HarnessError as error:
         config.stash[WORDS].reword(error)
-        workers.tell_stopped(config, error)
+        workers.report_stopped(config, error)
         if isinstance(error, UserError):
             raise pytest.UsageError(str(error)) from None
         pytest.exit(str(error), returncode=error.fault.value)
@@ -252,11 +229,6 @@ def _board(item: pytest.Item) -> str:
 
 def _fixtures(item: pytest.Item) -> list[str]:
     return item.fixturenames if isinstance(item, pytest.Function) else []
-
-
-def _family(item: pytest.Item) -> str:
-    mark = item.get_closest_marker("gk_image")
-    return str(mark.args[0]) if mark else "hello"
 
 
 def _lab(config: pytest.Config) -> Lab:
@@ -299,41 +271,17 @@ def appliance_off(request: pytest.FixtureRequest, board: Board) -> Iterator[Appl
 @pytest.fixture
 def next_image(request: pytest.FixtureRequest, board: Board) -> Image:
     """The image to update to: ``--gk-next-image``, else a variation of the image under test."""
-    return _lab(request.config).stock.next_image(board, _family(request.node))
+    return _lab(request.config).images.next_image(board, markers.family_of(request.node))
 
 
 def _appliance(
     request: pytest.FixtureRequest, board: Board, *, running: bool
 ) -> AbstractContextManager[Appliance]:
     lab = _lab(request.config)
-    node = request.node
-    family = _family(node)
-    reason = lab.why_not(board, family, _needs(node, running=running))
-    if reason:
+    wanted = markers.wanted_of(request.node, board, running=running)
+    if reason := lab.skip_reason(wanted):
         pytest.skip(reason)
-    network, clock = node.get_closest_marker("gk_network"), node.get_closest_marker("gk_clock")
-    return lab.appliance(
-        board,
-        lab.stock.image(board, family),
-        name=node.nodeid,
-        running=running,
-        cold=starts_cold(node, board, lab.settings.warm),
-        reboots=node.get_closest_marker("gk_reboots") is not None,
-        network=network.args[0] if network else None,
-        clock=clock.args[0] if clock else None,
-    )
-
-
-def starts_cold(node: pytest.Item, board: Board, warm: str) -> bool:
-    """Whether a test must not get a restored copy: it says so, or looks at a boot that copies did not have.
-
-    A test about the boot may look at the one that all copies come from, unless the network came after it, or it
-    may have been in another run.
-    """
-    about_boot = node.get_closest_marker("gk_boot") is not None
-    return node.get_closest_marker("gk_cold") is not None or (
-        about_boot and (board.workarounds.nic_after_restore is not None or warm == "persist")
-    )
+    return lab.appliance(wanted)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -360,11 +308,11 @@ def pytest_runtest_makereport(
         # Of a try before this one, where a plugin runs a test again.
         item.user_properties[:] = [one for one in item.user_properties if not one[0].startswith("gk_")]
     if lab is not None:
-        report.gk_news = lab.news.take()  # type: ignore[attr-defined]
+        report.gk_news = lab.journal.take()  # type: ignore[attr-defined]
         if appliance is not None and report.failed:
             report.sections.extend(appliance.excerpts(call.excinfo.value if call.excinfo else None))
         if appliance is not None and report.when == "call":
-            item.user_properties.extend(properties(appliance, lab.accelerator(appliance.board)))
+            item.user_properties.extend(properties(appliance, appliance.power.spec.accelerator))
             report.user_properties = list(item.user_properties)
     return report
 

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from benchmarks.figures import Failed, Result, interleaved, measured, note, spread
+from harness.appliance.wanted import Wanted
 from harness.boards import board
-from harness.image.model import Image
 from harness.lab.lab import Lab
 
 VIRT = board("virt")
@@ -32,7 +32,7 @@ def test_mine(appliance, number):
 
 def hundred(lab: Lab, pairs: int, *, tests: int = HUNDRED) -> list[Result]:
     """A hundred tests with an appliance each, from pytest's start to its end: with one worker and with two."""
-    lab.stock.image(VIRT, "hello")
+    lab.images.image(VIRT, "hello")
     both = list(
         interleaved(
             -(-pairs // ROUND_OF), lambda: _run(tests), lambda: _run(tests, "-n", "2", "--maxschedchunk", "1")
@@ -73,23 +73,23 @@ def _run(number: int, *options: str) -> float:
 
 def scale(lab: Lab, pairs: int) -> list[Result]:
     """From 1 to 16 warm appliances at once in one process: seconds until all answer, and what memory they take."""
-    image = lab.stock.image(VIRT, "hello")
-    lab.booted(VIRT, image)
+    image = lab.images.image(VIRT, "hello")
+    lab.starts.snapshot(lab.starts.targets.of(VIRT, image))
     found: dict[tuple[str, str], list[float]] = {}
     for _ in range(-(-pairs // ROUND_OF)):
         for number in AT_ONCE:
-            for what, value in _at_once(lab, image, number).items():
+            for what, value in _at_once(lab, number).items():
                 found.setdefault(what, []).append(value)
     results = [measured(name, values, unit) for (name, unit), values in found.items()]
     return [*results, measured("scale, harness in all, at most", [_peak(os.getpid())], "MiB")]
 
 
-def _at_once(lab: Lab, image: Image, number: int) -> dict[tuple[str, str], float]:
+def _at_once(lab: Lab, number: int) -> dict[tuple[str, str], float]:
     """What so many appliances take; name and unit -> figure."""
     before = _memory(os.getpid(), "Pss")
     with contextlib.ExitStack() as stack:
         began = time.monotonic()
-        running = [stack.enter_context(lab.appliance(VIRT, image, name=f"scale-{each}")) for each in range(number)]
+        running = [stack.enter_context(lab.appliance(Wanted(VIRT, f"scale-{each}"))) for each in range(number)]
         took = time.monotonic() - began
         pids = [one.power.machine.pid for one in running]
         # Proportional: what the copies share in the page cache counts once, divided among them.

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from benchmarks import bare
 from benchmarks.figures import Result, interleaved, measured, note, spread
+from harness.appliance.wanted import Wanted
 from harness.boards import Board, board
 from harness.lab.lab import Lab
 
@@ -18,15 +19,15 @@ TIMES = {"pc-bios": 25.0, "pc-bios fast-boot": 10.0, "virt": 8.0, "virt-uefi": 1
 
 def start(lab: Lab, on: Board, *, cold: bool) -> float:
     """Seconds from asking for an appliance to the first answer of its web interface."""
-    image = lab.stock.image(on, "hello")
+    lab.images.image(on, "hello")
     began = time.monotonic()
-    with lab.appliance(on, image, name="bench", cold=cold):
+    with lab.appliance(Wanted(on, "bench", cold=cold)):
         return time.monotonic() - began
 
 
 def cold(lab: Lab, pairs: int) -> list[Result]:
     """HTTP 200 from a cold start: through the harness against the same QEMU bare."""
-    image = lab.stock.image(VIRT, "hello")
+    image = lab.images.image(VIRT, "hello")
     both = list(interleaved(pairs, lambda: start(lab, VIRT, cold=True), lambda: bare.cold(VIRT, image)))
     ours, other = [a for a, _ in both], [b for _, b in both]
     more = statistics.median(a - b for a, b in both)
@@ -37,8 +38,8 @@ def cold(lab: Lab, pairs: int) -> list[Result]:
 
 def warm(lab: Lab, pairs: int) -> list[Result]:
     """HTTP 200 from a warm start in a fresh process: through the harness against the best bare restore."""
-    image = lab.stock.image(VIRT, "hello")
-    capture = lab.booted(VIRT, image).capture
+    image = lab.images.image(VIRT, "hello")
+    capture = lab.starts.snapshot(lab.starts.targets.of(VIRT, image)).capture
     both = list(
         interleaved(pairs, lambda: start(lab, VIRT, cold=False), lambda: bare.restored(VIRT, image, capture))
     )
@@ -56,7 +57,7 @@ def warm_cold(lab: Lab, pairs: int) -> list[Result]:
     for name, goal in TIMES.items():
         on = board(name.split()[0])
         if name.endswith("fast-boot"):
-            with Lab(replace(lab.settings, fast_boot=True), say=lab.say) as fast:
+            with Lab(replace(lab.settings, fast_boot=True), say=lab.journal.say) as fast:
                 results.append(_warm_cold(fast, on, pairs, name, goal))
         else:
             results.append(_warm_cold(lab, on, pairs, name, goal))
@@ -73,9 +74,8 @@ def _warm_cold(lab: Lab, on: Board, pairs: int, name: str, goal: float) -> Resul
 
 def rewind(lab: Lab, pairs: int) -> list[Result]:
     """A return to a checkpoint against a warm start."""
-    image = lab.stock.image(VIRT, "hello")
     start(lab, VIRT, cold=False)
-    with lab.appliance(VIRT, image, name="rewind") as appliance:
+    with lab.appliance(Wanted(VIRT, "rewind")) as appliance:
         appliance.checkpoint("here")
 
         def again() -> float:

@@ -19,11 +19,12 @@ from harness.firmware.own_digest import own_digest
 from harness.gokrazy.keys import generate_key
 from harness.image.copying import copy_sparse, link_or_copy
 from harness.image.model import Image
+from harness.lab.folders import Folders
+from harness.lab.journal import Journal
 from harness.machine.capture import IMAGE, Capture
 from harness.machine.firmware_digest import firmware_digest
 from harness.machine.identity import machine_identity
 from harness.machine.qemu import QemuProgram
-from harness.machine.run_dir import RunDir
 from harness.machine.spec import Spec
 from harness.options import Clock, Settings
 from harness.store.store import Store
@@ -55,16 +56,26 @@ class Captures:
     ``shared`` is the folder of the run's controller, None where there is none.
     """
 
-    def __init__(
-        self, settings: Settings, run_dir: RunDir, *, shared: Path | None, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, settings: Settings, folders: Folders, journal: Journal, *, shared: Path | None) -> None:
         self._settings = settings
-        self._run_dir = run_dir
+        self._folders = folders
+        self._journal = journal
+        self._shared = shared
         self._lasting = settings.warm == "persist"
-        root = capture_root(settings) if self._lasting else shared or run_dir.folder(FOLDER, bulky=True)
-        self._store = Store(root, durable=self._lasting, say=lambda line: say(f"gokrazy: {line}"))
+        self._opened: Store | None = None
         self._booted: dict[str, Booted] = {}
         self._firmware: dict[str, str] = {}
+
+    @property
+    def _store(self) -> Store:
+        if self._opened is None:
+            root = capture_root(self._settings) if self._lasting else self._shared
+            self._opened = Store(
+                root or self._folders.folder(FOLDER, bulky=True),
+                durable=self._lasting,
+                say=lambda line: self._journal.say(f"gokrazy: {line}"),
+            )
+        return self._opened
 
     def key(self) -> Path:
         """The private key that all processes use which share these captures: /perm of a copy knows no other."""
@@ -93,13 +104,14 @@ class Captures:
 
     def close(self) -> None:
         """Let others remove what was used here, and keep what persists within its bounds."""
-        self._store.close()
-        if self._lasting:
-            self._store.prune(MOST)
+        if self._opened is not None:
+            self._opened.close()
+            if self._lasting:
+                self._opened.prune(MOST)
 
     def _own(self, image: Image, folder: Path) -> Path:
         """The image as it lies under the capture's disk: a link or copy where it might be gone before that."""
-        unpacked_here = image.path.is_relative_to(self._run_dir.work)
+        unpacked_here = image.path.is_relative_to(self._folders.run_dir.work)
         if not (self._lasting or unpacked_here):
             return image.path
         own = folder / IMAGE

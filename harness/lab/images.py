@@ -1,25 +1,29 @@
-"""Stock: the images of a run, built or read once: the one under test, the one to update to, their update files."""
+"""Images: what a run tests and what it updates to, each built or read once, with its update files."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness import boards
 from harness.boards import Board
+from harness.build.boot_names import boot_names
+from harness.build.build import build, check
+from harness.build.cache import Cache, NotKept
+from harness.build.instance import Instance, load_instance
+from harness.build.request import BuildRequest
 from harness.errors import BoardMismatch, HarnessError, OptionError
 from harness.image.arch import architecture_of
+from harness.image.load import image_from_file
 from harness.image.model import PERM_TITLES, Image, UpdateFiles
+from harness.image.update_files import update_files
+from harness.lab.folders import Folders
+from harness.lab.journal import Journal
 from harness.options import Settings
 from harness.package_data import images_folder
-
-if TYPE_CHECKING:
-    from harness.build.cache import Cache
-    from harness.build.instance import Instance
-    from harness.build.request import BuildRequest
 
 FROM = "from"
 """The family of the image that ``--gk-from`` names."""
@@ -27,25 +31,30 @@ BAUD = 115200
 """Bits a second of the SerialConsole that ``--gk-serial`` asks for."""
 
 
-class Stock:
-    """The images of one process; ``folder`` makes folders for temporary files, ``say`` hears what takes long."""
+class Images:
+    """The images of one process, and what is read out of them."""
 
-    def __init__(
-        self, settings: Settings, *, folder: Callable[[str], Path], say: Callable[[str], None] = lambda _: None
-    ) -> None:
+    def __init__(self, settings: Settings, folders: Folders, journal: Journal) -> None:
         self.settings = settings
-        self.build_seconds: dict[str, float] = {}
-        """How long each build (or taking it from the cache) took."""
-        self._folder = folder
-        self._say = say
-        self._cache: Cache | None = None
+        self._folders = folders
+        self._journal = journal
+        self._open = ExitStack()
         self._images: dict[tuple[str, str], Image] = {}
         self._given: dict[str, Image] = {}
         self._files: dict[str, UpdateFiles] = {}
         self._missing: set[tuple[str, str]] = set()
         self._names: tuple[frozenset[str] | None] | None = None
 
-    def why_not(self, board: Board) -> str:
+    @cached_property
+    def _cache(self) -> Cache:
+        return self._open.enter_context(Cache(self.settings.cache_root))
+
+    @cached_property
+    def _kept(self) -> Cache:
+        """The same folder, for who must not build: it raises NotKept instead."""
+        return self._open.enter_context(Cache(self.settings.cache_root, may_make=False))
+
+    def misfit(self, board: Board) -> str:
         """Return why the board cannot start what is to be tested, "" when it can; builds nothing.
 
         Of an instance, that is what its kernel and firmware packages contain: its image is looked at once built.
@@ -54,8 +63,6 @@ class Stock:
             return ""
         if self.settings.image is not None:
             return board.why_not(self.given(str(self.settings.image)))
-        from harness.build.instance import load_instance
-
         instance = load_instance(str(self.settings.instance))
         if differs := board.differs_from(instance.arch):
             return differs
@@ -69,18 +76,14 @@ class Stock:
     def _boot_names(self, instance: Instance) -> frozenset[str] | None:
         """The boot files of the instance's packages, looked up once; None for gokrazy's own ones for a Pi."""
         if self._names is None:
-            from harness.build.boot_names import boot_names
-
             request = self._request(str(self.settings.instance))
-            self._names = (boot_names(request, instance, self._folder("boards")),)
+            self._names = (boot_names(request, instance, self._folders.folder("boards")),)
         return self._names[0]
 
     def check(self) -> None:
         """Raise what a build of the instance under test would raise before it builds anything."""
         if self.settings.instance is not None:
-            from harness.build.build import check
-
-            check(self._request(self.settings.instance), self._folder("check"))
+            check(self._request(self.settings.instance), self._folders.folder("check"))
 
     def kind(self, board: Board) -> str:
         """Boards of the same kind run the same image."""
@@ -93,38 +96,33 @@ class Stock:
         """The image under test for this board, built when that was not done yet; raises BoardMismatch."""
         key = (self.kind(board), family)
         if key not in self._images:
-            if family == FROM:
-                image = self.subject(str(self.settings.from_image))
-            elif self.settings.image is not None:
-                image = self.given(str(self.settings.image))
-            else:
-                image = self.build(self._instance(board, family))
-            self._images[key] = image
+            self._images[key] = self._from(self._cache, board, family)
         return fitting(self._images[key], board)
+
+    def _from(self, cache: Cache, board: Board, family: str) -> Image:
+        """The image under test: read from its file, else taken from this cache, or built into it."""
+        if family == FROM:
+            return self._subject(str(self.settings.from_image), cache)
+        if self.settings.image is not None:
+            return self.given(str(self.settings.image))
+        return self._build(self._instance(board, family), cache)
 
     def instance(self, board: Board, family: str) -> Instance:
         """The instance that the image under test is built from."""
-        from harness.build.instance import load_instance
-
         of_older = family == FROM and self.settings.from_image
         return load_instance(of_older or self._instance(board, family))
 
     def is_here(self, board: Board, family: str) -> bool:
         """Whether ``image`` would build nothing: it is a file, or was built before."""
-        from harness.build.cache import Cache, NotKept
-
         named = self.settings.from_image if family == FROM else self.settings.image
         key = (self.kind(board), family)
         if key not in self._images and not (named and Path(named).is_file()) and key not in self._missing:
-            cache, self._cache = self._cache, Cache(self.settings.cache_root, may_make=False)
             try:
-                self.image(board, family)
+                self._images[key] = self._from(self._kept, board, family)
+                fitting(self._images[key], board)
             except (NotKept, HarnessError, OSError):
                 # What is wrong with it is said where it is needed.
                 self._missing.add(key)
-            finally:
-                self._cache.close()
-                self._cache = cache
         return key not in self._missing
 
     def next_image(self, board: Board, family: str) -> Image:
@@ -135,7 +133,7 @@ class Stock:
         if family == FROM:
             return self.image(board, "hello")
         if self.settings.next_image is not None:
-            return fitting(self.subject(self.settings.next_image), board)
+            return fitting(self._subject(self.settings.next_image, self._cache), board)
         if self.settings.image is not None:
             return self.image(board, family)
         key = (self.kind(board), f"{family}+next")
@@ -144,28 +142,23 @@ class Stock:
             self._images[key] = self.build(self._instance(board, family), after=first)
         return self._images[key]
 
-    def subject(self, name: str) -> Image:
+    def _subject(self, name: str, cache: Cache) -> Image:
         """An image file as it is, or an instance built."""
-        return self.given(name) if Path(name).is_file() else self.build(name)
+        return self.given(name) if Path(name).is_file() else self._build(name, cache)
 
     def build(self, instance: str, *, after: Image | None = None) -> Image:
         """Build an instance, or take it from the cache; ``after`` is the image that it is to update."""
-        from harness.build.build import build
-        from harness.build.cache import Cache
+        return self._build(instance, self._cache, after)
 
-        if self._cache is None:
-            self._cache = Cache(self.settings.cache_root)
+    def _build(self, instance: str, cache: Cache, after: Image | None = None) -> Image:
         request = self._request(instance, after=after)
         started = time.monotonic()
-        image = build(request, cache=self._cache, progress=self._say)
-        self.build_seconds[f"{image.hostname}{' next' if after else ''}"] = time.monotonic() - started
+        image = build(request, cache=cache, progress=self._journal.say)
+        self._journal.built(f"{image.hostname}{' next' if after else ''}", time.monotonic() - started)
         return self._with_perm(image)
 
     def _request(self, instance: str, *, after: Image | None = None) -> BuildRequest:
         """What is to be built, as this run's options want it."""
-        from harness.build.instance import load_instance
-        from harness.build.request import BuildRequest
-
         settings = self.settings
         return BuildRequest(
             instance=instance,
@@ -181,19 +174,15 @@ class Stock:
 
     def close(self) -> None:
         """Let others prune the images of this run from the cache."""
-        if self._cache is not None:
-            self._cache.close()
-            self._cache = None
+        self._open.close()
 
     def given(self, name: str) -> Image:
         """A finished image, read once."""
         if name not in self._given:
-            from harness.image.load import image_from_file
-
             password = None
             if self.settings.password_file is not None:
                 password = self.settings.password_file.read_text().strip()
-            image = image_from_file(Path(name), work=self._folder("given"), password=password)
+            image = image_from_file(Path(name), work=self._folders.folder("given"), password=password)
             self._given[name] = self._with_perm(image)
         return self._given[name]
 
@@ -212,9 +201,7 @@ class Stock:
     def update_files(self, image: Image) -> UpdateFiles:
         """The three files of an update to this image, cut out once."""
         if image.digest not in self._files:
-            from harness.image.update_files import update_files
-
-            self._files[image.digest] = update_files(image, self._folder("update"))
+            self._files[image.digest] = update_files(image, self._folders.folder("update"))
         return self._files[image.digest]
 
 

@@ -33,7 +33,7 @@ MARGIN = 256
 FRESH = 20.0
 """Seconds that a new machine takes to touch its memory: until then the host still counts that as available."""
 LOOK = 1.0
-"""Seconds between two looks at the host's memory, which nobody tells us about."""
+"""Seconds between two looks at the host's memory: no event says that it has changed."""
 WAIT_LIMIT = 3600.0
 QUEUE = ".queue"
 
@@ -72,7 +72,7 @@ class Held:
 
 
 class Room:
-    """This process's reservations; ``say`` is told when a machine has to wait, ``waited`` for how many seconds."""
+    """This process's reservations; ``say`` prints that a machine must wait, ``waited`` keeps how many seconds."""
 
     def __init__(
         self,
@@ -199,7 +199,7 @@ def _pipes(base: Path) -> Iterator[Path]:
 def _until_one_ends(held: list[Held]) -> None:
     poll = select.poll()
     for one in held:
-        # Nothing asked for: a hang-up is always told.
+        # No event is asked for: poll reports a hang-up all the same.
         poll.register(one.pipe, 0)
     poll.poll(LOOK * 1000)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.errors import Fault
-from harness.lab.run_news import BootTimes
+from harness.lab.journal import BootTimes
 from harness.report.properties import LEFT_OUT
 from harness.report.verdict import Verdict
 from harness.run.outcome import Outcome

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.errors import Fault
-from harness.lab.run_news import BootTimes
+from harness.lab.journal import BootTimes
 from harness.report.recorder import SERVICES, Recorder
 from harness.run.outcome import Outcome
 

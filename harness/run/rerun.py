@@ -29,7 +29,7 @@ def _is_run_again_by_others(item: pytest.Item) -> bool:
     return asked and item.config.pluginmanager.has_plugin("rerunfailures")
 
 
-class Again:
+class Rerun:
     """A pytest plugin object; ``may_break`` says whether a test runs on something that can break."""
 
     def __init__(self, may_break: Callable[[pytest.Item], bool]) -> None:
@@ -47,7 +47,7 @@ class Again:
             item.user_properties.clear()
             item._initrequest()  # type: ignore[attr-defined]
             reports = runtestprotocol(item, nextitem=nextitem, log=False)
-            # What the first try had to tell, notes above all, comes with the second.
+            # What was noted during the first try is reported with the second.
             setattr(reports[0], EARLIER, news)
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)

@@ -1,4 +1,4 @@
-"""The workers of pytest-xdist on this host: what their controller and they tell each other."""
+"""The workers of pytest-xdist on this host: what their controller and they send each other."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from harness.lifetime.lifeline import end_with_parent
 from harness.options import OPTIONS, PLACES
 
 CONTROLLER = "gk_controller"
-"""What a worker is told: the process that it works for."""
+"""Sent to a worker: the process that it works for."""
 SHARED = "gk_shared"
-"""What a worker is told: the folder for what all of them use."""
+"""Sent to a worker: the folder for what all of them use."""
 STOPPED = "gk_stopped"
-"""What a worker tells: why it could not begin, and the exit status for that."""
+"""Sent by a worker: why it could not begin, and the exit status for that."""
 
 
 class Controller:
@@ -68,7 +68,7 @@ def shared_folder(config: pytest.Config) -> Path | None:
     return Path(shared) if shared else None
 
 
-def tell_stopped(config: pytest.Config, error: HarnessError) -> None:
+def report_stopped(config: pytest.Config, error: HarnessError) -> None:
     """Have the run end with this error, if it is a worker whom it stops."""
     if is_worker(config):
         config.workeroutput[STOPPED] = [str(error), error.fault.value]  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.appliance.appliance import Appliance
+from harness.appliance.wanted import Wanted
 from harness.boards import board
 from harness.errors import (
     ApplianceFault,
@@ -196,9 +197,9 @@ def test_a_damage_turns_the_right_scenario_red(
     record_property: Callable[[str, object], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    image = lab.stock.image(board(case.board), "hello")
+    image = lab.images.image(board(case.board), "hello")
     body = scenario(case.scenario)
-    with lab.appliance(board(case.board), image, name=f"bite-{case.name}", running=False) as appliance:
+    with lab.appliance(Wanted(board(case.board), f"bite-{case.name}", running=False)) as appliance:
         case.damage(appliance.power.overlay, image)
         began = time.monotonic()
         with pytest.raises(case.error) as caught:
@@ -217,16 +218,15 @@ def test_a_damage_turns_the_right_scenario_red(
 
 
 def test_without_damage_the_same_scenario_is_green(lab: Lab) -> None:
-    image = lab.stock.image(board(BOARD), "hello")
-    with lab.appliance(board(BOARD), image, name="bite-none", running=False) as appliance:
+    image = lab.images.image(board(BOARD), "hello")
+    with lab.appliance(Wanted(board(BOARD), "bite-none", running=False)) as appliance:
         replace_root(appliance.power.overlay, image, lambda _path, node: node)
         as_pytest_would(scenario(BOOTS), appliance)
 
 
 def test_a_start_that_falls_once_before_it_is_up_is_red(lab: Lab) -> None:
     """Without a console to tell of it, it would pass for a slow one: the machine's own resets are counted."""
-    image = lab.stock.image(board(BOARD), "hello")
-    with lab.appliance(board(BOARD), image, name="bite-falls-once", running=False) as appliance:
+    with lab.appliance(Wanted(board(BOARD), "bite-falls-once", running=False)) as appliance:
         appliance.power_on()
         appliance.wait_for_boot(after=0)
         appliance.power.reset()
@@ -238,8 +238,7 @@ def test_a_start_that_falls_once_before_it_is_up_is_red(lab: Lab) -> None:
 
 def test_a_device_that_lost_its_routes_says_so_itself(lab: Lab) -> None:
     """As gokrazy's DHCP client can lose them; from outside that is a device which does not answer."""
-    image = lab.stock.image(board(BOARD), "hello")
-    with lab.appliance(board(BOARD), image, name="bite-routes") as appliance:
+    with lab.appliance(Wanted(board(BOARD), "bite-routes")) as appliance:
         routes = appliance.shell.check("ip route").splitlines()
         assert any(route.startswith("10.0.2.0/24") for route in routes)
         for route in routes:

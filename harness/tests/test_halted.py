@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.appliance.wanted import Wanted
 from harness.boards import board
 from harness.faults.damage import edit_boot_file
 from harness.lab.lab import Lab
@@ -32,8 +33,8 @@ def without_restart(cmdline: bytes) -> bytes:
 
 
 def test_a_reboot_that_ends_in_a_halt_goes_on_in_a_new_machine_and_is_reported(lab: Lab) -> None:
-    image = lab.stock.image(board(BOARD), "hello")
-    with lab.appliance(board(BOARD), image, name="halted", running=False) as appliance:
+    image = lab.images.image(board(BOARD), "hello")
+    with lab.appliance(Wanted(board(BOARD), "halted", running=False)) as appliance:
         edit_boot_file(appliance.power.overlay, image, "cmdline.txt", without_restart)
         appliance.power_on()
         appliance.wait_until_ready()
@@ -41,6 +42,6 @@ def test_a_reboot_that_ends_in_a_halt_goes_on_in_a_new_machine_and_is_reported(l
         assert [power_on.cause for power_on in appliance.power.power_ons] == ["power-on", "halted"]
         assert len(appliance.console.boots) == 2
         assert appliance.console.unclean() == []
-    facts = lab.news.take()["facts"]
+    facts = lab.journal.take()["facts"]
     assert isinstance(facts, dict)
     assert facts["power-cycled raspi4b"].startswith("1 times")

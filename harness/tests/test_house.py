@@ -39,8 +39,7 @@ MOST_LINES, MOST_PARAMETERS, MOST_AT_THE_TOP = 400, 7, 8
 KNOWN_ARROWS: set[tuple[str, str]] = {
     ("appliance.clock", "faults.damage"),
     ("appliance.seeding", "faults.damage"),
-    ("lab.lab", "run.equipped"),
-    ("lab.run_key", "faults.damage"),
+    ("lab.ssh_keys", "faults.damage"),
     ("options", "run.asked"),
     ("options", "run.shard"),
 }
@@ -48,21 +47,15 @@ KNOWN_CIRCLES: set[str] = {
     "host.debian",
     "host.needed_by_tests",
     "host.requirements",
-    "lab.lab",
-    "run.equipped",
 }
 KNOWN_LONG: set[str] = {
-    "lab/lab.py",
     "options.py",
-    "plugin.py",
 }
 KNOWN_WIDE: set[str] = {
     "build.bootfs.boot_files",
     "build.rootfs.root_tree",
     "image.disk.write_disk",
     "image.disk.write_disk_with",
-    "lab.lab.Lab._appliance",
-    "lab.lab.Lab.appliance",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -22,8 +22,10 @@ import pytest
 
 from harness.boards import board
 from harness.build.cache import Cache
-from harness.lab.images import Stock
+from harness.lab.images import Images
+from harness.lab.journal import Journal
 from harness.options import Settings
+from harness.tests.lab.played import PlayedFolders
 from harness.tests.traces import Traces, wait_until
 
 pytestmark = pytest.mark.gk_tier("ci")
@@ -224,11 +226,11 @@ def descendants(pid: int) -> set[int]:
 def seeded_cache(folder: Path) -> Path:
     """A cache of this test's own that has the image of the board virt."""
     settings = Settings()
-    stock = Stock(settings, folder=lambda name: folder / name)
-    image = stock.image(board("virt"), "hello")
+    images = Images(settings, PlayedFolders(folder), Journal())
+    image = images.image(board("virt"), "hello")
     cache = folder / "cache"
     shutil.copytree(image.path.parent, cache / "images" / image.path.parent.name, copy_function=link_or_copy)
-    stock.close()
+    images.close()
     assert broken(cache) == ""
     assert len(Cache(cache).entries()) == 1
     return cache

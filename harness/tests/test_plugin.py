@@ -6,15 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
-
-from harness import plugin
-from harness.boards import board
-from harness.options import Settings
-from harness.plugin import starts_cold
 
 TEN_LINES = """
 import pytest
@@ -93,6 +86,24 @@ def test_collecting_needs_no_qemu_and_lists_each_board(run: Run) -> None:
     assert "test_only_there[virt]" in said
     assert "test_only_there[pc-bios]" not in said
     assert "test_at_night" not in said
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--collect-only", "-q")], ids=" ".join)
+def test_what_starts_machines_is_not_loaded_before_a_machine_is_needed(
+    run: Run, pytester: pytest.Pytester, arguments: tuple[str, ...]
+) -> None:
+    of_machines = ("harness.machine.", "harness.lab.starts", "harness.appliance.appliance")
+    pytester.makepyfile(
+        loaded=f"""
+        import sys
+
+        def pytest_unconfigure(config):
+            print("LOADED", [name for name in sys.modules if name.startswith({of_machines})])
+        """
+    )
+    status, said = run("-p", "loaded", *arguments)
+    assert status == 0, said
+    assert "LOADED []" in said
 
 
 def test_a_test_for_another_board_is_left_out_and_not_skipped(run: Run) -> None:
@@ -286,43 +297,3 @@ def test_workers_are_dealt_the_longest_tests_first(run: Run, pytester: pytest.Py
 
     assert order("-n", "1", "--maxschedchunk", "1") == ["test_long", "test_short", "test_unknown"]
     assert order() == list(names)
-
-
-@pytest.mark.parametrize(
-    ("marker", "name", "warm", "cold"),
-    [
-        ("gk_cold", "virt", "session", True),
-        ("gk_boot", "virt", "session", False),
-        ("gk_boot", "virt", "persist", True),
-        ("gk_boot", "raspi3b", "session", True),
-        ("gk_boot", "raspi4b", "session", True),
-        ("gk_tier('ci')", "raspi4b", "persist", False),
-        ("gk_reboots", "pc-bios", "session", False),
-    ],
-)
-def test_a_boot_is_looked_at_where_it_was_one_of_this_run_with_its_network(
-    pytester: pytest.Pytester, marker: str, name: str, warm: str, cold: bool
-) -> None:
-    item = pytester.getitem(f"import pytest\n\n@pytest.mark.{marker}\ndef test_func():\n    pass\n")
-    assert starts_cold(item, board(name), warm) is cold
-
-
-@pytest.mark.parametrize(("marker", "reboots"), [("gk_reboots", True), ("gk_boot", False)])
-def test_a_test_that_says_so_gets_an_appliance_that_can_boot_again(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, marker: str, reboots: bool
-) -> None:
-    item = pytester.getitem(f"import pytest\n\n@pytest.mark.{marker}\ndef test_func():\n    pass\n")
-    asked: dict[str, Any] = {}
-
-    def appliance(*_: object, **options: object) -> None:
-        asked.update(options)
-
-    lab = SimpleNamespace(
-        settings=Settings(),
-        why_not=lambda *_: "",
-        stock=SimpleNamespace(image=lambda *_: None),
-        appliance=appliance,
-    )
-    monkeypatch.setattr(plugin, "_lab", lambda _: lab)
-    plugin._appliance(cast(Any, SimpleNamespace(config=item.config, node=item)), board("pc-bios"), running=True)
-    assert asked["reboots"] is reboots

@@ -35,11 +35,11 @@ class PlayedLab:
     def __init__(self, settings, **_):
         self.settings = settings
         self.boards = boards.boards(("virt",))
-        self.stock = SimpleNamespace(kind=lambda board: board.family, image=lambda *_: None, check=lambda: None)
-        self.news = SimpleNamespace(take=dict)
-        self.run_dir = SimpleNamespace(folder=lambda *_, **__: Path(mkdtemp()))
+        self.images = SimpleNamespace(kind=lambda board: board.family, image=lambda *_: None, check=lambda: None)
+        self.journal = SimpleNamespace(take=dict)
+        self.folders = SimpleNamespace(folder=lambda *_, **__: Path(mkdtemp()))
 
-    def why_not(self, *_):
+    def skip_reason(self, *_):
         return ""
 
     def live(self, name):

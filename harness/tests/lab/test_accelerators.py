@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,12 +16,13 @@ import pytest
 from harness.boards import board
 from harness.errors import AcceleratorFailed
 from harness.lab.accelerators import Accelerators
-from harness.lab.lab import Lab
+from harness.lab.journal import Journal
+from harness.lab.starts import Plan
 from harness.machine import accelerator
 from harness.machine.accelerator import Accelerator
 from harness.machine.qemu import QemuProgram
 from harness.options import Settings
-from harness.tests.lab.test_lab import IMAGE
+from harness.tests.lab.played import PlayedLab, PlayedStarts, wanted
 
 VIRT = board("virt")
 BROKE = AcceleratorFailed("QEMU's accelerator kvm gave up", evidence="KVM internal error. Suberror: 1")
@@ -45,16 +48,17 @@ def kvm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     (tmp_path / "kvm").touch()
     choose = accelerator.choose
-    monkeypatch.setattr(accelerator, "choose", lambda *a, **k: choose(*a, device=tmp_path / "kvm", **k))
+    with_kvm = partial(choose, device=tmp_path / "kvm")
+    monkeypatch.setattr("harness.lab.accelerators.choose", with_kvm)
     monkeypatch.setattr(Accelerators, "_kernel", lambda *_: tmp_path / "vmlinuz")
     return tried
 
 
 def accelerators(settings: Settings, qemu: QemuProgram, notes: list[str]) -> Accelerators:
-    none: Any = None
-    return Accelerators(
-        settings, run_dir=lambda: none, image=lambda _: none, qemu=lambda _: qemu, note=notes.append
-    )
+    nothing: Any = SimpleNamespace(run_dir=None)
+    qemus: Any = SimpleNamespace(of=lambda _: qemu)
+    journal = Journal(lambda line: notes.append(line.removeprefix("gokrazy: ")))
+    return Accelerators(settings, nothing, nothing, qemus, journal)
 
 
 def test_kvm_is_tried_once_until_the_host_boots_again(
@@ -105,38 +109,42 @@ def test_tcg_does_not_fall_back_to_itself(qemu: QemuProgram, tmp_path: Path) -> 
         mine.fall_back(VIRT, BROKE)
 
 
-class PlayedLab(Lab):
-    """A lab whose machines break when they start under KVM."""
+class BrokenKvm(PlayedStarts):
+    """Machines that break when they start under KVM."""
 
     @contextmanager
-    def _appliance(self, board: Any, image: Any, **_: Any) -> Iterator[Any]:
-        name = self.accelerator(board).name
-        if name == "kvm":
+    def _started(self, plan: Plan) -> Iterator[Any]:
+        spec = self._spec(plan)
+        if spec.accelerator.name == "kvm":
             raise BROKE
-        yield name, self.budget(board).ready
+        yield spec.accelerator.name, self._budget(spec).ready
 
 
 @pytest.fixture
-def lab(kvm: list[str], qemu: QemuProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedLab]:
-    monkeypatch.setattr(Lab, "qemu", lambda *_: qemu)
-    with PlayedLab(Settings(cache=tmp_path / "cache", artifacts=tmp_path)) as lab:
-        yield lab
+def starts(kvm: list[str], qemu: QemuProgram, tmp_path: Path) -> Iterator[BrokenKvm]:
+    settings = Settings(cache=tmp_path / "cache", artifacts=tmp_path)
+    lab = PlayedLab(settings)
+    starts = BrokenKvm(settings, lab.folders, lab.images, lab.journal, shared=None)
+    starts.qemus.of = lambda _: qemu
+    starts.accelerators = Accelerators(settings, lab.folders, lab.images, starts.qemus, lab.journal)
+    with lab:
+        yield starts
 
 
-def test_an_appliance_whose_kvm_breaks_starts_under_tcg_with_its_time_limits(lab: PlayedLab) -> None:
-    assert lab.budget(VIRT).ready == VIRT.budget.ready * accelerator.KVM_FACTOR
-    with lab.appliance(VIRT, IMAGE, name="t") as appliance:
+def test_an_appliance_whose_kvm_breaks_starts_under_tcg_with_its_time_limits(starts: BrokenKvm) -> None:
+    assert starts.accelerators.of(VIRT).factor == accelerator.KVM_FACTOR
+    with starts.appliance(wanted("t")) as appliance:
         played: Any = appliance
         assert played == ("tcg", VIRT.budget.ready)
-    news = lab.news.take()
+    news = starts.journal.take()
     assert json.loads(json.dumps(news))["notes"] == news["notes"]
     assert "KVM BROKE" in str(news["notes"])
-    assert lab.news.take()["notes"] == []
+    assert starts.journal.take()["notes"] == []
 
 
-def test_where_kvm_was_asked_for_nothing_starts_twice(lab: PlayedLab) -> None:
-    lab._accelerators._settings = replace(lab.settings, accel="kvm")
-    with pytest.raises(AcceleratorFailed), lab.appliance(VIRT, IMAGE, name="t"):
+def test_where_kvm_was_asked_for_nothing_starts_twice(starts: BrokenKvm) -> None:
+    starts.accelerators._settings = replace(starts.settings, accel="kvm")
+    with pytest.raises(AcceleratorFailed), starts.appliance(wanted("t")):
         pass
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -19,15 +19,16 @@ from harness.firmware.stage import Loaded
 from harness.image.model import Image
 from harness.lab.captures import Booted, Captures, identity
 from harness.lab.equipment import equipment
+from harness.lab.journal import Journal
 from harness.machine.accelerator import TCG, Accelerator
 from harness.machine.capture import Capture, Frozen
 from harness.machine.extra_disk import ExtraDisk
 from harness.machine.overlay import NAME
 from harness.machine.ports import Port
 from harness.machine.qemu import QemuProgram
-from harness.machine.run_dir import RunDir
 from harness.machine.spec import Spec
 from harness.options import Settings
+from harness.tests.lab.played import PlayedFolders
 
 LINE = Line(1.5, 40, "Kernel panic - not syncing: so it goes", kernel=True)
 START = ColdStart(
@@ -38,19 +39,6 @@ START = ColdStart(
     ready=9.5,
     resets=1,
 )
-
-
-class Played:
-    """Stands for a RunDir: a place for folders."""
-
-    def __init__(self, work: Path) -> None:
-        self.work = work
-        work.mkdir(exist_ok=True)
-
-    def folder(self, name: str, *, bulky: bool = False) -> Path:
-        path = self.work / name
-        path.mkdir()
-        return path
 
 
 def image(path: Path) -> Image:
@@ -64,8 +52,7 @@ def image(path: Path) -> Image:
 
 def captures(tmp_path: Path, name: str = "one", **given: Any) -> Captures:
     settings = Settings(cache=tmp_path / "cache", **given)
-    run_dir = cast(RunDir, Played(tmp_path / name))
-    return Captures(settings, run_dir, shared=tmp_path / "shared", say=lambda _: None)
+    return Captures(settings, PlayedFolders(tmp_path / name), Journal(), shared=tmp_path / "shared")
 
 
 class Booting:

@@ -10,9 +10,11 @@ import pytest
 from harness.errors import OptionError
 from harness.image.load import load_raw
 from harness.image.model import Layout, PermState
-from harness.lab.images import Stock
+from harness.lab.images import Images
+from harness.lab.journal import Journal
 from harness.options import Settings
 from harness.tests.image import synthetic
+from harness.tests.lab.played import PlayedFolders
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +23,17 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return synthetic.write_image(folder / "disk.img", folder, perm="blank")
 
 
+def images(folder: Path, perm: PermState | None) -> Images:
+    return Images(Settings(perm=perm), PlayedFolders(folder), Journal())  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("asked", "state", "made"), [(None, "blank", False), ("blank", "blank", False), ("ext4", "ext4", True)]
 )
 def test_a_blank_perm_stays_blank_unless_the_run_says_otherwise(
     disk: Path, tmp_path: Path, asked: PermState | None, state: str, made: bool
 ) -> None:
-    image = Stock(Settings(perm=asked), folder=lambda _: tmp_path).given(str(disk))  # type: ignore[arg-type]
+    image = images(tmp_path, asked).given(str(disk))
     assert (image.perm, image.perm_is_made) == (state, made)
     assert any("--gk-perm ext4" in note and "in the image it is blank" in note for note in image.notes) == made
     assert load_raw(disk).perm == "blank"
@@ -39,6 +45,6 @@ def test_an_image_without_the_partition_cannot_have_it_formatted(
     image = load_raw(disk)
     parts = image.layout
     without = replace(image, layout=Layout(parts.boot, parts.root_a, parts.root_b, None))
-    monkeypatch.setattr("harness.image.load.image_from_file", lambda *_, **__: without)
+    monkeypatch.setattr("harness.lab.images.image_from_file", lambda *_, **__: without)
     with pytest.raises(OptionError, match="no permanent partition"):
-        Stock(Settings(perm="ext4"), folder=lambda _: tmp_path).given(str(disk))
+        images(tmp_path, "ext4").given(str(disk))

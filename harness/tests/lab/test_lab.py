@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,79 +12,17 @@ from typing import Any
 import pytest
 
 from harness.appliance.failed_starts import FailedStarts
-from harness.boards import Board, board
 from harness.errors import ApplianceFault, HarnessError, HostTooBusy, KernelPanic, QemuFailed, RequestRefused
 from harness.image.model import Breakglass
-from harness.lab.lab import Lab
-from harness.lab.room import Room
-from harness.machine.accelerator import TCG
-from harness.machine.equipment import Equipment
-from harness.machine.qemu import QemuProgram
-from harness.machine.spec import Nursed
 from harness.options import Settings
-from harness.tests.machine.specs import NO_QEMU
+from harness.tests.lab.played import IMAGE, PlayedLab, wanted
 
 NEWS = "mark the test gk_reboots"
-IMAGE: Any = SimpleNamespace(
-    kernel=SimpleNamespace(graphics=()),
-    draws=False,
-    **{"hostname": "mine", "digest": "d1", "perm": "ext4", "serial": "ttyAMA0,115200"},
-    **{"http_port": 80, "https_port": 443, "breakglass": None},
-)
-
-
-class PlayedLab(Lab):
-    """A lab of appliances that are only asked for."""
-
-    asked: list[str]
-    fitted: Equipment
-    fails: dict[str, Exception] = {}  # noqa: RUF012  each test has a lab of its own, and sets it there
-
-    @property
-    def room(self) -> Any:
-        """All that there is: nothing is started, so nobody needs to wait for the host."""
-        return SimpleNamespace(reserve=lambda *_: nullcontext())
-
-    def _make(self, *given: Any) -> Any:
-        spec, _, name = given[:3]
-        power = SimpleNamespace(
-            power_ons=[], rungs=[], board=spec.board, in_many_threads=not spec.reboots, check=done
-        )
-        self.fitted = spec.equipment
-        names = ("power_on", "wait_until_ready", "wait_until_at_rest", "take_snapshot", "close")
-        each = {name: self._noted(name) for name in names}
-        facts = {"booted_again": True, "knows_time": True, "boot_times": list, "folder": self._logs(name)}
-        return SimpleNamespace(board=spec.board, power=power, explained=nullcontext, **facts, **each)
-
-    def qemu(self, board: Board) -> QemuProgram:
-        """Nobody starts it."""
-        return NO_QEMU
-
-    def _nurses_network(self, board: Board, image: Any) -> Nursed:
-        """There is no console to hear it on."""
-        return "no"
-
-    def _noted(self, name: str) -> Any:
-        def noted(*_: Any, **__: Any) -> Any:
-            self.asked.append(name)
-            if name in self.fails:
-                raise self.fails[name]
-            return (None, None)
-
-        return noted
-
-
-def done() -> None:
-    """Nothing was wrong."""
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedLab]:
-    monkeypatch.setattr(Lab, "accelerator", lambda *_: TCG)
-    # These machines take up nothing, so they wait for no room that real ones have taken.
-    monkeypatch.setattr(Room, "reserve", lambda *_, **__: nullcontext())
+def lab(tmp_path: Path) -> Iterator[PlayedLab]:
     with PlayedLab(Settings(cache=tmp_path / "cache", artifacts=tmp_path)) as lab:
-        lab.asked = []
         yield lab
 
 
@@ -94,42 +32,71 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedLab]:
 def test_a_copy_that_boots_again_without_having_said_so_is_named(
     lab: PlayedLab, name: str, reboots: bool, told: bool
 ) -> None:
-    with lab.appliance(board(name), IMAGE, name="mine.py::test", running=False, reboots=reboots):
+    with lab.appliance(wanted("mine.py::test", name, running=False, reboots=reboots)):
         pass
-    notes = lab.news.take()["notes"]
+    notes = lab.journal.take()["notes"]
     assert isinstance(notes, list)
     # Another run on this host may have died: that it was cleared away is a note as well.
     assert [NEWS in note for note in notes if "mine.py::test" in note] == [True] * told
 
 
-@pytest.mark.parametrize(("captured", "waits"), [(True, ["wait_until_at_rest"]), (False, [])])
-def test_only_what_is_captured_has_to_be_at_rest(
-    lab: PlayedLab, tmp_path: Path, captured: bool, waits: list[str]
-) -> None:
-    ram = tmp_path / "ram" if captured else None
-    with lab._appliance(board("virt"), IMAGE, name="t", cold=True, ram=ram):
+@pytest.fixture
+def captures(lab: PlayedLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was captured before."""
+    made: Any = SimpleNamespace(
+        get=lambda facts, image, boot: boot(tmp_path, tmp_path), firmware=lambda *_: "f1", close=lambda: None
+    )
+    lab.played.captures = made
+    monkeypatch.setattr("harness.lab.starts.identity", lambda *_, **__: {})
+
+
+def test_who_starts_cold_does_not_wait_for_it_to_be_at_rest(lab: PlayedLab) -> None:
+    with lab.appliance(wanted("t", cold=True)):
         pass
-    assert lab.asked == ["power_on", "wait_until_ready", *waits, "close"]
+    assert lab.played.asked == ["power_on", "wait_until_ready", "close"]
 
 
-def starts(lab: PlayedLab, name: str, on: str = "virt", **wanted: Any) -> HarnessError | None:
+@pytest.mark.parametrize(
+    ("name", "waits"),
+    [
+        ("virt", ["wait_until_ready", "wait_until_at_rest"]),
+        ("raspi4b", ["wait_until_it_runs", "wait_until_quiet"]),
+    ],
+)
+@pytest.mark.usefixtures("captures")
+def test_what_is_captured_has_to_be_at_rest_and_its_copies_go_on_from_there(
+    lab: PlayedLab, name: str, waits: list[str]
+) -> None:
+    with lab.appliance(wanted("t", name)):
+        pass
+    assert lab.played.asked == ["power_on", *waits, "take_snapshot", "close", "restore", "close"]
+    captured, copy = lab.played.specs
+    assert (captured.is_captured, copy.is_captured) == (True, False)
+    assert captured.nurse_network == copy.nurse_network == ("console" if name == "raspi4b" else "no")
+
+
+@pytest.mark.usefixtures("captures")
+def test_one_that_is_off_is_neither_started_nor_copied(lab: PlayedLab) -> None:
+    with lab.appliance(wanted("t", running=False)):
+        pass
+    assert lab.played.asked == ["close"]
+
+
+def starts(lab: PlayedLab, name: str, on: str = "virt", **asked: Any) -> HarnessError | None:
     """Start the image for a test of this name; returns the error that the test gets, if it does."""
     try:
-        with lab.appliance(board(on), wanted.pop("image", IMAGE), name=name, cold=True, **wanted):
+        with lab.appliance(wanted(name, on, cold=True, **asked)):
             return None
     except HarnessError as error:
         return error
 
 
 def failing(folder: Path, shared: Path, settings: Settings, **fails: Exception) -> PlayedLab:
-    lab = PlayedLab(replace(settings, artifacts=folder), shared=shared)
-    lab.asked, lab.fails = [], fails
-    return lab
+    return PlayedLab(replace(settings, artifacts=folder), shared=shared, **fails)
 
 
 @pytest.fixture
-def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(Lab, "accelerator", lambda *_: TCG)
+def shared(tmp_path: Path) -> Path:
     return tmp_path / "shared"
 
 
@@ -149,16 +116,16 @@ def test_an_image_that_does_not_come_up_is_booted_once_and_others_get_the_same_c
     ):
         assert starts(first, "one") is panic
         for lab in (first, worker):
-            lab.asked.clear()
+            lab.played.asked.clear()
             told = starts(lab, "two")
-            assert lab.asked == []
+            assert lab.played.asked == []
             assert type(told) is KernelPanic
             assert told.what.startswith("no root")
             assert (told.where, told.evidence) == (panic.where, "")
             assert panic.hint in told.hint
             assert str(tmp_path / "a" / "one") in told.hint
             assert "--gk-boot-again" in told.hint
-        notes = first.news.take()["notes"]
+        notes = first.journal.take()["notes"]
         assert isinstance(notes, list)
         assert len(notes) == 1
         assert "mine on virt did not come up" in notes[0]
@@ -194,19 +161,15 @@ def test_another_try_is_had_where_it_was_asked_for_or_the_host_is_to_blame(
         assert starts(lab, "two") is error
 
 
-def test_what_fails_only_when_it_is_captured_still_starts_cold(tmp_path: Path, shared: Path) -> None:
-    error = ApplianceFault("it crashed at rest")
-    with failing(tmp_path, shared, Settings(), wait_until_at_rest=error) as lab:
-        captured = lab._start_of(board("virt"), IMAGE, captured=True)
-        with (
-            pytest.raises(ApplianceFault),
-            captured.watched(tmp_path),
-            lab._appliance(board("virt"), IMAGE, name="captured", cold=True, ram=tmp_path / "ram"),
-        ):
+@pytest.mark.usefixtures("captures")
+def test_what_fails_only_when_it_is_captured_still_starts_cold(lab: PlayedLab) -> None:
+    lab.played.fails = {"wait_until_at_rest": ApplianceFault("it crashed at rest")}
+    for asked in (["power_on", "wait_until_ready", "wait_until_at_rest", "close"], []):
+        lab.played.asked.clear()
+        with pytest.raises(ApplianceFault, match="it crashed at rest"), lab.appliance(wanted("warm")):
             pass
-        with pytest.raises(ApplianceFault, match="it crashed at rest"):
-            captured.check()
-        assert starts(lab, "cold") is None
+        assert lab.played.asked == asked
+    assert starts(lab, "cold") is None
 
 
 def test_a_failed_request_is_told_again_with_its_status(tmp_path: Path) -> None:
@@ -221,12 +184,13 @@ def test_a_failed_request_is_told_again_with_its_status(tmp_path: Path) -> None:
 
 def test_an_appliance_knows_why_nobody_can_enter_it(lab: PlayedLab) -> None:
     image: Any = SimpleNamespace(**{**vars(IMAGE), "perm": "blank", "breakglass": Breakglass()})
-    with lab.appliance(board("virt"), image, name="mine", running=False) as appliance:
-        assert "--gk-perm ext4" in appliance.no_key
+    with lab.appliance(wanted("mine", running=False, image=image)) as appliance:
+        played: Any = appliance
+        assert "--gk-perm ext4" in played.key.refusal
 
 
 def test_one_that_waited_for_room_learns_meanwhile_that_it_does_not_come_up(
-    tmp_path: Path, shared: Path, panic: KernelPanic, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, shared: Path, panic: KernelPanic
 ) -> None:
     with (
         failing(tmp_path / "a", shared, Settings(), wait_until_ready=panic) as first,
@@ -238,12 +202,8 @@ def test_one_that_waited_for_room_learns_meanwhile_that_it_does_not_come_up(
             assert starts(first, "one") is panic
             yield
 
-        monkeypatch.setattr(PlayedLab, "room", property(lambda lab: room_of(lab, waits, reserve)))
+        waits.played.room = SimpleNamespace(reserve=reserve)
         told = starts(waits, "two")
         assert type(told) is KernelPanic
         assert told is not panic
-        assert waits.asked == []
-
-
-def room_of(lab: PlayedLab, waits: PlayedLab, reserve: Callable[..., AbstractContextManager[None]]) -> Any:
-    return SimpleNamespace(reserve=reserve if lab is waits else lambda *_: nullcontext())
+        assert waits.played.asked == []

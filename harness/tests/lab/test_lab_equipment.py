@@ -10,18 +10,13 @@ from typing import Any
 
 import pytest
 
-from harness.boards import board
-from harness.lab.equipment import own_ports
-from harness.lab.lab import Lab
-from harness.machine.accelerator import TCG
 from harness.machine.extra_disk import ExtraDisk
 from harness.machine.ports import Port
 from harness.options import Settings
-from harness.package_data import images_folder
-from harness.tests.lab.test_lab import IMAGE, PlayedLab
+from harness.tests.lab.played import PlayedLab, PlayedStarts, wanted
 
 
-class Starts(Exception):
+class Starting(Exception):
     """An appliance is about to be made: ``booted`` is what it goes on from, None for a cold start."""
 
     def __init__(self, booted: object) -> None:
@@ -38,23 +33,29 @@ def reserved(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
         asked.append((memory, cpus))
         yield
 
-    monkeypatch.setattr(PlayedLab, "room", property(lambda _: SimpleNamespace(reserve=reserve)))
-    monkeypatch.setattr(Lab, "accelerator", lambda *_: TCG)
+    make = PlayedLab.__init__
+
+    def init(lab: PlayedLab, *given: Any, **named: Any) -> None:
+        make(lab, *given, **named)
+        lab.played.room = SimpleNamespace(reserve=reserve)
+
+    monkeypatch.setattr(PlayedLab, "__init__", init)
     return asked
 
 
 @contextmanager
 def lab(folder: Path, **given: Any) -> Iterator[PlayedLab]:
     with PlayedLab(Settings(cache=folder / "cache", artifacts=folder, instance="mine", **given)) as made:
-        made.asked = []
         yield made
 
 
 def test_room_is_reserved_by_what_the_machine_gets(tmp_path: Path, reserved: list[tuple[int, int]]) -> None:
     with lab(tmp_path, memory=1024, cpus=4) as made:
         for name in ("virt", "raspi4b"):
-            with made.appliance(board(name), IMAGE, name=name, running=False):
-                assert (made.fitted.memory, made.fitted.cpus) == reserved[-1]
+            with made.appliance(wanted(name, name, running=False)):
+                assert (made.played.specs[-1].equipment.memory, made.played.specs[-1].equipment.cpus) == reserved[
+                    -1
+                ]
     assert reserved == [(1024, 4), (2048, 4)]
 
 
@@ -62,26 +63,19 @@ def test_the_images_own_ports_come_before_those_that_were_asked_for(
     tmp_path: Path, reserved: list[tuple[int, int]]
 ) -> None:
     with lab(tmp_path, forward=(Port(53, "udp"), Port(80))) as made:
-        with made.appliance(board("virt"), IMAGE, name="t", running=False, network="open"):
+        with made.appliance(wanted("t", running=False, network="open")):
             pass
-        assert made.fitted.forwards == (Port(80), Port(443), Port(53, "udp"))
-        assert made.fitted.network == "open"
+        assert made.played.specs[-1].equipment.forwards == (Port(80), Port(443), Port(53, "udp"))
+        assert made.played.specs[-1].equipment.network == "open"
 
 
 def test_the_projects_own_images_say_what_their_programs_listen_on(
     tmp_path: Path, reserved: list[tuple[int, int]]
 ) -> None:
     with PlayedLab(Settings(cache=tmp_path, artifacts=tmp_path)) as made:
-        made.asked = []
-        with made.appliance(board("virt"), IMAGE, name="t", running=False):
+        with made.appliance(wanted("t", running=False)):
             pass
-        assert made.fitted.forwards == (Port(80), Port(443), *own_ports())
-
-
-def test_the_port_that_is_listed_for_them_is_the_one_that_hello_listens_on() -> None:
-    (port,) = own_ports()
-    source = (images_folder() / "programs/cmd/hello/main.go").read_text("utf-8")
-    assert f'address     = ":{port.number}"' in source
+        assert made.played.specs[-1].equipment.forwards == (Port(80), Port(443), Port(8080))
 
 
 @pytest.mark.parametrize(
@@ -99,13 +93,11 @@ def test_only_arguments_whose_state_nobody_knows_make_every_start_cold(
     given: dict[str, Any],
     warm: bool,
 ) -> None:
-    def make(*given: Any) -> None:
-        raise Starts(given[4])
+    def assemble(*given: Any) -> None:
+        raise Starting(given[-1])
 
-    monkeypatch.setattr(Lab, "booted", lambda *_: "a machine that was booted before")
-    monkeypatch.setattr(PlayedLab, "_make", make)
-    with lab(tmp_path, **given) as made:
-        wanted = made.appliance(board("virt"), IMAGE, name="t")
-        with pytest.raises(Starts) as caught, wanted:
-            pass
+    monkeypatch.setattr(PlayedStarts, "snapshot", lambda *_: "a machine that was booted before")
+    monkeypatch.setattr(PlayedStarts, "_assemble", assemble)
+    with lab(tmp_path, **given) as made, pytest.raises(Starting) as caught, made.appliance(wanted("t")):
+        pass
     assert (caught.value.booted is not None) is warm

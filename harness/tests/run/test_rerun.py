@@ -6,7 +6,7 @@ import pytest
 
 CONFTEST = """
 import pytest
-from harness.run.rerun import Again, mark
+from harness.run.rerun import Rerun, mark
 from harness.errors import AcceleratorFailed, QemuFailed
 
 class State:
@@ -18,7 +18,7 @@ def state():
     return State
 
 def pytest_configure(config):
-    config.pluginmanager.register(Again(lambda item: State.accelerator == "kvm"))
+    config.pluginmanager.register(Rerun(lambda item: State.accelerator == "kvm"))
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):

@@ -9,10 +9,11 @@ import pytest
 
 from harness.boards import boards
 from harness.errors import OptionError
+from harness.lab.boards import equipped
 from harness.lab.lab import Lab
+from harness.lab.trial import try_arguments
 from harness.machine.extra_disk import ExtraDisk
 from harness.options import Settings
-from harness.run.equipped import equipped, try_arguments
 
 DISK = (ExtraDisk(size=1 << 20),)
 
@@ -47,8 +48,8 @@ def test_what_qemu_refuses_is_the_users_error_with_its_words(tmp_path: Path, nam
     (board,) = boards((name,))
     settings = Settings(cache=tmp_path, accel="tcg", qemu_arg=("-device", "toaster"), disk=DISK)
     with Lab(settings) as lab, pytest.raises(OptionError, match="-device toaster") as caught:
-        try_arguments(lab, board)
+        try_arguments(lab.starts, board)
     assert "'toaster' is not a valid device model name" in caught.value.evidence
     with Lab(Settings(cache=tmp_path, accel="tcg", qemu_arg=("-d", "unimp"), disk=DISK)) as lab:
-        try_arguments(lab, board)
-        assert list(lab.run_dir.work.glob("trial*/*")) == []
+        try_arguments(lab.starts, board)
+        assert list(lab.folders.run_dir.work.glob("trial*/*")) == []

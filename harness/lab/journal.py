@@ -1,70 +1,81 @@
-"""RunNews: what a run is made of and what became of it, gathered where it happens and told piece by piece.
+"""Journal: what a run is made of and what happened in it, written down where it happens.
 
-A piece travels with each test's report, from a worker process too, to the Recorder that has all of them.
+What it holds travels with each test's report, from a worker process too, to the Recorder that collects all of it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from harness.appliance.appliance import Appliance
-    from harness.image.model import Image
+from harness.image.model import Image
 
 BootTimes = tuple[str, str, dict[str, float]]
 """Board, "cold" or "warm", and the seconds since power-on of each phase."""
 
 
-class RunNews:
-    """What one process has to tell; ``say`` is told at once, ``build_seconds`` is read when the news are taken."""
+@dataclass(frozen=True)
+class Life:
+    """What an appliance went through from its first power-on to its end."""
 
-    def __init__(self, *, say: Callable[[str], None], build_seconds: Mapping[str, float]) -> None:
-        self._say = say
-        self._build_seconds = build_seconds
+    board: str
+    boots: Sequence[BootTimes] = ()
+    """Each time that it became ready."""
+    firmware: Sequence[str] = ()
+    """What its firmware stage noted at each power-on."""
+    halts: int = 0
+    """How often its kernel halted where it wanted to restart."""
+
+
+class Journal:
+    """What one process reports of a run; ``say`` prints a line at once, for whoever watches."""
+
+    def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
+        self.say = say
         self._boots: list[BootTimes] = []
         self._notes: list[str] = []
         self._waits: list[float] = []
         self._facts: dict[str, str] = {}
-        self._told: set[str] = set()
-        """What several have to tell, each once."""
+        self._said: set[str] = set()
+        """Lines that are printed only once, however many images or boards they are about."""
         self._firmware: dict[str, dict[str, None]] = {}
-        """What the firmware stages had to say, by board, each once."""
+        """The firmware stages' notes by board, each once."""
         self._halts: Counter[str] = Counter()
+        self._built: dict[str, float] = {}
 
     def note(self, line: str) -> None:
-        """Tell whoever watches the run, and whoever reads its report, what went otherwise than usual."""
-        self._say(f"gokrazy: {line}")
+        """Print what went otherwise than usual, and keep it for the report."""
+        self.say(f"gokrazy: {line}")
         self._notes.append(line)
 
     def note_once(self, line: str) -> None:
-        """The same for what several have to tell."""
+        """The same, unless this line was printed before."""
         if self._is_new(line):
             self.note(line)
 
     def _is_new(self, line: str) -> bool:
-        """Whether nobody has told this yet; from now on, somebody has."""
-        known = line in self._told
-        self._told.add(line)
+        """Whether nobody has printed this line yet; from now on, somebody has."""
+        known = line in self._said
+        self._said.add(line)
         return not known
 
     def fact(self, name: str, line: str) -> None:
-        """Keep what a reader of the report must know of the whole run."""
+        """Keep what the report must say of the whole run."""
         self._facts[name] = line
 
     def board(self, name: str, line: str) -> None:
-        """Tell what plays a board."""
+        """Report what plays a board."""
         if self._facts.setdefault(name, line) is line:
-            self._say(f"gokrazy: {name}: {line}")
+            self.say(f"gokrazy: {name}: {line}")
 
     def image(self, title: str, image: Image) -> None:
-        """Tell which image is used, and what is in it."""
+        """Report which image is used, and what is in it."""
         text = (
             f"{image.hostname} ({image.arch}) build {image.build} by {image.builder}, digest {image.digest[:16]}"
         )
         if self._facts.setdefault(f"{title} {image.hostname}", text) is text:
-            self._say(f"gokrazy: {title}: {text}")
+            self.say(f"gokrazy: {title}: {text}")
             for module, version in sorted(image.modules.items()):
                 if module.startswith("github.com/gokrazy/"):
                     self._facts.setdefault(module, version)
@@ -74,9 +85,13 @@ class RunNews:
             for note in image.notes:
                 line = f"{image.hostname}: {note}"
                 if self._is_new(line):
-                    self._say(f"gokrazy: {line}")
+                    self.say(f"gokrazy: {line}")
             if image.notes:
                 self._facts[f"notes on {image.hostname}"] = "; ".join(image.notes)
+
+    def built(self, name: str, seconds: float) -> None:
+        """Keep how long a build took, or taking its image from the cache."""
+        self._built[name] = seconds
 
     def firmware(self, board: str, *notes: str) -> None:
         """Keep what was done in the firmware's place to start a board."""
@@ -86,18 +101,14 @@ class RunNews:
         """Keep how long a machine waited for room on this host."""
         self._waits.append(seconds)
 
-    def life_of(self, appliance: Appliance) -> None:
-        """Keep what an appliance that is about to be closed went through: its boots, its firmware, its halts."""
-        from harness.machine.power import HALTED
-
-        board = appliance.board.name
-        self._boots.extend(appliance.boot_times())
-        for power_on in appliance.power.power_ons:
-            self.firmware(board, *power_on.loaded.notes)
-            self._halts[board] += power_on.cause == HALTED
+    def lived(self, life: Life) -> None:
+        """Keep what an appliance went through that has ended."""
+        self._boots.extend(life.boots)
+        self.firmware(life.board, *life.firmware)
+        self._halts[life.board] += life.halts
 
     def take(self) -> dict[str, object]:
-        """What happened since this was last asked, and all facts so far, as JSON has them."""
+        """What happened since this was last called, and all facts so far, as JSON has them."""
         facts = {
             **self._facts,
             **{f"firmware {name}": "; ".join(notes) for name, notes in self._firmware.items() if notes},
@@ -106,7 +117,7 @@ class RunNews:
                 for name, count in self._halts.items()
                 if count
             },
-            **{f"build {name}": f"{took:.1f} s" for name, took in self._build_seconds.items()},
+            **{f"build {name}": f"{took:.1f} s" for name, took in self._built.items()},
         }
         boots, self._boots = self._boots, []
         notes, self._notes = self._notes, []

@@ -1,0 +1,369 @@
+"""Starts: how each appliance of a run starts, cold, warm or off, which is decided here and nowhere else.
+
+A cold start is from power-on, through the firmware. A warm start is restored from a snapshot, which is taken once,
+of a machine that has booted and that no test has used. An appliance that is off is switched on by its test.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import Enum
+from functools import cached_property, partial
+from pathlib import Path
+
+from harness.appliance.appliance import Appliance
+from harness.appliance.assembly import Access, Assembly
+from harness.appliance.failed_starts import FailedStarts, Start
+from harness.appliance.wanted import Clock, Wanted
+from harness.boards import Board, Budget
+from harness.boards.board import SD
+from harness.boards.workarounds import Workaround
+from harness.errors import AcceleratorFailed, HarnessError, HostDiskFull
+from harness.firmware.choice import stage_for
+from harness.firmware.voice import voice_of
+from harness.lab.accelerators import Accelerators
+from harness.lab.captures import Booted, Captures, identity
+from harness.lab.folders import Folders
+from harness.lab.images import Images
+from harness.lab.journal import Journal, Life
+from harness.lab.qemus import Qemus
+from harness.lab.room import Room
+from harness.lab.ssh_keys import SshKeys
+from harness.lab.targets import Target, Targets
+from harness.machine.capture import RAM
+from harness.machine.ending import Rung
+from harness.machine.equipment import Equipment
+from harness.machine.overlay import Overlay
+from harness.machine.power import HALTED
+from harness.machine.spec import Nursed, Spec
+from harness.options import Settings
+
+
+class How(Enum):
+    """How an appliance starts."""
+
+    OFF = "off"
+    COLD = "cold"
+    WARM = "warm"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one appliance is to be, all of it decided."""
+
+    wanted: Wanted
+    target: Target
+    how: How
+    equipment: Equipment
+    clock: Clock
+
+    @classmethod
+    def of(cls, wanted: Wanted, target: Target, settings: Settings) -> Plan:
+        """The plan for what a test asks of this target in this run."""
+        equipment = replace(target.equipment, network=wanted.network or settings.network)
+        clock = wanted.clock or settings.clock
+        how = How.OFF
+        if wanted.running:
+            usual = (equipment, clock) == (target.equipment, settings.clock)
+            how = How.WARM if usual and not _is_cold(wanted, target, settings) else How.COLD
+        return cls(wanted, target, how, equipment, clock)
+
+    @property
+    def sets_clock(self) -> bool:
+        """Whether a board without a clock is given the time before it starts."""
+        return self.clock == "now" and not self.target.board.knows_time
+
+
+def _is_cold(wanted: Wanted, target: Target, settings: Settings) -> bool:
+    """Whether this appliance starts cold although its equipment and clock are those of the snapshots."""
+    board = target.board
+    hotplugs = board.workarounds.nic_after_restore is not None
+    if wanted.cold or settings.warm == "off" or not board.can_capture:
+        return True
+    if wanted.about_boot and (hotplugs or settings.warm == "persist"):
+        # A snapshot contains the boot that led to it, but no network card that is plugged in later, and it may be
+        # of an earlier run.
+        return True
+    if target.equipment.qemu_args:
+        # It is not known whether a snapshot contains the state of what the user's own arguments add.
+        return True
+    # A snapshot without the network card is taken when the console says that init runs: that needs a console.
+    # Without the quirks the guest does not find the card that is plugged in later.
+    return hotplugs and (settings.no_quirks or not target.voice.init)
+
+
+class Starts:
+    """Makes the appliances of one process, and ends them.
+
+    ``shared`` is a folder of the process that this one works for: snapshots, and which starts failed, are kept
+    there for all who do.
+    """
+
+    def __init__(
+        self, settings: Settings, folders: Folders, images: Images, journal: Journal, *, shared: Path | None
+    ) -> None:
+        self.settings = settings
+        self.folders = folders
+        self.images = images
+        self.journal = journal
+        self.qemus = Qemus()
+        self.accelerators = Accelerators(settings, folders, images, self.qemus, journal)
+        self.captures = Captures(settings, folders, journal, shared=shared)
+        self.keys = SshKeys(settings, folders, self.captures)
+        self.targets = Targets(settings, self.keys)
+        self.live: dict[str, Appliance] = {}
+        """The last appliance that was made under each name, also after its end."""
+        self._shared = shared
+
+    @cached_property
+    def room(self) -> Room:
+        """The memory and processors of this host that machines are given."""
+        return Room(self.folders.run_dir, say=self.journal.say, waited=self.journal.waited)
+
+    @cached_property
+    def failed(self) -> FailedStarts:
+        """Which starts failed in this run."""
+        # Who repeats tests, or wants each start, looks for one that goes otherwise: nothing is shared then.
+        alone = self.settings.boot_again or self.settings.repeat > 1
+        folder = None if alone else self._shared or self.folders.folder("starts")
+        return FailedStarts(folder, note=self.journal.note)
+
+    def close(self) -> None:
+        """Let others remove the snapshots that were used here."""
+        self.captures.close()
+
+    # -- an appliance
+
+    @contextmanager
+    def appliance(self, wanted: Wanted) -> Iterator[Appliance]:
+        """An appliance of its own for whoever asks, gone when the ``with`` block ends.
+
+        It waits until this host has room for it. Where KVM breaks while it starts, it starts once more under TCG.
+        """
+        board = wanted.board
+        image = wanted.image or self.images.image(board, wanted.family)
+        plan = Plan.of(wanted, self.targets.of(board, image), self.settings)
+        known = self._start_of(plan) if wanted.running else None
+        if known is not None:
+            known.check()
+        with ExitStack() as stack:
+            # Before the snapshot is asked for: whoever makes one for others must not be kept waiting by them.
+            stack.enter_context(self.room.reserve(plan.equipment.memory, plan.equipment.cpus))
+            if known is not None:
+                # While it waited, another test may have learned that it does not come up.
+                known.check()
+            chosen = self.accelerators.of(board)
+            try:
+                appliance = stack.enter_context(self._started(plan))
+            except AcceleratorFailed as error:
+                if self.accelerators.of(board) is chosen:
+                    self.accelerators.fall_back(board, error)
+                appliance = stack.enter_context(self._started(plan))
+            yield appliance
+
+    @contextmanager
+    def _started(self, plan: Plan) -> Iterator[Appliance]:
+        """The appliance, started as planned, in room that is reserved already."""
+        snapshot = self.snapshot(plan.target) if plan.how is How.WARM else None
+        with self._made(plan, snapshot=snapshot) as appliance:
+            if snapshot is not None:
+                appliance.restore(snapshot.capture, snapshot.start)
+            elif plan.how is How.COLD:
+                with self._start_of(plan).watched(appliance.folder), appliance.explained():
+                    appliance.power_on()
+                    appliance.wait_until_ready()
+            yield appliance
+
+    # -- a snapshot
+
+    def snapshot(self, target: Target) -> Booted:
+        """The snapshot of this target, taken now if the run has none yet; and how the machine had come up."""
+        board, image = target.board, target.image
+        name = f"captured-{board.name}-{image.hostname}"
+        wanted = Wanted(board, name, cold=True, image=image)
+        plan = Plan.of(wanted, target, self.settings)
+        # Apart from cold starts: one that comes up, but not to rest, says nothing about those.
+        known = self._start_of(plan, captured=True)
+        known.check()
+
+        def boot(folder: Path, base: Path) -> Booted:
+            known.check()
+            with known.watched(self._logs(name)), self._made(plan, memory_file=folder / RAM) as appliance:
+                _boot_to_rest(appliance, self._start_of(plan))
+                return Booted(*appliance.take_snapshot(folder, base=base))
+
+        facts = identity(
+            self._spec(plan),
+            image,
+            firmware=self.captures.firmware(board, self.qemus.of(board)),
+            key=self.keys.public_line if target.key.is_put_on else "",
+            clock=self.settings.clock,
+        )
+        return self.captures.get(facts, image, boot)
+
+    # -- what both are made of
+
+    @contextmanager
+    def _made(
+        self, plan: Plan, *, snapshot: Booted | None = None, memory_file: Path | None = None
+    ) -> Iterator[Appliance]:
+        """An appliance that is off, with its disk; ``memory_file`` is for one whose snapshot will be taken."""
+        name = plan.wanted.name
+        firmware = self.folders.folder("firmware")
+        appliance = self._assemble(plan, self._spec(plan, memory_file), firmware, snapshot)
+        self.live[name] = appliance
+        try:
+            if plan.sets_clock:
+                if snapshot is None:
+                    appliance.set_clock(datetime.now(UTC))
+                    # It still starts as the image does, and may stand for others: they get the time as well.
+                    appliance.power.overlay.written.clear()
+                appliance.knows_time = True
+            yield appliance
+        finally:
+            self.journal.lived(_life(appliance))
+            appliance.close()
+            self._conclude(appliance, name)
+            shutil.rmtree(firmware, ignore_errors=True)
+
+    def _spec(self, plan: Plan, memory_file: Path | None = None) -> Spec:
+        """What the machine of this appliance is to be."""
+        board, settings = plan.target.board, self.settings
+        nursed: Nursed = "no"
+        if _late(board) and not settings.no_quirks:
+            nursed = "console" if plan.target.voice.init else "disk"
+        return Spec(
+            board=board,
+            qemu=self.qemus.of(board),
+            accelerator=self.accelerators.of(board),
+            equipment=plan.equipment,
+            reboots=plan.wanted.reboots,
+            nurse_network=nursed,
+            memory_file=memory_file,
+            fast_boot=settings.fast_boot,
+            quirks=not settings.no_quirks,
+        )
+
+    def _budget(self, spec: Spec) -> Budget:
+        """The board's time limits for the accelerator and factor of this run."""
+        return spec.board.budget.scaled(self.settings.time_factor * spec.accelerator.factor)
+
+    def _assemble(self, plan: Plan, spec: Spec, firmware: Path, snapshot: Booted | None) -> Appliance:
+        """The appliance with a disk of its own: over the image, or over that of the snapshot."""
+        board, target = spec.board, plan.target
+        folder = self.folders.folder("disk", bulky=True)
+        if snapshot is None:
+            base, base_format = self.keys.base(target.image, target.key)
+            beside = spec.equipment.make_disks(folder)
+            overlay = Overlay.create(base, folder, base_format=base_format, beside=beside)
+        else:
+            overlay = snapshot.capture.overlay(folder)
+        if board.disk == SD:
+            overlay.resize_to_power_of_two()
+        if spec.nurse_network != "no":
+            self.journal.firmware(board.name, *(f"network: {one.note}" for one in _late(board)))
+        settings = self.settings
+        made = Assembly(
+            spec=spec,
+            image=target.image,
+            budget=self._budget(spec),
+            overlay=overlay,
+            stage=stage_for(board, target.image.layout, firmware, fast_boot=spec.fast_boot, quirks=spec.quirks),
+            run_dir=self.folders.run_dir,
+            folder=_fresh(self._logs(plan.wanted.name)),
+            access=Access(self.keys.private_for(target.key), target.key.refusal),
+            files_of=self.images.update_files,
+            voice_of=partial(voice_of, board=board, quirks=spec.quirks),
+            expected=settings.expected,
+            first_start=self._start_of(plan),
+        )
+        return Appliance(made)
+
+    def _start_of(self, plan: Plan, *, captured: bool = False) -> Start:
+        """A start of this image as it is, for what became of it in this run."""
+        board, image = plan.target.board, plan.target.image
+        return self.failed.of(
+            f"{image.hostname} on {board.name}{', for a snapshot,' if captured else ''}",
+            image=image.digest,
+            perm=image.perm,
+            board=board.name,
+            accelerator=self.accelerators.of(board).name,
+            equipment=plan.equipment.as_json(),
+            clock="" if board.knows_time else plan.clock,
+            captured=captured,
+        )
+
+    def _conclude(self, appliance: Appliance, name: str) -> None:
+        """Note what its QEMU may have done wrong and how it was ended; give up an accelerator that broke."""
+        power = appliance.power
+        for rung in power.rungs:
+            if rung in (Rung.TERM, Rung.KILL):
+                self.journal.note(f"{name}: QEMU did not quit when it was asked to: it took {rung.value}")
+        if appliance.booted_again and power.board.workarounds.one_thread_at_boot and power.in_many_threads:
+            self.journal.note(
+                f"{name}: it booted again after it was restored with a thread for each processor, "
+                "which QEMU can get wrong: mark the test gk_reboots"
+            )
+        try:
+            power.check()
+        except AcceleratorFailed as error:
+            with suppress(AcceleratorFailed):
+                self.accelerators.fall_back(appliance.board, error)
+        except HarnessError:
+            pass
+
+    def _logs(self, name: str) -> Path:
+        return self.settings.artifacts / _slug(name)
+
+
+def _boot_to_rest(appliance: Appliance, start: Start) -> None:
+    """Switch on an appliance of which a snapshot will be taken, and wait until it is at rest.
+
+    One that gets its network card later comes only as far as it can without the card.
+    """
+    late = appliance.board.workarounds.nic_after_restore is not None
+    with start.watched(appliance.folder), appliance.explained():
+        appliance.power_on()
+        if late:
+            appliance.wait_until_it_runs()
+        else:
+            appliance.wait_until_ready()
+    if late:
+        appliance.wait_until_quiet()
+    else:
+        appliance.wait_until_at_rest()
+
+
+def _late(board: Board) -> list[Workaround]:
+    """What the harness does to have the board's network come late."""
+    return [one for one in (board.workarounds.late_nic, board.workarounds.late_answers) if one is not None]
+
+
+def _life(appliance: Appliance) -> Life:
+    power_ons = appliance.power.power_ons
+    return Life(
+        board=appliance.board.name,
+        boots=appliance.boot_times(),
+        firmware=[note for power_on in power_ons for note in power_on.loaded.notes],
+        halts=sum(power_on.cause == HALTED for power_on in power_ons),
+    )
+
+
+def _fresh(folder: Path) -> Path:
+    """A folder with nothing of an earlier run in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise HostDiskFull(f"cannot keep logs any more: {error.strerror}", where=str(folder)) from error
+    return folder
+
+
+def _slug(name: str) -> str:
+    """A test's name as a folder's."""
+    return re.sub(r"[^A-Za-z0-9.=-]+", "_", name.replace(".py::", "-")).strip("_")

@@ -1,0 +1,82 @@
+"""How an appliance starts: cold, warm or off. No QEMU is started here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.boards import board
+from harness.firmware.voice import Voice
+from harness.lab.equipment import equipment
+from harness.lab.ssh_keys import KeyChoice
+from harness.lab.starts import How, Plan
+from harness.lab.targets import Target
+from harness.options import Settings
+from harness.tests.lab.played import HEARD, IMAGE, wanted
+
+SILENT = Voice("ttyAMA0", kernel=False, init=False, why="nobody speaks there")
+
+
+def plan(name: str, settings: Settings, *, voice: Voice = HEARD, **asked: Any) -> Plan:
+    on = board(name)
+    target = Target(on, IMAGE, equipment(settings, IMAGE).on(on), voice, KeyChoice())
+    return Plan.of(wanted("t", name, **asked), target, settings)
+
+
+def test_what_nobody_started_is_off_whatever_else_is_asked() -> None:
+    assert plan("virt", Settings(), running=False, cold=True).how is How.OFF
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "warm", "how"),
+    [
+        ("virt", {}, "session", How.WARM),
+        ("virt", {}, "persist", How.WARM),
+        ("virt", {}, "off", How.COLD),
+        ("virt", {"cold": True}, "session", How.COLD),
+        ("virt", {"about_boot": True}, "session", How.WARM),
+        ("virt", {"about_boot": True}, "persist", How.COLD),
+        ("raspi3b", {}, "session", How.WARM),
+        ("raspi3b", {"about_boot": True}, "session", How.COLD),
+        ("raspi4b", {"about_boot": True}, "session", How.COLD),
+        ("raspi4b", {}, "persist", How.WARM),
+        ("pc-bios", {"reboots": True}, "session", How.WARM),
+        ("virt", {"network": "open"}, "session", How.COLD),
+        ("virt", {"network": "restricted"}, "session", How.WARM),
+        ("raspi-virt", {"clock": "now"}, "session", How.COLD),
+        ("raspi-virt", {"clock": "unset"}, "session", How.WARM),
+    ],
+)
+def test_a_copy_is_given_where_it_shows_what_the_test_asks_for(
+    name: str, asked: dict[str, Any], warm: Any, how: How
+) -> None:
+    assert plan(name, Settings(warm=warm), **asked).how is how
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "voice", "how"),
+    [
+        ("raspi4b", {}, SILENT, How.COLD),
+        ("virt", {}, SILENT, How.WARM),
+        ("raspi4b", {"no_quirks": True}, HEARD, How.COLD),
+        ("virt", {"no_quirks": True}, HEARD, How.WARM),
+        ("virt", {"qemu_arg": ("-d", "int")}, HEARD, How.COLD),
+        ("virt", {"network": "open"}, HEARD, How.WARM),
+    ],
+)
+def test_a_run_gives_copies_where_it_can_capture(name: str, given: dict[str, Any], voice: Voice, how: How) -> None:
+    assert plan(name, Settings(**given), voice=voice).how is how
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "given", "sets"),
+    [
+        ("raspi-virt", "now", "unset", True),
+        ("raspi-virt", None, "now", True),
+        ("raspi-virt", "unset", "now", False),
+        ("virt", "now", "now", False),
+    ],
+)
+def test_only_a_board_without_a_clock_is_given_the_time(name: str, asked: Any, given: Any, sets: bool) -> None:
+    assert plan(name, Settings(clock=given), clock=asked).sets_clock is sets
