@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from harness.appliance.wanted import Clock
 from harness.errors import OptionError
 from harness.gokrazy.expected import Expectations, expectations
 from harness.run.shard import Shard
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from harness.machine.ports import Port
 
 Kind = Literal["text", "flag", "list", "number"]
-Clock = Literal["unset", "now"]
 Place = Literal["", "path", "path or name", "instance"]
 ARTIFACTS = ".gokharness"
 PLACES = "gk_places"

@@ -1,1 +1,1 @@
-"""What a session shares: its boards, images, keys, captured machines, and the room on this host."""
+"""What a session shares: its boards, images, keys, snapshots, and the room on this host."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.appliance.cold_start import ColdStart
+from harness.appliance.wanted import Clock
 from harness.boards import Board
 from harness.firmware.own_digest import own_digest
 from harness.gokrazy.keys import generate_key
@@ -26,7 +27,7 @@ from harness.machine.firmware_digest import firmware_digest
 from harness.machine.identity import machine_identity
 from harness.machine.qemu import QemuProgram
 from harness.machine.spec import Spec
-from harness.options import Clock, Settings
+from harness.options import Settings
 from harness.store.store import Store
 
 FORMAT = 6

@@ -42,7 +42,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
-class Host:
+class HostCapacity:
     """What this machine has: memory in MiB, processors."""
 
     cores: int
@@ -50,7 +50,7 @@ class Host:
     available: int
 
     @classmethod
-    def now(cls) -> Host:
+    def now(cls) -> HostCapacity:
         """As it is at this moment, within the limits of this process's control group."""
         said = Path("/proc/meminfo").read_text()
         total, available = (_kilobytes(said, name) // 1024 for name in ("MemTotal", "MemAvailable"))
@@ -78,7 +78,7 @@ class Room:
         self,
         run_dir: RunDir,
         *,
-        host: Callable[[], Host] = Host.now,
+        host: Callable[[], HostCapacity] = HostCapacity.now,
         say: Callable[[str], None] = lambda _: None,
         waited: Callable[[float], None] = lambda _: None,
     ) -> None:

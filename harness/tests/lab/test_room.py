@@ -15,19 +15,19 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HostTooBusy
-from harness.lab.room import Host, Room
+from harness.lab.room import HostCapacity, Room
 from harness.machine.run_dir import RunDir
 
-BIG = Host(cores=64, total=1 << 20, available=1 << 20)
+BIG = HostCapacity(cores=64, total=1 << 20, available=1 << 20)
 
 OTHER = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    from harness.lab.room import Host, Room
+    from harness.lab.room import HostCapacity, Room
     from harness.machine.run_dir import RunDir
 
-    host = Host(cores=int(sys.argv[1]), total=8192, available=8192)
+    host = HostCapacity(cores=int(sys.argv[1]), total=8192, available=8192)
     machines = int(sys.argv[2])
     with RunDir() as run_dir:
         room = Room(run_dir, host=lambda: host)
@@ -81,7 +81,7 @@ def waits() -> list[float]:
 
 
 @pytest.fixture
-def room(run_dir: RunDir, waits: list[float]) -> Callable[[Host], Room]:
+def room(run_dir: RunDir, waits: list[float]) -> Callable[[HostCapacity], Room]:
     return lambda host: Room(run_dir, host=lambda: host, waited=waits.append)
 
 
@@ -97,9 +97,9 @@ def reserved(room: Room, started: threading.Event, done: threading.Event) -> thr
 
 
 def test_the_only_machine_has_room_however_small_the_host(
-    room: Callable[[Host], Room], waits: list[float]
+    room: Callable[[HostCapacity], Room], waits: list[float]
 ) -> None:
-    tiny = room(Host(cores=1, total=256, available=10))
+    tiny = room(HostCapacity(cores=1, total=256, available=10))
     with tiny.reserve(2048, 4):
         pass
     assert waits == []
@@ -108,12 +108,12 @@ def test_the_only_machine_has_room_however_small_the_host(
 @pytest.mark.parametrize(
     ("host", "short"),
     [
-        (Host(cores=1, total=8192, available=8192), "processors"),
-        (Host(cores=64, total=1000, available=8192), "MiB, of 800"),
-        (Host(cores=64, total=8192, available=1279), "767 MiB of memory are available"),
+        (HostCapacity(cores=1, total=8192, available=8192), "processors"),
+        (HostCapacity(cores=64, total=1000, available=8192), "MiB, of 800"),
+        (HostCapacity(cores=64, total=8192, available=1279), "767 MiB of memory are available"),
     ],
 )
-def test_what_is_short_is_said_and_ends_in_an_error(run_dir: RunDir, host: Host, short: str) -> None:
+def test_what_is_short_is_said_and_ends_in_an_error(run_dir: RunDir, host: HostCapacity, short: str) -> None:
     said: list[str] = []
     room = Room(run_dir, host=lambda: host, say=said.append)
     with others(1) as (other,):
@@ -125,7 +125,9 @@ def test_what_is_short_is_said_and_ends_in_an_error(run_dir: RunDir, host: Host,
     assert said[0].startswith("gokrazy: waiting for room on this machine")
 
 
-def test_a_host_with_room_lets_everybody_in_at_once(room: Callable[[Host], Room], waits: list[float]) -> None:
+def test_a_host_with_room_lets_everybody_in_at_once(
+    room: Callable[[HostCapacity], Room], waits: list[float]
+) -> None:
     with others(2, cores=64) as (one, two):
         assert one.says() == two.says() == "has 1"
         big = room(BIG)
@@ -135,11 +137,11 @@ def test_a_host_with_room_lets_everybody_in_at_once(room: Callable[[Host], Room]
 
 @pytest.mark.parametrize("how", ["leaves", "is killed"])
 def test_whoever_waits_goes_on_as_soon_as_there_is_room(
-    room: Callable[[Host], Room], waits: list[float], how: str
+    room: Callable[[HostCapacity], Room], waits: list[float], how: str
 ) -> None:
     with others(1) as (other,):
         assert other.says() == "has 1"
-        mine = room(Host(cores=1, total=8192, available=8192))
+        mine = room(HostCapacity(cores=1, total=8192, available=8192))
         started, done = threading.Event(), threading.Event()
         done.set()
         thread = reserved(mine, started, done)
@@ -186,14 +188,14 @@ def test_everybody_gets_a_turn_and_never_more_than_there_is_room_for(run_dir: Ru
             inside.append(arrived.get(timeout=LIMIT))
 
 
-def test_nothing_is_left_of_a_reservation(run_dir: RunDir, room: Callable[[Host], Room]) -> None:
+def test_nothing_is_left_of_a_reservation(run_dir: RunDir, room: Callable[[HostCapacity], Room]) -> None:
     with room(BIG).reserve(512, 2):
         assert len(list(run_dir.path.iterdir())) == 2
     assert [path.name for path in run_dir.path.iterdir()] == ["lock"]
 
 
 def test_this_host_has_something() -> None:
-    host = Host.now()
+    host = HostCapacity.now()
     assert host.cores >= 1
     assert 0 < host.available <= host.total
     assert host.total < 1 << 30, f"MiB? {host}"
