@@ -160,14 +160,14 @@ class Board:
         return f"{self.memory} MiB of memory, {self.cpus} processors and {disk}"
 
     @property
-    def can_capture(self) -> bool:
-        """Whether a booted machine can be captured and restored."""
-        return self.workarounds.never_captured is None
+    def can_snapshot(self) -> bool:
+        """Whether QEMU can take a snapshot of a booted machine, and restore it."""
+        return self.workarounds.no_snapshots is None
 
     @property
     def can_checkpoint(self) -> bool:
-        """Whether it can be frozen in the middle of a test: not where its network would have to be unplugged."""
-        return self.can_capture and self.workarounds.nic_after_restore is None
+        """Whether a test can take a checkpoint: not where the network would have to be unplugged for it."""
+        return self.can_snapshot and self.workarounds.nic_after_restore is None
 
     @property
     def knows_time(self) -> bool:
@@ -202,21 +202,21 @@ class Board:
         """The suffix of the project's own images for it: boards with the same one run the same image."""
         return self.images or self.arch
 
-    def misses(self, boot_files: Iterable[str]) -> str:
-        """Return what a boot partition with these files lacks for this board, "" when it has all."""
+    def missing(self, boot_files: Iterable[str]) -> str:
+        """What a boot partition with these files lacks for this board; "" when it lacks nothing."""
         there = {name.rsplit("/", 1)[-1].lower() for name in boot_files}
         missing = [names for names in self.boot_files if not any(fnmatch.filter(there, name) for name in names)]
         return f"its boot partition lacks {', '.join(' or '.join(names) for names in missing)}" if missing else ""
 
-    def differs_from(self, arch: Arch) -> str:
-        """Return why the board cannot run programs of this architecture, "" when it can."""
+    def other_than(self, arch: Arch) -> str:
+        """Why programs of this architecture do not run on the board; "" when they do."""
         return f"it is built for {arch}, and {self.name} is {self.arch}" if arch != self.arch else ""
 
-    def why_not(self, image: Image) -> str:
-        """Return why the board cannot start this image, "" when it can."""
-        if differs := self.differs_from(image.arch):
-            return differs
-        if missing := self.misses(image.boot_files):
+    def misfit(self, image: Image) -> str:
+        """Why the board cannot start this image; "" when it can."""
+        if other := self.other_than(image.arch):
+            return other
+        if missing := self.missing(image.boot_files):
             return missing
         if self.disk == SD and image.size > LARGEST_CARD:
             return f"it has {image.size} bytes, and the largest SD card of {self.name} has {LARGEST_CARD} (32 GiB)"

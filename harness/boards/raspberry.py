@@ -46,9 +46,9 @@ FORGOTTEN_CARD = Workaround(
 )
 
 UNMIGRATABLE_CARD = Workaround(
-    does="a machine is captured without its network card, which a restored one gets once it runs",
-    reason="QEMU captures no USB network card (hw/usb/dev-network.c: vmstate_usb_net is unmigratable), and ends "
-    "when one is unplugged that is in use (hw/usb/hcd-dwc2.c: dwc2_work_bh)",
+    does="a snapshot is taken without the network card, which a restored machine gets once it runs",
+    reason="a snapshot of QEMU's cannot contain a USB network card (hw/usb/dev-network.c: vmstate_usb_net), and "
+    "QEMU ends when one is unplugged that is in use (hw/usb/hcd-dwc2.c: dwc2_work_bh)",
     price="a warm start waits for the guest to find the card and get an address, and there are no checkpoints",
     qemu="10.0",
 )

@@ -17,20 +17,20 @@ GPFSEL4, GPFSEL5 = 0x3F200010, 0x3F200014
 """The functions of the GPIO pins 40 to 49 and 50 to 53, three bits each; 4 is ALT0."""
 
 CARD_AT_SDHOST = RegisterWrites(
-    does="before a state is loaded, the pins 48 to 53 get the function ALT0, which moves the SD card to the "
+    does="before a snapshot is restored, the pins 48 to 53 get the function ALT0, which moves the SD card to the "
     "controller that Linux uses",
-    reason="QEMU keeps in no state which of two controllers has the card, and moves it only when a pin's function "
-    "changes (hw/gpio/bcm2835_gpio.c: gpfsel_set)",
-    price="a captured machine must be one whose Linux uses that controller, SDHOST",
+    reason="a snapshot of QEMU's does not contain which of two controllers has the card, and QEMU moves it only "
+    "when a pin's function changes (hw/gpio/bcm2835_gpio.c: gpfsel_set)",
+    price="the Linux in a snapshot must be one that uses that controller, SDHOST",
     qemu="10.0",
     writes=((GPFSEL4, 4 << 24 | 4 << 27), (GPFSEL5, 4 | 4 << 3 | 4 << 6 | 4 << 9)),
 )
 
 LOST_INTERRUPTS = PendingInterrupts(
-    does="a capture waits until no interrupt of any core is pending",
-    reason="QEMU's state lacks pending interrupts (hw/intc/bcm2836_control.c: timerirqs, gpu_irq and irqsrc), and "
-    "a core whose timer has just fired then has no timer ever after",
-    price="a capture may take several attempts; it fails after 30 s of them",
+    does="a snapshot is taken only when no interrupt of any core is pending",
+    reason="a snapshot of QEMU's does not contain pending interrupts (hw/intc/bcm2836_control.c: timerirqs, "
+    "gpu_irq and irqsrc), and a core whose timer has just fired then has no timer ever after",
+    price="taking a snapshot may need several attempts; it fails after 30 s of them",
     qemu="10.0",
     # "Core interrupt source" and "core FIQ source" of each core, in the ARM control block.
     address=0x40000060,

@@ -30,7 +30,7 @@ class Workaround:
 
 @dataclass(frozen=True, kw_only=True)
 class PendingInterrupts(Workaround):
-    """Waiting with a capture until no interrupt is pending."""
+    """A snapshot is taken only when no interrupt is pending."""
 
     address: int
     """The physical address of the first register of pending interrupts."""
@@ -40,7 +40,7 @@ class PendingInterrupts(Workaround):
 
 @dataclass(frozen=True, kw_only=True)
 class RegisterWrites(Workaround):
-    """Setting registers before a state is loaded."""
+    """Registers are set before a snapshot's state is loaded."""
 
     writes: tuple[tuple[int, int], ...]
     """Physical address and 32-bit value of each."""
@@ -57,13 +57,13 @@ class Workarounds:
     late_nic: Workaround | None = None
     """The network card is plugged in only when init runs. The board needs ``nic_after_restore`` as well."""
     nic_after_restore: Workaround | None = None
-    """A machine is captured without its network card, and a restored one has it plugged in once it runs."""
+    """A snapshot is taken without the network card, and a restored machine has it plugged in once it runs."""
     pending_interrupts: PendingInterrupts | None = None
-    """A capture waits until no interrupt is pending."""
+    """A snapshot is taken only when no interrupt is pending."""
     registers_at_restore: RegisterWrites | None = None
-    """Registers are set before a state is loaded."""
-    never_captured: Workaround | None = None
-    """A booted machine is neither captured nor restored: every start is a cold one."""
+    """Registers are set before a snapshot's state is loaded."""
+    no_snapshots: Workaround | None = None
+    """No snapshot is taken: every start is a cold one."""
 
     def __iter__(self) -> Iterator[Workaround]:
         """Those that the board needs."""

@@ -62,16 +62,16 @@ class Images:
         if self.settings.is_own:
             return ""
         if self.settings.image is not None:
-            return board.why_not(self.given(str(self.settings.image)))
+            return board.misfit(self.given(str(self.settings.image)))
         instance = load_instance(str(self.settings.instance))
-        if differs := board.differs_from(instance.arch):
-            return differs
+        if other := board.other_than(instance.arch):
+            return other
         if not board.boot_files:
             return ""
         if not instance.config.firmware_package:
             return f"it has no FirmwarePackage, and {board.name} starts from the Raspberry Pi's firmware files"
         names = self._boot_names(instance)
-        return board.misses(names) if names is not None else ""
+        return board.missing(names) if names is not None else ""
 
     def _boot_names(self, instance: Instance) -> frozenset[str] | None:
         """The boot files of the instance's packages, looked up once; None for gokrazy's own ones for a Pi."""
@@ -207,9 +207,9 @@ class Images:
 
 def fitting(image: Image, board: Board) -> Image:
     """The image, if the board can start it; else raises BoardMismatch."""
-    reason = board.why_not(image)
+    reason = board.misfit(image)
     if reason:
-        others = ", ".join(one.name for one in boards.boards() if not one.why_not(image))
+        others = ", ".join(one.name for one in boards.boards() if not one.misfit(image))
         raise BoardMismatch(
             f"{image.path.name} ({image.hostname}) cannot run on the board {board.name}: {reason}",
             where=str(image.path),

@@ -142,7 +142,7 @@ def save(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = No
     The machine's overlays move into the capture: they are the disks of the copies now. With ``base`` the first
     lies directly on that image, whatever was between; a machine whose memory is a file has it in ``folder``.
     """
-    if not machine.board.can_capture:
+    if not machine.board.can_snapshot:
         raise InternalError(f"the board {machine.board.name} cannot be captured")
     pause_at_rest(machine)
     ram = machine.launch.ram

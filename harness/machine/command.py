@@ -63,7 +63,7 @@ def _machine(spec: Spec, loaded: Loaded) -> str:
         options.append("pflash0=firmware-code")
     if loaded.vars:
         options.append("pflash1=firmware-vars")
-    if spec.board.can_capture:
+    if spec.board.can_snapshot:
         options.append("memory-backend=ram")
     return ",".join(options)
 
@@ -71,7 +71,7 @@ def _machine(spec: Spec, loaded: Loaded) -> str:
 def _memory(spec: Spec, ram: Ram | None) -> list[str]:
     """The memory, always under the same name where a machine may be captured: its state finds it by that name."""
     size = spec.equipment.memory
-    if not spec.board.can_capture:
+    if not spec.board.can_snapshot:
         return ["-m", str(size)]
     backend: dict[str, object] = {"qom-type": "memory-backend-ram", "id": "ram", "size": size << 20}
     if ram is not None:

@@ -45,7 +45,7 @@ UNSEEN: Mapping[type, Mapping[str, str]] = {
     },
     Workarounds: {
         "one_thread_at_boot": THREADS,
-        "never_captured": "is None on every board whose machines are captured",
+        "no_snapshots": "is None on every board whose machines are captured",
     },
     Workaround: {
         "does": READERS,

@@ -11,7 +11,7 @@ from harness.errors import OptionError
 from harness.image.model import Image
 from harness.machine.overlay import Overlay
 from harness.machine.power import Power
-from harness.tests.boards.never_captured import never_captured
+from harness.tests.boards.no_snapshots import no_snapshots
 
 MOMENT = Moment(None, None, Image.__new__(Image))
 
@@ -24,7 +24,7 @@ class Played:
     """A Power that only notes where its disk is."""
 
     def __init__(self, folder: Path, *, on: bool = True, can_capture: bool = True, name: str = "virt") -> None:
-        self.board = board(name) if can_capture else never_captured(name)
+        self.board = board(name) if can_capture else no_snapshots(name)
         self.is_on = on
         self.overlay = disk(folder)
         self.overlay.path.touch()

@@ -23,13 +23,13 @@ def image(arch: Arch, *boot_files: str) -> Image:
 
 
 def fits(one: Image) -> set[str]:
-    return {name for name in OWN if not board(name).why_not(one)}
+    return {name for name in OWN if not board(name).misfit(one)}
 
 
 def test_programs_run_on_the_boards_of_their_architecture() -> None:
-    assert board("pc-bios").differs_from("amd64") == ""
-    assert board("virt").differs_from("amd64") == "it is built for amd64, and virt is arm64"
-    assert board("virt").why_not(image("amd64", "vmlinuz")) == board("virt").differs_from("amd64")
+    assert board("pc-bios").other_than("amd64") == ""
+    assert board("virt").other_than("amd64") == "it is built for amd64, and virt is arm64"
+    assert board("virt").misfit(image("amd64", "vmlinuz")) == board("virt").other_than("amd64")
 
 
 def test_an_image_fits_the_boards_of_its_architecture_and_firmware() -> None:
@@ -43,7 +43,7 @@ def test_the_firmware_of_a_pi_without_its_device_trees_makes_no_image_for_one() 
 
 
 def test_what_the_fat_calls_in_capitals_counts_too() -> None:
-    assert not board("raspi-virt").why_not(image("arm64", "START4.ELF", "BCM2711-RPI-4-B.DTB"))
+    assert not board("raspi-virt").misfit(image("arm64", "START4.ELF", "BCM2711-RPI-4-B.DTB"))
 
 
 def test_a_mismatch_is_one_error_that_names_what_is_missing_and_what_fits() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from harness.boards import Board, board, boards
 from harness.boards.workarounds import Workarounds
-from harness.tests.boards.never_captured import never_captured
+from harness.tests.boards.no_snapshots import no_snapshots
 
 
 @pytest.mark.parametrize("one", boards(), ids=lambda one: one.name)
@@ -34,13 +34,13 @@ def test_a_board_names_only_the_workarounds_that_it_needs() -> None:
     assert len(list(board("raspi3b").workarounds)) == 4
 
 
-def test_what_cannot_be_captured_has_no_checkpoints_either() -> None:
-    assert board("virt").can_capture
+def test_a_board_without_snapshots_has_no_checkpoints_either() -> None:
+    assert board("virt").can_snapshot
     assert board("virt").can_checkpoint
-    assert board("raspi3b").can_capture
+    assert board("raspi3b").can_snapshot
     assert not board("raspi3b").can_checkpoint
-    assert not never_captured("virt").can_capture
-    assert not never_captured("virt").can_checkpoint
+    assert not no_snapshots("virt").can_snapshot
+    assert not no_snapshots("virt").can_checkpoint
 
 
 def test_what_is_fixed_is_said_from_what_the_machine_has() -> None:

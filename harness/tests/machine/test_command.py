@@ -19,7 +19,7 @@ from harness.machine.equipment import Equipment
 from harness.machine.launch import Launch, Ram
 from harness.machine.ports import Port
 from harness.machine.spec import Spec
-from harness.tests.boards.never_captured import never_captured
+from harness.tests.boards.no_snapshots import no_snapshots
 from harness.tests.boards.own import OWN
 from harness.tests.machine.specs import NO_QEMU, part, spec_of
 
@@ -271,4 +271,4 @@ def test_the_memory_of_a_capture_is_only_read() -> None:
 
 
 def test_a_board_that_cannot_be_captured_has_the_memory_that_qemu_gives_it() -> None:
-    assert "-object" not in arguments_of("virt", board=never_captured("virt"))
+    assert "-object" not in arguments_of("virt", board=no_snapshots("virt"))

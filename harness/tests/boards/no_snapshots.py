@@ -1,4 +1,4 @@
-"""A board that QEMU cannot capture; the project's own ones all can be."""
+"""A board that QEMU cannot take a snapshot of; of the project's own ones it can."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SAVED_BY_NOBODY = Workaround(
 )
 
 
-def never_captured(name: str) -> Board:
-    """The board of this name, as if one of its devices could not be captured."""
+def no_snapshots(name: str) -> Board:
+    """The board of this name, as if QEMU could not take a snapshot of one of its devices."""
     one = board(name)
-    return replace(one, workarounds=replace(one.workarounds, never_captured=SAVED_BY_NOBODY))
+    return replace(one, workarounds=replace(one.workarounds, no_snapshots=SAVED_BY_NOBODY))
