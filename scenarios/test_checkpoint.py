@@ -5,7 +5,7 @@ import time
 import pytest
 
 from harness.errors import OptionError
-from harness.faults.damage import zero
+from harness.faults.disk import zero
 
 pytestmark = [pytest.mark.gk_tier("nightly"), pytest.mark.gk_board("virt", "pc-bios")]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import FirmwareFailure
-from harness.faults.damage import edit_boot_file
+from harness.machine.partitions import edit_boot_file
 
 pytestmark = [pytest.mark.gk_tier("ci")]
 

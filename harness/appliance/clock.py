@@ -9,7 +9,7 @@ from datetime import datetime
 from harness.appliance.assembly import Assembly
 from harness.appliance.services import Services
 from harness.appliance.ways_in import WaysIn
-from harness.faults.damage import write_perm
+from harness.machine.partitions import write_perm
 
 LAST_TIME = "home/ntp/ntp-time-at-last-shutdown"
 """Where gokrazy's cmd/ntp keeps the time, below /perm (its ntp.go), as RFC 3339."""

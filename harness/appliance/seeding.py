@@ -6,10 +6,10 @@ import re
 
 from harness.console.slot import Slot, slot_of
 from harness.errors import ApplianceFault
-from harness.faults.damage import edit_boot_file
 from harness.image.fat_volume import FatVolume
 from harness.image.model import Image, Layout, UpdateFiles
 from harness.machine.overlay import Overlay
+from harness.machine.partitions import edit_boot_file
 
 ROOT = re.compile(rb"root=[^ ]+")
 """What gokrazy's own switch replaces (its update.go)."""

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from harness.appliance.abilities import NO_KEY
 from harness.errors import OptionError
-from harness.faults.damage import make_perm, write_perm
 from harness.gokrazy.keys import generate_key, public_line
 from harness.gokrazy.own_keys import OwnKey, find_key, own_folder
 from harness.image.authorized_keys import PublicKey, authorized_keys
@@ -19,6 +18,7 @@ from harness.image.model import PERM_TITLES, Breakglass, Image
 from harness.lab.captures import Captures
 from harness.lab.folders import Folders
 from harness.machine.overlay import BaseFormat, Overlay
+from harness.machine.partitions import make_perm, write_perm
 from harness.options import Settings
 
 NAMED = 3

@@ -26,11 +26,12 @@ from harness.errors import (
     KernelPanic,
     WaitTimeout,
 )
-from harness.faults.damage import edit_boot_file, replace_root, with_file, without, write_perm, zero
+from harness.faults.disk import replace_root, with_file, without, zero
 from harness.image.model import Extent, Image
 from harness.image.squashfs import Node, SquashFs
 from harness.lab.lab import Lab
 from harness.machine.overlay import Overlay
+from harness.machine.partitions import edit_boot_file, write_perm
 from harness.options import Settings
 from harness.package_data import scenarios_folder
 

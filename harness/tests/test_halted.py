@@ -9,8 +9,8 @@ import pytest
 
 from harness.appliance.wanted import Wanted
 from harness.boards import board
-from harness.faults.damage import edit_boot_file
 from harness.lab.lab import Lab
+from harness.machine.partitions import edit_boot_file
 from harness.options import Settings
 
 pytestmark = pytest.mark.gk_tier("nightly")

@@ -9,7 +9,6 @@ import pytest
 from harness.appliance.seeding import NAMING_THE_SLOT, seed
 from harness.console.slot import Slot, slot_of
 from harness.errors import ApplianceFault
-from harness.faults.damage import edit_boot_file
 from harness.image.digest import content_digest
 from harness.image.fat_volume import FatVolume
 from harness.image.load import load_raw
@@ -17,6 +16,7 @@ from harness.image.model import Image
 from harness.image.squashfs import File
 from harness.image.update_files import update_files
 from harness.machine.overlay import Overlay
+from harness.machine.partitions import edit_boot_file
 from harness.tests.image import synthetic
 
 
