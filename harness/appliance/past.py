@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from harness.console.slot import Slot, slot_of
 from harness.errors import ApplianceFault, DeviceUnreachable, WaitTimeout
 from harness.image.fat import FatVolume
 from harness.image.model import Image
+from harness.machine.partitions import edit_boot_file
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,13 @@ class Past(Services, WaysIn):
         if volume.exists("loader/entries/gokrazy.conf"):
             loader = volume.read("loader/entries/gokrazy.conf").decode(errors="replace")
         return BootFiles(volume.read("cmdline.txt").decode(errors="replace"), loader)
+
+    def edit_boot_file(self, name: str, edit: Callable[[bytes], bytes]) -> None:
+        """Change a file of the boot partition in its place, as ``edit`` makes it of the image's; only while off.
+
+        Raises OptionError when its length would change.
+        """
+        edit_boot_file(self.power.overlay, self.image, name, edit)
 
     # -- what ran before
 

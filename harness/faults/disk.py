@@ -1,6 +1,6 @@
 """Damage to the disk of an appliance that is off: what an update, a card or a careless build can leave behind.
 
-None of it undoes itself: the disk is the test's own, and ``rewind`` returns to one without damage.
+Nothing here undoes itself: each test has a disk of its own, and ``rewind`` returns to the one of a checkpoint.
 """
 
 from __future__ import annotations
@@ -8,17 +8,23 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.image.model import Extent, Image
+from harness.image.model import SECTOR, Extent
 from harness.image.squashfs import Dir, File, Link, Node, SquashFs, Tree, pack
-from harness.machine.overlay import Overlay
 
+if TYPE_CHECKING:
+    from harness.appliance.appliance import Appliance
+
+PARTITION_TABLE = Extent(0, 34 * SECTOR)
+"""The MBR, the header of the GPT, and its 128 entries; the GPT's copy lies at the end of the disk."""
 Edit = Callable[[str, Node], Node | None]
 """Gets each path and node of a root file system and returns what is there instead; None takes it out."""
 
 
-def replace_root(overlay: Overlay, image: Image, edit: Edit) -> None:
+def replace_root(appliance: Appliance, edit: Edit) -> None:
     """Pack the root file system of slot A anew, as ``edit`` wants it."""
+    overlay, image = appliance.power.overlay, appliance.image
     with tempfile.TemporaryDirectory(prefix="gokrazy-root-", dir=overlay.path.parent) as folder:
         squashfs = SquashFs(image.path, image.layout.root_a.offset)
         unpacked = Path(folder) / "tree"
@@ -54,6 +60,21 @@ def with_file(path: str, content: bytes) -> Edit:
     return edit
 
 
-def zero(overlay: Overlay, extent: Extent) -> None:
+def zero(appliance: Appliance, extent: Extent) -> None:
     """Overwrite a stretch of the disk with zeroes, as a card that lost it would read."""
-    overlay.write(extent.offset, bytes(extent.size))
+    appliance.power.overlay.write(extent.offset, bytes(extent.size))
+
+
+def zero_boot_file(appliance: Appliance, name: str) -> None:
+    """Overwrite the content of a file of the boot partition with zeroes; its length stays."""
+    appliance.edit_boot_file(name, lambda content: bytes(len(content)))
+
+
+def lose_boot_partition(appliance: Appliance) -> None:
+    """Overwrite the whole boot partition with zeroes."""
+    zero(appliance, appliance.image.layout.boot)
+
+
+def lose_partition_table(appliance: Appliance) -> None:
+    """Overwrite the partition table, MBR and GPT, with zeroes; the GPT's copy stays."""
+    zero(appliance, PARTITION_TABLE)

@@ -27,11 +27,10 @@ from harness.errors import (
     WaitTimeout,
 )
 from harness.faults.disk import replace_root, with_file, without, zero
-from harness.image.model import Extent, Image
+from harness.image.model import Extent
 from harness.image.squashfs import Node, SquashFs
 from harness.lab.lab import Lab
-from harness.machine.overlay import Overlay
-from harness.machine.partitions import edit_boot_file, write_perm
+from harness.machine.partitions import write_perm
 from harness.options import Settings
 from harness.package_data import scenarios_folder
 
@@ -58,7 +57,7 @@ def scenario(name: str) -> Callable[..., None]:
 @dataclass(frozen=True)
 class Case:
     name: str
-    damage: Callable[[Overlay, Image], None]
+    damage: Callable[[Appliance], None]
     scenario: str
     error: type[BaseException]
     words: str
@@ -69,32 +68,35 @@ class Case:
 BOOTS = "boot:test_the_appliance_boots_from_power_on_to_its_web_interface"
 
 
-def truncated_root(overlay: Overlay, image: Image) -> None:
-    start = image.layout.root_a.offset
-    used = SquashFs(image.path, start).bytes_used
-    zero(overlay, Extent(start + used // 4, used - used // 4))
+def truncated_root(appliance: Appliance) -> None:
+    start = appliance.image.layout.root_a.offset
+    used = SquashFs(appliance.image.path, start).bytes_used
+    zero(appliance, Extent(start + used // 4, used - used // 4))
 
 
-def damaged_kernel(overlay: Overlay, image: Image) -> None:
-    edit_boot_file(overlay, image, "vmlinuz", lambda kernel: bytes(len(kernel) // 2) + kernel[len(kernel) // 2 :])
+def damaged_kernel(appliance: Appliance) -> None:
+    appliance.edit_boot_file("vmlinuz", lambda kernel: bytes(len(kernel) // 2) + kernel[len(kernel) // 2 :])
 
 
-def wrong_partuuid(overlay: Overlay, image: Image) -> None:
-    edit_boot_file(
-        overlay, image, "cmdline.txt", lambda text: re.sub(rb"PARTUUID=60c24cc1", b"PARTUUID=deadbeef", text)
-    )
+def wrong_partuuid(appliance: Appliance) -> None:
+    appliance.edit_boot_file("cmdline.txt", lambda text: re.sub(rb"PARTUUID=60c24cc1", b"PARTUUID=deadbeef", text))
 
 
-def foreign_init(overlay: Overlay, image: Image) -> None:
+def foreign_init(appliance: Appliance) -> None:
     # Only the ELF header's machine: the kernel looks no further.
+    image = appliance.image
     init = SquashFs(image.path, image.layout.root_a.offset).read("/gokrazy/init")
-    replace_root(overlay, image, with_file("/gokrazy/init", init[:18] + b"\x3e\x00" + init[20:]))
+    replace_root(appliance, with_file("/gokrazy/init", init[:18] + b"\x3e\x00" + init[20:]))
+
+
+def nobody_authorised(appliance: Appliance) -> None:
+    write_perm(appliance.power.overlay, appliance.image, "breakglass.authorized_keys", b"# nobody\n")
 
 
 CASES = (
     Case(
         "no init",
-        lambda overlay, image: replace_root(overlay, image, without("/gokrazy/init")),
+        lambda appliance: replace_root(appliance, without("/gokrazy/init")),
         BOOTS,
         InitFailure,
         r"/gokrazy/init",
@@ -105,7 +107,7 @@ CASES = (
     Case("wrong PARTUUID", wrong_partuuid, BOOTS, KernelPanic, r"(?i)root"),
     Case(
         "empty command line",
-        lambda overlay, image: edit_boot_file(overlay, image, "cmdline.txt", lambda text: b" " * len(text)),
+        lambda appliance: appliance.edit_boot_file("cmdline.txt", lambda text: b" " * len(text)),
         BOOTS,
         FirmwareFailure,
         r"cmdline.txt",
@@ -120,7 +122,7 @@ CASES = (
     ),
     Case(
         "empty command line on a Pi",
-        lambda overlay, image: edit_boot_file(overlay, image, "cmdline.txt", lambda text: b" " * len(text)),
+        lambda appliance: appliance.edit_boot_file("cmdline.txt", lambda text: b" " * len(text)),
         BOOTS,
         FirmwareFailure,
         r"cmdline.txt",
@@ -128,42 +130,42 @@ CASES = (
     ),
     Case(
         "wrong password",
-        lambda overlay, image: replace_root(overlay, image, with_file("/etc/gokr-pw.txt", b"another-one")),
+        lambda appliance: replace_root(appliance, with_file("/etc/gokr-pw.txt", b"another-one")),
         BOOTS,
         AuthenticationRefused,
         r"gokrazy",
     ),
     Case(
         "no DHCP",
-        lambda overlay, image: replace_root(overlay, image, without("/gokrazy/dhcp")),
+        lambda appliance: replace_root(appliance, without("/gokrazy/dhcp")),
         BOOTS,
         BootFailure,
         r"DHCP",
     ),
     Case(
         "web interface on another port",
-        lambda overlay, image: replace_root(overlay, image, with_file("/etc/http-port.txt", b"81")),
+        lambda appliance: replace_root(appliance, with_file("/etc/http-port.txt", b"81")),
         BOOTS,
         DeviceUnreachable,
         r"10\.0\.2\.15:81",
     ),
     Case(
         "service missing",
-        lambda overlay, image: replace_root(overlay, image, without("/user/hello")),
+        lambda appliance: replace_root(appliance, without("/user/hello")),
         "boot:test_every_service_is_in_its_expected_state",
         ApplianceFault,
         r"no such file",
     ),
     Case(
         "no key for breakglass",
-        lambda overlay, image: write_perm(overlay, image, "breakglass.authorized_keys", b"# nobody\n"),
+        nobody_authorised,
         "breakglass:test_commands_report_their_output_and_status",
         HarnessError,
         r"(?i)key|refused",
     ),
     Case(
         "modules missing",
-        lambda overlay, image: replace_root(overlay, image, without_modules),
+        lambda appliance: replace_root(appliance, without_modules),
         "boot:test_kernel_and_modules_are_the_ones_built_and_fit_each_other",
         AssertionError,
         r"modules",
@@ -201,7 +203,7 @@ def test_a_damage_turns_the_right_scenario_red(
     image = lab.images.image(board(case.board), "hello")
     body = scenario(case.scenario)
     with lab.appliance(Wanted(board(case.board), f"bite-{case.name}", running=False)) as appliance:
-        case.damage(appliance.power.overlay, image)
+        case.damage(appliance)
         began = time.monotonic()
         with pytest.raises(case.error) as caught:
             as_pytest_would(body, appliance)
@@ -219,9 +221,8 @@ def test_a_damage_turns_the_right_scenario_red(
 
 
 def test_without_damage_the_same_scenario_is_green(lab: Lab) -> None:
-    image = lab.images.image(board(BOARD), "hello")
     with lab.appliance(Wanted(board(BOARD), "bite-none", running=False)) as appliance:
-        replace_root(appliance.power.overlay, image, lambda _path, node: node)
+        replace_root(appliance, lambda _path, node: node)
         as_pytest_would(scenario(BOOTS), appliance)
 
 

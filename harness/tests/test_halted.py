@@ -10,7 +10,6 @@ import pytest
 from harness.appliance.wanted import Wanted
 from harness.boards import board
 from harness.lab.lab import Lab
-from harness.machine.partitions import edit_boot_file
 from harness.options import Settings
 
 pytestmark = pytest.mark.gk_tier("nightly")
@@ -33,9 +32,8 @@ def without_restart(cmdline: bytes) -> bytes:
 
 
 def test_a_reboot_that_ends_in_a_halt_goes_on_in_a_new_machine_and_is_reported(lab: Lab) -> None:
-    image = lab.images.image(board(BOARD), "hello")
     with lab.appliance(Wanted(board(BOARD), "halted", running=False)) as appliance:
-        edit_boot_file(appliance.power.overlay, image, "cmdline.txt", without_restart)
+        appliance.edit_boot_file("cmdline.txt", without_restart)
         appliance.power_on()
         appliance.wait_until_ready()
         appliance.reboot()
