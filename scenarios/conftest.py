@@ -7,6 +7,8 @@ from harness.build.probe import build_probe
 from harness.errors import ToolMissing
 from harness.lab.equipment import own_ports
 
+NOTE = "/perm/gokharness-note"
+
 
 @pytest.fixture
 def probe(appliance, tmp_path):
@@ -28,3 +30,26 @@ def hello():
         return answer.text
 
     return page
+
+
+@pytest.fixture
+def leave_note():
+    """A function that leaves a note in /perm, and returns one that checks that the note is still there.
+
+    Where the image has no breakglass or no /perm, there is no note, and the report says what was left out.
+    """
+
+    def leave(appliance, text, *, looks_at="whether data in /perm is kept"):
+        applies = appliance.applies(looks_at, "breakglass", "perm")
+        if applies:
+            with appliance.breakglass() as rescue:
+                rescue.put_bytes(text, NOTE)
+
+        def check_note():
+            if applies:
+                with appliance.breakglass() as rescue:
+                    assert rescue.get_bytes(NOTE) == text
+
+        return check_note
+
+    return leave

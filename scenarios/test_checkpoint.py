@@ -5,56 +5,60 @@ import time
 import pytest
 
 from harness.errors import OptionError
-from harness.faults.disk import zero
+from harness.faults import disk, power
+from harness.faults.events import after_each
 
 pytestmark = [pytest.mark.gk_tier("nightly"), pytest.mark.gk_board("virt", "pc-bios")]
 
 
-def _lose_the_boot_partition(appliance):
-    appliance.cut_power()
-    zero(appliance.power.overlay, appliance.image.layout.boot)
-
-
-def _lose_the_partition_table(appliance):
-    appliance.cut_power()
-    appliance.power.overlay.write(0, bytes(34 * 512))
-
-
-def _lose_perm(appliance):
-    with appliance.breakglass() as rescue:
-        rescue.run("rm -r /perm/*")
-
-
-DESTRUCTIVE = (
-    lambda appliance: appliance.cut_power(),
-    lambda appliance: appliance.power_off(),
-    lambda appliance: appliance.power.reset(),
-    lambda appliance: appliance.power.machine.pause(),
-    lambda appliance: appliance.device.reboot(),
-    lambda appliance: [appliance.stop(service.path) for service in appliance.status().services if service.pid],
-    _lose_the_boot_partition,
-    _lose_the_partition_table,
-    _lose_perm,
-    lambda appliance: appliance.power.off(),
-)
-
-
-def _processes(appliance):
+def processes(appliance):
     return {service.path: (service.pid, service.started) for service in appliance.status().services}
 
 
 @pytest.mark.gk_tier("ci")
 @pytest.mark.gk_board("virt")
 @pytest.mark.gk_needs("breakglass-shell", "perm")
-def test_ten_destructive_steps_begin_at_the_same_moment(appliance):
+def test_nine_destructive_steps_begin_at_the_same_moment(appliance):
     with appliance.breakglass() as rescue:
         rescue.run("echo disk > /perm/mine && sync && echo memory > /tmp/mine")
     appliance.checkpoint("here")
-    before = _processes(appliance)
-    for destroy in DESTRUCTIVE:
-        destroy(appliance)
+    before = processes(appliance)
+
+    def stop_all_services():
+        for service in appliance.status().services:
+            if service.pid:
+                appliance.stop(service.path)
+
+    def lose_the_boot_partition():
+        power.cut(appliance)
+        disk.lose_boot_partition(appliance)
+
+    def lose_the_partition_table():
+        power.cut(appliance)
+        disk.lose_partition_table(appliance)
+
+    def empty_perm():
+        with appliance.breakglass() as rescue:
+            rescue.run("rm -r /perm/*")
+
+    def all_is_as_before():
         appliance.rewind("here")
-        assert _processes(appliance) == before
+        assert processes(appliance) == before
+
+    after_each(
+        {
+            "power cut": lambda: power.cut(appliance),
+            "power off": lambda: appliance.power_off(),
+            "reset": lambda: power.reset(appliance),
+            "pause": lambda: power.pause(appliance),
+            "reboot": lambda: appliance.device.reboot(),
+            "all services stopped": stop_all_services,
+            "boot partition lost": lose_the_boot_partition,
+            "partition table lost": lose_the_partition_table,
+            "/perm emptied": empty_perm,
+        },
+        all_is_as_before,
+    )
     with appliance.breakglass() as rescue:
         assert rescue.run("cat /perm/mine /tmp/mine").text == "disk\nmemory"
 
@@ -74,7 +78,7 @@ def test_each_checkpoint_is_a_moment_of_its_own(appliance):
     assert seen == {"empty": ["none"] * 2, "full": ["there"] * 2}
 
 
-def test_a_checkpoint_that_is_none_is_told_with_those_that_are(appliance):
+def test_the_error_about_an_unknown_checkpoint_names_those_that_exist(appliance):
     appliance.checkpoint("here")
     with pytest.raises(OptionError, match="there is no checkpoint 'there'") as caught:
         appliance.rewind("there")
@@ -91,7 +95,7 @@ def test_a_rewound_appliance_reboots_as_any_other(appliance):
     assert appliance.console.current.cause != "restored"
 
 
-def _seconds_on(appliance):
+def seconds_on(appliance):
     with appliance.breakglass() as rescue:
         return float(rescue.run("date +%s").text)
 
@@ -106,4 +110,4 @@ def test_a_clock_that_stood_still_for_an_hour_is_seen_and_set(appliance):
     appliance.correct_clock()
     # To a second or two; more where the host is busy, and far from an hour.
     assert appliance.clock_behind == pytest.approx(0, abs=10)
-    assert _seconds_on(appliance) == pytest.approx(time.time(), abs=20)
+    assert seconds_on(appliance) == pytest.approx(time.time(), abs=20)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from harness.faults import kernel
+
 pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_image("crasher"), pytest.mark.gk_any_firmware]
 
 
@@ -78,20 +80,16 @@ def test_stop_start_and_restart_by_http(appliance):
 
 @pytest.mark.gk_reboots
 @pytest.mark.gk_needs("breakglass-shell", "console", "perm")
-def test_a_kernel_panic_reboots_after_its_time_into_the_same_slot_with_its_data(appliance):
+def test_a_kernel_panic_reboots_after_its_time_into_the_same_slot_with_its_data(appliance, leave_note):
     slot = appliance.slot
+    check_note = leave_note(appliance, b"before the panic")
     with appliance.breakglass() as rescue:
-        rescue.put_bytes(b"before the panic", "/perm/gokharness-note")
         rescue.run("sync")
-    before = appliance.console.boots[-1].number
-    with appliance.console.expect_crash(timeout=appliance.budget.service) as crash:
-        appliance.start("panic-kernel")
-    assert "sysrq triggered crash" in crash.finding.what
-    boot = appliance.wait_for_boot(after=before)
+    fall = kernel.panic(appliance)
+    assert "sysrq triggered crash" in fall.finding.what
     # panic=10: ten seconds by a clock that the kernel calibrated on an emulated timer, 7.8 to 11 s by ours.
-    assert any("Rebooting in 10 seconds" in line.text for line in crash.finding.evidence)
-    assert boot.started - crash.finding.line.at > 5
+    assert any("Rebooting in 10 seconds" in line.text for line in fall.finding.evidence)
+    assert fall.seconds > 5
     appliance.wait_until_ready()
     assert appliance.slot == slot
-    with appliance.breakglass() as rescue:
-        assert rescue.get_bytes("/perm/gokharness-note") == b"before the panic"
+    check_note()

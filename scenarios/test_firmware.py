@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import FirmwareFailure
-from harness.machine.partitions import edit_boot_file
+from harness.faults import disk
 
 pytestmark = [pytest.mark.gk_tier("ci")]
 
@@ -23,7 +23,7 @@ def with_what_is_asked(config):
 @pytest.mark.gk_image("crasher")  # the project's own: another's config.txt may have no such comment
 @pytest.mark.gk_needs("breakglass-shell")
 def test_what_config_txt_asks_for_is_in_the_running_device_tree(appliance_off):
-    edit_boot_file(appliance_off.power.overlay, appliance_off.image, "config.txt", with_what_is_asked)
+    appliance_off.edit_boot_file("config.txt", with_what_is_asked)
     appliance_off.power_on()
     appliance_off.wait_until_ready()
     with appliance_off.breakglass() as rescue:
@@ -35,6 +35,6 @@ def test_what_config_txt_asks_for_is_in_the_running_device_tree(appliance_off):
 
 @pytest.mark.gk_board("virt", "raspi-virt", "raspi3b", "raspi4b")
 def test_a_card_without_a_command_line_is_not_started_and_says_why(appliance_off):
-    edit_boot_file(appliance_off.power.overlay, appliance_off.image, "cmdline.txt", lambda old: bytes(len(old)))
+    disk.zero_boot_file(appliance_off, "cmdline.txt")
     with pytest.raises(FirmwareFailure, match=r"cmdline\.txt in the boot partition is empty"):
         appliance_off.power_on()

@@ -4,15 +4,10 @@ import pytest
 
 pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_image("from"), pytest.mark.gk_needs("http", "slot")]
 
-NOTE = "/perm/gokharness-release-note"
-
 
 @pytest.mark.gk_reboots
-def test_the_released_image_updates_to_the_candidate_and_back(appliance, next_image):
-    has_data = appliance.applies("whether data in /perm outlives an update", "breakglass", "perm")
-    if has_data:
-        with appliance.breakglass() as rescue:
-            rescue.put_bytes(b"from before", NOTE)
+def test_the_released_image_updates_to_the_candidate_and_back(appliance, next_image, leave_note):
+    check_note = leave_note(appliance, b"from before", looks_at="whether data in /perm outlives an update")
     for image in (next_image, appliance.image):
         before = appliance.slot
         appliance.update(image)
@@ -20,9 +15,7 @@ def test_the_released_image_updates_to_the_candidate_and_back(appliance, next_im
         assert appliance.runs(image)
         appliance.wait_until_settled()
         assert [service.path for service in appliance.image.services if appliance.trouble_with(service.path)] == []
-        if has_data:
-            with appliance.breakglass() as rescue:
-                assert rescue.get_bytes(NOTE) == b"from before"
+        check_note()
         flipped = appliance.slot
         appliance.cold_boot()
         assert appliance.slot == flipped

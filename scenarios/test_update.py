@@ -8,17 +8,14 @@ from harness.image.digest import content_digest
 
 pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_needs("http", "slot")]
 
-NOTE = "/perm/gokharness-note"
-
 
 @pytest.mark.gk_reboots
 @pytest.mark.gk_uploads
-def test_update_flips_the_slot_and_back_and_keeps_the_data(appliance, next_image):
+def test_update_flips_the_slot_and_back_and_keeps_the_data(appliance, next_image, leave_note):
     first = appliance.image
-    has_data = appliance.applies("whether data in /perm outlives an update", "breakglass", "perm")
-    if has_data:
-        with appliance.breakglass() as rescue:
-            rescue.put_bytes(b"written before the update", NOTE)
+    check_note = leave_note(
+        appliance, b"written before the update", looks_at="whether data in /perm outlives an update"
+    )
     for image in (next_image, first):
         before = appliance.slot
         appliance.update(image)
@@ -31,50 +28,47 @@ def test_update_flips_the_slot_and_back_and_keeps_the_data(appliance, next_image
         assert appliance.slot == flipped
         assert appliance.runs(image)
         assert appliance.boot_files.slots == {flipped}
-        if has_data:
-            with appliance.breakglass() as rescue:
-                assert rescue.get_bytes(NOTE) == b"written before the update"
+        check_note()
 
 
 @pytest.mark.gk_board("raspi3b", "raspi4b")
 def test_the_device_flips_to_a_seeded_slot(appliance_off, next_image):
     """What the update scenario is where an upload takes ten minutes: the slot is filled while the power is off."""
-    flip_to_the_seeded_slot(appliance_off, next_image)
+    seeded = start_beside_a_seeded_slot(appliance_off, next_image)
+    flip_to(seeded, appliance_off, next_image)
 
 
 @pytest.mark.gk_board("raspi3b", "raspi4b")
 @pytest.mark.gk_tier("nightly")
 @pytest.mark.gk_needs("breakglass", "perm")
-def test_the_device_flips_to_a_seeded_slot_and_back_and_keeps_the_data(appliance_off, next_image):
+def test_the_device_flips_to_a_seeded_slot_and_back_and_keeps_the_data(appliance_off, next_image, leave_note):
     appliance, first, slot = appliance_off, appliance_off.image, appliance_off.first_slot
-
-    def write():
-        with appliance.breakglass() as rescue:
-            rescue.put_bytes(b"written before the flip", NOTE)
-
-    flip_to_the_seeded_slot(appliance, next_image, before_the_flip=write)
-    appliance.flip(first)
-    assert appliance.slot == slot
-    assert appliance.runs(first)
-    with appliance.breakglass() as rescue:
-        assert rescue.get_bytes(NOTE) == b"written before the flip"
+    seeded = start_beside_a_seeded_slot(appliance, next_image)
+    check_note = leave_note(appliance, b"written before the flip")
+    flip_to(seeded, appliance, next_image)
+    flip_to(slot, appliance, first)
+    check_note()
     appliance.power_off()
     assert appliance.read_boot_files().slots == {slot}
     assert content_digest(first.path) == first.digest, "the image was written to"
 
 
-def flip_to_the_seeded_slot(appliance, next_image, before_the_flip=lambda: None):
-    """Fill the slot that is down, boot from the other, and have the device switch and reboot."""
-    seeded = appliance.seed_inactive(next_image)
+def start_beside_a_seeded_slot(appliance, image):
+    """Fill the slot that is down with the image, and start the other one; returns the slot that was filled."""
+    seeded = appliance.seed_inactive(image)
     assert seeded != appliance.first_slot
     appliance.power_on()
     appliance.wait_until_ready()
     assert appliance.slot == appliance.first_slot
     assert appliance.runs(appliance.image)
-    before_the_flip()
-    appliance.flip(next_image)
-    assert appliance.slot == seeded
-    assert appliance.runs(next_image)
+    return seeded
+
+
+def flip_to(slot, appliance, image):
+    """Have the device switch to the slot that holds the image, and reboot."""
+    appliance.flip(image)
+    assert appliance.slot == slot
+    assert appliance.runs(image)
 
 
 @pytest.mark.gk_board("raspi4b")
@@ -96,9 +90,7 @@ def test_an_upload_that_is_damaged_on_its_way_is_noticed_and_nothing_flips(appli
     before = appliance.slot
     with pytest.raises(UpdateMismatch):
         appliance.send_root(next_image, mangle=flip_one_bit)
-    assert appliance.runs(appliance.image)
-    appliance.cut_power()
-    assert appliance.read_boot_files().slots == {before}
+    assert_nothing_flipped(appliance, before)
 
 
 @pytest.mark.gk_uploads
@@ -106,9 +98,14 @@ def test_an_upload_that_breaks_off_is_noticed_and_nothing_flips(appliance, next_
     before = appliance.slot
     with appliance.console.allow("update-failed"), pytest.raises((RequestRefused, DeviceUnreachable)):
         appliance.send_root(next_image, mangle=cut_short)
+    assert_nothing_flipped(appliance, before)
+
+
+def assert_nothing_flipped(appliance, slot):
+    """It still runs the image that it was started with, and its next boot is from this slot."""
     assert appliance.runs(appliance.image)
     appliance.cut_power()
-    assert appliance.read_boot_files().slots == {before}
+    assert appliance.read_boot_files().slots == {slot}
 
 
 @pytest.mark.gk_uploads
