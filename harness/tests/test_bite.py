@@ -200,7 +200,6 @@ def test_a_damage_turns_the_right_scenario_red(
     record_property: Callable[[str, object], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    image = lab.images.image(board(case.board), "hello")
     body = scenario(case.scenario)
     with lab.appliance(Wanted(board(case.board), f"bite-{case.name}", running=False)) as appliance:
         case.damage(appliance)

@@ -37,9 +37,6 @@ FREE_OF = {"gokrazy": "firmware boards image", "console": "firmware boards image
 MOST_LINES, MOST_PARAMETERS, MOST_AT_THE_TOP = 400, 7, 8
 
 KNOWN_ARROWS: set[tuple[str, str]] = {
-    ("appliance.clock", "faults.damage"),
-    ("appliance.seeding", "faults.damage"),
-    ("lab.ssh_keys", "faults.damage"),
     ("options", "run.asked"),
     ("options", "run.shard"),
 }
