@@ -2,7 +2,6 @@
 
 import pytest
 
-from harness.appliance.services import CALM
 from harness.console.phases import Cause, Phase
 from harness.errors import AuthenticationRefused
 
@@ -15,7 +14,7 @@ def test_the_appliance_boots_from_power_on_to_its_web_interface(appliance):
     budget = appliance.budget
     limit = budget.ready + (budget.reboot if appliance.image.formats_perm else 0)
     assert 0 < appliance.cold_start.ready < limit
-    # The machine itself tells: where no console is heard, a start that falls once would pass for a slow one.
+    # Counted by the machine: where no console is heard, a start that falls once would pass for a slow one.
     assert appliance.cold_start.resets <= (1 if appliance.image.formats_perm else 0)
     status = appliance.status()
     assert status.hostname == appliance.image.hostname
@@ -26,7 +25,7 @@ def test_the_appliance_boots_from_power_on_to_its_web_interface(appliance):
 
 @pytest.mark.gk_boot
 @pytest.mark.gk_needs("console")
-def test_the_console_tells_of_a_clean_boot_in_the_right_order(appliance):
+def test_the_console_shows_a_clean_boot_in_the_right_order(appliance):
     start = appliance.cold_start
     boot = start.boot
     boots = [*start.earlier, boot]
@@ -96,6 +95,6 @@ def test_every_service_is_in_its_expected_state(appliance):
     assert {service.path for service in appliance.status().services} == {
         service.path for service in appliance.image.services
     }
-    appliance.wait_until_settled(calm=CALM, memory=True)
+    appliance.wait_until_calm()
     for service in appliance.image.services:
         assert appliance.trouble_with(service.path) == ""

@@ -14,7 +14,7 @@ needs_a_shell = pytest.mark.gk_needs("breakglass-shell")
 @needs_breakglass
 def test_breakglass_is_down_until_it_is_started(appliance):
     # It is started at boot like every service, and leaves at once with status 125.
-    appliance.wait_for_service("breakglass", lambda service: service.stopped, "stopped")
+    appliance.wait_until_stopped("breakglass")
     with pytest.raises(DeviceUnreachable):
         appliance.connect_breakglass()
     with appliance.breakglass() as rescue:
@@ -68,7 +68,7 @@ def test_breakglass_is_gone_after_a_reboot(appliance):
     with appliance.breakglass() as rescue:
         rescue.put_bytes(b"x", "/tmp/gone")
     appliance.reboot()
-    appliance.wait_for_service("breakglass", lambda service: service.stopped, "stopped")
+    appliance.wait_until_stopped("breakglass")
     with pytest.raises(DeviceUnreachable):
         appliance.connect_breakglass()
     with appliance.breakglass() as rescue:

@@ -21,7 +21,7 @@ def test_a_program_that_panics_is_started_again(appliance):
 
 def test_a_program_that_leaves_with_0_or_125_stays_down(appliance):
     for name in ("exit-0", "exit-125"):
-        appliance.wait_for_service(name, lambda service: service.stopped, "stopped")
+        appliance.wait_until_stopped(name)
     # Several rounds of the crash loop beside them are time enough for an unwanted restart.
     wait_for_rounds(appliance, 3)
     for name in ("exit-0", "exit-125"):
@@ -53,9 +53,7 @@ def test_a_program_killed_by_a_signal_is_started_again(appliance):
     before = appliance.service("killed")
     with appliance.breakglass() as rescue:
         rescue.run(f"kill -9 {before.pid}")
-    after = appliance.wait_for_service(
-        "killed", lambda service: not service.stopped and service.pid not in (0, before.pid), "running again"
-    )
+    after = appliance.wait_until_runs_anew(before)
     assert after.started > before.started
     with appliance.log_stream("killed") as log:
         log.wait_for(r"signal: killed", timeout=appliance.budget.service)
@@ -65,17 +63,13 @@ def test_a_program_killed_by_a_signal_is_started_again(appliance):
 def test_stop_start_and_restart_by_http(appliance):
     before = appliance.service("killed")
     appliance.stop("killed")
-    appliance.wait_for_service("killed", lambda service: service.stopped, "stopped")
+    appliance.wait_until_stopped("killed")
     with appliance.breakglass() as rescue:
         rescue.run(f"while test -d /proc/{before.pid}; do usleep 50000; done", timeout=appliance.budget.service)
     appliance.start("killed")
-    started = appliance.wait_for_service(
-        "killed", lambda service: not service.stopped and service.pid != before.pid, "running"
-    )
+    started = appliance.wait_until_runs_anew(before)
     appliance.restart("killed")
-    appliance.wait_for_service(
-        "killed", lambda service: not service.stopped and service.pid != started.pid, "running with a new pid"
-    )
+    appliance.wait_until_runs_anew(started)
 
 
 @pytest.mark.gk_reboots

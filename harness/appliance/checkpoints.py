@@ -1,4 +1,4 @@
-"""Checkpoints: moments of one appliance, its disk and its memory together, to which it can return."""
+"""Checkpoints: snapshots of one appliance, disk and memory together, to which it returns within its test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.machine.power import Power
 
 @dataclass(frozen=True)
 class Moment:
-    """What an appliance is at a moment, beside its machine."""
+    """What is known of an appliance at the moment of a snapshot, beside its machine."""
 
     start: ColdStart | None
     boot: Boot | None
@@ -28,7 +28,7 @@ class Moment:
 
 
 class Checkpoints:
-    """The checkpoints of one appliance; ``folder`` has its disks."""
+    """The checkpoints of one appliance by their names; their disks are in ``folder``."""
 
     def __init__(self, power: Power, folder: Path) -> None:
         self._power = power
@@ -37,7 +37,10 @@ class Checkpoints:
         self._kept: dict[str, tuple[Capture, Moment]] = {}
 
     def keep(self, name: str, moment: Moment) -> None:
-        """Freeze the machine as it is, and end it; raises OptionError where that cannot be."""
+        """Take a snapshot of the machine, and end it.
+
+        Raises OptionError where the board allows no snapshot, or the machine is off.
+        """
         board = self._power.board
         if not board.can_checkpoint:
             raise OptionError(
@@ -49,7 +52,10 @@ class Checkpoints:
         self._kept[name] = self._power.checkpoint(self._new("checkpoint")), moment
 
     def rewind(self, name: str, begin: Callable[[Moment], None]) -> Moment:
-        """End the machine, and go on where it stood; ``begin`` is told what it was then before it goes on."""
+        """End the machine, and go on from a snapshot; ``begin`` gets the moment of it before the machine runs.
+
+        Raises OptionError for a name that is none.
+        """
         if name not in self._kept:
             known = ", ".join(map(repr, self._kept)) or "none"
             raise OptionError(f"there is no checkpoint {name!r}", hint=f"checkpoints of this appliance: {known}")
@@ -57,7 +63,7 @@ class Checkpoints:
         left = self._power.overlay
         begin(moment)
         self._power.rewind(capture, self._new("disk"))
-        # What it wrote since is of no use to anybody; what a checkpoint needs lies in that one's own folder.
+        # Nobody needs what was written since; the disk of each checkpoint lies in a folder of its own.
         left.remove()
         if left.path.parent != self.folder:
             left.path.parent.rmdir()

@@ -1,4 +1,4 @@
-"""Puts an image onto the slot that is down, on the disk of an appliance that is off, as an update leaves it."""
+"""Seeding: an update is written straight to the disk of an appliance that is off, into its inactive slot."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ NAMING_THE_SLOT = ("cmdline.txt", "loader/entries/gokrazy.conf")
 
 
 def seed(overlay: Overlay, layout: Layout, image: Image, files: UpdateFiles) -> Slot:
-    """Write root, boot files and MBR of ``image`` (``files``) as an update does; returns the slot that has it now.
+    """Write root, boot files and MBR of ``image`` (``files``) as an update does; returns the slot that has them.
 
-    Like ``/update/bootonly``, it leaves the boot files naming the slot that ran: flipping is up to the device.
+    The boot files go on naming the active slot, as after ``/update/bootonly``: the device itself flips.
     ``layout`` is that of the disk. Raises ApplianceFault when the disk's cmdline.txt names no slot.
     """
     before = FatVolume.open(overlay.source(layout.boot)).read("cmdline.txt")
-    root, runs = ROOT.search(before), slot_of(before.decode(errors="replace"))
-    if root is None or runs is None:
+    root, active = ROOT.search(before), slot_of(before.decode(errors="replace"))
+    if root is None or active is None:
         raise ApplianceFault(
-            "cmdline.txt names no slot, so none is known to be down",
+            "cmdline.txt names no slot, so nobody knows which one is inactive",
             where=str(overlay.path),
             evidence=before.decode(errors="replace").strip(),
         )
     token = root[0]
-    down: Slot = "B" if runs == "A" else "A"
-    place = layout.root_b if runs == "A" else layout.root_a
+    inactive: Slot = "B" if active == "A" else "A"
+    place = layout.root_b if active == "A" else layout.root_a
     overlay.write(place.offset, files.root)
     overlay.write(layout.boot.offset, files.boot)
     overlay.write(0, files.mbr)
     for name in NAMING_THE_SLOT:
         if name in image.boot_files:
             edit_boot_file(overlay, image, name, lambda content: ROOT.sub(token, content))
-    return down
+    return inactive

@@ -98,6 +98,13 @@ class Services(Core):
         limit = self.budget.ready + calm
         return poll("the services to settle", limit, attempt, where=self.device.url, check=self.check)
 
+    def wait_until_calm(self) -> Status:
+        """Wait as ``wait_until_settled`` does, but for ten seconds without a change, and by memory as well.
+
+        That is for whoever judges the services: what waits a while before it gives up is then seen to fall.
+        """
+        return self.wait_until_settled(calm=CALM, memory=True)
+
     def _log(self, name: str) -> list[LogLine]:
         """The log of a service that was started. An empty one is believed late: the network may be slow."""
         return self.device.recent_log(name, quiet=self.budget.service / QUIETER, first=self.budget.service)
@@ -193,6 +200,17 @@ class Services(Core):
     def wait_for_service(self, name: str, predicate: Callable[[ServiceStatus], bool], what: str) -> ServiceStatus:
         """Wait until the service is as ``predicate`` demands, which ``what`` says in words."""
         return self.device.wait_for_service(name, predicate, self.budget.service, what=what)
+
+    def wait_until_stopped(self, name: str) -> ServiceStatus:
+        """Wait until the service was stopped, or has ended with status 0 or 125."""
+        return self.wait_for_service(name, lambda service: service.stopped, "stopped")
+
+    def wait_until_runs_anew(self, before: ServiceStatus) -> ServiceStatus:
+        """Wait until the service runs as another process than the one ``before``."""
+        others = (0, before.pid)
+        return self.wait_for_service(
+            before.path, lambda service: not service.stopped and service.pid not in others, "running anew"
+        )
 
     def attempts(self, name: str) -> int:
         """How often init started the service since boot, by its log; raises WaitTimeout when the log is silent."""

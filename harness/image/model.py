@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.image.arch import Arch
+from harness.image.digest import content_digest
 
 Builder = Literal["gok", "own", "given"]
 PermState = Literal["ext4", "other", "blank", "mkfs"]
@@ -143,6 +144,10 @@ class Image:
     """Whether the disk of each appliance gets its /perm before the first start: ``path`` has it otherwise."""
     notes: tuple[str, ...] = ()
     """What a reader of the report should know about how it was made."""
+
+    def is_intact(self) -> bool:
+        """Whether its file still has the content that ``digest`` identifies; reads all of it but the holes."""
+        return content_digest(self.path) == self.digest
 
     @property
     def formats_perm(self) -> bool:

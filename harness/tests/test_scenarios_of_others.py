@@ -19,13 +19,13 @@ from harness.tests.test_bite import scenario
 
 MODULES = "boot:test_kernel_and_modules_are_the_ones_built_and_fit_each_other"
 BOOTS = "boot:test_the_appliance_boots_from_power_on_to_its_web_interface"
-TELLS = "boot:test_the_console_tells_of_a_clean_boot_in_the_right_order"
+SHOWS = "boot:test_the_console_shows_a_clean_boot_in_the_right_order"
 OF_B = "root=PARTUUID=60c24cc1-f3f9-427a-8199-000000000001/PARTNROFF=2 init=/gokrazy/init"
 OF_A = OF_B.replace("PARTNROFF=2", "PARTNROFF=1")
 
 
 class Played(SimpleNamespace):
-    """An appliance that says what it is told to."""
+    """An appliance that says what a test has it say."""
 
     image: Image
 
@@ -110,7 +110,7 @@ def started(line: str, runs: str) -> Played:
     )
 
 
-@pytest.mark.parametrize("name", [BOOTS, TELLS])
+@pytest.mark.parametrize("name", [BOOTS, SHOWS])
 @pytest.mark.parametrize("line", [OF_A, OF_B, "root=/dev/mmcblk0p3 init=/gokrazy/init", ""])
 def test_an_image_starts_from_the_slot_that_its_command_line_names(name: str, line: str) -> None:
     is_b = line in (OF_B, "root=/dev/mmcblk0p3 init=/gokrazy/init")

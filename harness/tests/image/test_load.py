@@ -26,6 +26,15 @@ def image(small_image: Path) -> Image:
     return load_raw(small_image)
 
 
+def test_an_image_says_whether_its_file_was_written_to(small_image: Path, tmp_path: Path) -> None:
+    copy = load_raw(Path(shutil.copy(small_image, tmp_path / "disk.raw")))
+    assert copy.is_intact()
+    with copy.path.open("r+b") as file:
+        file.seek(copy.layout.boot.offset)
+        file.write(b"x")
+    assert not copy.is_intact()
+
+
 def test_everything_a_test_needs_is_read_out_of_the_disk(image: Image, small_image: Path) -> None:
     assert image.path == small_image
     assert image.arch == "amd64"
