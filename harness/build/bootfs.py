@@ -91,36 +91,42 @@ def command_line(instance: Instance, kernel: Path, *, serial: str | None, fast_b
     return line
 
 
-def boot_files(
-    instance: Instance,
-    *,
-    kernel: Path,
-    firmware: Path | None,
-    eeprom: Path | None,
-    loaders: Sequence[EfiLoader],
-    serial: str | None,
-    fast_boot: bool,
-    time: int,
-) -> list[BootFile]:
-    """All files of the boot partition in their order; ``time`` is what EEPROM signatures carry.
+@dataclass(frozen=True)
+class BootParts:
+    """What goes into a boot file system beside the settings of its instance; the folders are those of packages."""
+
+    kernel: Path
+    firmware: Path | None
+    eeprom: Path | None
+    loaders: Sequence[EfiLoader]
+    serial: str | None
+    """The serial console that was asked for; None for that of the instance."""
+    fast_boot: bool
+    time: int
+    """What EEPROM signatures carry: seconds since 1970."""
+
+
+def boot_files(instance: Instance, parts: BootParts) -> list[BootFile]:
+    """All files of the boot partition in their order.
 
     Raises ConfigError when a package lacks what it is there for, or two packages bring the same file.
     """
+    kernel, serial = parts.kernel, parts.serial
     files: list[BootFile] = list(_glob(kernel, KERNEL_GLOBS))
     if not any(name == "vmlinuz" for name, _ in files):
         raise ConfigError("the kernel package has no vmlinuz", where=f"{instance.config.kernel_package}: {kernel}")
-    if firmware is not None:
-        files += _glob(firmware, FIRMWARE_GLOBS)
-    if eeprom is not None:
-        files += _eeprom(eeprom, time, instance.config.bootloader_extra_eeprom)
-    padded = command_line(instance, kernel, serial=serial, fast_boot=fast_boot) + " " * PADDING
+    if parts.firmware is not None:
+        files += _glob(parts.firmware, FIRMWARE_GLOBS)
+    if parts.eeprom is not None:
+        files += _eeprom(parts.eeprom, parts.time, instance.config.bootloader_extra_eeprom)
+    padded = command_line(instance, kernel, serial=serial, fast_boot=parts.fast_boot) + " " * PADDING
     files.append(("cmdline.txt", padded.encode()))
     with_uefi = device_type(instance.config).has_gpt
     if with_uefi:
         files.append(("loader/entries/gokrazy.conf", f"title gokrazy\nlinux /vmlinuz\noptions {padded}".encode()))
     files.append(("config.txt", _config_txt(instance, kernel, serial).encode()))
     if with_uefi:
-        files += [(loader.dest, loader.content) for loader in loaders]
+        files += [(loader.dest, loader.content) for loader in parts.loaders]
     seen: set[str] = set()
     for name, _ in files:
         if name.lower() in seen:

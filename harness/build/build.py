@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.build import gok, timestamp
-from harness.build.bootfs import boot_files, check_kernel, eeprom_notes, find_efi_loaders
+from harness.build.bootfs import BootParts, boot_files, check_kernel, eeprom_notes, find_efi_loaders
 from harness.build.breakglass_flags import with_flags
 from harness.build.cache import Cache, CacheEntry
 from harness.build.carried import BOOT_SECTOR_SHA256, boot_sector
@@ -36,7 +36,7 @@ from harness.build.odd_extras import notes_on
 from harness.build.programs import Plan, build_programs, plan
 from harness.build.record import from_record, to_record
 from harness.build.request import NEXT, BuildRequest, builder_of
-from harness.build.rootfs import root_tree
+from harness.build.rootfs import RootParts, root_tree
 from harness.build.sbom import sbom
 from harness.image.device_types import USUAL, known_type
 from harness.image.disk import write_disk
@@ -231,8 +231,7 @@ class _Packer:
         for package in planned.programs.values():
             extras += of_package(package.path, package.folder, instance.arch)
         self.notes += notes_on(extras, instance.arch)
-        tree = root_tree(
-            instance,
+        parts = RootParts(
             programs=programs,
             kernel=kernel,
             ca_bundle=inputs.ca_bundle,
@@ -248,6 +247,7 @@ class _Packer:
             extras=extras,
             more_files=NEXT if self.request.after is not None else {},
         )
+        tree = root_tree(instance, parts)
         out = self.work / "root.squashfs"
         pack(tree, out, mtime=self.mtime)
         return out
@@ -263,8 +263,7 @@ class _Packer:
             )
         eeprom = planned.folder(inputs.eeprom) if inputs.eeprom else None
         self.notes += eeprom_notes(inputs.instance, eeprom)
-        return boot_files(
-            inputs.instance,
+        parts = BootParts(
             kernel=kernel,
             firmware=planned.folder(inputs.firmware) if inputs.firmware else None,
             eeprom=eeprom,
@@ -273,6 +272,7 @@ class _Packer:
             fast_boot=self.request.fast_boot,
             time=self._eeprom_time(planned),
         )
+        return boot_files(inputs.instance, parts)
 
     def _eeprom_time(self, planned: Plan) -> int:
         """What the EEPROM's signature carries: a Raspberry Pi takes it for newer by that."""

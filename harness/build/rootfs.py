@@ -7,6 +7,7 @@ build host, folders are 0555.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.build.extrafiles import KEPT_MODE, Extra, walk
@@ -19,57 +20,59 @@ _FOLDERS = ("bin", "dev", "etc", "proc", "sys", "tmp", "perm", "lib", "run", "mn
 _HOSTS = b"127.0.0.1 localhost\n::1 localhost\n"
 
 
-def root_tree(
-    instance: Instance,
-    *,
-    programs: Mapping[str, Path],
-    kernel: Path,
-    ca_bundle: bytes,
-    localtime: bytes,
-    sbom: bytes,
-    extras: Iterable[Extra] = (),
-    more_files: Mapping[str, str] | None = None,
-) -> Tree:
-    """Lay out the root file system; raises ConfigError or ImageError when two things claim a path.
+@dataclass(frozen=True)
+class RootParts:
+    """What goes into a root file system beside the settings of its instance."""
 
-    ``programs`` maps paths on the device to binaries (init included), ``kernel`` is the folder of the kernel
-    package, ``more_files`` are contents by path that the caller wants in addition.
-    """
+    programs: Mapping[str, Path]
+    """Binaries by their paths on the device, init included."""
+    kernel: Path
+    """The folder of the kernel package."""
+    ca_bundle: bytes
+    localtime: bytes
+    sbom: bytes
+    extras: Iterable[Extra] = ()
+    more_files: Mapping[str, str] = field(default_factory=dict)
+    """Contents by path that the caller wants in addition."""
+
+
+def root_tree(instance: Instance, parts: RootParts) -> Tree:
+    """Lay out the root file system; raises ConfigError or ImageError when two things claim a path."""
     tree = Tree()
     for name in _FOLDERS:
         tree.add(f"/{name}", Dir())
     tree.add("/gokrazy", Dir())
     tree.add("/user", Dir())
     tree.add("/var", Link("/perm/var"))
-    for path, binary in sorted(programs.items()):
+    for path, binary in sorted(parts.programs.items()):
         tree.add(path, File(binary, 0o755))
-    _add_etc(tree, instance, ca_bundle=ca_bundle, localtime=localtime, sbom=sbom)
+    _add_etc(tree, instance, parts)
     for device in instance.config.mount_devices or ():
         name = device.target.removeprefix("/mnt/").rstrip("/")
         # Deeper targets cannot be made in a read-only root; the packer leaves them out as well.
         if device.target.startswith("/mnt/") and name and "/" not in name:
             tree.add(f"/mnt/{name}", Dir())
-    _add_kernel_modules(tree, kernel)
-    for extra in extras:
+    _add_kernel_modules(tree, parts.kernel)
+    for extra in parts.extras:
         if isinstance(extra.node, Dir) and extra.dest in tree and not isinstance(tree[extra.dest], Dir):
             raise ConfigError(f"{extra.package} brings the folder {extra.dest}, which is a file in the image")
         if not (isinstance(extra.node, Dir) and extra.dest in tree):
             tree.add(extra.dest, extra.node)
-    for path, text in sorted((more_files or {}).items()):
+    for path, text in sorted(parts.more_files.items()):
         tree.add(path, File(text.encode()))
     return tree
 
 
-def _add_etc(tree: Tree, instance: Instance, *, ca_bundle: bytes, localtime: bytes, sbom: bytes) -> None:
+def _add_etc(tree: Tree, instance: Instance, parts: RootParts) -> None:
     config = instance.config
     files: list[tuple[str, bytes, int]] = [
         ("hostname", config.hostname.encode(), 0o444),
         ("hosts", _HOSTS, 0o444),
         ("http-port.txt", str(instance.http_port).encode(), 0o444),
         ("https-port.txt", str(instance.https_port).encode(), 0o444),
-        ("localtime", localtime, 0o644),
-        ("ssl/ca-bundle.pem", ca_bundle, 0o444),
-        ("gokrazy/sbom.json", sbom, 0o444),
+        ("localtime", parts.localtime, 0o644),
+        ("ssl/ca-bundle.pem", parts.ca_bundle, 0o444),
+        ("gokrazy/sbom.json", parts.sbom, 0o444),
         ("gokrazy/mountdevices.json", _mount_devices(instance), 0o444),
     ]
     if instance.password is not None:

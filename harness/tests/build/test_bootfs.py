@@ -1,12 +1,13 @@
 """The files of the boot partition: their order, the command line, config.txt."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.build import bootfs
-from harness.build.bootfs import EfiLoader, boot_files, check_kernel, command_line, find_efi_loaders
+from harness.build.bootfs import BootParts, EfiLoader, boot_files, check_kernel, command_line, find_efi_loaders
 from harness.build.config import Config
 from harness.build.instance import Instance
 from harness.errors import ConfigError
@@ -35,15 +36,8 @@ def kernel(tmp_path: Path) -> Path:
 
 
 def files(instance: Instance, kernel: Path, **options: Any) -> list[tuple[str, bytes | Path]]:
-    values: dict[str, Any] = {
-        "firmware": None,
-        "eeprom": None,
-        "loaders": (),
-        "serial": None,
-        "fast_boot": False,
-        "time": 1,
-    }
-    return boot_files(instance, kernel=kernel, **{**values, **options})
+    parts = BootParts(kernel, firmware=None, eeprom=None, loaders=(), serial=None, fast_boot=False, time=1)
+    return boot_files(instance, replace(parts, **options))
 
 
 @pytest.mark.parametrize(("name", "serial"), [("rpi", "ttyAMA0,115200"), ("amd", "ttyS0,115200")])

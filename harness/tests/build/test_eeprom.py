@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.build.bootfs import boot_files
+from harness.build.bootfs import BootParts, boot_files
 from harness.build.config import Config
 from harness.build.eeprom import settings_left_out, with_settings
 from harness.build.instance import Instance
@@ -72,18 +72,8 @@ def test_the_signature_is_of_what_was_changed_and_a_usb_chip_need_not_be(tmp_pat
     (package / "pieeprom-2026-01-01.bin").write_bytes(eeprom())
     (package / "recovery.bin").write_bytes(b"r")
     config = Config(file=tmp_path / "config.json", hostname="pi", bootloader_extra_eeprom=("BOOT_UART=1",))
-    made = dict(
-        boot_files(
-            Instance(tmp_path, config, "arm64"),
-            kernel=kernel,
-            firmware=None,
-            eeprom=package,
-            loaders=(),
-            serial=None,
-            fast_boot=False,
-            time=5,
-        )
-    )
+    parts = BootParts(kernel, firmware=None, eeprom=package, loaders=(), serial=None, fast_boot=False, time=5)
+    made = dict(boot_files(Instance(tmp_path, config, "arm64"), parts))
     changed = with_settings(eeprom(), ["BOOT_UART=1"], "x")
     assert made["pieeprom.upd"] == changed
     assert made["pieeprom.sig"] == f"{hashlib.sha256(changed).hexdigest()}\nts: 5\n".encode()

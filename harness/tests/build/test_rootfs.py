@@ -16,7 +16,7 @@ from harness.build.config import Config, MountDevice, PackageConfig
 from harness.build.extrafiles import Extra, configured, of_old_layout, of_package
 from harness.build.instance import Instance
 from harness.build.odd_extras import notes_on
-from harness.build.rootfs import root_tree
+from harness.build.rootfs import RootParts, root_tree
 from harness.build.sbom import go_json, sbom
 from harness.errors import ConfigError, ImageError
 from harness.image.sbom import modules_of
@@ -35,13 +35,9 @@ def with_package(folder: Path, **settings: Any) -> Instance:
 
 
 def tree(instance: Instance, kernel: Path, extras: Sequence[Extra] = (), **options: Any) -> Tree:
-    values: dict[str, Any] = {
-        "programs": {"/gokrazy/init": kernel, "/user/p": kernel},
-        "ca_bundle": b"ca",
-        "localtime": b"tz",
-        "sbom": b"{}",
-    }
-    return root_tree(instance, kernel=kernel, extras=extras, **{**values, **options})
+    programs = {"/gokrazy/init": kernel, "/user/p": kernel}
+    parts = RootParts(programs, kernel, ca_bundle=b"ca", localtime=b"tz", sbom=b"{}", extras=extras)
+    return root_tree(instance, replace(parts, **options))
 
 
 def archive(members: dict[str, bytes], *, mode: int = 0o755) -> bytes:
