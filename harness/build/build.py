@@ -39,7 +39,7 @@ from harness.build.request import NEXT, BuildRequest, builder_of
 from harness.build.rootfs import RootParts, root_tree
 from harness.build.sbom import sbom
 from harness.image.device_types import USUAL, known_type
-from harness.image.disk import write_disk
+from harness.image.disk import DiskParts, write_disk
 from harness.image.fat import write_fat
 from harness.image.load import load_raw
 from harness.image.model import Image, PermState
@@ -206,18 +206,20 @@ class _Packer:
         perm: PermState = "mkfs" if instance.formats_perm else self.request.perm
         write_disk(
             disk,
+            DiskParts(
+                arch=instance.arch,
+                boot=boot,
+                root=root,
+                device=device,
+                size=_size(self.request, instance),
+                perm=perm,
+                perm_seed=instance.config.hostname,
+                mtime=self.mtime,
+            ),
             hostname=instance.config.hostname,
-            arch=instance.arch,
-            boot=boot,
-            root=root,
             boot_code=boot_sector(inputs.go, self.work).content,
-            device=device,
-            size=_size(self.request, instance),
             vmlinuz=places["vmlinuz"],
             cmdline=places["cmdline.txt"],
-            perm=perm,
-            perm_seed=instance.config.hostname,
-            mtime=self.mtime,
         )
         with disk.open("r+b") as file:
             for offset, content in raw:

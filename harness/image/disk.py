@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import uuid
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -114,72 +115,55 @@ def boot_sector(
     return code + struct.pack("<IH", signature, 0)
 
 
+@dataclass(frozen=True)
+class DiskParts:
+    """What a disk is made of, beside its boot sector."""
+
+    arch: Arch
+    boot: Path
+    """The boot file system."""
+    root: Path
+    """The root file system: of slot A; slot B stays empty."""
+    size: int
+    """Bytes of the whole disk."""
+    perm: PermState
+    """Only with "ext4" is /perm formatted."""
+    perm_seed: str
+    """Decides the identifiers of that file system."""
+    mtime: int
+    """Seconds since 1970."""
+    device: DeviceType = USUAL
+
+
 def write_disk(
-    out: Path,
-    *,
-    hostname: str,
-    arch: Arch,
-    boot: Path,
-    root: Path,
-    boot_code: bytes | None,
-    size: int,
-    vmlinuz: Extent,
-    cmdline: Extent,
-    perm: PermState,
-    perm_seed: str,
-    mtime: int,
-    device: DeviceType = USUAL,
+    out: Path, parts: DiskParts, *, hostname: str, boot_code: bytes | None, vmlinuz: Extent, cmdline: Extent
 ) -> Layout:
     """Write a sparse raw disk image: same inputs, same bytes, no need to be root.
 
-    ``vmlinuz`` and ``cmdline`` are the places within ``boot`` that write_fat returned, ``size`` is in bytes,
-    ``mtime`` in seconds since 1970. Only with ``perm`` "ext4" is /perm formatted. Raises ImageError when something
-    does not fit.
+    ``vmlinuz`` and ``cmdline`` are the places within the boot file system that write_fat returned. Raises
+    ImageError when something does not fit.
     """
     signature = disk_signature(hostname)
-    return write_disk_with(
-        out,
-        first_sector=boot_sector(signature, boot_code, vmlinuz, cmdline, device=device),
-        signature=signature,
-        arch=arch,
-        boot=boot,
-        root=root,
-        size=size,
-        perm=perm,
-        perm_seed=perm_seed,
-        mtime=mtime,
-        device=device,
-    )
+    first_sector = boot_sector(signature, boot_code, vmlinuz, cmdline, device=parts.device)
+    return write_disk_with(out, parts, first_sector=first_sector, signature=signature)
 
 
-def write_disk_with(
-    out: Path,
-    *,
-    first_sector: bytes,
-    signature: int,
-    arch: Arch,
-    boot: Path,
-    root: Path,
-    size: int,
-    perm: PermState,
-    perm_seed: str,
-    mtime: int,
-    device: DeviceType = USUAL,
-) -> Layout:
+def write_disk_with(out: Path, parts: DiskParts, *, first_sector: bytes, signature: int) -> Layout:
     """Write a disk around 446 bytes of boot sector that are ready made (as an update or a .gaf carries them)."""
-    layout = layout_of(size, device)
+    device = parts.device
+    layout = layout_of(parts.size, device)
     try:
         with out.open("wb") as disk:
-            disk.truncate(size)
-            _copy(disk, boot, layout.boot, "boot file system")
-            _copy(disk, root, layout.root_a, "root file system")
+            disk.truncate(parts.size)
+            _copy(disk, parts.boot, layout.boot, "boot file system")
+            _copy(disk, parts.root, layout.root_a, "root file system")
             disk.seek(0)
             disk.write(first_sector[:446].ljust(446, b"\0"))
             disk.write(_hybrid_mbr(device) if device.has_gpt else _plain_mbr(layout))
             if device.has_gpt:
-                _write_gpt(disk, _gpt_entries(layout, arch, signature), signature, size)
-        if perm == "ext4" and layout.perm is not None:
-            format_perm(out, layout.perm, seed=perm_seed, mtime=mtime)
+                _write_gpt(disk, _gpt_entries(layout, parts.arch, signature), signature, parts.size)
+        if parts.perm == "ext4" and layout.perm is not None:
+            format_perm(out, layout.perm, seed=parts.perm_seed, mtime=parts.mtime)
     except BaseException:
         out.unlink(missing_ok=True)
         raise

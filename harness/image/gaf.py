@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.errors import ImageError
 from harness.image.arch import Arch, architecture_of, known
-from harness.image.disk import SMALLEST_DISK, guid_of, write_disk_with
+from harness.image.disk import SMALLEST_DISK, DiskParts, guid_of, write_disk_with
 from harness.image.fat import FatVolume
 from harness.image.formats import place_for
 from harness.image.gobinary import architecture
@@ -43,15 +43,17 @@ def assemble(path: Path, *, work: Path) -> Path:
         made = parts / "disk.raw"
         write_disk_with(
             made,
+            DiskParts(
+                arch=arch,
+                boot=parts / "boot.img",
+                root=parts / "root.img",
+                size=_SD_CARD if architecture_of(arch).may_be_card else SMALLEST_DISK,
+                perm="ext4",
+                perm_seed=f"{signature:08x}",
+                mtime=root.mtime,
+            ),
             first_sector=first,
             signature=signature,
-            arch=arch,
-            boot=parts / "boot.img",
-            root=parts / "root.img",
-            size=_SD_CARD if architecture_of(arch).may_be_card else SMALLEST_DISK,
-            perm="ext4",
-            perm_seed=f"{signature:08x}",
-            mtime=root.mtime,
         )
         made.replace(out)
     return out

@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 
 from harness.image.arch import Arch
-from harness.image.disk import SMALLEST_DISK, partuuid, write_disk
+from harness.image.disk import SMALLEST_DISK, DiskParts, partuuid, write_disk
 from harness.image.fat import write_fat
 from harness.image.model import PermState
 from harness.image.squashfs import Dir, File, Link, Tree, pack
@@ -188,16 +188,18 @@ def write_image(
     pack(tree or root_tree(hostname, arch), folder / "root", mtime=MTIME)
     write_disk(
         out,
+        DiskParts(
+            arch=arch,
+            boot=folder / "boot",
+            root=folder / "root",
+            size=size,
+            perm=perm,
+            perm_seed=hostname,
+            mtime=MTIME,
+        ),
         hostname=hostname,
-        arch=arch,
-        boot=folder / "boot",
-        root=folder / "root",
         boot_code=boot_code,
-        size=size,
         vmlinuz=places["vmlinuz"],
         cmdline=places["cmdline.txt"],
-        perm=perm,
-        perm_seed=hostname,
-        mtime=MTIME,
     )
     return out

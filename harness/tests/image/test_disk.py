@@ -12,6 +12,7 @@ from harness.image.digest import sha256_of
 from harness.image.disk import (
     BOOT_FIRST,
     SMALLEST_DISK,
+    DiskParts,
     boot_sector,
     disk_signature,
     layout_of,
@@ -49,15 +50,17 @@ def written(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
     signature = disk_signature(instance)
     write_disk_with(
         out,
+        DiskParts(
+            arch=arch,
+            boot=tmp_path / "boot",
+            root=tmp_path / "root",
+            size=SIZES[instance],
+            perm="blank",
+            perm_seed="",
+            mtime=0,
+        ),
         first_sector=boot_sector(signature, None, None, None),
         signature=signature,
-        arch=arch,
-        boot=tmp_path / "boot",
-        root=tmp_path / "root",
-        size=SIZES[instance],
-        perm="blank",
-        perm_seed="",
-        mtime=0,
     )
     return instance, out
 
@@ -144,15 +147,17 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, what: str) -> None:
     with pytest.raises(ImageError, match=f"The {what} file system has 525336576 bytes"):
         write_disk_with(
             tmp_path / "disk",
+            DiskParts(
+                arch="amd64",
+                boot=tmp_path / "boot",
+                root=tmp_path / "root",
+                size=SMALLEST_DISK,
+                perm="blank",
+                perm_seed="",
+                mtime=0,
+            ),
             first_sector=bytes(446),
             signature=1,
-            arch="amd64",
-            boot=tmp_path / "boot",
-            root=tmp_path / "root",
-            size=SMALLEST_DISK,
-            perm="blank",
-            perm_seed="",
-            mtime=0,
         )
     assert not (tmp_path / "disk").exists()
 
