@@ -48,12 +48,7 @@ KNOWN_CIRCLES: set[str] = {
 KNOWN_LONG: set[str] = {
     "options.py",
 }
-KNOWN_WIDE: set[str] = {
-    "build.bootfs.boot_files",
-    "build.rootfs.root_tree",
-    "image.disk.write_disk",
-    "image.disk.write_disk_with",
-}
+KNOWN_WIDE: set[str] = set()
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Pairs = set[tuple[str, str]]
