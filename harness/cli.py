@@ -224,7 +224,7 @@ def _boot(options: argparse.Namespace) -> int:
         with lab.appliance(wanted) as appliance:
             if settings.qemu_arg:
                 lab.journal.say(f"gokrazy: WARNING: {OWN_ARGUMENTS}")
-            if told := settings.equipment.told_on(wanted.board):
+            if told := settings.equipment.summary_on(wanted.board):
                 lab.journal.say(f"gokrazy: {wanted.board.name}: {told}")
             show(appliance, say=lab.journal.say, out=sys.stdout)
     return 0
@@ -232,15 +232,15 @@ def _boot(options: argparse.Namespace) -> int:
 
 def _cache(options: argparse.Namespace) -> int:
     from harness.build.cache import Cache
-    from harness.lab.captures import capture_root
+    from harness.lab.snapshots import snapshot_root
     from harness.report.places import must_take_files
     from harness.store.store import Store
 
     settings = settings_from({"gk_cache": options.gk_cache})
-    cache, captures = Cache(settings.cache_root), Store(capture_root(settings))
+    cache, captures = Cache(settings.cache_root), Store(snapshot_root(settings))
     if options.action == "prune":
         must_take_files(settings.cache_root, what="the cache", flag="--gk-cache")
-        # Captures first: their machines are booted again in seconds, where images take a compiler.
+        # Snapshots first: their machines are booted again in seconds, where images take a compiler.
         most = int(options.max_gb * 1e9)
         forgotten = captures.prune(max(0, most - sum(entry.bytes_on_disk for entry in cache.entries())))
         removed = cache.prune(most)

@@ -21,8 +21,8 @@ from harness.boards import Board, Boot
 from harness.firmware.choice import stage_for
 from harness.gokrazy.client import FEATURES
 from harness.image.model import Image
-from harness.machine.capture import Capture
-from harness.machine.overlay import Overlay
+from harness.machine.disk_overlay import DiskOverlay
+from harness.machine.snapshot import Snapshot
 
 LIMIT = 300.0
 PAUSE = 0.01
@@ -119,7 +119,7 @@ def arguments(board: Board, image: Image, disk: Path, loaded: Any, ram: dict[str
 def cold(board: Board, image: Image) -> float:
     """Seconds from starting QEMU to HTTP 200; disk and kernel are prepared before the clock runs."""
     with _folder() as folder:
-        overlay = Overlay.create(image.path, folder)
+        overlay = DiskOverlay.create(image.path, folder)
         (folder / "firmware").mkdir()
         loaded = stage_for(board, image.layout, folder / "firmware").prepare(overlay)
         began = time.monotonic()
@@ -130,16 +130,16 @@ def cold(board: Board, image: Image) -> float:
             return time.monotonic() - began
 
 
-def restored(board: Board, image: Image, capture: Capture) -> float:
-    """Seconds from starting QEMU for a capture to HTTP 200; the disk is prepared before the clock runs."""
+def restored(board: Board, image: Image, snapshot: Snapshot) -> float:
+    """Seconds from starting QEMU for a snapshot to HTTP 200; the disk is prepared before the clock runs."""
     with _folder() as folder:
         disk = folder / "disk.qcow2"
-        shutil.copyfile(capture.disks[0].blank, disk)
+        shutil.copyfile(snapshot.disks[0].blank, disk)
         (folder / "firmware").mkdir()
-        loaded = stage_for(board, image.layout, folder / "firmware").adopt(capture.loaded)
-        assert capture.ram is not None
+        loaded = stage_for(board, image.layout, folder / "firmware").adopt(snapshot.loaded)
+        assert snapshot.ram is not None
         ram = {
-            "qom-type": "memory-backend-file", "mem-path": str(capture.ram.path), "share": False,
+            "qom-type": "memory-backend-file", "mem-path": str(snapshot.ram.path), "share": False,
             "readonly": True, "rom": "off",
         }  # fmt: skip
         began = time.monotonic()
@@ -147,7 +147,7 @@ def restored(board: Board, image: Image, capture: Capture) -> float:
         with contextlib.closing(Monitor(command)) as qemu:
             wanted = [{"capability": name, "state": True} for name in ("x-ignore-shared", "events")]
             qemu.execute("migrate-set-capabilities", capabilities=wanted)
-            qemu.execute("migrate-incoming", uri=f"file:{capture.state}")
+            qemu.execute("migrate-incoming", uri=f"file:{snapshot.state}")
             qemu.wait_loaded()
             port = qemu.port(image.http_port)
             qemu.execute("cont")

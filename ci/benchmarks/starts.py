@@ -39,9 +39,9 @@ def cold(lab: Lab, pairs: int) -> list[Result]:
 def warm(lab: Lab, pairs: int) -> list[Result]:
     """HTTP 200 from a warm start in a fresh process: through the harness against the best bare restore."""
     image = lab.images.image(VIRT, "hello")
-    capture = lab.starts.snapshot(lab.starts.targets.of(VIRT, image)).capture
+    snapshot = lab.starts.snapshot(lab.starts.targets.of(VIRT, image)).snapshot
     both = list(
-        interleaved(pairs, lambda: start(lab, VIRT, cold=False), lambda: bare.restored(VIRT, image, capture))
+        interleaved(pairs, lambda: start(lab, VIRT, cold=False), lambda: bare.restored(VIRT, image, snapshot))
     )
     ours, other = [a for a, _ in both], [b for _, b in both]
     note(f"warm: harness {spread(ours)}, bare {spread(other)}")
@@ -65,7 +65,7 @@ def warm_cold(lab: Lab, pairs: int) -> list[Result]:
 
 
 def _warm_cold(lab: Lab, on: Board, pairs: int, name: str, goal: float) -> Result:
-    start(lab, on, cold=False)  # the first one makes the capture
+    start(lab, on, cold=False)  # the first one makes the snapshot
     both = list(interleaved(pairs, lambda: start(lab, on, cold=True), lambda: start(lab, on, cold=False)))
     note(f"{name}: cold {spread([a for a, _ in both])}, warm {spread([b for _, b in both])}")
     least = f"at least {goal:.0f}"

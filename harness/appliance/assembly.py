@@ -12,7 +12,7 @@ from harness.firmware.stage import Stage
 from harness.firmware.voice import Voice
 from harness.gokrazy.expected import Expectations
 from harness.image.model import Image, UpdateFiles
-from harness.machine.overlay import Overlay
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.run_dir import RunDir
 from harness.machine.spec import Spec
 
@@ -37,7 +37,7 @@ class Assembly:
     """What its disk has at first."""
     budget: Budget
     """The limits of all waits, in seconds, for this board and accelerator."""
-    overlay: Overlay
+    overlay: DiskOverlay
     """Its disk."""
     stage: Stage
     """The firmware of the board."""

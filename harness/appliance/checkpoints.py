@@ -12,8 +12,8 @@ from harness.appliance.cold_start import ColdStart
 from harness.console.phases import Boot
 from harness.errors import OptionError
 from harness.image.model import Image
-from harness.machine.capture import Capture
 from harness.machine.power import Power
+from harness.machine.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Checkpoints:
         self._power = power
         self.folder = folder
         self._numbers = itertools.count(1)
-        self._kept: dict[str, tuple[Capture, Moment]] = {}
+        self._kept: dict[str, tuple[Snapshot, Moment]] = {}
 
     def keep(self, name: str, moment: Moment) -> None:
         """Take a snapshot of the machine, and end it.

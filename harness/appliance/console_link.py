@@ -7,7 +7,7 @@ import socket
 from harness.console.console import Console
 from harness.console.phases import Boot, Cause
 from harness.errors import HarnessError
-from harness.machine.power import News, PowerOn
+from harness.machine.power import PowerEvent, PowerOn
 
 
 class ConsoleLink:
@@ -27,7 +27,7 @@ class ConsoleLink:
         # What comes next without being asked for is a reset.
         self.next, self.boot = Cause.RESET, None
 
-    def listener(self, news: News) -> None:
+    def listener(self, news: PowerEvent) -> None:
         """Something happened to the machine."""
         if isinstance(news, PowerOn):
             if news.cause in ("power-on", "power-cycle"):

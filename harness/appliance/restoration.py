@@ -12,7 +12,7 @@ from harness.appliance.cold_start import ColdStart
 from harness.appliance.life import Life
 from harness.console.phases import Cause
 from harness.errors import InternalError
-from harness.machine.capture import Capture
+from harness.machine.snapshot import Snapshot
 
 
 class Restoration(Life, DeviceClock):
@@ -24,15 +24,15 @@ class Restoration(Life, DeviceClock):
 
     # -- for other tests
 
-    def take_snapshot(self, folder: Path, *, base: Path) -> tuple[Capture, ColdStart]:
+    def take_snapshot(self, folder: Path, *, base: Path) -> tuple[Snapshot, ColdStart]:
         """Take a snapshot and end the machine; disks of restored appliances lie directly on the image ``base``."""
         if self.cold_start is None:
             raise InternalError(
                 "a snapshot can only be taken of an appliance that is ready", where=self.console.name
             )
-        return self.power.capture(folder, base=base), self.cold_start
+        return self.power.snapshot(folder, base=base), self.cold_start
 
-    def restore(self, capture: Capture, start: ColdStart) -> None:
+    def restore(self, capture: Snapshot, start: ColdStart) -> None:
         """Restore it from a snapshot of another; one that was taken without a network gets its network now."""
         began = time.monotonic()
         boots = len(self.console.boots)

@@ -8,7 +8,7 @@ from harness.console.slot import Slot, slot_of
 from harness.errors import ApplianceFault
 from harness.image.fat_volume import FatVolume
 from harness.image.model import Image, Layout, UpdateFiles
-from harness.machine.overlay import Overlay
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.partitions import edit_boot_file
 
 ROOT = re.compile(rb"root=[^ ]+")
@@ -16,7 +16,7 @@ ROOT = re.compile(rb"root=[^ ]+")
 NAMING_THE_SLOT = ("cmdline.txt", "loader/entries/gokrazy.conf")
 
 
-def seed(overlay: Overlay, layout: Layout, image: Image, files: UpdateFiles) -> Slot:
+def seed(overlay: DiskOverlay, layout: Layout, image: Image, files: UpdateFiles) -> Slot:
     """Write root, boot files and MBR of ``image`` (``files``) as an update does; returns the slot that has them.
 
     The boot files go on naming the active slot, as after ``/update/bootonly``: the device itself flips.

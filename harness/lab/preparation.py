@@ -66,7 +66,7 @@ def _report_board(starts: Starts, board: boards.Board) -> None:
     """Report what plays the board; the user's own arguments for QEMU are tried out."""
     qemu, accelerator = starts.qemus.of(board), starts.accelerators.of(board)
     line = f"{board.title}; QEMU {qemu.version}, {accelerator.name} ({accelerator.reason})"
-    if told := starts.settings.equipment.told_on(board):
+    if told := starts.settings.equipment.summary_on(board):
         line += f"; {told}"
     if starts.settings.qemu_arg:
         starts.journal.fact("WARNING", OWN_ARGUMENTS)

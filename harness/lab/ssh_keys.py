@@ -15,9 +15,9 @@ from harness.gokrazy.keys import generate_key, public_line
 from harness.gokrazy.own_keys import OwnKey, find_key, own_folder
 from harness.image.authorized_keys import PublicKey, authorized_keys
 from harness.image.model import PERM_TITLES, Breakglass, Image
-from harness.lab.captures import Captures
 from harness.lab.folders import Folders
-from harness.machine.overlay import BaseFormat, Overlay
+from harness.lab.snapshots import Snapshots
+from harness.machine.disk_overlay import BaseFormat, DiskOverlay
 from harness.machine.partitions import make_perm, write_perm
 from harness.options import Settings
 
@@ -45,7 +45,7 @@ class SshKeys:
     One is made for the run, or with its captures; the user's own is read where it lies.
     """
 
-    def __init__(self, settings: Settings, folders: Folders, captures: Captures) -> None:
+    def __init__(self, settings: Settings, folders: Folders, captures: Snapshots) -> None:
         self._settings = settings
         self._folders = folders
         self._captures = captures
@@ -117,7 +117,7 @@ class SshKeys:
         if breakglass is None and not image.perm_is_made:
             return image.path, "raw"
         if image.digest not in self._bases:
-            overlay = Overlay.create(image.path, self._folders.folder("base", bulky=True))
+            overlay = DiskOverlay.create(image.path, self._folders.folder("base", bulky=True))
             if image.perm_is_made:
                 make_perm(overlay, image)
             if breakglass is not None:

@@ -27,19 +27,19 @@ from harness.errors import AcceleratorFailed, HarnessError, HostDiskFull
 from harness.firmware.choice import stage_for
 from harness.firmware.voice import voice_of
 from harness.lab.accelerators import Accelerators
-from harness.lab.captures import Booted, Captures, identity
 from harness.lab.folders import Folders
 from harness.lab.images import Images
 from harness.lab.journal import Journal, Life
 from harness.lab.qemus import Qemus
 from harness.lab.room import Room
+from harness.lab.snapshots import Booted, Snapshots, identity
 from harness.lab.ssh_keys import SshKeys
 from harness.lab.targets import Target, Targets
-from harness.machine.capture import RAM
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.ending import Rung
 from harness.machine.equipment import Equipment
-from harness.machine.overlay import Overlay
 from harness.machine.power import HALTED
+from harness.machine.snapshot import RAM
 from harness.machine.spec import Nursed, Spec
 from harness.options import Settings
 
@@ -113,8 +113,8 @@ class Starts:
         self.journal = journal
         self.qemus = Qemus()
         self.accelerators = Accelerators(settings, folders, images, self.qemus, journal)
-        self.captures = Captures(settings, folders, journal, shared=shared)
-        self.keys = SshKeys(settings, folders, self.captures)
+        self.snapshots = Snapshots(settings, folders, journal, shared=shared)
+        self.keys = SshKeys(settings, folders, self.snapshots)
         self.targets = Targets(settings, self.keys)
         self.live: dict[str, Appliance] = {}
         """The last appliance that was made under each name, also after its end."""
@@ -135,7 +135,7 @@ class Starts:
 
     def close(self) -> None:
         """Let others remove the snapshots that were used here."""
-        self.captures.close()
+        self.snapshots.close()
 
     # -- an appliance
 
@@ -169,10 +169,10 @@ class Starts:
     @contextmanager
     def _started(self, plan: Plan) -> Iterator[Appliance]:
         """The appliance, started as planned, in room that is reserved already."""
-        snapshot = self.snapshot(plan.target) if plan.how is How.WARM else None
-        with self._made(plan, snapshot=snapshot) as appliance:
-            if snapshot is not None:
-                appliance.restore(snapshot.capture, snapshot.start)
+        booted = self.snapshot(plan.target) if plan.how is How.WARM else None
+        with self._made(plan, booted=booted) as appliance:
+            if booted is not None:
+                appliance.restore(booted.snapshot, booted.start)
             elif plan.how is How.COLD:
                 with self._start_of(plan).watched(appliance.folder), appliance.explained():
                     appliance.power_on()
@@ -200,26 +200,26 @@ class Starts:
         facts = identity(
             self._spec(plan),
             image,
-            firmware=self.captures.firmware(board, self.qemus.of(board)),
+            firmware=self.snapshots.firmware(board, self.qemus.of(board)),
             key=self.keys.public_line if target.key.is_put_on else "",
             clock=self.settings.clock,
         )
-        return self.captures.get(facts, image, boot)
+        return self.snapshots.get(facts, image, boot)
 
     # -- what both are made of
 
     @contextmanager
     def _made(
-        self, plan: Plan, *, snapshot: Booted | None = None, memory_file: Path | None = None
+        self, plan: Plan, *, booted: Booted | None = None, memory_file: Path | None = None
     ) -> Iterator[Appliance]:
         """An appliance that is off, with its disk; ``memory_file`` is for one whose snapshot will be taken."""
         name = plan.wanted.name
         firmware = self.folders.folder("firmware")
-        appliance = self._assemble(plan, self._spec(plan, memory_file), firmware, snapshot)
+        appliance = self._assemble(plan, self._spec(plan, memory_file), firmware, booted)
         self.live[name] = appliance
         try:
             if plan.sets_clock:
-                if snapshot is None:
+                if booted is None:
                     appliance.set_clock(datetime.now(UTC))
                     # It still starts as the image does, and may stand for others: they get the time as well.
                     appliance.power.overlay.written.clear()
@@ -253,16 +253,16 @@ class Starts:
         """The board's time limits for the accelerator and factor of this run."""
         return spec.board.budget.scaled(self.settings.time_factor * spec.accelerator.factor)
 
-    def _assemble(self, plan: Plan, spec: Spec, firmware: Path, snapshot: Booted | None) -> Appliance:
+    def _assemble(self, plan: Plan, spec: Spec, firmware: Path, booted: Booted | None) -> Appliance:
         """The appliance with a disk of its own: over the image, or over that of the snapshot."""
         board, target = spec.board, plan.target
         folder = self.folders.folder("disk", bulky=True)
-        if snapshot is None:
+        if booted is None:
             base, base_format = self.keys.base(target.image, target.key)
             beside = spec.equipment.make_disks(folder)
-            overlay = Overlay.create(base, folder, base_format=base_format, beside=beside)
+            overlay = DiskOverlay.create(base, folder, base_format=base_format, beside=beside)
         else:
-            overlay = snapshot.capture.overlay(folder)
+            overlay = booted.snapshot.overlay(folder)
         if board.disk == SD:
             overlay.resize_to_power_of_two()
         if spec.nurse_network != "no":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from harness.boards import Board
 from harness.lab.starts import Starts
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.machine import Machine
-from harness.machine.overlay import Overlay
 from harness.machine.spec import Spec
 
 EMPTY = 64 << 20
@@ -21,7 +21,7 @@ def try_arguments(starts: Starts, board: Board) -> None:
         accelerator=starts.accelerators.of(board),
         equipment=starts.settings.equipment,
     )
-    disk = Overlay.empty(folder, EMPTY, name="disk.qcow2", beside=spec.equipment.make_disks(folder))
+    disk = DiskOverlay.empty(folder, EMPTY, name="disk.qcow2", beside=spec.equipment.make_disks(folder))
     machine = Machine(spec, disk, starts.folders.run_dir)
     machine.start_paused()
     machine.stop()

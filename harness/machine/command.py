@@ -25,7 +25,7 @@ LATE_MICROSECONDS = 3_000_000
 MAC = "52:54:00:67:6f:6b"
 
 
-def command(spec: Spec, launch: Launch) -> list[str]:
+def qemu_command(spec: Spec, launch: Launch) -> list[str]:
     """The argument list for QEMU, program first."""
     board = spec.board
     return [

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.boards import Board
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.extra_disk import ExtraDisk
-from harness.machine.overlay import Overlay
 from harness.machine.ports import Port
 
 Network = Literal["restricted", "open"]
@@ -64,22 +64,22 @@ class Equipment:
         """Those of the ports that QEMU cannot forward to a guest that may reach nothing."""
         return tuple(port for port in dict.fromkeys(self.forwards) if port not in self.by_qemu)
 
-    def make_disks(self, folder: Path) -> list[Overlay]:
+    def make_disks(self, folder: Path) -> list[DiskOverlay]:
         """The further disks of one machine, as they are at first; raises HostDiskFull, ImageLocked, QemuFailed."""
         return [disk.overlay(folder, f"disk{number}.qcow2") for number, disk in enumerate(self.disks, 2)]
 
-    def told_on(self, board: Board) -> str:
+    def summary_on(self, board: Board) -> str:
         """What this board's machines get and what they do not, for the report; "" when nothing was asked for."""
         got = replace(self, disks=(), memory=0, cpus=0) if board.fixed else self
         refused = self.refused_by(board)
         parts = [
-            f"with {got.told}" if got.told else "",
+            f"with {got.summary}" if got.summary else "",
             f"without {', '.join(refused)}, as it has {board.fixed}" if refused else "",
         ]
         return "; ".join(part for part in parts if part)
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """What differs from the board as documented, for the report; "" when nothing does."""
         parts = [
             f"{self.memory} MiB of memory" if self.memory else "",

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.errors import OptionError
 from harness.image.digest import content_digest
 from harness.image.formats import kind_of
-from harness.machine.overlay import BaseFormat, Overlay
+from harness.machine.disk_overlay import BaseFormat, DiskOverlay
 
 _SIZE = re.compile(r"(\d+)([KMGT])")
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -59,11 +59,11 @@ class ExtraDisk:
         """What tells its content from any other's; read once a run."""
         if self.file is None:
             return f"empty {self.size}"
-        layers = [content_digest(path) for path in Overlay.layers(self.file, self.file_format)[1]]
+        layers = [content_digest(path) for path in DiskOverlay.layers(self.file, self.file_format)[1]]
         return hashlib.sha256(f"{self.file_format} {layers}".encode()).hexdigest()
 
-    def overlay(self, folder: Path, name: str) -> Overlay:
+    def overlay(self, folder: Path, name: str) -> DiskOverlay:
         """A disk for one machine; raises HostDiskFull, ImageLocked, QemuFailed."""
         if self.file is None:
-            return Overlay.empty(folder, self.size, name=name)
-        return Overlay.create(self.file, folder, base_format=self.file_format, name=name)
+            return DiskOverlay.empty(folder, self.size, name=name)
+        return DiskOverlay.create(self.file, folder, base_format=self.file_format, name=name)

@@ -1,7 +1,7 @@
 """What must be the same in two machines for one to go on where the other stood: derived from their Specs.
 
 Each field of a Spec and of the records in it counts, unless ``UNSEEN`` says why it does not: a new one cannot be
-forgotten. The content of files counts only where captures are looked up, by its digest (``lab/captures.py``): a
+forgotten. The content of files counts only where captures are looked up, by its digest (``lab/snapshots.py``): a
 restored machine goes on with what the captured one has read.
 """
 

@@ -36,7 +36,7 @@ class LateNetwork:
         self.card_waits = nursed and spec.board.workarounds.late_nic is not None
         """Whether a machine starts without its network card."""
         self._answers_wait = nursed and spec.board.workarounds.late_answers is not None
-        self._plugs = self.card_waits and not spec.is_captured
+        self._plugs = self.card_waits and not spec.for_snapshot
         self._looks = self._plugs and spec.nurse_network == "disk"
 
     def hold(self, machine: Machine) -> None:

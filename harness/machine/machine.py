@@ -14,13 +14,13 @@ from typing import Any
 from harness.boards import Board
 from harness.errors import HarnessError, InternalError, QemuFailed, QmpSilent
 from harness.lifetime.process import Exit, GuardedProcess, Inheritable
-from harness.machine.command import QMP_FD, command, nic
+from harness.machine.command import QMP_FD, nic, qemu_command
 from harness.machine.datagrams import Datagrams
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.ending import Ended, Rung
 from harness.machine.failure import accelerator_failure, death, disk_failure, launch_failure, out_of_memory_kills
 from harness.machine.inbox import LAST_WORDS, Inbox
 from harness.machine.launch import Launch
-from harness.machine.overlay import Overlay
 from harness.machine.ports import Port, chosen_ports
 from harness.machine.qmp import COMMAND_LIMIT as ANSWER_LIMIT
 from harness.machine.qmp import Event, Qmp
@@ -51,7 +51,7 @@ class Machine:
     def __init__(
         self,
         spec: Spec,
-        overlay: Overlay,
+        overlay: DiskOverlay,
         run_dir: RunDir,
         launch: Launch | None = None,
         *,
@@ -139,7 +139,7 @@ class Machine:
                 self._datagrams = Datagrams(equipment.by_harness, launch.prefer)
                 launch = replace(launch, datagrams=QMP_FD + 1 + len(inherited))
                 inherited += self._datagrams.for_qemu
-            self._connect(command(self.spec, launch), inherited)
+            self._connect(qemu_command(self.spec, launch), inherited)
             if equipment.by_qemu:
                 self.ports = chosen_ports(self.hmp("info usernet"), equipment.by_qemu)
             if self._datagrams is not None:

@@ -11,7 +11,7 @@ from harness.errors import OptionError
 from harness.image.fat import FatVolume
 from harness.image.model import Extent, Image
 from harness.image.perm import format_perm, write_files
-from harness.machine.overlay import Overlay
+from harness.machine.disk_overlay import DiskOverlay
 
 _HEAD = 1 << 16
 """Bytes at the beginning of a partition by which gokrazy recognises every file system that it mounts."""
@@ -19,7 +19,7 @@ _FORMATTED = 24 * 3600
 """When a /perm was made, in seconds since 1970: before whatever a device without a clock takes for the time."""
 
 
-def edit_boot_file(overlay: Overlay, image: Image, name: str, edit: Callable[[bytes], bytes]) -> None:
+def edit_boot_file(overlay: DiskOverlay, image: Image, name: str, edit: Callable[[bytes], bytes]) -> None:
     """Change a file of the boot partition in its place, as ``edit`` makes it of the image's own.
 
     Raises OptionError when its length would change.
@@ -33,7 +33,7 @@ def edit_boot_file(overlay: Overlay, image: Image, name: str, edit: Callable[[by
     overlay.write(boot.offset + volume.extent(name).offset, after)
 
 
-def write_perm(overlay: Overlay, image: Image, name: str, content: bytes) -> None:
+def write_perm(overlay: DiskOverlay, image: Image, name: str, content: bytes) -> None:
     """Put a file onto the permanent partition; ``name`` is relative to /perm.
 
     Raises OptionError without such a partition, ImageError when it has no usable ext4.
@@ -45,7 +45,7 @@ def write_perm(overlay: Overlay, image: Image, name: str, content: bytes) -> Non
         overlay.put_back(place, perm)
 
 
-def make_perm(overlay: Overlay, image: Image) -> None:
+def make_perm(overlay: DiskOverlay, image: Image) -> None:
     """Make the permanent partition what ``image`` says it is, formatted or blank, whatever is on it now.
 
     Raises OptionError without such a partition.

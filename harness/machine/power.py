@@ -15,15 +15,15 @@ from pathlib import Path
 from harness.boards import Board, Boot
 from harness.errors import HarnessError, InternalError, PortTaken
 from harness.firmware.stage import Loaded, Stage
-from harness.machine.capture import RAM, Capture, load, save
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.ending import Ended, Rung
 from harness.machine.late_network import LateNetwork
 from harness.machine.launch import Launch, Ram
 from harness.machine.machine import ConsoleSink, Machine
-from harness.machine.overlay import Overlay
 from harness.machine.ports import Port
 from harness.machine.qmp import Event
 from harness.machine.run_dir import RunDir
+from harness.machine.snapshot import RAM, Snapshot, restore, take
 from harness.machine.spec import Spec
 
 RESET = "reset"
@@ -70,8 +70,8 @@ class SeaBiosEcho:
         return False
 
 
-News = Event | Ended | PowerOn | HarnessError
-Listener = Callable[[News], None]
+PowerEvent = Event | Ended | PowerOn | HarnessError
+Listener = Callable[[PowerEvent], None]
 
 
 class Power:
@@ -86,7 +86,7 @@ class Power:
     def __init__(
         self,
         spec: Spec,
-        overlay: Overlay,
+        overlay: DiskOverlay,
         stage: Stage,
         run_dir: RunDir,
         *,
@@ -189,16 +189,16 @@ class Power:
             arguments = (self._machine, wants_restart)
             threading.Thread(target=self._after_halt, args=arguments, name=HALTED, daemon=True).start()
 
-    def capture(self, folder: Path, *, base: Path | None = None) -> Capture:
+    def snapshot(self, folder: Path, *, base: Path | None = None) -> Snapshot:
         """Freeze the machine as it is, and end it: it goes on in the machines that are restored from it.
 
         ``base`` is the image on which the capture's disk shall lie directly.
         """
         with self._lock:
             self._now_off()
-            return save(self.machine, self.stage, folder, base=base)
+            return take(self.machine, self.stage, folder, base=base)
 
-    def restore(self, capture: Capture) -> None:
+    def restore(self, capture: Snapshot) -> None:
         """Go on from a capture, in a new QEMU process; the overlay must be one over the capture's disk."""
         with self._lock:
             self._must_be_off()
@@ -207,14 +207,14 @@ class Power:
             machine = self._new_machine(
                 Launch(loaded=loaded, threads=self.spec.threads(restored=True), ram=capture.ram)
             )
-            load(machine, capture)
+            restore(machine, capture)
             if self.board.workarounds.nic_after_restore:
                 self._network_nurse.hold(machine)
             self._began(machine, "restored", loaded)
             machine.resume()
             machine.plug_in()
 
-    def checkpoint(self, folder: Path) -> Capture:
+    def checkpoint(self, folder: Path) -> Snapshot:
         """Freeze a machine that was not started to be captured, and end it: that takes longer than ``capture``.
 
         Its memory is written out, then loaded into a second machine, whose memory is a file and which never runs.
@@ -225,21 +225,21 @@ class Power:
             written, between = folder / "written", folder / "between"
             for path in (written, between):
                 path.mkdir(mode=0o700)
-            first = save(self.machine, self.stage, written)
+            first = take(self.machine, self.stage, written)
             self.overlay = first.overlay(between)
             loaded, threads = self.stage.adopt(first.loaded), self.spec.threads(restored=False)
             machine = self._new_machine(
                 Launch(loaded=loaded, threads=threads, ram=Ram(folder / RAM, shared=True)), silent=True
             )
-            load(machine, first)
+            restore(machine, first)
             try:
-                capture = save(machine, self.stage, folder)
+                capture = take(machine, self.stage, folder)
             finally:
                 machine.stop()
             first.state.unlink()
             return capture
 
-    def rewind(self, capture: Capture, folder: Path) -> None:
+    def rewind(self, capture: Snapshot, folder: Path) -> None:
         """End the machine, whatever it does, and go on from a capture of it with a new overlay in ``folder``."""
         with self._lock:
             self.off()
@@ -350,6 +350,6 @@ class Power:
         if failure is not None:
             self._tell(failure)
 
-    def _tell(self, news: News) -> None:
+    def _tell(self, news: PowerEvent) -> None:
         if self._listener is not None:
             self._listener(news)

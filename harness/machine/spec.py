@@ -48,7 +48,7 @@ class Spec:
         object.__setattr__(self, "equipment", self.equipment.on(self.board))
 
     @property
-    def is_captured(self) -> bool:
+    def for_snapshot(self) -> bool:
         """Whether it is switched on in order to be captured."""
         return self.memory_file is not None
 

@@ -1,4 +1,4 @@
-"""Captures by key, shared between processes and, if they are to persist, between runs; never half-made.
+"""Snapshots by key, shared between processes and, if they are to persist, between runs; never half-made.
 
 KEY/            what was made, and about.json: written last, so an entry with it is complete
 locks/KEY.lock  held shared by whoever uses the entry, exclusively by whoever makes or removes it

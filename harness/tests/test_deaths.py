@@ -23,7 +23,7 @@ import os
 from pathlib import Path
 import pytest
 from harness.machine.equipment import Equipment
-from harness.machine.overlay import Overlay
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.run_dir import RunDir
 from harness.tests.machine.specs import machine_of
 
@@ -31,7 +31,7 @@ from harness.tests.machine.specs import machine_of
 def machine(request, tmp_path_factory):
     folder = Path.cwd()
     with RunDir() as run_dir:
-        overlay = Overlay.create(folder / "golden.img", run_dir.folder("disk", bulky=True))
+        overlay = DiskOverlay.create(folder / "golden.img", run_dir.folder("disk", bulky=True))
         small = Equipment(memory=64)
         machine = machine_of("pc-bios", overlay, run_dir, equipment=small)
         machine.start()

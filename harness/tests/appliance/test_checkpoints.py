@@ -9,15 +9,15 @@ from harness.appliance.checkpoints import Checkpoints, Moment
 from harness.boards import board
 from harness.errors import OptionError
 from harness.image.model import Image
-from harness.machine.overlay import Overlay
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.power import Power
 from harness.tests.boards.no_snapshots import no_snapshots
 
 MOMENT = Moment(None, None, Image.__new__(Image))
 
 
-def disk(folder: Path) -> Overlay:
-    return Overlay(folder / "disk.qcow2", None, 0, [])
+def disk(folder: Path) -> DiskOverlay:
+    return DiskOverlay(folder / "disk.qcow2", None, 0, [])
 
 
 class Played:

@@ -15,7 +15,7 @@ from harness.image.load import load_raw
 from harness.image.model import Image
 from harness.image.squashfs import File
 from harness.image.update_files import update_files
-from harness.machine.overlay import Overlay
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.partitions import edit_boot_file
 from harness.tests.image import synthetic
 
@@ -36,23 +36,23 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 
 @pytest.fixture
-def overlay(first: Image, tmp_path: Path) -> Overlay:
-    return Overlay.create(first.path, tmp_path)
+def overlay(first: Image, tmp_path: Path) -> DiskOverlay:
+    return DiskOverlay.create(first.path, tmp_path)
 
 
-def slots(overlay: Overlay, image: Image) -> set[Slot | None]:
+def slots(overlay: DiskOverlay, image: Image) -> set[Slot | None]:
     boot = FatVolume.open(overlay.source(image.layout.boot))
     return {slot_of(boot.read(name).decode()) for name in NAMING_THE_SLOT}
 
 
-def switch(overlay: Overlay, image: Image) -> None:
+def switch(overlay: DiskOverlay, image: Image) -> None:
     """What the device does."""
     for name in NAMING_THE_SLOT:
         edit_boot_file(overlay, image, name, lambda text: text.replace(b"PARTNROFF=1", b"PARTNROFF=2"))
 
 
 def test_the_slot_that_is_down_gets_it_and_the_boot_files_name_the_other(
-    overlay: Overlay, first: Image, second: Image, tmp_path: Path
+    overlay: DiskOverlay, first: Image, second: Image, tmp_path: Path
 ) -> None:
     before = content_digest(first.path)
     files = update_files(second, tmp_path / "update")
@@ -67,7 +67,9 @@ def test_the_slot_that_is_down_gets_it_and_the_boot_files_name_the_other(
     assert content_digest(first.path) == before, "the image itself was written to"
 
 
-def test_while_slot_b_runs_slot_a_gets_it(overlay: Overlay, first: Image, second: Image, tmp_path: Path) -> None:
+def test_while_slot_b_runs_slot_a_gets_it(
+    overlay: DiskOverlay, first: Image, second: Image, tmp_path: Path
+) -> None:
     switch(overlay, first)
     files = update_files(second, tmp_path / "update")
     assert seed(overlay, first.layout, second, files) == "A"
@@ -77,7 +79,7 @@ def test_while_slot_b_runs_slot_a_gets_it(overlay: Overlay, first: Image, second
 
 
 def test_a_disk_that_names_no_slot_is_refused(
-    overlay: Overlay, first: Image, second: Image, tmp_path: Path
+    overlay: DiskOverlay, first: Image, second: Image, tmp_path: Path
 ) -> None:
     edit_boot_file(overlay, first, "cmdline.txt", lambda text: b" " * len(text))
     with pytest.raises(ApplianceFault, match=r"cmdline\.txt names no slot"):

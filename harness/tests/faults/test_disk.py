@@ -15,7 +15,7 @@ from harness.image.digest import content_digest
 from harness.image.load import load_raw
 from harness.image.model import Extent, Image
 from harness.image.squashfs import SquashFs
-from harness.machine.overlay import Overlay
+from harness.machine.disk_overlay import DiskOverlay
 from harness.tests.image import synthetic
 
 
@@ -26,16 +26,16 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 
 @pytest.fixture
-def overlay(image: Image, tmp_path: Path) -> Overlay:
-    return Overlay.create(image.path, tmp_path)
+def overlay(image: Image, tmp_path: Path) -> DiskOverlay:
+    return DiskOverlay.create(image.path, tmp_path)
 
 
 @pytest.fixture
-def appliance(image: Image, overlay: Overlay) -> Appliance:
+def appliance(image: Image, overlay: DiskOverlay) -> Appliance:
     return cast(Appliance, SimpleNamespace(image=image, power=SimpleNamespace(overlay=overlay)))
 
 
-def root(overlay: Overlay, image: Image, folder: Path) -> SquashFs:
+def root(overlay: DiskOverlay, image: Image, folder: Path) -> SquashFs:
     return SquashFs(overlay.extract(image.layout.root_a, folder / "root.squashfs"), 0)
 
 
@@ -44,7 +44,7 @@ def nodes(squashfs: SquashFs) -> dict[str, tuple[str, int]]:
 
 
 def test_a_root_file_system_loses_a_file_and_keeps_the_others(
-    appliance: Appliance, overlay: Overlay, image: Image, tmp_path: Path
+    appliance: Appliance, overlay: DiskOverlay, image: Image, tmp_path: Path
 ) -> None:
     before = content_digest(image.path)
     disk.replace_root(appliance, disk.without("/gokrazy/dhcp"))
@@ -56,7 +56,7 @@ def test_a_root_file_system_loses_a_file_and_keeps_the_others(
 
 
 def test_a_file_of_the_root_file_system_gets_another_content(
-    appliance: Appliance, overlay: Overlay, image: Image, tmp_path: Path
+    appliance: Appliance, overlay: DiskOverlay, image: Image, tmp_path: Path
 ) -> None:
     disk.replace_root(appliance, disk.with_file("/etc/http-port.txt", b"81"))
     new = root(overlay, image, tmp_path)
@@ -75,7 +75,7 @@ def test_what_is_lost_reads_as_zeroes_and_nothing_else_is_written(
     lose: Callable[[Appliance], None],
     place: Callable[[Image], Extent],
     appliance: Appliance,
-    overlay: Overlay,
+    overlay: DiskOverlay,
     image: Image,
 ) -> None:
     lost = place(image)

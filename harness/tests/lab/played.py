@@ -11,11 +11,11 @@ from typing import Any
 from harness.appliance.wanted import Wanted
 from harness.boards import board
 from harness.firmware.voice import Voice
-from harness.lab.captures import Booted
 from harness.lab.equipment import equipment
 from harness.lab.folders import Folders
 from harness.lab.journal import Journal
 from harness.lab.lab import Lab
+from harness.lab.snapshots import Booted
 from harness.lab.ssh_keys import KeyChoice
 from harness.lab.starts import Plan, Starts
 from harness.lab.targets import Target

@@ -46,7 +46,7 @@ def captures(lab: PlayedLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     made: Any = SimpleNamespace(
         get=lambda facts, image, boot: boot(tmp_path, tmp_path), firmware=lambda *_: "f1", close=lambda: None
     )
-    lab.played.captures = made
+    lab.played.snapshots = made
     monkeypatch.setattr("harness.lab.starts.identity", lambda *_, **__: {})
 
 
@@ -71,7 +71,7 @@ def test_what_is_captured_has_to_be_at_rest_and_its_copies_go_on_from_there(
         pass
     assert lab.played.asked == ["power_on", *waits, "take_snapshot", "close", "restore", "close"]
     captured, copy = lab.played.specs
-    assert (captured.is_captured, copy.is_captured) == (True, False)
+    assert (captured.for_snapshot, copy.for_snapshot) == (True, False)
     assert captured.nurse_network == copy.nurse_network == ("console" if name == "raspi4b" else "no")
 
 

@@ -23,7 +23,7 @@ from harness.image.model import Breakglass, Image
 from harness.image.perm import read_file
 from harness.image.squashfs import File
 from harness.lab.ssh_keys import SshKeys
-from harness.machine.overlay import Overlay
+from harness.machine.disk_overlay import DiskOverlay
 from harness.options import Settings
 from harness.tests.image import synthetic
 from harness.tests.lab.played import PlayedFolders
@@ -126,7 +126,7 @@ def perm_of(disk: Path, image: Image, out: Path) -> Path:
     assert image.layout.perm is not None
     folder = out.with_suffix(".d")
     folder.mkdir()
-    return Overlay.create(disk, folder, base_format="qcow2").extract(image.layout.perm, out)
+    return DiskOverlay.create(disk, folder, base_format="qcow2").extract(image.layout.perm, out)
 
 
 @dataclass

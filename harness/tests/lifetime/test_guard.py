@@ -19,14 +19,14 @@ OWNER = textwrap.dedent(
     import os, sys, socket
     from pathlib import Path
     from harness.machine.equipment import Equipment
-    from harness.machine.overlay import Overlay
+    from harness.machine.disk_overlay import DiskOverlay
     from harness.machine.ports import Port
     from harness.machine.run_dir import RunDir
     from harness.tests.machine.specs import machine_of
 
     base = Path(sys.argv[1])
     run_dir = RunDir(work=base)
-    overlay = Overlay.create(base / "golden.img", run_dir.folder("disk", bulky=True))
+    overlay = DiskOverlay.create(base / "golden.img", run_dir.folder("disk", bulky=True))
     reached = Equipment(forwards=(Port(80),))
     machine = machine_of(sys.argv[2], overlay, run_dir, equipment=reached)
     machine.start_paused()

@@ -10,10 +10,10 @@ from typing import Any
 from harness.boards import Board, board
 from harness.errors import HarnessError
 from harness.machine.accelerator import TCG
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.launch import Launch
 from harness.machine.machine import Machine
-from harness.machine.overlay import Overlay
-from harness.machine.power import News, PowerOn
+from harness.machine.power import PowerEvent, PowerOn
 from harness.machine.qemu import QemuProgram, find_qemu
 from harness.machine.run_dir import RunDir
 from harness.machine.spec import Spec
@@ -28,7 +28,7 @@ def spec_of(on: Board | str, *, qemu: QemuProgram | None = None, **given: Any) -
     return Spec(**{"board": chosen, "qemu": qemu or find_qemu(chosen), "accelerator": TCG, **given})
 
 
-def machine_of(on: Board | str, overlay: Overlay, run_dir: RunDir, **given: Any) -> Machine:
+def machine_of(on: Board | str, overlay: DiskOverlay, run_dir: RunDir, **given: Any) -> Machine:
     """A machine of this board; ``given`` are fields of its Spec and of its Launch, and what it takes itself."""
     spec, launch = part(given, Spec), part(given, Launch)
     rest = {name: value for name, value in given.items() if name not in {*spec, *launch}}
@@ -49,7 +49,7 @@ class Heard:
         self.failures: list[HarnessError] = []
         self._news = threading.Condition()
 
-    def __call__(self, news: News) -> None:
+    def __call__(self, news: PowerEvent) -> None:
         """Something happened to the machine."""
         with self._news:
             if isinstance(news, PowerOn):

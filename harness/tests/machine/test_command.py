@@ -14,7 +14,7 @@ from harness.boards import board, names
 from harness.errors import InternalError
 from harness.firmware.stage import Loaded
 from harness.machine.accelerator import Accelerator
-from harness.machine.command import command
+from harness.machine.command import qemu_command
 from harness.machine.equipment import Equipment
 from harness.machine.launch import Launch, Ram
 from harness.machine.ports import Port
@@ -32,7 +32,7 @@ def arguments_of(name: str, **changes: Any) -> list[str]:
     given = {"board": board(name), "qemu": NO_QEMU, **part(changes, Spec)}
     equipment = replace(Equipment(forwards=(Port(80), Port(22))), **part(changes, Equipment))
     launch = Launch(disks=(Path("/r/disk.qcow2"),), prefer={Port(22): 40022})
-    return command(
+    return qemu_command(
         spec_of(given["board"], **{**given, "equipment": equipment}), replace(launch, **part(changes, Launch))
     )
 

@@ -44,8 +44,8 @@ def test_a_port_that_is_asked_for_twice_is_forwarded_once() -> None:
 
 
 def test_the_report_is_told_what_is_not_as_documented() -> None:
-    assert Equipment(forwards=(Port(80),), network="open").told == ""
-    assert Equipment(disks=(ExtraDisk(Path("/d.img")),), qemu_args=("-x", "a b")).told == (
+    assert Equipment(forwards=(Port(80),), network="open").summary == ""
+    assert Equipment(disks=(ExtraDisk(Path("/d.img")),), qemu_args=("-x", "a b")).summary == (
         "further disk: /d.img; arguments for QEMU: -x 'a b'"
     )
-    assert Equipment(memory=1024, cpus=1).told == "1024 MiB of memory; 1 processors"
+    assert Equipment(memory=1024, cpus=1).summary == "1024 MiB of memory; 1 processors"

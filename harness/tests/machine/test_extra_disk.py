@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.machine.disk_overlay import run_tool
 from harness.machine.extra_disk import ExtraDisk
-from harness.machine.overlay import run_tool
 
 pytestmark = pytest.mark.skipif(
     not any(os.access(Path(folder) / "qemu-img", os.X_OK) for folder in os.environ["PATH"].split(":")),

@@ -19,16 +19,16 @@ from harness.boards import board, names
 from harness.errors import HostMemoryShort, ImageLocked, InternalError, QemuFailed
 from harness.firmware.bios import BiosStage
 from harness.machine.accelerator import Accelerator, choose
-from harness.machine.capture import load, save
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.ending import Ended, Rung
 from harness.machine.equipment import Equipment
 from harness.machine.machine import Machine
-from harness.machine.overlay import Overlay
 from harness.machine.ports import Port
 from harness.machine.power import Power
 from harness.machine.qemu import find_qemu
 from harness.machine.qmp import Event, QmpRefused
 from harness.machine.run_dir import RunDir
+from harness.machine.snapshot import restore, take
 from harness.tests.machine.guests import IDLES, OBEYS_THE_POWER_BUTTON, boot_sector, wait_for_r
 from harness.tests.machine.specs import Heard, machine_of, spec_of
 
@@ -54,7 +54,7 @@ def golden(tmp_path: Path) -> Path:
 def make(run_dir: RunDir, golden: Path) -> Make:
     def made(**given: Any) -> Machine:
         options: dict[str, Any] = {"equipment": SMALL, **given}
-        overlay = options.pop("overlay", None) or Overlay.create(golden, run_dir.folder("disk", bulky=True))
+        overlay = options.pop("overlay", None) or DiskOverlay.create(golden, run_dir.folder("disk", bulky=True))
         return machine_of(options.pop("board", BOARD), overlay, run_dir, **options)
 
     return made
@@ -84,7 +84,7 @@ def test_udp_to_a_guest_that_may_reach_nothing_has_a_port_on_every_board(
 ) -> None:
     if shutil.which(board(name).qemu) is None:
         pytest.skip(f"{board(name).qemu} is not installed")
-    overlay = Overlay.empty(run_dir.folder("disk", bulky=True), 64 << 20, name="disk.qcow2")
+    overlay = DiskOverlay.empty(run_dir.folder("disk", bulky=True), 64 << 20, name="disk.qcow2")
     consoles: list[socket.socket] = []
     forwards = (HTTP, Port(53, "udp"))
     made = make(
@@ -206,7 +206,7 @@ def test_more_memory_than_there_is(make: Make) -> None:
 def test_an_overlay_that_another_qemu_has(make: Make, golden: Path, run_dir: RunDir) -> None:
     first = make()
     first.start_paused()
-    stranger = Overlay(first.overlay.path, golden, first.overlay.size, first.overlay.chain)
+    stranger = DiskOverlay(first.overlay.path, golden, first.overlay.size, first.overlay.chain)
     with pytest.raises(ImageLocked):
         make(overlay=stranger).start()
     with pytest.raises(InternalError):
@@ -246,14 +246,14 @@ def test_the_guests_memory_and_disk_go_on_from_a_capture(make: Make, run_dir: Ru
     machine = make(equipment=REACHED)
     machine.start()
     machine.hmp("p 1")
-    capture = save(machine, BiosStage(), run_dir.folder("capture", bulky=True))
+    capture = take(machine, BiosStage(), run_dir.folder("capture", bulky=True))
     assert machine.ended is not None
     assert capture.state.stat().st_mode & 0o777 == 0o600
     copies = []
     for _ in range(2):
         overlay = capture.overlay(run_dir.folder("disk", bulky=True))
         copy = make(overlay=overlay, equipment=REACHED)
-        load(copy, capture)
+        restore(copy, capture)
         copies.append(copy)
     assert copies[0].ports != copies[1].ports
     for copy in copies:
@@ -264,11 +264,11 @@ def test_the_guests_memory_and_disk_go_on_from_a_capture(make: Make, run_dir: Ru
         overlay=capture.overlay(run_dir.folder("disk", bulky=True)), equipment=replace(REACHED, memory=96)
     )
     with pytest.raises(InternalError, match="does not fit"):
-        load(larger, capture)
+        restore(larger, capture)
 
 
 def test_power_on_the_pc_goes_through_resets_and_new_processes(run_dir: RunDir, golden: Path) -> None:
-    overlay = Overlay.create(golden, run_dir.folder("disk", bulky=True))
+    overlay = DiskOverlay.create(golden, run_dir.folder("disk", bulky=True))
     heard = Heard()
     power = Power(spec_of(BOARD, equipment=REACHED), overlay, BiosStage(), run_dir, listener=heard)
     power.on()
@@ -290,7 +290,7 @@ def test_power_on_the_pc_goes_through_resets_and_new_processes(run_dir: RunDir, 
 
 
 def test_power_says_when_qemu_died(run_dir: RunDir, golden: Path) -> None:
-    overlay = Overlay.create(golden, run_dir.folder("disk", bulky=True))
+    overlay = DiskOverlay.create(golden, run_dir.folder("disk", bulky=True))
     heard = Heard()
     power = Power(spec_of(BOARD, equipment=SMALL), overlay, BiosStage(), run_dir, listener=heard)
     power.on()

@@ -13,7 +13,7 @@ from harness.image.fat_volume import FatVolume
 from harness.image.load import load_raw
 from harness.image.model import Image
 from harness.image.perm import read_file
-from harness.machine.overlay import Overlay
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.partitions import edit_boot_file, make_perm, write_perm
 from harness.tests.image import synthetic
 
@@ -25,16 +25,16 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 
 @pytest.fixture
-def overlay(image: Image, tmp_path: Path) -> Overlay:
-    return Overlay.create(image.path, tmp_path)
+def overlay(image: Image, tmp_path: Path) -> DiskOverlay:
+    return DiskOverlay.create(image.path, tmp_path)
 
 
-def in_perm(overlay: Overlay, image: Image, name: str, folder: Path) -> bytes | None:
+def in_perm(overlay: DiskOverlay, image: Image, name: str, folder: Path) -> bytes | None:
     assert image.layout.perm is not None
     return read_file(overlay.extract(image.layout.perm, folder / "read.ext4"), name)
 
 
-def test_a_boot_file_changes_in_its_place_and_nothing_else_does(overlay: Overlay, image: Image) -> None:
+def test_a_boot_file_changes_in_its_place_and_nothing_else_does(overlay: DiskOverlay, image: Image) -> None:
     before = content_digest(image.path)
     edit_boot_file(overlay, image, "cmdline.txt", lambda text: text.replace(b"panic=10", b"panic=99"))
     boot = FatVolume.open(overlay.source(image.layout.boot))
@@ -46,20 +46,22 @@ def test_a_boot_file_changes_in_its_place_and_nothing_else_does(overlay: Overlay
     assert content_digest(image.path) == before, "the image itself was written to"
 
 
-def test_a_boot_file_keeps_its_length(overlay: Overlay, image: Image) -> None:
+def test_a_boot_file_keeps_its_length(overlay: DiskOverlay, image: Image) -> None:
     with pytest.raises(OptionError, match=r"cmdline\.txt cannot change its length in place: \d+ bytes, then 0"):
         edit_boot_file(overlay, image, "cmdline.txt", lambda _: b"")
     assert overlay.written == []
 
 
-def test_a_file_is_put_into_perm_and_those_before_it_stay(overlay: Overlay, image: Image, tmp_path: Path) -> None:
+def test_a_file_is_put_into_perm_and_those_before_it_stay(
+    overlay: DiskOverlay, image: Image, tmp_path: Path
+) -> None:
     write_perm(overlay, image, "home/ntp/first", b"1")
     write_perm(overlay, image, "second", b"2")
     assert in_perm(overlay, image, "home/ntp/first", tmp_path) == b"1"
     assert in_perm(overlay, image, "second", tmp_path) == b"2"
 
 
-def test_a_new_perm_is_empty_and_takes_files(overlay: Overlay, image: Image, tmp_path: Path) -> None:
+def test_a_new_perm_is_empty_and_takes_files(overlay: DiskOverlay, image: Image, tmp_path: Path) -> None:
     write_perm(overlay, image, "old", b"1")
     make_perm(overlay, image)
     assert in_perm(overlay, image, "old", tmp_path) is None
@@ -67,7 +69,7 @@ def test_a_new_perm_is_empty_and_takes_files(overlay: Overlay, image: Image, tmp
     assert in_perm(overlay, image, "new", tmp_path) == b"2"
 
 
-def test_a_perm_that_is_to_be_blank_begins_with_zeroes(overlay: Overlay, image: Image) -> None:
+def test_a_perm_that_is_to_be_blank_begins_with_zeroes(overlay: DiskOverlay, image: Image) -> None:
     perm = image.layout.perm
     assert perm is not None
     assert any(overlay.read(perm.offset, 1 << 16))
@@ -75,7 +77,7 @@ def test_a_perm_that_is_to_be_blank_begins_with_zeroes(overlay: Overlay, image: 
     assert not any(overlay.read(perm.offset, 1 << 16))
 
 
-def test_without_a_permanent_partition_both_say_so(overlay: Overlay, image: Image) -> None:
+def test_without_a_permanent_partition_both_say_so(overlay: DiskOverlay, image: Image) -> None:
     lacks = replace(image, layout=replace(image.layout, perm=None))
     with pytest.raises(OptionError, match="the image has no permanent partition"):
         write_perm(overlay, lacks, "any", b"")

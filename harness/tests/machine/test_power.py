@@ -15,11 +15,11 @@ from harness.errors import HarnessError, QemuFailed
 from harness.firmware.stage import Loaded, Stage
 from harness.machine import late_network
 from harness.machine import power as power_module
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.ending import Rung
 from harness.machine.late_network import READ_BY_INIT
 from harness.machine.launch import Launch
 from harness.machine.machine import Machine
-from harness.machine.overlay import Overlay
 from harness.machine.power import Power, PowerOn, SeaBiosEcho
 from harness.machine.qmp import Event, QmpRefused
 from harness.machine.run_dir import RunDir
@@ -120,7 +120,7 @@ class PlayedPower(Power):
         self.heard = Heard()
         super().__init__(
             spec_of(name, qemu=NO_QEMU, nurse_network=nurse_network),
-            cast(Overlay, nothing),
+            cast(DiskOverlay, nothing),
             cast(Stage, nothing),
             cast(RunDir, nothing),
             listener=self.heard,
@@ -294,14 +294,14 @@ def test_a_pc_has_one_thread_while_it_boots_and_a_copy_of_one_if_it_is_to_boot(
 ) -> None:
     asked: list[str] = []
 
-    def machine(_: Spec, __: Overlay, ___: RunDir, launch: Launch, **____: object) -> Machine:
+    def machine(_: Spec, __: DiskOverlay, ___: RunDir, launch: Launch, **____: object) -> Machine:
         asked.append(launch.threads)
         played: Any = Played()
         played.launch = launch
         return cast(Machine, played)
 
     monkeypatch.setattr(power_module, "Machine", machine)
-    monkeypatch.setattr(power_module, "load", lambda *_: None)
+    monkeypatch.setattr(power_module, "restore", lambda *_: None)
     nothing: Any = SimpleNamespace(prepare=lambda _: Loaded(), adopt=lambda loaded: loaded)
     power = Power(spec_of(name, qemu=NO_QEMU, reboots=reboots), nothing, nothing, nothing)
     power.on()

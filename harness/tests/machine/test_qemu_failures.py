@@ -30,9 +30,9 @@ from harness.errors import (
     QmpSilent,
 )
 from harness.machine.accelerator import DEVICE, Accelerator
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.equipment import Equipment
 from harness.machine.machine import Machine
-from harness.machine.overlay import Overlay
 from harness.machine.ports import Port
 from harness.machine.qemu import QemuProgram, find_qemu
 from harness.machine.run_dir import RunDir
@@ -57,14 +57,14 @@ def make(run_dir: RunDir, tmp_path: Path) -> Make:
     return made
 
 
-def disk(run_dir: RunDir, tmp_path: Path, program: bytes = IDLES) -> Overlay:
+def disk(run_dir: RunDir, tmp_path: Path, program: bytes = IDLES) -> DiskOverlay:
     """A disk of 64 MiB whose first sector is a program."""
     golden = tmp_path / "golden.img"
     if not golden.exists():
         golden.write_bytes(boot_sector(program))
         os.truncate(golden, 64 << 20)
         golden.chmod(0o444)
-    return Overlay.create(golden, run_dir.folder("disk", bulky=True))
+    return DiskOverlay.create(golden, run_dir.folder("disk", bulky=True))
 
 
 def wrapped(tmp_path: Path, *lines: str) -> QemuProgram:

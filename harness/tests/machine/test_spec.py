@@ -33,5 +33,5 @@ def test_the_equipment_is_that_of_the_board() -> None:
 
 
 def test_only_what_has_a_file_for_its_memory_is_captured() -> None:
-    assert spec_of("virt", qemu=NO_QEMU, memory_file=Path("/r/ram")).is_captured
-    assert not spec_of("virt", qemu=NO_QEMU).is_captured
+    assert spec_of("virt", qemu=NO_QEMU, memory_file=Path("/r/ram")).for_snapshot
+    assert not spec_of("virt", qemu=NO_QEMU).for_snapshot

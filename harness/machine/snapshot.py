@@ -23,11 +23,11 @@ from typing import Any
 
 from harness.errors import HostDiskFull, InternalError, QemuFailed
 from harness.firmware.stage import Loaded, Stage
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.identity import machine_identity
 from harness.machine.inbox import LAST_WORDS
 from harness.machine.launch import Ram
 from harness.machine.machine import Machine
-from harness.machine.overlay import Overlay
 from harness.machine.qmp import Event
 
 STATE = "state"
@@ -45,7 +45,7 @@ UNLIMITED = {"max-bandwidth": 1 << 40}
 
 
 @dataclass(frozen=True)
-class Frozen:
+class SnapshotDisk:
     """A disk at the moment of the capture: a qcow2 that nobody writes to any more, and a blank overlay over it."""
 
     path: Path
@@ -60,17 +60,17 @@ class Frozen:
         return self.path.with_name(f"{BLANK}{self.path.name}")
 
     @classmethod
-    def of(cls, disk: Overlay) -> Frozen:
+    def of(cls, disk: DiskOverlay) -> SnapshotDisk:
         """Freeze a disk where it lies."""
         disk.path.chmod(0o400)
         frozen = cls(disk.path, disk.size, disk.chain)
         folder = disk.path.with_name("blank")
         folder.mkdir()
-        Overlay.create(disk.path, folder, base_format="qcow2").path.rename(frozen.blank)
+        DiskOverlay.create(disk.path, folder, base_format="qcow2").path.rename(frozen.blank)
         folder.rmdir()
         return frozen
 
-    def overlay(self, folder: Path, *, beside: Sequence[Overlay] = ()) -> Overlay:
+    def overlay(self, folder: Path, *, beside: Sequence[DiskOverlay] = ()) -> DiskOverlay:
         """A new overlay over it, for one copy; raises HostDiskFull."""
         path = folder / self.path.name
         try:
@@ -78,27 +78,27 @@ class Frozen:
             path.chmod(0o600)
         except OSError as error:
             raise HostDiskFull(f"cannot make a disk: {error.strerror}", where=str(path)) from error
-        return Overlay(path, self.path, self.size, (path, *self.chain), beside=beside)
+        return DiskOverlay(path, self.path, self.size, (path, *self.chain), beside=beside)
 
     def as_json(self) -> dict[str, Any]:
         """What ``from_json`` needs beside the folder."""
         return {"name": self.path.name, "size": self.size, "chain": [str(path) for path in self.chain]}
 
     @classmethod
-    def from_json(cls, folder: Path, told: Mapping[str, Any]) -> Frozen:
+    def from_json(cls, folder: Path, told: Mapping[str, Any]) -> SnapshotDisk:
         """A disk that another process may have frozen."""
         return cls(folder / told["name"], told["size"], tuple(map(Path, told["chain"])))
 
 
 @dataclass(frozen=True)
-class Capture:
+class Snapshot:
     """A frozen machine in a folder: its state, its memory, its disks, its firmware's files."""
 
     folder: Path
     identity: Mapping[str, Any]
     """What must be the same in a machine for it to go on from here: see ``harness.machine.identity``."""
     loaded: Loaded
-    disks: tuple[Frozen, ...]
+    disks: tuple[SnapshotDisk, ...]
     """The first is that with the image."""
 
     @property
@@ -112,7 +112,7 @@ class Capture:
         path = self.folder / RAM
         return Ram(path, shared=False) if path.exists() else None
 
-    def overlay(self, folder: Path) -> Overlay:
+    def overlay(self, folder: Path) -> DiskOverlay:
         """New overlays over the frozen disks, for one copy; raises HostDiskFull."""
         first, *others = self.disks
         return first.overlay(folder, beside=[disk.overlay(folder) for disk in others])
@@ -128,15 +128,15 @@ class Capture:
         }
 
     @classmethod
-    def from_json(cls, folder: Path, told: Mapping[str, Any]) -> Capture:
+    def from_json(cls, folder: Path, told: Mapping[str, Any]) -> Snapshot:
         """A capture that another process may have made."""
         files = {name: Path(path) for name, path in told["files"].items()}
         loaded = Loaded(append=told["append"], notes=tuple(told["notes"]), **files)
-        disks = tuple(Frozen.from_json(folder, disk) for disk in told["disks"])
+        disks = tuple(SnapshotDisk.from_json(folder, disk) for disk in told["disks"])
         return cls(folder, told["identity"], loaded, disks)
 
 
-def save(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = None) -> Capture:
+def take(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = None) -> Snapshot:
     """Freeze a running machine into ``folder`` and end it; raises HostDiskFull, QemuFailed.
 
     The machine's overlays move into the capture: they are the disks of the copies now. With ``base`` the first
@@ -160,10 +160,12 @@ def save(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = No
         disk.settle_on(base)
     if shared:
         (folder / RAM).chmod(0o400)
-    return Capture(folder, machine_identity(machine.spec), loaded, tuple(map(Frozen.of, (disk, *disk.beside))))
+    return Snapshot(
+        folder, machine_identity(machine.spec), loaded, tuple(map(SnapshotDisk.of, (disk, *disk.beside)))
+    )
 
 
-def load(machine: Machine, capture: Capture) -> None:
+def restore(machine: Machine, capture: Snapshot) -> None:
     """Start a machine that was made for it from a capture; it stands still where the captured one stood."""
     own = machine_identity(machine.spec)
     if own != capture.identity or capture.ram not in (None, machine.launch.ram):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from harness.errors import HostDiskFull, ImageLocked, InternalError, QemuFailed, ToolMissing
 from harness.image.model import Extent
-from harness.machine import overlay as overlay_module
-from harness.machine.overlay import Overlay, run_tool
+from harness.machine import disk_overlay as overlay_module
+from harness.machine.disk_overlay import DiskOverlay, run_tool
 
 SIZE = 3 << 20
 CONTENT = bytes(range(256)) * (SIZE // 256)
@@ -34,13 +34,13 @@ def golden(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def overlay(golden: Path, tmp_path: Path) -> Overlay:
+def overlay(golden: Path, tmp_path: Path) -> DiskOverlay:
     folder = tmp_path / "o,v"
     folder.mkdir()
-    return Overlay.create(golden, folder)
+    return DiskOverlay.create(golden, folder)
 
 
-def test_it_shows_the_image_and_never_writes_to_it(overlay: Overlay, golden: Path) -> None:
+def test_it_shows_the_image_and_never_writes_to_it(overlay: DiskOverlay, golden: Path) -> None:
     before = hashlib.sha256(golden.read_bytes()).hexdigest()
     assert overlay.size == SIZE
     assert overlay.read(700, 1000) == CONTENT[700:1700]
@@ -51,7 +51,7 @@ def test_it_shows_the_image_and_never_writes_to_it(overlay: Overlay, golden: Pat
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(offset=st.integers(0, SIZE - 3000), data=st.binary(min_size=1, max_size=3000))
-def test_what_is_written_is_read_and_the_neighbours_stay(overlay: Overlay, offset: int, data: bytes) -> None:
+def test_what_is_written_is_read_and_the_neighbours_stay(overlay: DiskOverlay, offset: int, data: bytes) -> None:
     start, end = max(0, offset - 600), min(SIZE, offset + len(data) + 600)
     around = overlay.read(start, end - start)
     overlay.write(offset, data)
@@ -59,10 +59,10 @@ def test_what_is_written_is_read_and_the_neighbours_stay(overlay: Overlay, offse
     assert overlay.read(start, end - start) == expected
 
 
-def test_layers_over_layers_are_read_where_their_bytes_lie(overlay: Overlay, tmp_path: Path) -> None:
+def test_layers_over_layers_are_read_where_their_bytes_lie(overlay: DiskOverlay, tmp_path: Path) -> None:
     overlay.write(1 << 20, b"middle" * 20000)
     (tmp_path / "top").mkdir()
-    top = Overlay.create(overlay.path, tmp_path / "top", base_format="qcow2")
+    top = DiskOverlay.create(overlay.path, tmp_path / "top", base_format="qcow2")
     top.write((1 << 20) + 70000, bytes(70000))
     assert top.chain == (top.path, overlay.path, overlay.base)
     expected = bytearray(CONTENT)
@@ -82,8 +82,8 @@ def test_the_files_under_it_are_named_absolutely_whoever_calls(
     near = Path(golden.name)
     for name in ("lower", "upper"):
         (tmp_path / name).mkdir()
-    overlay = Overlay.create(near, tmp_path / "lower")
-    upper = Overlay.create(overlay.path, tmp_path / "upper", base_format="qcow2")
+    overlay = DiskOverlay.create(near, tmp_path / "lower")
+    upper = DiskOverlay.create(overlay.path, tmp_path / "upper", base_format="qcow2")
     upper.settle_on(near)
     for disk in (overlay, upper):
         told = json.loads(run_tool("qemu-img", ["info", "--output=json", str(disk.path)]))
@@ -91,7 +91,7 @@ def test_the_files_under_it_are_named_absolutely_whoever_calls(
     assert upper.chain == (upper.path, golden.resolve())
 
 
-def test_a_source_is_shut_once_a_machine_has_the_disk(overlay: Overlay) -> None:
+def test_a_source_is_shut_once_a_machine_has_the_disk(overlay: DiskOverlay) -> None:
     source = overlay.source(Extent(0, 4096))
     overlay.attach("virt")
     with pytest.raises(InternalError, match="cannot read"):
@@ -101,12 +101,12 @@ def test_a_source_is_shut_once_a_machine_has_the_disk(overlay: Overlay) -> None:
 def test_an_image_that_ends_within_a_sector_goes_on_with_zeroes(tmp_path: Path) -> None:
     image = tmp_path / "odd.img"
     image.write_bytes(b"x" * 700)
-    odd = Overlay.create(image, tmp_path)
+    odd = DiskOverlay.create(image, tmp_path)
     assert odd.size == 1024
     assert odd.read(512, 512) == b"x" * 188 + bytes(324)
 
 
-def test_zeroes_overwrite_what_was_there(overlay: Overlay) -> None:
+def test_zeroes_overwrite_what_was_there(overlay: DiskOverlay) -> None:
     overlay.write(1 << 20, bytes(1 << 20))
     assert overlay.read(1 << 20, 1 << 20) == bytes(1 << 20)
 
@@ -117,7 +117,7 @@ def test_of_a_large_disk_only_what_was_written_is_read(tmp_path: Path) -> None:
         file.truncate(16 << 30)
         file.seek(9 << 30)
         file.write(b"x" * 4096)
-    large = Overlay.create(image, tmp_path)
+    large = DiskOverlay.create(image, tmp_path)
     large.write(10 << 30, b"y" * 4096)
     before = bytes_read()
     out = large.extract(Extent(1 << 30, 15 << 30), tmp_path / "out")
@@ -136,7 +136,7 @@ def test_what_is_put_back_is_all_that_is_written_and_later_read(tmp_path: Path) 
         for offset in (1 << 30, 9 << 30):
             file.seek(offset)
             file.write(b"x" * 300_000)
-    layer = Overlay.create(image, tmp_path, name="layer.qcow2")
+    layer = DiskOverlay.create(image, tmp_path, name="layer.qcow2")
     place = Extent(1 << 30, 15 << 30)
     part = layer.extract(place, tmp_path / "part")
     with part.open("r+b") as file:
@@ -152,14 +152,14 @@ def test_what_is_put_back_is_all_that_is_written_and_later_read(tmp_path: Path) 
     assert layer.read(9 << 30, 1001) == bytes(1000) + b"x"
     assert layer.read(11 << 30, 5) == b"more\0"
     (tmp_path / "upper").mkdir()
-    upper = Overlay.create(layer.path, tmp_path / "upper", base_format="qcow2")
+    upper = DiskOverlay.create(layer.path, tmp_path / "upper", base_format="qcow2")
     before = bytes_read()
     upper.settle_on(image)
     assert bytes_read() - before < 64 << 20
     assert upper.read(11 << 30, 5) == b"more\0"
 
 
-def test_what_became_zero_is_zero_on_the_disk(overlay: Overlay, tmp_path: Path) -> None:
+def test_what_became_zero_is_zero_on_the_disk(overlay: DiskOverlay, tmp_path: Path) -> None:
     place = Extent(1 << 20, 1 << 20)
     empty = tmp_path / "empty"
     with empty.open("wb") as file:
@@ -173,7 +173,7 @@ def bytes_read() -> int:
     return int(Path("/proc/self/io").read_text().split("rchar: ")[1].split()[0])
 
 
-def test_a_file_is_written_and_an_extent_extracted_with_its_holes(overlay: Overlay, tmp_path: Path) -> None:
+def test_a_file_is_written_and_an_extent_extracted_with_its_holes(overlay: DiskOverlay, tmp_path: Path) -> None:
     source = tmp_path / "source"
     with source.open("wb") as file:
         file.write(b"begin")
@@ -184,7 +184,7 @@ def test_a_file_is_written_and_an_extent_extracted_with_its_holes(overlay: Overl
     assert out.stat().st_blocks * 512 < 1 << 20
 
 
-def test_a_disk_of_a_running_machine_is_not_touched(overlay: Overlay) -> None:
+def test_a_disk_of_a_running_machine_is_not_touched(overlay: DiskOverlay) -> None:
     overlay.attach("virt")
     for action in (
         lambda: overlay.read(0, 512),
@@ -200,20 +200,20 @@ def test_a_disk_of_a_running_machine_is_not_touched(overlay: Overlay) -> None:
 
 
 @pytest.mark.parametrize(("offset", "size"), [(-1, 4), (SIZE - 2, 4), (SIZE, 1)])
-def test_beyond_the_disk_is_our_mistake(overlay: Overlay, offset: int, size: int) -> None:
+def test_beyond_the_disk_is_our_mistake(overlay: DiskOverlay, offset: int, size: int) -> None:
     with pytest.raises(InternalError, match="not on the disk"):
         overlay.read(offset, size)
     with pytest.raises(InternalError, match="not on the disk"):
         overlay.write(offset, b"x" * size)
 
 
-def test_it_grows_to_a_power_of_two_once(overlay: Overlay) -> None:
+def test_it_grows_to_a_power_of_two_once(overlay: DiskOverlay) -> None:
     assert overlay.resize_to_power_of_two() == 4 << 20
     assert overlay.resize_to_power_of_two() == 4 << 20
     assert overlay.read(SIZE, 512) == bytes(512)
 
 
-def test_an_image_that_another_qemu_writes_to_is_locked(overlay: Overlay) -> None:
+def test_an_image_that_another_qemu_writes_to_is_locked(overlay: DiskOverlay) -> None:
     with subprocess.Popen(
         ["qemu-io", "-f", "qcow2", str(overlay.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
@@ -238,8 +238,8 @@ FULL = """
 import sys
 from pathlib import Path
 from harness.errors import HostDiskFull
-from harness.machine.overlay import Overlay
-overlay = Overlay.create(Path(sys.argv[1]), Path(sys.argv[2]))
+from harness.machine.disk_overlay import DiskOverlay
+overlay = DiskOverlay.create(Path(sys.argv[1]), Path(sys.argv[2]))
 try:
     overlay.write(0, bytes(range(256)) * 8192)
 except HostDiskFull as error:
@@ -283,7 +283,7 @@ def test_a_missing_tool_names_its_package() -> None:
 
 def test_any_other_failure_shows_what_the_tool_said(tmp_path: Path) -> None:
     with pytest.raises(QemuFailed) as caught:
-        Overlay.create(tmp_path / "missing.img", tmp_path)
+        DiskOverlay.create(tmp_path / "missing.img", tmp_path)
     assert "No such file" in caught.value.evidence
 
 
@@ -291,9 +291,9 @@ def test_what_is_beside_a_disk_goes_where_it_goes(golden: Path, tmp_path: Path) 
     here, there = tmp_path / "here", tmp_path / "there"
     for folder in (here, there):
         folder.mkdir()
-    data = Overlay.create(golden, here, name="disk2.qcow2")
-    empty = Overlay.empty(here, 1 << 30, name="disk3.qcow2")
-    disk = Overlay.create(golden, here, beside=[data, empty])
+    data = DiskOverlay.create(golden, here, name="disk2.qcow2")
+    empty = DiskOverlay.empty(here, 1 << 30, name="disk3.qcow2")
+    disk = DiskOverlay.create(golden, here, beside=[data, empty])
     data.write(0, b"mine")
     assert (empty.size, empty.chain, empty.read(1 << 20, 4)) == (1 << 30, (empty.path,), bytes(4))
     disk.attach("a machine")
@@ -311,4 +311,4 @@ def test_what_is_beside_a_disk_goes_where_it_goes(golden: Path, tmp_path: Path) 
 
 
 def test_only_its_user_may_read_an_empty_disk(tmp_path: Path) -> None:
-    assert Overlay.empty(tmp_path, 1 << 20, name="disk2.qcow2").path.stat().st_mode & 0o777 == 0o600
+    assert DiskOverlay.empty(tmp_path, 1 << 20, name="disk2.qcow2").path.stat().st_mode & 0o777 == 0o600

@@ -22,10 +22,10 @@ from harness.image.copying import copy_sparse, link_or_copy
 from harness.image.model import Image
 from harness.lab.folders import Folders
 from harness.lab.journal import Journal
-from harness.machine.capture import IMAGE, Capture
 from harness.machine.firmware_digest import firmware_digest
 from harness.machine.identity import machine_identity
 from harness.machine.qemu import QemuProgram
+from harness.machine.snapshot import IMAGE, Snapshot
 from harness.machine.spec import Spec
 from harness.options import Settings
 from harness.store.store import Store
@@ -42,16 +42,16 @@ KEY = "id_ed25519"
 class Booted:
     """A captured machine, and how its cold boot went."""
 
-    capture: Capture
+    snapshot: Snapshot
     start: ColdStart
 
 
-def capture_root(settings: Settings) -> Path:
+def snapshot_root(settings: Settings) -> Path:
     """Where captures persist."""
     return settings.cache_root / FOLDER
 
 
-class Captures:
+class Snapshots:
     """The captures that this process may use, and the key that opens what it boots.
 
     ``shared`` is the folder of the run's controller, None where there is none.
@@ -70,7 +70,7 @@ class Captures:
     @property
     def _store(self) -> Store:
         if self._opened is None:
-            root = capture_root(self._settings) if self._lasting else self._shared
+            root = snapshot_root(self._settings) if self._lasting else self._shared
             self._opened = Store(
                 root or self._folders.folder(FOLDER, bulky=True),
                 durable=self._lasting,
@@ -88,13 +88,13 @@ class Captures:
         def make(folder: Path) -> dict[str, Any]:
             booted = boot(folder, self._own(image, folder))
             title = f"{identity['board']['name']} {image.hostname} {image.build}"
-            return {"title": title, "capture": booted.capture.as_json(), "start": booted.start.as_json()}
+            return {"title": title, "capture": booted.snapshot.as_json(), "start": booted.start.as_json()}
 
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         if key not in self._booted:
             entry = self._store.get(key, make)
-            capture = Capture.from_json(entry.folder, entry.about["capture"])
-            self._booted[key] = Booted(capture, ColdStart.from_json(entry.about["start"]))
+            snapshot = Snapshot.from_json(entry.folder, entry.about["capture"])
+            self._booted[key] = Booted(snapshot, ColdStart.from_json(entry.about["start"]))
         return self._booted[key]
 
     def firmware(self, board: Board, qemu: QemuProgram) -> str:
@@ -124,7 +124,7 @@ class Captures:
 def identity(spec: Spec, image: Image, *, firmware: str, key: str, clock: Clock) -> dict[str, Any]:
     """Everything that must be the same for a machine booted before to stand for one that boots now.
 
-    ``firmware`` is the digest of this host's files (``Captures.firmware``), ``key`` the public line that was put
+    ``firmware`` is the digest of this host's files (``Snapshots.firmware``), ``key`` the public line that was put
     onto its disk ("" where none was), ``clock`` what it knows of the time when it is switched on.
     """
     return {

@@ -14,14 +14,14 @@ import pytest
 from harness.errors import InternalError
 from harness.firmware.bios import BiosStage
 from harness.firmware.stage import Loaded
-from harness.machine.capture import RAM, Capture, load, save
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.equipment import Equipment
 from harness.machine.extra_disk import ExtraDisk
 from harness.machine.launch import Ram
 from harness.machine.machine import Machine
-from harness.machine.overlay import Overlay
 from harness.machine.power import Power
 from harness.machine.run_dir import RunDir
+from harness.machine.snapshot import RAM, Snapshot, restore, take
 from harness.tests.machine.guests import REST, SAY_R, boot_sector, wait_for_r
 from harness.tests.machine.specs import machine_of, spec_of
 
@@ -43,12 +43,12 @@ def golden(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def captured(run_dir: RunDir, golden: Path) -> Capture:
+def captured(run_dir: RunDir, golden: Path) -> Snapshot:
     """A machine that ran the guest, with a layer between its disk and the image."""
     folder = run_dir.folder("capture", bulky=True)
-    between = Overlay.create(golden, run_dir.folder("base", bulky=True))
+    between = DiskOverlay.create(golden, run_dir.folder("base", bulky=True))
     between.write(4096, b"between")
-    overlay = Overlay.create(between.path, run_dir.folder("disk", bulky=True), base_format="qcow2")
+    overlay = DiskOverlay.create(between.path, run_dir.folder("disk", bulky=True), base_format="qcow2")
     overlay.write(8192, b"above")
     consoles: list[socket.socket] = []
     machine = make(run_dir, overlay, ram=Ram(folder / RAM, shared=True), on_console=consoles.append)
@@ -57,16 +57,16 @@ def captured(run_dir: RunDir, golden: Path) -> Capture:
         wait_for_r(console)
     own = folder / "own.img"
     own.hardlink_to(golden)
-    capture = save(machine, BiosStage(), folder, base=own)
+    capture = take(machine, BiosStage(), folder, base=own)
     between.path.unlink()
     return capture
 
 
-def make(run_dir: RunDir, overlay: Overlay, **given: Any) -> Machine:
+def make(run_dir: RunDir, overlay: DiskOverlay, **given: Any) -> Machine:
     return machine_of("pc-bios", overlay, run_dir, **{"equipment": SMALL, **given})
 
 
-def copy_of(capture: Capture, run_dir: RunDir, **given: Any) -> Machine:
+def copy_of(capture: Snapshot, run_dir: RunDir, **given: Any) -> Machine:
     overlay = capture.overlay(run_dir.folder("disk", bulky=True))
     return make(run_dir, overlay, **{"ram": capture.ram, **given})
 
@@ -81,13 +81,13 @@ def byte_at(machine: Machine, address: int) -> str:
     return machine.hmp(f"xp /1xb {address:#x}").split(":")[1].strip()
 
 
-def test_copies_begin_with_the_captured_memory_and_leave_it_as_it_is(captured: Capture, run_dir: RunDir) -> None:
+def test_copies_begin_with_the_captured_memory_and_leave_it_as_it_is(captured: Snapshot, run_dir: RunDir) -> None:
     assert captured.ram == Ram(captured.folder / RAM, shared=False)
     frozen = captured.ram.path.read_bytes()
     assert frozen[MARK] == 0x5A
     for _ in range(2):
         copy = copy_of(captured, run_dir)
-        load(copy, captured)
+        restore(copy, captured)
         assert byte_at(copy, MARK) == "0x5a"
         # The firmware runs again, and writes all over the memory.
         copy.reset()
@@ -97,7 +97,7 @@ def test_copies_begin_with_the_captured_memory_and_leave_it_as_it_is(captured: C
     assert captured.ram.path.read_bytes() == frozen
 
 
-def test_a_captures_disk_lies_on_the_image_alone(captured: Capture, run_dir: RunDir, golden: Path) -> None:
+def test_a_captures_disk_lies_on_the_image_alone(captured: Snapshot, run_dir: RunDir, golden: Path) -> None:
     disk = captured.overlay(run_dir.folder("disk", bulky=True))
     assert disk.read(4096, 7) == b"between"
     assert disk.read(8192, 5) == b"above"
@@ -106,30 +106,30 @@ def test_a_captures_disk_lies_on_the_image_alone(captured: Capture, run_dir: Run
     assert disk.size == 1 << 20
 
 
-def test_another_process_reads_a_capture_as_it_was_made(captured: Capture) -> None:
+def test_another_process_reads_a_capture_as_it_was_made(captured: Snapshot) -> None:
     told = json.loads(json.dumps(captured.as_json()))
-    assert Capture.from_json(captured.folder, told) == captured
+    assert Snapshot.from_json(captured.folder, told) == captured
 
 
-def test_every_file_that_a_machine_was_started_with_is_told(captured: Capture) -> None:
+def test_every_file_that_a_machine_was_started_with_is_told(captured: Snapshot) -> None:
     files = {field.name: Path(field.name) for field in fields(Loaded) if field.name not in ("append", "notes")}
     full = replace(captured, loaded=Loaded(append="root=/dev/vda2", notes=("a", "b"), **files))
-    assert Capture.from_json(full.folder, json.loads(json.dumps(full.as_json()))) == full
+    assert Snapshot.from_json(full.folder, json.loads(json.dumps(full.as_json()))) == full
 
 
-def test_a_copy_of_a_copy_can_be_captured_too(captured: Capture, run_dir: RunDir) -> None:
+def test_a_copy_of_a_copy_can_be_captured_too(captured: Snapshot, run_dir: RunDir) -> None:
     copy = copy_of(captured, run_dir)
-    load(copy, captured)
-    again = save(copy, BiosStage(), run_dir.folder("capture", bulky=True))
+    restore(copy, captured)
+    again = take(copy, BiosStage(), run_dir.folder("capture", bulky=True))
     assert again.ram is None
     third = copy_of(again, run_dir)
-    load(third, again)
+    restore(third, again)
     assert byte_at(third, MARK) == "0x5a"
     assert third.overlay.chain[-1] == captured.folder / "own.img"
     third.stop()
 
 
-def test_a_checkpoint_of_any_machine_has_its_memory_in_a_file(captured: Capture, run_dir: RunDir) -> None:
+def test_a_checkpoint_of_any_machine_has_its_memory_in_a_file(captured: Snapshot, run_dir: RunDir) -> None:
     overlay = captured.overlay(run_dir.folder("disk", bulky=True))
     power = Power(spec_of("pc-bios", equipment=SMALL), overlay, BiosStage(), run_dir)
     power.restore(captured)
@@ -155,7 +155,7 @@ def test_a_further_disk_goes_with_the_machine_into_captures_and_checkpoints(
     data.write_bytes(b"at first".ljust(1 << 20, b"\0"))
     equipment = replace(SMALL, disks=(ExtraDisk(data), ExtraDisk(size=1 << 20)))
     folder = run_dir.folder("disk", bulky=True)
-    overlay = Overlay.create(golden, folder, beside=equipment.make_disks(folder))
+    overlay = DiskOverlay.create(golden, folder, beside=equipment.make_disks(folder))
     consoles: list[socket.socket] = []
     machine = make(run_dir, overlay, equipment=equipment, on_console=consoles.append)
     machine.start()
@@ -164,10 +164,10 @@ def test_a_further_disk_goes_with_the_machine_into_captures_and_checkpoints(
     assert "disk2" in machine.hmp("info block")
     write(machine, 2, 0x5A)
     write(machine, 3, 0x5B)
-    capture = save(machine, BiosStage(), run_dir.folder("capture", bulky=True))
-    assert Capture.from_json(capture.folder, json.loads(json.dumps(capture.as_json()))) == capture
+    capture = take(machine, BiosStage(), run_dir.folder("capture", bulky=True))
+    assert Snapshot.from_json(capture.folder, json.loads(json.dumps(capture.as_json()))) == capture
 
-    def seen(disk: Overlay) -> list[bytes]:
+    def seen(disk: DiskOverlay) -> list[bytes]:
         return [one.read(4096, 1) for one in disk.beside]
 
     disk = capture.overlay(run_dir.folder("disk", bulky=True))
@@ -186,11 +186,11 @@ def test_a_further_disk_goes_with_the_machine_into_captures_and_checkpoints(
     assert data.read_bytes() == b"at first".ljust(1 << 20, b"\0")
 
 
-def test_a_machine_that_differs_does_not_go_on(captured: Capture, run_dir: RunDir) -> None:
+def test_a_machine_that_differs_does_not_go_on(captured: Snapshot, run_dir: RunDir) -> None:
     with pytest.raises(InternalError, match="does not fit"):
-        load(copy_of(captured, run_dir, equipment=replace(SMALL, cpus=2)), captured)
+        restore(copy_of(captured, run_dir, equipment=replace(SMALL, cpus=2)), captured)
 
 
-def test_nobody_else_can_read_what_a_guest_had_in_its_memory(captured: Capture) -> None:
+def test_nobody_else_can_read_what_a_guest_had_in_its_memory(captured: Snapshot) -> None:
     for name in ("state", "ram"):
         assert (captured.folder / name).stat().st_mode & 0o077 == 0

@@ -11,26 +11,26 @@ import pytest
 
 from harness.errors import QemuFailed
 from harness.firmware.bios import BiosStage
-from harness.machine import capture as capture_module
-from harness.machine.capture import RAM, Capture, load, pause_at_rest, save
+from harness.machine import snapshot as snapshot_module
+from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.launch import Ram
 from harness.machine.machine import Machine
-from harness.machine.overlay import Overlay
 from harness.machine.run_dir import RunDir
+from harness.machine.snapshot import RAM, Snapshot, pause_at_rest, restore, take
 from harness.tests.machine.specs import NO_QEMU, machine_of, spec_of
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-system-aarch64") is None, reason="QEMU is not installed")
 
 
-def make(run_dir: RunDir, overlay: Overlay, name: str, **given: Any) -> Machine:
+def make(run_dir: RunDir, overlay: DiskOverlay, name: str, **given: Any) -> Machine:
     return machine_of(name, overlay, run_dir, on_console=lambda console: console.close(), **given)
 
 
 @pytest.fixture
-def card(tmp_path: Path, run_dir: RunDir) -> Overlay:
+def card(tmp_path: Path, run_dir: RunDir) -> DiskOverlay:
     image = tmp_path / "card.img"
     image.write_bytes(bytes(1 << 20))
-    return Overlay.create(image, run_dir.folder("disk", bulky=True))
+    return DiskOverlay.create(image, run_dir.folder("disk", bulky=True))
 
 
 def controller_of_the_card(machine: Machine) -> str:
@@ -42,23 +42,23 @@ def usb(machine: Machine) -> str:
     return machine.hmp("info usb")
 
 
-def captured(run_dir: RunDir, card: Overlay, name: str) -> Capture:
+def captured(run_dir: RunDir, card: DiskOverlay, name: str) -> Snapshot:
     folder = run_dir.folder("capture", bulky=True)
     machine = make(run_dir, card, name, ram=Ram(folder / RAM, shared=True))
     machine.start()
     assert "Network" not in usb(machine)
-    return save(machine, BiosStage(), folder)
+    return take(machine, BiosStage(), folder)
 
 
 @pytest.mark.parametrize(
     ("name", "controller"), [("raspi3b", "bcm2835-sdhost"), ("raspi4b", "generic-sdhci")], ids=["pi3", "pi4"]
 )
 def test_a_copy_has_its_card_where_linux_left_it_and_is_plugged_in_once_it_runs(
-    run_dir: RunDir, card: Overlay, name: str, controller: str
+    run_dir: RunDir, card: DiskOverlay, name: str, controller: str
 ) -> None:
     capture = captured(run_dir, card, name)
     copy = make(run_dir, capture.overlay(run_dir.folder("disk", bulky=True)), name, ram=capture.ram)
-    load(copy, capture)
+    restore(copy, capture)
     assert controller_of_the_card(copy) == controller
     copy.resume()
     assert "Network" not in usb(copy)
@@ -69,20 +69,20 @@ def test_a_copy_has_its_card_where_linux_left_it_and_is_plugged_in_once_it_runs(
 
 @pytest.mark.parametrize("name", ["raspi3b", "raspi4b"])
 def test_a_machine_with_its_network_plugged_in_cannot_be_captured(
-    run_dir: RunDir, card: Overlay, name: str
+    run_dir: RunDir, card: DiskOverlay, name: str
 ) -> None:
     machine = make(run_dir, card, name)
     machine.start()
     machine.plug_in()
     assert "Network" in usb(machine)
     with pytest.raises(QemuFailed) as caught:
-        save(machine, BiosStage(), run_dir.folder("capture", bulky=True))
+        take(machine, BiosStage(), run_dir.folder("capture", bulky=True))
     assert "usb-net" in caught.value.evidence
     machine.stop()
 
 
 @pytest.mark.parametrize("name", ["raspi3b", "raspi4b"])
-def test_a_network_card_that_waits_is_plugged_in_once(run_dir: RunDir, card: Overlay, name: str) -> None:
+def test_a_network_card_that_waits_is_plugged_in_once(run_dir: RunDir, card: DiskOverlay, name: str) -> None:
     machine = make(run_dir, card, name, nic=False)
     machine.start()
     assert "Network" not in usb(machine)
@@ -125,7 +125,7 @@ def test_a_board_that_loses_waiting_interrupts_is_captured_when_none_waits() -> 
 
 
 def test_a_machine_that_never_rests_is_not_captured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capture_module, "REST_LIMIT", 0.0)
+    monkeypatch.setattr(snapshot_module, "REST_LIMIT", 0.0)
     with pytest.raises(QemuFailed, match="an interrupt waited at every look") as caught:
         pause_at_rest(Restless("raspi3b", WAITS))
     assert "0x00000008" in caught.value.evidence

@@ -17,15 +17,15 @@ from harness.console.phases import Boot, Cause, Phase
 from harness.errors import KernelPanic
 from harness.firmware.stage import Loaded
 from harness.image.model import Image
-from harness.lab.captures import Booted, Captures, identity
 from harness.lab.equipment import equipment
 from harness.lab.journal import Journal
+from harness.lab.snapshots import Booted, Snapshots, identity
 from harness.machine.accelerator import TCG, Accelerator
-from harness.machine.capture import Capture, Frozen
+from harness.machine.disk_overlay import NAME
 from harness.machine.extra_disk import ExtraDisk
-from harness.machine.overlay import NAME
 from harness.machine.ports import Port
 from harness.machine.qemu import QemuProgram
+from harness.machine.snapshot import Snapshot, SnapshotDisk
 from harness.machine.spec import Spec
 from harness.options import Settings
 from harness.tests.lab.played import PlayedFolders
@@ -50,9 +50,9 @@ def image(path: Path) -> Image:
     return made
 
 
-def captures(tmp_path: Path, name: str = "one", **given: Any) -> Captures:
+def captures(tmp_path: Path, name: str = "one", **given: Any) -> Snapshots:
     settings = Settings(cache=tmp_path / "cache", **given)
-    return Captures(settings, PlayedFolders(tmp_path / name), Journal(), shared=tmp_path / "shared")
+    return Snapshots(settings, PlayedFolders(tmp_path / name), Journal(), shared=tmp_path / "shared")
 
 
 class Booting:
@@ -64,7 +64,9 @@ class Booting:
     def __call__(self, folder: Path, base: Path) -> Booted:
         self.bases.append(base)
         path = folder / NAME
-        return Booted(Capture(folder, {"qemu": "q"}, Loaded(), (Frozen(path, 1 << 20, (path, base)),)), START)
+        return Booted(
+            Snapshot(folder, {"qemu": "q"}, Loaded(), (SnapshotDisk(path, 1 << 20, (path, base)),)), START
+        )
 
 
 def test_a_second_process_of_the_run_gets_what_the_first_one_booted(tmp_path: Path) -> None:
@@ -191,7 +193,7 @@ def test_the_firmware_of_a_board_is_read_once_a_run(tmp_path: Path, monkeypatch:
         read.append(of.name)
         return of.name
 
-    monkeypatch.setattr("harness.lab.captures.firmware_digest", digest)
+    monkeypatch.setattr("harness.lab.snapshots.firmware_digest", digest)
     asked = captures(tmp_path)
     program = QemuProgram(tmp_path / "qemu", "10.0", frozenset(), sandbox=True)
     for name in ("virt-uefi", "pc-uefi", "virt-uefi"):
@@ -203,7 +205,7 @@ def test_another_version_of_the_harness_s_own_firmware_makes_another_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = told(tmp_path)
-    monkeypatch.setattr("harness.lab.captures.own_digest", lambda: "another version")
+    monkeypatch.setattr("harness.lab.snapshots.own_digest", lambda: "another version")
     assert told(tmp_path) != before
 
 

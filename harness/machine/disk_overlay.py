@@ -29,7 +29,7 @@ AT_ONCE = 64 << 20
 BaseFormat = Literal["raw", "qcow2"]
 
 
-class Overlay:
+class DiskOverlay:
     """A qcow2 file over ``base``; ``path`` is what QEMU is given.
 
     While a machine has it attached, reading and writing from here raise InternalError: QEMU owns it then.
@@ -37,7 +37,13 @@ class Overlay:
     """
 
     def __init__(
-        self, path: Path, base: Path | None, size: int, chain: Sequence[Path], *, beside: Sequence[Overlay] = ()
+        self,
+        path: Path,
+        base: Path | None,
+        size: int,
+        chain: Sequence[Path],
+        *,
+        beside: Sequence[DiskOverlay] = (),
     ) -> None:
         self.path = path
         self.base = base
@@ -59,8 +65,8 @@ class Overlay:
         *,
         base_format: BaseFormat = "raw",
         name: str = NAME,
-        beside: Sequence[Overlay] = (),
-    ) -> Overlay:
+        beside: Sequence[DiskOverlay] = (),
+    ) -> DiskOverlay:
         """Make an overlay in ``folder``; raises HostDiskFull, ToolMissing, QemuFailed."""
         # Absolute: a relative backing file would be looked for beside the overlay.
         base = base.resolve()
@@ -68,7 +74,7 @@ class Overlay:
         return cls(path, base, *cls.layers(path, "qcow2"), beside=beside)
 
     @classmethod
-    def empty(cls, folder: Path, size: int, *, name: str, beside: Sequence[Overlay] = ()) -> Overlay:
+    def empty(cls, folder: Path, size: int, *, name: str, beside: Sequence[DiskOverlay] = ()) -> DiskOverlay:
         """Make a disk of so many bytes, all zero, over nothing; raises as ``create`` does."""
         path = _new(folder / name, [], size)
         return cls(path, None, *cls.layers(path, "qcow2"), beside=beside)
@@ -180,7 +186,7 @@ class Overlay:
                     content.seek(offset)
                     self.write(extent.offset + offset, content.read(min(AT_ONCE, end - offset)))
 
-    def moved(self, folder: Path) -> Overlay:
+    def moved(self, folder: Path) -> DiskOverlay:
         """The same disk in another folder, where it goes under its own name; raises HostDiskFull."""
         self._must_be_off("move")
         path = folder / self.path.name
@@ -189,7 +195,7 @@ class Overlay:
         except OSError as error:
             raise HostDiskFull(f"cannot keep a disk: {error.strerror}", where=str(path)) from error
         beside = [disk.moved(folder) for disk in self.beside]
-        return Overlay(path, self.base, self.size, (path, *self.chain[1:]), beside=beside)
+        return DiskOverlay(path, self.base, self.size, (path, *self.chain[1:]), beside=beside)
 
     def remove(self) -> None:
         """Delete it, and what is beside it: nobody needs what was written any more."""
