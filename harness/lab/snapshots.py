@@ -1,4 +1,4 @@
-"""The booted machines of a run: each boots once, and every process of the run gets copies of it.
+"""The snapshots of a run: each machine boots once, and every process of the run restores its snapshot.
 
 With ``--gk-warm session`` they live in a folder of the run: the controller's, where there are workers. With
 ``persist`` they live in the cache, within ``MOST`` bytes, and later runs find them there.
@@ -31,28 +31,28 @@ from harness.options import Settings
 from harness.store.store import Store
 
 FORMAT = 6
-"""To be raised when what is captured, or how, changes. The harness's own firmware has a digest instead."""
+"""To be raised when a snapshot contains something else, or otherwise. The harness's own firmware has a digest."""
 MOST = 4 * 10**9
-"""Bytes that captures may take up in the cache: some twenty of them."""
+"""Bytes that snapshots may take up in the cache: some twenty of them."""
 FOLDER = "captures"
 KEY = "id_ed25519"
 
 
 @dataclass(frozen=True)
 class Booted:
-    """A captured machine, and how its cold boot went."""
+    """A snapshot, and how the cold start went that led to it."""
 
     snapshot: Snapshot
     start: ColdStart
 
 
 def snapshot_root(settings: Settings) -> Path:
-    """Where captures persist."""
+    """Where snapshots persist."""
     return settings.cache_root / FOLDER
 
 
 class Snapshots:
-    """The captures that this process may use, and the key that opens what it boots.
+    """The snapshots that this process may use, and the SSH key of their machines.
 
     ``shared`` is the folder of the run's controller, None where there is none.
     """
@@ -79,11 +79,11 @@ class Snapshots:
         return self._opened
 
     def key(self) -> Path:
-        """The private key that all processes use which share these captures: /perm of a copy knows no other."""
+        """The private key of all processes that share these snapshots: the public half is on their disks."""
         return self._store.get("ssh-key", _make_key).folder / KEY
 
     def get(self, identity: Mapping[str, Any], image: Image, boot: Callable[[Path, Path], Booted]) -> Booted:
-        """The booted machine of this identity, else ``boot(folder, image)`` makes it."""
+        """The snapshot of this identity; if there is none, ``boot(folder, image)`` takes it."""
 
         def make(folder: Path) -> dict[str, Any]:
             booted = boot(folder, self._own(image, folder))
@@ -111,7 +111,7 @@ class Snapshots:
                 self._opened.prune(MOST)
 
     def _own(self, image: Image, folder: Path) -> Path:
-        """The image as it lies under the capture's disk: a link or copy where it might be gone before that."""
+        """The image under the disk of a snapshot: a link or copy where the file might be gone before it."""
         unpacked_here = image.path.is_relative_to(self._folders.run_dir.work)
         if not (self._lasting or unpacked_here):
             return image.path
@@ -122,7 +122,7 @@ class Snapshots:
 
 
 def identity(spec: Spec, image: Image, *, firmware: str, key: str, clock: Clock) -> dict[str, Any]:
-    """Everything that must be the same for a machine booted before to stand for one that boots now.
+    """The identity of a snapshot: all that must be the same for it to stand for a machine that boots now.
 
     ``firmware`` is the digest of this host's files (``Snapshots.firmware``), ``key`` the public line that was put
     onto its disk ("" where none was), ``clock`` what it knows of the time when it is switched on.
@@ -143,4 +143,4 @@ def identity(spec: Spec, image: Image, *, firmware: str, key: str, clock: Clock)
 
 def _make_key(folder: Path) -> dict[str, Any]:
     generate_key(folder, name=KEY)
-    return {"title": "the key of the captured appliances"}
+    return {"title": "the key of the snapshots"}

@@ -42,13 +42,13 @@ class KeyChoice:
 class SshKeys:
     """The key that was given, else the user's own that the image lets in, else one made when it is first needed.
 
-    One is made for the run, or with its captures; the user's own is read where it lies.
+    One is made for the run, or with its snapshots; the user's own is read where it lies.
     """
 
-    def __init__(self, settings: Settings, folders: Folders, captures: Snapshots) -> None:
+    def __init__(self, settings: Settings, folders: Folders, snapshots: Snapshots) -> None:
         self._settings = settings
         self._folders = folders
-        self._captures = captures
+        self._snapshots = snapshots
         self._made: Path | None = None
         self._bases: dict[str, tuple[Path, BaseFormat]] = {}
         self._authorized: dict[str, tuple[PublicKey, ...]] = {}
@@ -100,7 +100,7 @@ class SshKeys:
             return self._settings.ssh_key
         if self._made is None:
             alone = self._settings.warm == "off"
-            self._made = generate_key(self._folders.folder("key")).private if alone else self._captures.key()
+            self._made = generate_key(self._folders.folder("key")).private if alone else self._snapshots.key()
         return self._made
 
     @property

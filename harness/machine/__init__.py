@@ -1,1 +1,1 @@
-"""One QEMU process: launch, QMP, ports, guard against leaks, accelerator, overlays, captures."""
+"""One QEMU process: launch, QMP, ports, guard against leaks, accelerator, disk overlays, snapshots."""

@@ -69,7 +69,7 @@ def _machine(spec: Spec, loaded: Loaded) -> str:
 
 
 def _memory(spec: Spec, ram: Ram | None) -> list[str]:
-    """The memory, always under the same name where a machine may be captured: its state finds it by that name."""
+    """The memory, always under the same name where snapshots are taken: the saved state finds it by that name."""
     size = spec.equipment.memory
     if not spec.board.can_snapshot:
         return ["-m", str(size)]
@@ -109,7 +109,7 @@ def _disk(board: Board, path: Path) -> list[str]:
 
 
 def _beside(board: Board, paths: Sequence[Path]) -> list[str]:
-    """The further disks, after everything else: so nothing has another place for their sake."""
+    """The further disks. They come last, so that no other device gets another address because of them."""
     arguments: list[str] = []
     for number, path in enumerate(paths, 2):
         name = f"disk{number}"

@@ -22,7 +22,7 @@ from harness.errors import PortTaken
 from harness.machine.ports import Port
 
 GUEST = (bytes.fromhex("52 54 00 67 6f 6b"), socket.inet_aton("10.0.2.15"))
-"""Hardware address and address of the guest until its own frames tell: by its card and by DHCP."""
+"""Hardware address and address of the guest until its own frames show them: by its card and by DHCP."""
 NOWHERE = bytes(4)
 """The address of a guest that has none yet, and looks for one by DHCP."""
 ALL = b"\xff" * 6

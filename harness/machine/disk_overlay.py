@@ -30,7 +30,7 @@ BaseFormat = Literal["raw", "qcow2"]
 
 
 class DiskOverlay:
-    """A qcow2 file over ``base``; ``path`` is what QEMU is given.
+    """A qcow2 file over ``base``; QEMU gets ``path``.
 
     While a machine has it attached, reading and writing from here raise InternalError: QEMU owns it then.
     ``beside`` are the machine's further disks: where this one goes, they go too.
@@ -51,7 +51,7 @@ class DiskOverlay:
         self.size = size
         """Bytes, as the guest sees it."""
         self.chain = tuple(chain)
-        """The files it is made of: itself, what lies under it, and so on down to the image."""
+        """Its files: itself, the one under it, and so on down to the image."""
         self.beside = tuple(beside)
         self.written: list[Extent] = []
         """What was put onto it from here, by whoever has this overlay."""
@@ -81,7 +81,7 @@ class DiskOverlay:
 
     @staticmethod
     def layers(path: Path, form: BaseFormat) -> tuple[int, list[Path]]:
-        """The size of a disk as the guest sees it, and the files that it is made of, from the top down."""
+        """The size of a disk as the guest sees it, and its files from the top down."""
         arguments = ["info", "--output=json", "-f", form, "--backing-chain", str(path)]
         layers = json.loads(run_tool("qemu-img", arguments, where=path))
         return int(layers[0]["virtual-size"]), [Path(layer["filename"]) for layer in layers]
@@ -167,9 +167,9 @@ class DiskOverlay:
         self.written.append(Extent(offset, size))
 
     def put_back(self, extent: Extent, file: Path) -> None:
-        """Make a stretch of the disk what is in a file of its size; only what differs is written.
+        """Make a stretch of the disk equal to a file of the same size; only what differs is written.
 
-        Else a disk of 16 GiB would get as many zeroes, which all that is done with its layers would read.
+        Otherwise a disk of 16 GiB would get 16 GiB of zeroes, and whatever uses its layers would read them.
         """
         disk = self.source(extent)
         places: list[tuple[int, int]] = []
@@ -187,7 +187,7 @@ class DiskOverlay:
                     self.write(extent.offset + offset, content.read(min(AT_ONCE, end - offset)))
 
     def moved(self, folder: Path) -> DiskOverlay:
-        """The same disk in another folder, where it goes under its own name; raises HostDiskFull."""
+        """Move the file into another folder under its own name; returns the disk there; raises HostDiskFull."""
         self._must_be_off("move")
         path = folder / self.path.name
         try:
@@ -198,7 +198,7 @@ class DiskOverlay:
         return DiskOverlay(path, self.base, self.size, (path, *self.chain[1:]), beside=beside)
 
     def remove(self) -> None:
-        """Delete it, and what is beside it: nobody needs what was written any more."""
+        """Delete it, and the further disks."""
         for disk in (self, *self.beside):
             disk.path.unlink(missing_ok=True)
 
@@ -263,7 +263,7 @@ def _ends(pieces: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _merged(stretches: Iterable[tuple[int, int]], *, apart: int = 0) -> list[tuple[int, int]]:
-    """Stretches in order, those that meet or lie at most so far apart as one."""
+    """Stretches in order; those that overlap or lie at most ``apart`` bytes apart are joined."""
     found: list[tuple[int, int]] = []
     for start, end in sorted(stretches):
         if found and start <= found[-1][1] + apart:

@@ -17,7 +17,7 @@ Network = Literal["restricted", "open"]
 
 @dataclass(frozen=True)
 class Equipment:
-    """What is asked for, 0 where it is the board's; ``on`` makes it that of one board's machine."""
+    """Memory, processors, disks, ports and network; as asked for, 0 for the board's own, until ``on`` a board."""
 
     forwards: tuple[Port, ...] = ()
     """Ports of the guest that can be reached from this host."""
@@ -31,7 +31,7 @@ class Equipment:
     """Arguments of the user's own for QEMU, as they are."""
 
     def on(self, board: Board) -> Equipment:
-        """What a machine of this board gets; one that has what it has keeps its memory, processors and disk."""
+        """What a machine of this board gets; a board that ``is_fixed`` keeps its memory, processors and disk."""
         asked = Equipment() if board.fixed else self
         return replace(
             self,
@@ -90,7 +90,7 @@ class Equipment:
         return "; ".join(part for part in parts if part)
 
     def as_json(self) -> dict[str, Any]:
-        """What must be the same in two machines for one to go on where the other stood, but for disks' content."""
+        """All of it as JSON, for the identity of a machine; the order of ports does not count."""
         return {
             "forwards": sorted(map(str, self.forwards)),
             "network": self.network,

@@ -56,7 +56,7 @@ class ExtraDisk:
 
     @cached_property
     def digest(self) -> str:
-        """What tells its content from any other's; read once a run."""
+        """A digest of its content, read once a run."""
         if self.file is None:
             return f"empty {self.size}"
         layers = [content_digest(path) for path in DiskOverlay.layers(self.file, self.file_format)[1]]

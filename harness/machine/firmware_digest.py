@@ -1,4 +1,4 @@
-"""What identifies the firmware that runs before a kernel: a captured machine goes on with the one it has."""
+"""A digest of the firmware that runs before a kernel: a snapshot contains the one that its machine had."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What must be the same in two machines for one to go on where the other stood: derived from their Specs.
+"""The identity of a machine: what must be the same for it to be restored from a snapshot of another one.
 
-Each field of a Spec and of the records in it counts, unless ``UNSEEN`` says why it does not: a new one cannot be
-forgotten. The content of files counts only where captures are looked up, by its digest (``lab/snapshots.py``): a
-restored machine goes on with what the captured one has read.
+It is derived from the Spec. Each field of the Spec and of the records in it counts, unless ``UNSEEN`` says why it
+does not: a new field cannot be forgotten. The content of files is not here: a snapshot has what its machine read.
+It counts, by its digest, where a run looks for a snapshot that fits (``lab/snapshots.py``).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CHOICE = "says which tests and images it gets, not what it is"
 UNSEEN: Mapping[type, Mapping[str, str]] = {
     Spec: {
         "reboots": THREADS,
-        "memory_file": "a captured machine had such a file, and each copy begins with it",
+        "memory_file": "is a matter of where QEMU keeps the memory, which the guest does not see",
     },
     Board: {
         "title": READERS,
@@ -45,7 +45,7 @@ UNSEEN: Mapping[type, Mapping[str, str]] = {
     },
     Workarounds: {
         "one_thread_at_boot": THREADS,
-        "no_snapshots": "is None on every board whose machines are captured",
+        "no_snapshots": "is None on every board of which a snapshot is taken",
     },
     Workaround: {
         "does": READERS,

@@ -1,4 +1,4 @@
-"""What a QEMU tells, put into order: its events, which come over QMP, and then how its process ended."""
+"""What a QEMU reports, put into order: its events, which come over QMP, and then how its process ended."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LAST_WORDS = 2.0
 
 
 class Inbox:
-    """Filled from the threads that hear something, read once from one other."""
+    """A queue that several threads fill, and one thread reads once."""
 
     def __init__(self) -> None:
         self._items: queue.SimpleQueue[Event | Exit | None] = queue.SimpleQueue()

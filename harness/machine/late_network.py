@@ -28,7 +28,7 @@ class LateNetwork:
 
     With ``nurse_network`` it does the board's workarounds ``late_answers`` and ``late_nic``; whoever reads the
     console then calls ``init_runs`` and ``listens``. Without a console it finds out by the disk when init runs.
-    A machine that is captured never gets the card that waits.
+    A machine that is started for a snapshot never gets the card that waits.
     """
 
     def __init__(self, spec: Spec) -> None:

@@ -13,7 +13,7 @@ from harness.machine.spec import Threads
 
 @dataclass(frozen=True)
 class Ram:
-    """The guest's memory as a file: ``shared``, the file is the memory; else only what it begins with."""
+    """A file for the guest's memory: with ``shared`` it is the memory, else only what the memory begins with."""
 
     path: Path
     shared: bool
@@ -27,14 +27,14 @@ class Launch:
     """What the firmware stage found on the disk."""
     threads: Threads = "multi"
     prefer: Mapping[Port, int] = field(default_factory=dict)
-    """Port of the guest -> port of this host; for those not named here QEMU chooses."""
+    """Port of the guest -> port of this host; QEMU chooses the others."""
     ram: Ram | None = None
     nic: bool = True
     """Whether the network card is plugged in from the beginning."""
     disks: tuple[Path, ...] = ()
     """The qcow2 overlays of its disks, that with the image first; the header of each names what lies under it."""
     incoming: bool = False
-    """Whether the machine waits for a captured state instead of starting its firmware."""
+    """Whether the machine waits for a saved state instead of starting its firmware."""
     console: bool = True
     datagrams: int = 0
     """The first of two descriptors over which the harness forwards UDP itself (see ``Datagrams``), 0 for none."""

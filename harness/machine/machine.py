@@ -41,11 +41,12 @@ ConsoleSink = Callable[[socket.socket], None]
 class Machine:
     """A QEMU process under the guard, from ``start`` to its end; it is started once.
 
-    ``ports`` maps the ports of the guest that are forwarded to ports of 127.0.0.1 once started, chosen by QEMU
-    unless ``launch`` prefers some. Where the board has a bus for it, a network card that ``launch`` leaves out
-    waits for ``plug_in``. ``on_console`` is given the connected socket of the first serial port while the machine
-    still stands still, and owns it from then on. ``listener`` is called for every event, and with the Ended at
-    last, from a thread of this machine: it may use the machine, and should not take long.
+    - ``ports``, once it is started: each forwarded port of the guest and the port of 127.0.0.1 that leads to it.
+      QEMU chooses those that ``launch`` does not prefer.
+    - A network card that ``launch`` leaves out waits for ``plug_in``, where the board has a bus for that.
+    - ``on_console`` gets the connected socket of the first serial port before the machine runs, and owns it.
+    - ``listener`` is called for every event, and with the Ended at last, from a thread of this machine. It may use
+      the machine, and should not take long.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Machine:
         self.spec = spec
         self.overlay = overlay
         launch = launch or Launch()
-        # A machine whose memory is a file may be captured, or goes on from a capture, and so has no such card yet.
+        # Where QEMU cannot save the card, no machine has it yet of which a snapshot is taken, or that is restored.
         hotplugs = spec.board.workarounds.nic_after_restore is not None
         self._late_nic = hotplugs and not (launch.nic and launch.ram is None)
         self.launch = replace(
@@ -108,7 +109,7 @@ class Machine:
         self.resume()
 
     def start_paused(self, *, incoming: bool = False) -> None:
-        """Start QEMU and stop before the first instruction (or, with ``incoming``, before a state is loaded)."""
+        """Start QEMU, paused before the first instruction; with ``incoming``, before a state is loaded."""
         if self._process is not None:
             raise InternalError("a machine is started once", where=self.board.name)
         self.overlay.attach(self.board.name)
@@ -256,7 +257,7 @@ class Machine:
         self.execute("cont")
 
     def write_registers(self) -> None:
-        """Set what a state leaves out, before it is loaded; raises QemuFailed."""
+        """Set the registers that a saved state lacks, before it is loaded; raises QemuFailed."""
         needed = self.board.workarounds.registers_at_restore
         if needed is not None and self._registers is not None:
             with self._registers as channel:

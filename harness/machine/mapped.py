@@ -83,5 +83,5 @@ def _read(stretch: Stretch, skip: int, size: int) -> bytes:
         raise QemuFailed(
             f"cannot read the disk of the appliance: {error.strerror}", where=str(stretch.path)
         ) from error
-    # A raw file may end in the middle of the last stretch: the disk goes on with zeroes there.
+    # A raw file may end in the middle of the last stretch: the rest of that stretch is zeroes.
     return data + bytes(size - len(data))

@@ -1,7 +1,7 @@
 """The power supply and the reset line of one appliance, over as many QEMU processes as it takes.
 
-Where the harness plays the boot loader, QEMU leaves at a reset; this layer reads the boot partition again and
-starts QEMU anew, by itself and in a thread of its own, so that a reboot goes on without anybody waiting for it.
+Where the harness plays the boot loader, QEMU ends at a reset. This layer then reads the boot partition again and
+starts a new QEMU, in a thread of its own: a reboot needs nobody who waits for it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HALTED = "halted"
 
 @dataclass(frozen=True)
 class PowerOn:
-    """The firmware began anew, or a captured machine goes on.
+    """The firmware began anew, or a machine was restored from a snapshot.
 
     ``cause`` is ``power-on``, ``power-cycle``, ``restored``, ``halted`` (the kernel wanted to restart and could
     not), or QEMU's word for a reset (``guest-reset``, ``host-qmp-system-reset``). A reboot by kexec is none: the
@@ -49,7 +49,7 @@ class PowerOn:
 
 
 class SeaBiosEcho:
-    """Tells SeaBIOS's own reset from a reset that somebody wanted.
+    """Distinguishes SeaBIOS's own reset from a reset that somebody wanted.
 
     When SeaBIOS finds at the reset vector that it ran before, it resets the machine once more to start from a
     clean state: each RESET on a BIOS board is followed by a second one, a fifth of a second later on a busy host.
@@ -133,7 +133,7 @@ class Power:
 
     @property
     def in_many_threads(self) -> bool:
-        """Whether QEMU translates what the machine runs, in a thread for each processor."""
+        """Whether QEMU translates the guest's code (TCG), with a thread for each processor."""
         machine = self._machine
         return self.spec.accelerator.name == "tcg" and machine is not None and machine.launch.threads == "multi"
 
@@ -190,24 +190,24 @@ class Power:
             threading.Thread(target=self._after_halt, args=arguments, name=HALTED, daemon=True).start()
 
     def snapshot(self, folder: Path, *, base: Path | None = None) -> Snapshot:
-        """Freeze the machine as it is, and end it: it goes on in the machines that are restored from it.
+        """Take a snapshot of the machine, and end it.
 
-        ``base`` is the image on which the capture's disk shall lie directly.
+        With ``base`` the disk of the snapshot lies directly on that image, without the layers between.
         """
         with self._lock:
             self._now_off()
             return take(self.machine, self.stage, folder, base=base)
 
-    def restore(self, capture: Snapshot) -> None:
-        """Go on from a capture, in a new QEMU process; the overlay must be one over the capture's disk."""
+    def restore(self, snapshot: Snapshot) -> None:
+        """Restore a snapshot in a new QEMU process, and run; the overlay must be one over the snapshot's disk."""
         with self._lock:
             self._must_be_off()
             self.failure = None
-            loaded = self.stage.adopt(capture.loaded)
+            loaded = self.stage.adopt(snapshot.loaded)
             machine = self._new_machine(
-                Launch(loaded=loaded, threads=self.spec.threads(restored=True), ram=capture.ram)
+                Launch(loaded=loaded, threads=self.spec.threads(restored=True), ram=snapshot.ram)
             )
-            restore(machine, capture)
+            restore(machine, snapshot)
             if self.board.workarounds.nic_after_restore:
                 self._network_nurse.hold(machine)
             self._began(machine, "restored", loaded)
@@ -215,10 +215,10 @@ class Power:
             machine.plug_in()
 
     def checkpoint(self, folder: Path) -> Snapshot:
-        """Freeze a machine that was not started to be captured, and end it: that takes longer than ``capture``.
+        """Take a snapshot of a machine that was not started for one, and end it; slower than ``snapshot``.
 
         Its memory is written out, then loaded into a second machine, whose memory is a file and which never runs.
-        A restore from the result is as fast as from any capture.
+        To restore from the result is as fast as from any snapshot.
         """
         with self._lock:
             self._now_off()
@@ -233,18 +233,18 @@ class Power:
             )
             restore(machine, first)
             try:
-                capture = take(machine, self.stage, folder)
+                snapshot = take(machine, self.stage, folder)
             finally:
                 machine.stop()
             first.state.unlink()
-            return capture
+            return snapshot
 
-    def rewind(self, capture: Snapshot, folder: Path) -> None:
-        """End the machine, whatever it does, and go on from a capture of it with a new overlay in ``folder``."""
+    def rewind(self, snapshot: Snapshot, folder: Path) -> None:
+        """End the machine, whatever it does, and restore a snapshot of it, with a new overlay in ``folder``."""
         with self._lock:
             self.off()
-            self.overlay = capture.overlay(folder)
-            self.restore(capture)
+            self.overlay = snapshot.overlay(folder)
+            self.restore(snapshot)
 
     # -- waiting for it
 
@@ -298,7 +298,7 @@ class Power:
             self._off = False
             self.power_ons.append(power_on)
             self._news.notify_all()
-        self._tell(power_on)
+        self._report(power_on)
 
     def _now_off(self) -> None:
         with self._news:
@@ -307,7 +307,7 @@ class Power:
 
     def _heard(self, machine: Machine, news: Event | Ended) -> None:
         """Called in the machine's own thread: pass the news on, and continue after a reset."""
-        self._tell(news)
+        self._report(news)
         if isinstance(news, Event):
             echo = news.name == "RESET" and self._echo is not None and self._echo.is_echo(news)
             if news.name == "RESET" and not self.board.ends_at_reset and not echo:
@@ -348,8 +348,8 @@ class Power:
             self._off = True
             self._news.notify_all()
         if failure is not None:
-            self._tell(failure)
+            self._report(failure)
 
-    def _tell(self, news: PowerEvent) -> None:
+    def _report(self, news: PowerEvent) -> None:
         if self._listener is not None:
             self._listener(news)

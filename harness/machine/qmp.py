@@ -141,7 +141,7 @@ class Qmp:
                 self._pump.result(5)
 
     async def _disconnect(self) -> None:
-        # What ended the connection is of no interest any more: QEMU's exit tells.
+        # What ended the connection is of no interest any more: QEMU's exit says enough.
         with contextlib.suppress(Exception):
             await self._client.disconnect()
 

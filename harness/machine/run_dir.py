@@ -133,14 +133,14 @@ class RunDir:
         self.path = self._small.path
         """For small files: firmware variables, kernels, device trees."""
         self.work = self._bulky.path
-        """For disk overlays and captures."""
+        """For disk overlays and snapshots."""
         self.guard = Guard([self.path, self.work])
         self.loop = LoopThread()
         self._numbers = itertools.count(1)
         self._closed = False
 
     def folder(self, name: str, *, bulky: bool = False) -> Path:
-        """Make a new folder for one machine, overlay or capture; raises HostDiskFull."""
+        """Make a new folder for one machine, overlay or snapshot; raises HostDiskFull."""
         path = (self.work if bulky else self.path) / f"{name}-{next(self._numbers)}"
         try:
             path.mkdir(mode=0o700)

@@ -1,11 +1,16 @@
-"""Warm starts: a machine that ran is frozen once, and any number of machines go on from there.
+"""Warm starts: a snapshot is taken of a machine once, and any number of machines are restored from it.
 
-A machine that is started in order to be captured has a file for its memory (``Ram``, shared). QEMU then saves only
-the devices (``x-ignore-shared``), and each copy begins with a private mapping of that file: nothing is read before
-the guest wants it, and the copies share in this host's page cache what they do not change. A machine that was not
-started so is saved with ``mapped-ram``: all its memory is written, and read by a copy; such a copy with a file for
-its memory turns one kind into the other. Either way the overlay at that moment becomes the frozen base of each
-copy's own overlay.
+A snapshot is the whole state of one machine at one moment, in files: devices, memory, disks, firmware's files.
+There are two kinds, by where the memory is.
+
+- A machine that is started for a snapshot has a file for its memory (``Ram``, shared). QEMU saves only the devices
+  (``x-ignore-shared``). Each restored machine maps that file privately: it reads what its guest touches, and what
+  the machines do not change is once in this host's page cache.
+- Any other machine is saved with ``mapped-ram``: QEMU writes all its memory, and each restored machine reads all
+  of it. A machine restored from such a snapshot, with a file for its memory, makes the first kind of the second.
+
+The disk of a snapshot is the overlay of that moment. It is never written again: each restored machine has an
+overlay of its own over it.
 
 What that gains, and what else was tried, is measured in docs/warm-starts.md.
 """
@@ -33,45 +38,45 @@ from harness.machine.qmp import Event
 STATE = "state"
 RAM = "ram"
 BLANK = "blank-"
-"""How the name of an overlay begins that nobody wrote to."""
+"""Before the name of a disk: the name of an overlay over it that nobody wrote to."""
 IMAGE = "image.img"
 SAVE_LIMIT = 120.0
 LOAD_LIMIT = 60.0
 REST_LIMIT = 30.0
 BETWEEN_LOOKS = 0.05
-"""Seconds that a machine runs on before it is looked at again whether an interrupt waits."""
+"""Seconds that a machine runs before the next look whether an interrupt is pending."""
 # QEMU holds back at 128 MiB/s otherwise, to be kind to networks.
 UNLIMITED = {"max-bandwidth": 1 << 40}
 
 
 @dataclass(frozen=True)
 class SnapshotDisk:
-    """A disk at the moment of the capture: a qcow2 that nobody writes to any more, and a blank overlay over it."""
+    """A disk of a snapshot: a qcow2 that nobody writes to any more, and a blank overlay over it."""
 
     path: Path
     size: int
-    """Bytes as the guest sees it."""
+    """Bytes, as the guest sees it."""
     chain: tuple[Path, ...]
-    """The files that it is made of, down to the image."""
+    """Its files: itself, the one under it, and so on down to the image."""
 
     @property
     def blank(self) -> Path:
-        """Copying it costs less than having qemu-img make an overlay."""
+        """The blank overlay: to copy it takes less time than a qemu-img that makes a new one."""
         return self.path.with_name(f"{BLANK}{self.path.name}")
 
     @classmethod
     def of(cls, disk: DiskOverlay) -> SnapshotDisk:
-        """Freeze a disk where it lies."""
+        """Make this overlay, which no machine uses any more, the disk of a snapshot; it stays where it is."""
         disk.path.chmod(0o400)
-        frozen = cls(disk.path, disk.size, disk.chain)
+        made = cls(disk.path, disk.size, disk.chain)
         folder = disk.path.with_name("blank")
         folder.mkdir()
-        DiskOverlay.create(disk.path, folder, base_format="qcow2").path.rename(frozen.blank)
+        DiskOverlay.create(disk.path, folder, base_format="qcow2").path.rename(made.blank)
         folder.rmdir()
-        return frozen
+        return made
 
     def overlay(self, folder: Path, *, beside: Sequence[DiskOverlay] = ()) -> DiskOverlay:
-        """A new overlay over it, for one copy; raises HostDiskFull."""
+        """A new overlay over it, for one restored machine; raises HostDiskFull."""
         path = folder / self.path.name
         try:
             shutil.copyfile(self.blank, path)
@@ -85,35 +90,35 @@ class SnapshotDisk:
         return {"name": self.path.name, "size": self.size, "chain": [str(path) for path in self.chain]}
 
     @classmethod
-    def from_json(cls, folder: Path, told: Mapping[str, Any]) -> SnapshotDisk:
-        """A disk that another process may have frozen."""
-        return cls(folder / told["name"], told["size"], tuple(map(Path, told["chain"])))
+    def from_json(cls, folder: Path, data: Mapping[str, Any]) -> SnapshotDisk:
+        """The disk of a snapshot that another process may have taken."""
+        return cls(folder / data["name"], data["size"], tuple(map(Path, data["chain"])))
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A frozen machine in a folder: its state, its memory, its disks, its firmware's files."""
+    """The state of one machine at one moment, in a folder: its devices, memory, disks and firmware's files."""
 
     folder: Path
     identity: Mapping[str, Any]
-    """What must be the same in a machine for it to go on from here: see ``harness.machine.identity``."""
+    """What a machine must have in common with it to be restored from it: see ``harness.machine.identity``."""
     loaded: Loaded
     disks: tuple[SnapshotDisk, ...]
-    """The first is that with the image."""
+    """That with the image comes first."""
 
     @property
     def state(self) -> Path:
-        """The devices, and the memory unless that has a file of its own."""
+        """The file with the devices, and with the memory unless that has a file of its own."""
         return self.folder / STATE
 
     @property
     def ram(self) -> Ram | None:
-        """What the memory of a copy begins with, if that is not in the state."""
+        """What the memory of a restored machine begins with, None where the state has the memory."""
         path = self.folder / RAM
         return Ram(path, shared=False) if path.exists() else None
 
     def overlay(self, folder: Path) -> DiskOverlay:
-        """New overlays over the frozen disks, for one copy; raises HostDiskFull."""
+        """New overlays over its disks, for one restored machine; raises HostDiskFull."""
         first, *others = self.disks
         return first.overlay(folder, beside=[disk.overlay(folder) for disk in others])
 
@@ -128,22 +133,22 @@ class Snapshot:
         }
 
     @classmethod
-    def from_json(cls, folder: Path, told: Mapping[str, Any]) -> Snapshot:
-        """A capture that another process may have made."""
-        files = {name: Path(path) for name, path in told["files"].items()}
-        loaded = Loaded(append=told["append"], notes=tuple(told["notes"]), **files)
-        disks = tuple(SnapshotDisk.from_json(folder, disk) for disk in told["disks"])
-        return cls(folder, told["identity"], loaded, disks)
+    def from_json(cls, folder: Path, data: Mapping[str, Any]) -> Snapshot:
+        """A snapshot that another process may have taken."""
+        files = {name: Path(path) for name, path in data["files"].items()}
+        loaded = Loaded(append=data["append"], notes=tuple(data["notes"]), **files)
+        disks = tuple(SnapshotDisk.from_json(folder, disk) for disk in data["disks"])
+        return cls(folder, data["identity"], loaded, disks)
 
 
 def take(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = None) -> Snapshot:
-    """Freeze a running machine into ``folder`` and end it; raises HostDiskFull, QemuFailed.
+    """Take a snapshot of a running machine into ``folder`` and end the machine; raises HostDiskFull, QemuFailed.
 
-    The machine's overlays move into the capture: they are the disks of the copies now. With ``base`` the first
-    lies directly on that image, whatever was between; a machine whose memory is a file has it in ``folder``.
+    The machine's overlays move into the folder and become the disks of the snapshot. With ``base`` the first is
+    put directly on that image, without the layers between. A machine whose memory is a file has it in ``folder``.
     """
     if not machine.board.can_snapshot:
-        raise InternalError(f"the board {machine.board.name} cannot be captured")
+        raise InternalError(f"no snapshot can be taken of the board {machine.board.name}")
     pause_at_rest(machine)
     ram = machine.launch.ram
     shared = ram is not None and ram.shared
@@ -165,16 +170,19 @@ def take(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = No
     )
 
 
-def restore(machine: Machine, capture: Snapshot) -> None:
-    """Start a machine that was made for it from a capture; it stands still where the captured one stood."""
+def restore(machine: Machine, snapshot: Snapshot) -> None:
+    """Start a machine in the state of a snapshot, paused; its disks must be overlays over the snapshot's.
+
+    Raises InternalError where the two do not fit, and what ``Machine.start`` raises.
+    """
     own = machine_identity(machine.spec)
-    if own != capture.identity or capture.ram not in (None, machine.launch.ram):
-        raise InternalError("a machine does not fit the capture", evidence=f"{own}\n{capture.identity}")
+    if own != snapshot.identity or snapshot.ram not in (None, machine.launch.ram):
+        raise InternalError("the machine does not fit the snapshot", evidence=f"{own}\n{snapshot.identity}")
     machine.start_paused(incoming=True)
     try:
         machine.write_registers()
-        _allow(machine, "x-ignore-shared" if capture.ram is not None else "mapped-ram")
-        _migrate(machine, "migrate-incoming", capture.state, LOAD_LIMIT)
+        _allow(machine, "x-ignore-shared" if snapshot.ram is not None else "mapped-ram")
+        _migrate(machine, "migrate-incoming", snapshot.state, LOAD_LIMIT)
     except BaseException:
         machine.stop()
         raise
@@ -190,7 +198,7 @@ def pause_at_rest(machine: Machine) -> None:
     while re.search(r"0x0*[1-9a-f]", said := machine.hmp(f"xp /{pending.words}wx {pending.address:#x}")):
         if time.monotonic() > deadline:
             raise QemuFailed(
-                f"the machine cannot be captured: in {REST_LIMIT:.0f} s an interrupt waited at every look",
+                f"no snapshot can be taken: in {REST_LIMIT:.0f} s an interrupt was pending at every look",
                 where=machine.board.name,
                 evidence=said,
             )
@@ -202,7 +210,7 @@ def pause_at_rest(machine: Machine) -> None:
 def _allow(machine: Machine, capability: str) -> None:
     """Choose how the memory is saved or loaded, with this capability of QEMU's and no other.
 
-    The others are switched off, as a copy may have been loaded in another way than it is saved.
+    The others are switched off: a machine may have been restored in another way than it is saved.
     """
     states = {"events": True, "mapped-ram": False, "x-ignore-shared": False, capability: True}
     wanted = [{"capability": name, "state": state} for name, state in states.items()]

@@ -22,8 +22,8 @@ Nursed = Literal["no", "console", "disk"]
 class Spec:
     """One machine over its whole life, however many QEMU processes that takes (each is a ``Launch``).
 
-    What the guest can see of it belongs to the identity of a captured machine; see ``identity``, which says of
-    every other field why it does not.
+    All that the guest sees of it belongs to the identity of a snapshot. ``harness.machine.identity`` says of every
+    other field why it does not.
     """
 
     board: Board
@@ -31,13 +31,13 @@ class Spec:
     qemu: QemuProgram
     accelerator: Accelerator
     equipment: Equipment = field(default_factory=Equipment)
-    """What was asked for beyond the board; from here on, what a machine of this board gets of that."""
+    """Memory, processors, disks, ports: given as asked for, kept as a machine of this board gets them."""
     reboots: bool = False
-    """Whether a restored machine, too, will boot again."""
+    """Whether it will boot again after it was restored."""
     nurse_network: Nursed = "no"
     """Whether the network comes late where the board says why it must; see ``LateNetwork``."""
     memory_file: Path | None = None
-    """The file that is the memory of a machine that is switched on to be captured, None for any other."""
+    """The memory of a machine that is switched on for a snapshot is this file; None for any other machine."""
     fast_boot: bool = False
     """Whether the kernel's wait for slow disks is dropped where the harness gives the command line."""
     quirks: bool = True
@@ -49,13 +49,13 @@ class Spec:
 
     @property
     def for_snapshot(self) -> bool:
-        """Whether it is switched on in order to be captured."""
+        """Whether it is switched on so that a snapshot can be taken."""
         return self.memory_file is not None
 
     def threads(self, *, restored: bool) -> Threads:
-        """How many threads a QEMU process gets, whose machine is ``restored`` or boots.
+        """The threads of a QEMU process whose machine boots, or is ``restored`` and may boot later.
 
-        Where QEMU mixes up what several processors do while they boot, a machine that boots gets one.
+        On some boards QEMU mixes up what several processors do while they boot: there, one that boots gets one.
         """
         boots = self.reboots or not restored
         return "single" if self.board.workarounds.one_thread_at_boot and boots else "multi"

@@ -48,7 +48,8 @@ def test_a_scenario_reaches_into_nothing_private(path: Path) -> None:
 
 
 def test_what_is_not_public_is_found() -> None:
-    source = "from harness.machine.disk_overlay import DiskOverlay\nfrom harness.errors import _KEPT\nappliance._device\n"
+    imports = "from harness.machine.disk_overlay import DiskOverlay\nfrom harness.errors import _KEPT\n"
+    source = f"{imports}appliance._device\n"
     tree = ast.parse(source)
     assert [is_public(name) for name in imported(tree)] == [False, False]
     assert private(tree) == ["_device"]

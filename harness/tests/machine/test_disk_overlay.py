@@ -86,8 +86,8 @@ def test_the_files_under_it_are_named_absolutely_whoever_calls(
     upper = DiskOverlay.create(overlay.path, tmp_path / "upper", base_format="qcow2")
     upper.settle_on(near)
     for disk in (overlay, upper):
-        told = json.loads(run_tool("qemu-img", ["info", "--output=json", str(disk.path)]))
-        assert told["backing-filename"] == str(golden.resolve())
+        data = json.loads(run_tool("qemu-img", ["info", "--output=json", str(disk.path)]))
+        assert data["backing-filename"] == str(golden.resolve())
     assert upper.chain == (upper.path, golden.resolve())
 
 

@@ -1,4 +1,4 @@
-"""Disks beyond the first, and what tells one from another."""
+"""Disks beyond the first, and what distinguishes them."""
 
 from __future__ import annotations
 

@@ -121,8 +121,8 @@ def test_the_order_of_ports_does_not_count(qemu: QemuProgram) -> None:
 
 def test_it_is_the_same_after_it_was_written_down(qemu: QemuProgram) -> None:
     for name in names():
-        told = machine_identity(spec_of(name, qemu=qemu))
-        assert json.loads(json.dumps(told)) == told
+        data = machine_identity(spec_of(name, qemu=qemu))
+        assert json.loads(json.dumps(data)) == data
 
 
 def test_a_value_that_nobody_has_thought_of_is_our_mistake(qemu: QemuProgram) -> None:

@@ -1,4 +1,4 @@
-"""The order of what a QEMU tells, and for how long its last words are waited for."""
+"""The order of what a QEMU reports, and for how long its last words are waited for."""
 
 from __future__ import annotations
 

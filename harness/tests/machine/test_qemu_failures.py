@@ -77,7 +77,7 @@ def wrapped(tmp_path: Path, *lines: str) -> QemuProgram:
 
 
 def until_it_failed(machine: Machine) -> HarnessError:
-    """What check() raises once QEMU told of its trouble."""
+    """What check() raises once QEMU has reported its trouble."""
     machine.wait_event(lambda _: machine.failure is not None, LIMIT)
     with pytest.raises(HarnessError) as caught:
         machine.check()
@@ -195,7 +195,7 @@ def test_a_port_is_taken(make: Make) -> None:
 
 
 def test_kvm_says_an_internal_error(make: Make, tmp_path: Path) -> None:
-    """QEMU's words for it, as a host with a broken KVM prints them, from a QEMU that was told to use KVM."""
+    """QEMU's words for it, as a host with a broken KVM prints them, from a QEMU that was started with KVM."""
     said = "KVM internal error. Suberror: 1"
     qemu = wrapped(
         tmp_path,

@@ -126,7 +126,7 @@ def test_a_board_that_loses_waiting_interrupts_is_captured_when_none_waits() -> 
 
 def test_a_machine_that_never_rests_is_not_captured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot_module, "REST_LIMIT", 0.0)
-    with pytest.raises(QemuFailed, match="an interrupt waited at every look") as caught:
+    with pytest.raises(QemuFailed, match="an interrupt was pending at every look") as caught:
         pause_at_rest(Restless("raspi3b", WAITS))
     assert "0x00000008" in caught.value.evidence
 

@@ -107,8 +107,8 @@ def test_a_captures_disk_lies_on_the_image_alone(captured: Snapshot, run_dir: Ru
 
 
 def test_another_process_reads_a_capture_as_it_was_made(captured: Snapshot) -> None:
-    told = json.loads(json.dumps(captured.as_json()))
-    assert Snapshot.from_json(captured.folder, told) == captured
+    data = json.loads(json.dumps(captured.as_json()))
+    assert Snapshot.from_json(captured.folder, data) == captured
 
 
 def test_every_file_that_a_machine_was_started_with_is_told(captured: Snapshot) -> None:
