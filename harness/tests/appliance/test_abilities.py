@@ -20,16 +20,16 @@ SILENT = Voice("ttyAMA0", kernel=False, init=False, why="its serial console is s
 
 def reasons(voice: Voice, image: Image = IMAGE, no_key: str = "") -> dict[str, str]:
     """What cannot be done, and why."""
-    told = {name: missing(image, name, voice=voice, no_key=no_key) for name in ABILITIES}
-    assert all(reason.startswith("not applicable: ") for reason in told.values() if reason)
-    return {name: reason for name, reason in told.items() if reason}
+    lacking = {name: missing(image, name, voice=voice, no_key=no_key) for name in ABILITIES}
+    assert all(reason.startswith("not applicable: ") for reason in lacking.values() if reason)
+    return {name: reason for name, reason in lacking.items() if reason}
 
 
 def test_an_image_with_all_of_it_can_do_everything() -> None:
     assert reasons(HEARD) == {}
 
 
-def test_an_ability_that_is_none_is_told_with_those_that_are() -> None:
+def test_an_unknown_ability_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(OptionError) as caught:
         missing(IMAGE, "bluetooth", voice=HEARD, no_key="")
     assert all(name in caught.value.hint for name in ABILITIES)
@@ -37,28 +37,28 @@ def test_an_ability_that_is_none_is_told_with_those_that_are() -> None:
 
 def test_without_a_console_the_web_interface_and_breakglass_remain() -> None:
     for voice in (KERNEL_ONLY, SILENT):
-        told = reasons(voice)
-        assert set(told) == {"console", "serial-shell"}
-        assert all(voice.why in reason for reason in told.values())
+        lacking = reasons(voice)
+        assert set(lacking) == {"console", "serial-shell"}
+        assert all(voice.why in reason for reason in lacking.values())
 
 
-def test_the_slot_is_told_by_whoever_is_heard_or_by_breakglass() -> None:
+def test_the_slot_is_known_from_whoever_is_heard_or_from_breakglass() -> None:
     without = replace(IMAGE, breakglass=None)
     assert "slot" not in reasons(KERNEL_ONLY, without)
     assert "slot" in reasons(SILENT, without)
 
 
 def test_without_a_password_what_goes_over_http_is_left_out() -> None:
-    told = reasons(HEARD, replace(IMAGE, password=None))
-    assert set(told) == {"http", "breakglass", "breakglass-shell"}
-    assert all("Unix socket of the device only (NoPassword)" in reason for reason in told.values())
+    lacking = reasons(HEARD, replace(IMAGE, password=None))
+    assert set(lacking) == {"http", "breakglass", "breakglass-shell"}
+    assert all("Unix socket of the device only (NoPassword)" in reason for reason in lacking.values())
 
 
 def test_who_has_neither_is_not_known_to_be_up() -> None:
-    told = reasons(SILENT, replace(IMAGE, password=None))
-    assert "nothing says when it is up" in told["ready"]
-    assert "its serial console is serial0" in told["ready"]
-    assert "slot" in told
+    lacking = reasons(SILENT, replace(IMAGE, password=None))
+    assert "nothing says when it is up" in lacking["ready"]
+    assert "its serial console is serial0" in lacking["ready"]
+    assert "slot" in lacking
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_the_reason_for_a_missing_key_is_passed_on() -> None:
 
 def test_without_a_shell_breakglass_takes_files_and_runs_programs_and_no_more() -> None:
     bare = replace(IMAGE, has_serial_shell=False)
-    told = reasons(HEARD, bare)
-    assert set(told) == {"breakglass-shell", "serial-shell"}
-    assert "github.com/gokrazy/serial-busybox" in told["breakglass-shell"]
+    lacking = reasons(HEARD, bare)
+    assert set(lacking) == {"breakglass-shell", "serial-shell"}
+    assert "github.com/gokrazy/serial-busybox" in lacking["breakglass-shell"]
     assert set(reasons(HEARD, replace(bare, has_other_shell=True))) == {"serial-shell"}
     assert "which slot runs" in reasons(SILENT, bare)["slot"]

@@ -77,7 +77,7 @@ def test_an_appliance_that_is_off_has_no_memory_to_keep(tmp_path: Path) -> None:
         checkpoints(tmp_path, on=False).keep("here", MOMENT)
 
 
-def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path) -> None:
+def test_an_unknown_name_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
     points = checkpoints(tmp_path)
     with pytest.raises(OptionError) as caught:
         points.rewind("there", lambda _: None)

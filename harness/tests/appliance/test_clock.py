@@ -1,4 +1,4 @@
-"""Setting a restored copy's clock: which way in is taken, and when the time is read."""
+"""Setting the clock of a restored appliance: which way in is taken, and when the time is read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.boards import Budget
 
 
 class Played(DeviceClock):
-    """A device with one way in that takes nine seconds to open; ``said`` is what it was told, ``now`` the time."""
+    """A device with one way in that takes nine seconds to open; ``said`` is what was run, ``now`` the time."""
 
     def __init__(self, *, serial: bool) -> None:
         self.now = 1000.25

@@ -16,7 +16,7 @@ from harness.tests.appliance.played import HEARD, appliance, played_image
 
 
 @pytest.mark.parametrize(
-    ("name", "no_quirks", "told"),
+    ("name", "no_quirks", "title"),
     [
         ("raspi4b", True, "hello on raspi4b with --gk-no-quirks"),
         ("raspi4b", False, "hello on raspi4b"),
@@ -25,13 +25,13 @@ from harness.tests.appliance.played import HEARD, appliance, played_image
     ],
 )
 def test_what_the_console_is_blamed_for_says_that_the_quirks_are_off(
-    tmp_path: Path, name: str, no_quirks: bool, told: str
+    tmp_path: Path, name: str, no_quirks: bool, title: str
 ) -> None:
     subject = appliance(tmp_path, name, no_quirks=no_quirks)
     with pytest.raises(WaitTimeout) as caught:
         subject.console.wait_for_phase("kernel", timeout=0.0)
     subject.console.close()
-    assert caught.value.where == told
+    assert caught.value.where == title
 
 
 def test_somebody_with_another_password_speaks_tls_where_the_device_does(tmp_path: Path) -> None:

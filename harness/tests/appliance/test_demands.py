@@ -22,12 +22,12 @@ def test_an_unmet_demand_that_is_known_is_tolerated_and_kept() -> None:
 
 
 @pytest.mark.parametrize("modules", [{}, {"example.org/kernel": "(local)"}])
-def test_an_image_that_does_not_tell_the_version_is_known_by_its_files(modules: dict[str, str]) -> None:
+def test_an_image_that_does_not_contain_the_version_is_known_by_its_files(modules: dict[str, str]) -> None:
     seen: dict[str, str] = {}
     with demand("modules-fit", modules, KERNEL, seen, TABLE):
         assert "vmlinuz" in seen
-    told = "they do not; known by its files: vmlinuz has SHA-256 abababababababab"
-    assert seen == {"modules-fit (example.org/kernel@v1)": told}
+    known_by = "they do not; known by its files: vmlinuz has SHA-256 abababababababab"
+    assert seen == {"modules-fit (example.org/kernel@v1)": known_by}
 
 
 @pytest.mark.parametrize("error", [AssertionError, ApplianceFault])
@@ -72,7 +72,7 @@ def test_another_demand_of_the_same_image_is_red() -> None:
     assert known("another", {"example.org/kernel": "v1"}, KERNEL, TABLE) is None
 
 
-def test_each_row_about_a_kernel_tells_the_kernel() -> None:
+def test_each_row_about_a_kernel_says_which() -> None:
     for row in KNOWN:
         if row.demand == "kernel-and-modules-fit":
             assert row.brings is not None

@@ -52,7 +52,7 @@ def test_what_falls_for_ever_keeps_nobody_from_being_at_rest(
 
 
 @pytest.mark.parametrize(
-    ("written", "cmdline", "told"),
+    ("written", "cmdline", "refused"),
     [
         ((), "", True),
         ((Extent(300, 50),), "", True),
@@ -63,7 +63,7 @@ def test_what_falls_for_ever_keeps_nobody_from_being_at_rest(
     ],
 )
 def test_one_whose_disk_starts_as_the_image_is_not_switched_on_where_that_failed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: tuple[Extent, ...], cmdline: str, told: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: tuple[Extent, ...], cmdline: str, refused: bool
 ) -> None:
     subject = appliance(tmp_path, "virt", no_quirks=False)
     layout = Layout(Extent(0, 100), Extent(100, 100), Extent(300, 100), None)
@@ -76,7 +76,7 @@ def test_one_whose_disk_starts_as_the_image_is_not_switched_on_where_that_failed
     subject.first_start = start
     monkeypatch.setattr(subject, "can", lambda _: False)
     monkeypatch.setattr(subject.power, "on", lambda: None)
-    if told:
+    if refused:
         with pytest.raises(KernelPanic, match="not started again"):
             subject.power_on()
     else:
@@ -196,7 +196,7 @@ def test_without_a_password_it_is_up_when_init_listens_on_its_socket(
     subject.wait_until_ready()
     assert asked == [Phase.SOCKET]
     assert subject.cold_start is not None
-    # Nobody has answered over HTTP, so no time of that is told.
+    # Nobody has answered over HTTP, so there is no such time.
     assert [set(times) & {"ready"} for _, _, times in subject.boot_times()] == [set()]
     subject.console.close()
 

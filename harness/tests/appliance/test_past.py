@@ -54,7 +54,7 @@ def test_a_device_that_is_off_is_asked_nothing(tmp_path: Path) -> None:
         ([Cause.RESTORED, Cause.RESET, Cause.POWER_ON], True),
     ],
 )
-def test_a_copy_that_boots_without_being_switched_off_is_seen(
+def test_a_restored_appliance_that_boots_without_being_switched_off_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, causes: list[Cause], again: bool
 ) -> None:
     subject = appliance(tmp_path, "pc-bios", no_quirks=False)

@@ -94,7 +94,7 @@ FELL = ServiceStatus(
 LEFT = replace(FELL, stopped=True)
 
 
-def told(*endings: tuple[str, str]) -> str:
+def log_of(*endings: tuple[str, str]) -> str:
     """The log of a service that said these words and ended so, each time."""
     lines = []
     for number, (words, ended) in enumerate(endings):
@@ -110,8 +110,8 @@ NO_DISPLAY = ("open /dev/fb0: no such file or directory", "exit status 1")
 CRASH = ("cannot parse /etc/one.conf", "exit status 1")
 
 
-def test_what_misses_hardware_that_the_board_lacks_is_told_and_no_trouble() -> None:
-    one = Played(FELL, log=told(NO_DISPLAY, NO_DISPLAY))
+def test_what_misses_hardware_that_the_board_lacks_is_a_remark_and_no_trouble() -> None:
+    one = Played(FELL, log=log_of(NO_DISPLAY, NO_DISPLAY))
     assert one.trouble_with("one") == ""
     assert one.remarks == {
         "needs-hardware:/user/one": "display: open /dev/fb0: no such file or directory (exit status 1)"
@@ -119,7 +119,7 @@ def test_what_misses_hardware_that_the_board_lacks_is_told_and_no_trouble() -> N
 
 
 def test_what_misses_hardware_that_the_board_has_is_in_trouble() -> None:
-    one = Played(FELL, log=told(NO_DISPLAY, NO_DISPLAY), on="pc-bios")
+    one = Played(FELL, log=log_of(NO_DISPLAY, NO_DISPLAY), on="pc-bios")
     assert "says that it misses what pc-bios has: display" in one.trouble_with("one")
     assert one.remarks == {}
 
@@ -127,13 +127,13 @@ def test_what_misses_hardware_that_the_board_has_is_in_trouble() -> None:
 @pytest.mark.parametrize("falls", [[CRASH, CRASH], [NO_DISPLAY, CRASH], [CRASH, NO_DISPLAY], [CRASH]])
 def test_what_crashes_for_another_reason_is_in_trouble_on_every_board(falls: list[tuple[str, str]]) -> None:
     for name in ("virt", "pc-bios"):
-        one = Played(FELL, log=told(*falls), on=name)
+        one = Played(FELL, log=log_of(*falls), on=name)
         assert f"it was started {len(falls)} times" in one.trouble_with("one")
         assert one.remarks == {}
 
 
-def test_what_left_with_0_is_told_and_in_trouble_only_where_it_must_run() -> None:
-    log = told(("done", "exited successfully, stopping"))
+def test_what_left_with_0_is_a_remark_and_in_trouble_only_where_it_must_run() -> None:
+    log = log_of(("done", "exited successfully, stopping"))
     one = Played(LEFT, log=log)
     assert one.trouble_with("one") == ""
     assert one.remarks == {"ended:/user/one": "with status 0"}
@@ -141,20 +141,20 @@ def test_what_left_with_0_is_told_and_in_trouble_only_where_it_must_run() -> Non
     assert "it must run, and it left with status 0" in must.trouble_with("one")
 
 
-def test_what_left_with_125_did_so_on_purpose_and_is_not_told() -> None:
-    one = Played(LEFT, log=told(("not for me", "process should not be supervised, stopping")))
+def test_what_left_with_125_did_so_on_purpose_and_is_no_remark() -> None:
+    one = Played(LEFT, log=log_of(("not for me", "process should not be supervised, stopping")))
     assert one.trouble_with("one") == ""
     assert one.remarks == {}
 
 
 def test_what_its_owner_expects_to_restart_may_and_what_must_run_may_not() -> None:
-    log = told(CRASH, CRASH)
+    log = log_of(CRASH, CRASH)
     one = Played(FELL, log=log, expected=expectations((), ["one: restarts"]))
     assert one.trouble_with("one") == ""
     assert one.remarks == {
         "expected:/user/one": "restarts, as expected: cannot parse /etc/one.conf (exit status 1)"
     }
-    must = Played(FELL, log=told(NO_DISPLAY, NO_DISPLAY), expected=expectations(["/user/one"], ()))
+    must = Played(FELL, log=log_of(NO_DISPLAY, NO_DISPLAY), expected=expectations(["/user/one"], ()))
     assert "it was started 2 times" in must.trouble_with("one")
 
 
@@ -170,7 +170,7 @@ class Late(Played):
         assert predicate(LEFT)
         if self.never:
             raise WaitTimeout(f"waited for {name} to be {what}")
-        self._played = Played(LEFT, log=told(("done", "exited successfully, stopping"))).device
+        self._played = Played(LEFT, log=log_of(("done", "exited successfully, stopping"))).device
         return LEFT
 
 
@@ -182,7 +182,7 @@ def test_what_is_expected_to_end_must_have_ended() -> None:
     expected = expectations((), ["one: ends"])
     assert "was expected to end" in Late(never=True, expected=expected).trouble_with("one")
     assert (
-        Played(LEFT, log=told(("done", "exited successfully, stopping")), expected=expected).trouble_with("one")
+        Played(LEFT, log=log_of(("done", "exited successfully, stopping")), expected=expected).trouble_with("one")
         == ""
     )
 
@@ -196,37 +196,37 @@ NO_NEIGHBOUR = ("dial tcp 127.0.0.1:5432: connect: connection refused", "exit st
 
 
 @pytest.mark.parametrize("isolated", [True, False])
-def test_what_wants_the_network_before_it_is_there_is_told_and_no_trouble(isolated: bool) -> None:
-    one = Played(FELL, log=told(NO_ROUTE, NO_ROUTE), isolated=isolated)
+def test_what_wants_the_network_before_it_is_there_is_a_remark_and_no_trouble(isolated: bool) -> None:
+    one = Played(FELL, log=log_of(NO_ROUTE, NO_ROUTE), isolated=isolated)
     assert one.trouble_with("one") == ""
     assert one.remarks == {"needs-network:/user/one": f"{NO_ROUTE[0]} (exit status 1)"}
 
 
 def test_what_needs_others_is_no_trouble_where_nobody_can_be_reached() -> None:
-    one = Played(FELL, log=told(NO_ROUTE, NO_NAME, NO_NAME), isolated=True)
+    one = Played(FELL, log=log_of(NO_ROUTE, NO_NAME, NO_NAME), isolated=True)
     assert one.trouble_with("one") == ""
     assert set(one.remarks) == {"needs-network:/user/one"}
-    assert "it was started 3 times" in Played(FELL, log=told(NO_NAME, NO_NAME, NO_NAME)).trouble_with("one")
-    must = Played(FELL, log=told(NO_NAME, NO_NAME), isolated=True, expected=expectations(["one"], ()))
+    assert "it was started 3 times" in Played(FELL, log=log_of(NO_NAME, NO_NAME, NO_NAME)).trouble_with("one")
+    must = Played(FELL, log=log_of(NO_NAME, NO_NAME), isolated=True, expected=expectations(["one"], ()))
     assert "it was started 2 times: " in must.trouble_with("one")
 
 
-def test_what_fell_until_another_program_was_there_is_told_and_no_trouble() -> None:
-    one = Played(FELL, log=told(NO_NEIGHBOUR, NO_ROUTE))
+def test_what_fell_until_another_program_was_there_is_a_remark_and_no_trouble() -> None:
+    one = Played(FELL, log=log_of(NO_NEIGHBOUR, NO_ROUTE))
     assert one.trouble_with("one") == ""
     assert one.remarks == {"needs-network:/user/one": f"{NO_ROUTE[0]} (exit status 1)"}
 
 
 @pytest.mark.parametrize("said", [NO_NEIGHBOUR, NO_ROUTE])
 def test_what_does_not_come_up_in_the_end_is_in_trouble_where_others_can_be_reached(said: tuple[str, str]) -> None:
-    assert "it was started 2 times" in Played(replace(FELL, pid=0), log=told(said, said)).trouble_with("one")
+    assert "it was started 2 times" in Played(replace(FELL, pid=0), log=log_of(said, said)).trouble_with("one")
     with pytest.raises(ApplianceFault, match="/user/one does not stay up"):
-        Falling(told(said)).wait_until_settled(calm=0.2)
+        Falling(log_of(said)).wait_until_settled(calm=0.2)
 
 
 @pytest.mark.parametrize("falls", [[CRASH], [NO_NAME, CRASH], [NO_ROUTE, CRASH, NO_NEIGHBOUR]])
 def test_what_falls_for_other_reasons_too_is_in_trouble_without_a_network(falls: list[tuple[str, str]]) -> None:
-    one = Played(FELL, log=told(*falls), isolated=True)
+    one = Played(FELL, log=log_of(*falls), isolated=True)
     assert f"it was started {len(falls)} times" in one.trouble_with("one")
     assert one.remarks == {}
 
@@ -245,20 +245,20 @@ class Falling(Played):
 
 
 def test_a_wait_does_not_hang_on_what_may_fall_for_ever() -> None:
-    one = Falling(told(NO_DISPLAY))
+    one = Falling(log_of(NO_DISPLAY))
     one.wait_until_settled(calm=0.2)
     assert one.seen > FALLS
     assert "needs-hardware:/user/one" in one.remarks
 
 
 def test_a_wait_does_not_hang_on_what_reaches_nobody() -> None:
-    one = Falling(told(NO_NAME), isolated=True)
+    one = Falling(log_of(NO_NAME), isolated=True)
     one.wait_until_settled(calm=0.2)
     assert "needs-network:/user/one" in one.remarks
 
 
 def test_a_wait_ends_at_once_when_something_falls_for_its_own_reasons() -> None:
-    for one in (Falling(told(CRASH)), Falling(told(NO_DISPLAY), on="pc-bios")):
+    for one in (Falling(log_of(CRASH)), Falling(log_of(NO_DISPLAY), on="pc-bios")):
         with pytest.raises(ApplianceFault, match="/user/one does not stay up"):
             one.wait_until_settled(calm=0.2)
 

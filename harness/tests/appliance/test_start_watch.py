@@ -113,7 +113,7 @@ def test_a_start_that_is_not_heard_says_so_where_it_fails() -> None:
     ("address", "hint"),
     [("10.0.2.15:8080", "is the port in the image"), ("192.168.1.5:80", "addresses that begin with 10.0.2. only")],
 )
-def test_an_address_that_answers_nobody_is_told(address: str, hint: str) -> None:
+def test_an_address_that_answers_nobody_is_named(address: str, hint: str) -> None:
     with pytest.raises(DeviceUnreachable) as caught:
         watch(HEARD, 3 + BUDGET.answer, {Phase.KERNEL: 1.0, Phase.HTTP: 2.0}, http=(address,))
     assert address in caught.value.what
