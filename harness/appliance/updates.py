@@ -30,11 +30,11 @@ class Updates(Life):
         return uploads
 
     def seed_inactive(self, image: Image) -> Slot:
-        """Put ``image`` onto the slot that is down, as an update does before it switches; only while off."""
+        """Put ``image`` onto the inactive slot, as an update does before it switches; only while off."""
         return seed(self.power.overlay, self.image.layout, image, self._files_of(image))
 
     def flip(self, image: Image) -> None:
-        """Have it switch to the slot that is down, which holds ``image``, and reboot; waits until it runs that."""
+        """Have it switch to the inactive slot, which holds ``image``, and reboot; waits until it runs that."""
         Updater(self.device).switch()
         self._reboot_into(image)
 
@@ -53,12 +53,12 @@ class Updates(Life):
         self.downtimes.append(time.monotonic() - began)
 
     def update_boot_only(self, image: Image) -> None:
-        """Install the boot file system of ``image`` for the slot that runs, then the MBR that fits it."""
+        """Install the boot file system of ``image`` for the active slot, then the MBR that fits it."""
         files = self._files_of(image)
         updater = Updater(self.device, stall=self.budget.upload)
         updater.put_boot_only(files.boot)
         updater.put_mbr(files.mbr)
 
     def send_root(self, image: Image, *, mangle: Mangle | None = None) -> Upload:
-        """Send the root file system of ``image`` to the slot that is down; ``mangle`` damages it on its way."""
+        """Send the root file system of ``image`` to the inactive slot; ``mangle`` damages it on its way."""
         return Updater(self.device, stall=self.budget.upload, mangle=mangle).put_root(self._files_of(image).root)
