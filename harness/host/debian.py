@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.host.requirements import Host
+from harness.host.host import Host
 
 
 @dataclass(frozen=True)

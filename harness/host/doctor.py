@@ -16,7 +16,9 @@ from harness import boards
 from harness.boards import Board, Boot, Default
 from harness.errors import HarnessError
 from harness.host import requirements, systemd_boot
-from harness.host.requirements import Finding, Host
+from harness.host.host import Host, system
+from harness.host.requirements import Finding
+from harness.host.table import uefi_firmware
 from harness.image.arch import NAMES as ARCHES
 from harness.package_data import images_folder
 from harness.store.root import default_root
@@ -28,7 +30,7 @@ SETUP_MISSING = 12
 ROOM = 2 * 1024**3
 """Bytes that images, overlays, Go modules and captures of a first run come to, and then some."""
 WIDTH = 100
-"""Columns for what is told about one thing; the JSON has it in full."""
+"""Columns for what is said of one thing; the JSON has it in full."""
 MEMORY = 2 * 1024**3
 """Bytes for two machines at a time and the Go build."""
 
@@ -113,7 +115,7 @@ def checkout() -> Path | None:
 
 def system_line(host: Host) -> Line:
     """The operating system: Linux, and verified or not."""
-    running = requirements.system(host)
+    running = system(host)
     if running.kernel != "Linux":
         return Line("System", "missing", running.kernel, "unsupported: the harness runs on Linux only for now")
     if running.is_verified:
@@ -132,7 +134,7 @@ def board_line(board: Board, findings: Sequence[Finding], host: Host) -> Line:
     """Whether a board is possible, and if not, why."""
     names = {board.qemu}
     if board.boot is Boot.UEFI:
-        names.add(requirements.uefi_firmware(board.arch))
+        names.add(uefi_firmware(board.arch))
     needed = [finding for finding in findings if finding.requirement.name in names]
     lost = [finding for finding in needed if not finding.ok]
     if not lost:
@@ -193,8 +195,7 @@ def try_accelerator(names: Sequence[str], modules: Path, cache: Path) -> list[Li
         for board in boards.boards(tuple(names)):
             if board.arch in lines:
                 continue
-            kernels = sorted(modules.glob(f"github.com/gokrazy/kernel.{board.arch}@*/vmlinuz"))
-            kernel = kernels[-1].absolute if kernels else None
+            kernel = newest_kernel(modules, board.arch)
             name = f"{board.arch} guests"
             try:
                 chosen = choose("auto", board, qemu=find_qemu(board), run_dir=run_dir, kernel=kernel, cache=cache)
@@ -203,6 +204,12 @@ def try_accelerator(names: Sequence[str], modules: Path, cache: Path) -> list[Li
             else:
                 lines[board.arch] = Line("Accelerator", "ok", name, f"{chosen.name}, {chosen.reason}")
     return list(lines.values())
+
+
+def newest_kernel(modules: Path, arch: str) -> Callable[[], Path] | None:
+    """What finds the newest of gokrazy's kernels in Go's module cache; None if there is none."""
+    kernels = sorted(modules.absolute().glob(f"github.com/gokrazy/kernel.{arch}@*/vmlinuz"))
+    return (lambda: kernels[-1]) if kernels else None
 
 
 def module_cache(go: Finding, host: Host) -> Path:

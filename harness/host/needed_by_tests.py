@@ -5,7 +5,7 @@ Read by ``ci/setup --for tests``, with the system's bare python3, so it uses the
 
 from __future__ import annotations
 
-from harness.host.requirements import Requirement
+from harness.host.table import Requirement
 
 TABLE = (
     Requirement(

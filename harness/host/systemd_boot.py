@@ -19,7 +19,7 @@ from pathlib import Path
 from harness.build.bootfs import find_efi_loaders
 from harness.errors import HostFault, SetupMissing
 from harness.host import debian
-from harness.host.requirements import Host, system
+from harness.host.host import Host, system
 from harness.image.arch import NAMES, Arch, architecture_of, known
 from harness.store.root import default_root
 

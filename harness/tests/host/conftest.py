@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.host.requirements import Host, table
+from harness.host.host import Host
+from harness.host.table import table
 
 OS_RELEASE = """\
 PRETTY_NAME="Debian GNU/Linux {version} ({codename})"

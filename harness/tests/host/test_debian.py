@@ -6,7 +6,7 @@ import pytest
 
 from harness.host import debian
 from harness.host.debian import Source
-from harness.host.requirements import Host
+from harness.host.host import Host
 
 DEB822 = """\
 # the release

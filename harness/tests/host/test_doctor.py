@@ -102,3 +102,13 @@ def test_the_next_step_without_a_checkout_is_a_command_that_runs_here() -> None:
     verdict, step = doctor.conclude((), ready=False, setup=None)
     assert "missing" in verdict
     assert "-m harness.host.requirements --commands" in step
+
+
+def test_the_accelerator_is_tried_with_the_newest_kernel_of_its_architecture(tmp_path: Path) -> None:
+    for name in ("kernel.amd64@v1", "kernel.amd64@v2", "kernel.arm64@v3"):
+        (tmp_path / "github.com/gokrazy" / name).mkdir(parents=True)
+        (tmp_path / "github.com/gokrazy" / name / "vmlinuz").touch()
+    find = doctor.newest_kernel(tmp_path, "amd64")
+    assert find is not None
+    assert find() == tmp_path / "github.com/gokrazy/kernel.amd64@v2/vmlinuz"
+    assert doctor.newest_kernel(tmp_path / "none", "amd64") is None

@@ -10,7 +10,9 @@ import pytest
 from harness import boards
 from harness.host import debian, requirements
 from harness.host.debian import Source
+from harness.host.host import Host, system
 from harness.host.requirements import parse_version
+from harness.host.table import GO_MINIMUM, table
 from harness.image.arch import ARCHITECTURES
 from harness.image.hosttool import PACKAGES
 from harness.tests.host.conftest import MadeUpHost
@@ -74,10 +76,10 @@ def test_one_of_two_files_is_not_enough(host: MadeUpHost) -> None:
     assert [finding.trouble for finding in found] == ["no /usr/share/OVMF/OVMF_VARS_4M.fd"]
 
 
-def test_a_program_that_tells_no_version_does_not_pass(host: MadeUpHost) -> None:
+def test_a_program_that_prints_no_version_does_not_pass(host: MadeUpHost) -> None:
     host.programs["qemu-img"] = "error while loading shared libraries"
     assert [finding.trouble for finding in requirements.examine_all(host) if not finding.ok] == [
-        "does not tell its version"
+        "does not print its version"
     ]
 
 
@@ -114,13 +116,13 @@ def test_another_system_is_given_no_commands(host: MadeUpHost) -> None:
 
 
 def test_each_board_has_its_qemu_in_the_table_and_asks_for_no_newer_one() -> None:
-    minimum = {row.name: row.minimum for row in requirements.table("amd64")}
+    minimum = {row.name: row.minimum for row in table("amd64")}
     for board in boards.boards():
         assert minimum[board.qemu] >= board.min_qemu
 
 
 def test_firmware_is_looked_for_where_the_machine_finds_it() -> None:
-    rows = {row.name: row for row in requirements.table("amd64")}
+    rows = {row.name: row for row in table("amd64")}
     for arch in ARCHITECTURES:
         row = rows[f"UEFI firmware, {arch.name}"]
         assert [(str(files.code), str(files.vars)) for files in arch.edk2] == [row.files, *row.elsewhere]
@@ -137,7 +139,7 @@ def test_firmware_of_another_distribution_does_as_well(host: MadeUpHost) -> None
 
 
 def test_the_programs_that_images_are_made_with_are_in_the_table() -> None:
-    rows = {row.name for row in requirements.table("amd64")}
+    rows = {row.name for row in table("amd64")}
     source = "".join(path.read_text() for path in (ROOT / "harness" / "image").glob("*.py"))
     used = {program for program in PACKAGES if re.search(rf'[\[(]"{program}", ', source)}
     assert {"mksquashfs", "unsquashfs", "debugfs", "qemu-img"} <= used
@@ -149,7 +151,7 @@ def test_the_go_that_the_instances_need_is_read_from_their_modules(tmp_path: Pat
         (tmp_path / name / "builddir").mkdir(parents=True)
         (tmp_path / name / "builddir" / "go.mod").write_text(f"module x\n\n{line}\n\nrequire a.test/b v1.2.3\n")
     assert requirements.go_minimum(tmp_path) == (1, 31, 2)
-    assert requirements.go_minimum(tmp_path / "none") == requirements.GO_MINIMUM
+    assert requirements.go_minimum(tmp_path / "none") == GO_MINIMUM
 
 
 def test_a_go_that_is_too_old_is_not_taken(host: MadeUpHost) -> None:
@@ -171,5 +173,5 @@ def test_the_table_can_be_read_from_a_checkout_before_anything_is_installed() ->
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    if requirements.system(requirements.Host()).id == "debian":
+    if system(Host()).id == "debian":
         assert "apt-get install" in done.stdout

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from harness.host.needed_by_tests import TABLE
+from harness.host.requirements import packages
+from harness.host.table import table
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = sorted(
@@ -52,23 +57,48 @@ def test_setup_installs_nothing_on_another_kernel(tmp_path: Path) -> None:
     assert "Darwin: unsupported" in done.stderr
 
 
-def test_setup_reads_the_packages_out_of_the_table_without_python() -> None:
-    from harness.host.requirements import table
-
-    source = (ROOT / "harness/host/requirements.py").read_text()
-    rows = source[source.index("def table") : source.index("\n@dataclass\nclass Host")]
-    rows += (ROOT / "harness/image/arch.py").read_text()
-    assert set(re.findall(r'^ *(?:qemu_|edk2_)?package="([^"]*)",$', rows, re.MULTILINE)) == {
-        row.package for row in table("amd64")
-    }
+def test_the_packages_that_setup_names_without_python_are_those_of_the_table() -> None:
+    lines = (ROOT / "ci/packages.txt").read_text().splitlines()
+    kept = [line for line in lines if not line.startswith("#")]
+    assert kept == packages("amd64") == packages("arm64"), "renew it as its first lines say"
+    assert {line.split()[0] for line in kept} == {row.package for row in (*table("amd64"), *TABLE)}
 
 
-def test_setup_reads_what_the_tests_need_without_python_too() -> None:
-    from harness.host.needed_by_tests import TABLE
+@pytest.fixture
+def no_python(tmp_path: Path) -> Path:
+    """A copy of ci/setup on a Debian where python3 is missing, for a user who may not install."""
+    ci = tmp_path / "checkout/ci"
+    ci.mkdir(parents=True)
+    shutil.copy(ROOT / "ci/packages.txt", ci)
+    text = (ROOT / "ci/setup").read_text()
+    for path, put in (("/etc/os-release", tmp_path / "os-release"), ("/usr/bin/python3", tmp_path / "python3")):
+        assert path in text
+        text = text.replace(path, str(put))
+    (ci / "setup").write_text(text)
+    (tmp_path / "bin").mkdir()
+    for program in ("bash", "sed", "head", "dirname", "uname", "id", "grep"):
+        (tmp_path / "bin" / program).symlink_to(str(shutil.which(program)))
+    return ci / "setup"
 
-    source = (ROOT / "harness/host/needed_by_tests.py").read_text()
-    found = re.findall(r'^ *package="([^"]*)",$', source, re.MULTILINE)
-    assert found == [row.package for row in TABLE]
+
+@pytest.mark.parametrize("purpose", ["use", "tests"])
+@pytest.mark.parametrize("codename", ["bookworm", "trixie"])
+def test_setup_names_all_packages_where_there_is_no_python(
+    no_python: Path, tmp_path: Path, codename: str, purpose: str
+) -> None:
+    (tmp_path / "os-release").write_text(f'ID=debian\nVERSION_CODENAME={codename}\nPRETTY_NAME="Debian"\n')
+    done = subprocess.run(
+        [str(tmp_path / "bin/bash"), str(no_python), "--check", "--for", purpose],
+        env={"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (12, "")
+    named = set(done.stdout.split("--no-install-recommends ")[1].split())
+    rows = (*table("amd64"), *(TABLE if purpose == "tests" else ()))
+    assert named == {row.package for row in rows if not (codename == "bookworm" and row.backports)}
+    assert ("bookworm-backports" in done.stdout) == (codename == "bookworm")
 
 
 def locked(name: str) -> dict[str, str]:
