@@ -11,7 +11,8 @@ from typing import NoReturn
 
 from harness import __version__, boards
 from harness.errors import Fault, HarnessError, OptionError
-from harness.options import OPTIONS, OWN_ARGUMENTS, Option, Settings, located, must_be_readable, settings_from
+from harness.option import Option
+from harness.options import OPTIONS, OWN_ARGUMENTS, Settings, must_be_readable, settings_from
 
 
 class _Parser(argparse.ArgumentParser):
@@ -113,8 +114,8 @@ def _said(options: argparse.Namespace) -> dict[str, object]:
     """What was said, by the options' ini names: what is to be tested, then each flag; paths are absolute."""
     subject = Path(options.subject).expanduser()
     kind = "gk_image" if subject.is_file() and subject.name != "config.json" else "gk_instance"
-    given = {option.ini: getattr(options, option.ini, None) for option in OPTIONS}
-    return located({**given, kind: options.subject}, Path.cwd())
+    given = {**vars(options), kind: options.subject}
+    return {option.ini: option.located(given.get(option.ini), Path.cwd()) for option in OPTIONS}
 
 
 def _as_pytest_takes_it(values: Mapping[str, object]) -> list[str]:

@@ -1,305 +1,279 @@
-"""The options of a run, each with its ini twin: ``--gk-board`` on the command line is ``gk_board`` in a file."""
+"""The options of a run, each with its ini twin: ``--gk-board`` on the command line is ``gk_board`` in a file.
+
+A new option is a field of ``Settings`` that begins with its row; one of a build is a field of ``BuildOptions``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from harness.appliance.wanted import Clock
+from harness.build.request import BuildOptions
 from harness.errors import OptionError
 from harness.gokrazy.expected import Expectations, expectations
-from harness.run.shard import Shard
+from harness.machine.ports import Port
+from harness.option import Option, factor, names, path, path_always, path_if_there, rows, whole, words
+from harness.store.root import default_root
 
 if TYPE_CHECKING:
     import pytest
 
     from harness.machine.equipment import Equipment
     from harness.machine.extra_disk import ExtraDisk
-    from harness.machine.ports import Port
 
-Kind = Literal["text", "flag", "list", "number"]
-Place = Literal["", "path", "path or name", "instance"]
 ARTIFACTS = ".gokharness"
 PLACES = "gk_places"
-"""What a worker is told: the absolute paths among the options."""
+"""Where a worker finds the absolute paths among the options."""
 
 ALL = ("check", "build", "boot")
 RUNS = ("check", "boot")
 """Those commands of gokharness that start machines."""
 
-OWN_ARGUMENTS = "with --gk-qemu-arg, what is tested is no longer the board as documented, and each start is cold"
+LEAST_MEMORY = 128
+"""MiB: gokrazy's arm64 kernel does not come up with less."""
+MOST_CPUS = 64
+OWN_ARGUMENTS = "with --gk-qemu-arg, the machine is no longer the board as documented, and each start is cold"
 
 
-@dataclass(frozen=True)
-class Option:
-    """One option: ``name`` without the ``gk`` prefix."""
-
-    name: str
-    help: str
-    kind: Kind = "text"
-    metavar: str = ""
-    choices: tuple[str, ...] = ()
-    place: Place = ""
-    """Whether it names a file or folder, does so if that is there, or knows instances by their names too."""
-    commands: tuple[str, ...] = ()
-    """The commands of gokharness that have it as a flag of their own; the others take it after ``--``."""
-    called: str = ""
-    """Its name there, where that is another one."""
-
-    @property
-    def flag(self) -> str:
-        """As it stands on the command line."""
-        return f"--gk-{self.name}"
-
-    @property
-    def ini(self) -> str:
-        """As it stands in pytest.ini, tox.ini or pyproject.toml, and the attribute's name."""
-        return f"gk_{self.name.replace('-', '_')}"
-
-    def flag_of(self, command: str) -> str:
-        """As it stands on the command line of ``gokharness COMMAND``; "" is pytest's."""
-        if not command:
-            return self.flag
-        return f"--{self.called or self.name}" if command in self.commands else f"-- {self.flag}"
-
-    def located(self, value: str, folder: Path) -> str:
-        """The value with its path made absolute, if it is one; a relative path begins at ``folder``.
-
-        What could be a name too is a path if there is something, or if it is written like one. Raises OptionError.
-        """
-        if not self.place:
-            return value
-        if not value:
-            raise OptionError(f"{self.flag} is empty", hint=f"give it as {self.flag} {self.metavar}")
-        try:
-            path = folder.absolute() / Path(value).expanduser()
-        except RuntimeError:
-            raise OptionError(f"{self.flag} {value}: there is no such user", hint="write the whole path") from None
-        if self.place != "path" and not value.startswith((".", "/", "~")) and not self._is_there(value, path):
-            return value
-        if ".." in path.parts:
-            path = path.resolve() if path.name == ".." else path.parent.resolve() / path.name
-        return str(path)
-
-    def _is_there(self, value: str, path: Path) -> bool:
-        from harness.build.instance import parent_dir
-
-        if self.place == "instance" and path.is_dir() and not (path / "config.json").is_file():
-            return not (parent_dir() / value / "config.json").is_file()
-        return path.exists()
+# What is not on the way of ``pytest --help`` is imported where it is needed.
 
 
-OPTIONS = (
-    Option(
+def _is_instance(word: str, path: Path) -> bool:
+    """Whether a word is the path of an instance or a file; not if only gok knows an instance of that name."""
+    from harness.build.instance import parent_dir
+
+    if path.is_dir() and not (path / "config.json").is_file():
+        return not (parent_dir() / word / "config.json").is_file()
+    return path.exists()
+
+
+def _ports(value: object) -> tuple[Port, ...]:
+    return tuple(map(Port.parse, names(value)))
+
+
+def _disks(value: object) -> tuple[ExtraDisk, ...]:
+    from harness.machine.extra_disk import ExtraDisk
+
+    return tuple(map(ExtraDisk.parse, words(value)))
+
+
+def _share(value: object) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", str(value).strip())
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise OptionError(f"{value!r} is not a share of a run", hint="for example 2/3: the second of 3")
+    return int(found[1]), int(found[2])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is tested; the project's own images where nothing is named."""
+
+    instance: str | None = Option(
         "instance",
-        "gokrazy instance to build: a folder, or a name under ~/gokrazy",
+        "gokrazy instance to build and test: a folder, or a name under ~/gokrazy",
         metavar="DIR|NAME",
-        place="instance",
-    ),
-    Option(
-        "image", "finished disk image instead: raw, .gz, .xz, .zst, qcow2 or .gaf", metavar="FILE", place="path"
-    ),
-    Option(
+        place=_is_instance,
+    ).default(None)
+    image: Path | None = Option(
+        "image",
+        "finished disk image to test instead: raw, .gz, .xz, .zst, qcow2 or .gaf",
+        metavar="FILE",
+        reader=path,
+        place=path_always,
+    ).default(None)
+    next_image: str | None = Option(
         "next-image",
         "image or instance that the update scenarios install",
         metavar="FILE|DIR",
-        place="instance",
+        place=_is_instance,
         commands=("check",),
         called="next",
-    ),
-    Option(
+    ).default(None)
+    from_image: str | None = Option(
         "from",
-        "older image or instance: boot it, update to the candidate, and back",
+        "older image or instance: boot it, update it to what is tested, and go back",
         metavar="FILE|DIR",
-        place="instance",
+        place=_is_instance,
         commands=("check",),
-    ),
-    Option(
-        "board",
-        "boards, separated by commas (default: pc-bios,pc-uefi,virt; the Raspberry Pi's for its own images)",
-        kind="list",
-        metavar="NAME[,NAME]",
-        commands=RUNS,
-    ),
-    Option(
-        "accel",
-        "accelerator; auto uses KVM only if it was seen to work",
-        metavar="NAME",
-        choices=("auto", "tcg", "kvm"),
-    ),
-    Option(
-        "builder",
-        "who packs the image: gok, or the harness's own packer; auto takes gok where it can",
-        metavar="NAME",
-        choices=("auto", "gok", "own"),
-        commands=ALL,
-    ),
-    Option(
-        "kernel",
-        "another kernel: a module version, or a folder with vmlinuz",
-        metavar="MODULE@VERSION|DIR",
-        place="path or name",
-        commands=ALL,
-    ),
-    Option(
-        "with", "another version of a module; may be repeated", kind="list", metavar="MODULE@VERSION", commands=ALL
-    ),
-    Option("serial", "build with a serial console on this board", kind="flag", commands=ALL),
-    Option(
-        "perm",
-        "how /perm is before the first start: formatted, or blank (default: as a finished image has it; what is "
-        "built from an instance has it formatted, unless one of its programs does that)",
-        metavar="STATE",
-        choices=("ext4", "blank"),
-        commands=ALL,
-    ),
-    Option("fast-boot", "drop rootdelay from the kernel's command line", kind="flag", commands=ALL),
-    Option("no-quirks", "give Raspberry Pi boards the device tree of the image as it is", kind="flag"),
-    Option(
-        "network",
-        "what the guest may reach: nobody, or all that this host reaches",
-        metavar="MODE",
-        choices=("restricted", "open"),
-        commands=("boot",),
-    ),
-    Option(
-        "forward",
-        "ports of the appliance to reach from this host, separated by commas: 8080,53/udp",
-        kind="list",
-        metavar="PORT[,PORT]",
-        commands=RUNS,
-    ),
-    Option(
-        "memory",
-        "memory of the machine in MiB, on boards where it can be chosen",
-        kind="number",
-        metavar="MIB",
-        commands=RUNS,
-    ),
-    Option("cpus", "processors of the machine, likewise", kind="number", metavar="N", commands=RUNS),
-    Option(
-        "disk",
-        "a further disk: a raw or qcow2 file, never written to, or the size of an empty one; may be repeated",
-        kind="list",
-        metavar="FILE|SIZE",
-        place="path or name",
-        commands=RUNS,
-    ),
-    Option(
-        "qemu-arg",
-        "one more argument for QEMU, as it is; may be repeated; what is tested is then no documented board",
-        kind="list",
-        metavar="ARG",
-        commands=RUNS,
-    ),
-    Option(
-        "warm",
-        "give each test a copy of a machine that was booted once: in this run or, with persist, in an earlier one",
-        metavar="MODE",
-        choices=("off", "session", "persist"),
-    ),
-    Option("password-file", "file with the web interface's password", metavar="FILE", place="path", commands=ALL),
-    Option("ssh-key", "private key that breakglass accepts", metavar="FILE", place="path", commands=ALL),
-    Option(
-        "clock",
-        "what a board without a clock knows of the time at first: nothing, or the present",
-        metavar="TIME",
-        choices=("unset", "now"),
-    ),
-    Option("timestamp", "build timestamp to write into the image", metavar="RFC3339"),
-    Option("time-factor", "multiply every time limit by this", kind="number", metavar="FACTOR"),
-    Option(
-        "artifacts",
-        "where logs and the report go (default: .gokharness)",
-        metavar="DIR",
-        place="path",
-        commands=ALL,
-    ),
-    Option("cache", "where built images are kept", metavar="DIR", place="path", commands=(*ALL, "cache")),
-    Option("tier", "which tests to run", metavar="TIER", choices=("ci", "nightly", "all")),
-    Option("shard", "run one share of the tests, dealt by how long they last took", metavar="I/N"),
-    Option("repeat", "run each test so many times, and say which did not always pass", kind="number", metavar="N"),
-    Option(
-        "boot-again",
-        "start what did not come up on a board for each test that needs it",
-        kind="flag",
-        commands=RUNS,
-    ),
-    Option("list", "only say what would run, and about how long it takes", kind="flag", commands=("check",)),
-    Option("strict", "a skip is a failure, and so is a part of a test that was left out", kind="flag"),
-    Option(
-        "must-run",
-        "services that must run and never fall, separated by commas",
-        kind="list",
-        metavar="SERVICE[,SERVICE]",
-        commands=("check",),
-    ),
-    Option(
-        "expect",
-        "what a service may do here, such as 'wifi: restarts' (or ends, or runs); may be repeated",
-        kind="list",
-        metavar="SERVICE:FATE",
-        commands=("check",),
-    ),
-)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The options of a run, checked; None where nothing was said."""
-
-    instance: str | None = None
-    image: Path | None = None
-    next_image: str | None = None
-    from_image: str | None = None
-    boards: tuple[str, ...] | None = None
-    accel: Literal["auto", "tcg", "kvm"] = "auto"
-    builder: Literal["auto", "gok", "own"] = "auto"
-    kernel: str | None = None
-    with_modules: tuple[str, ...] = ()
-    serial: bool = False
-    perm: Literal["ext4", "blank"] | None = None
-    fast_boot: bool = False
-    no_quirks: bool = False
-    network: Literal["restricted", "open"] = "restricted"
-    forward: tuple[Port, ...] = ()
-    memory: int = 0
-    """MiB; 0 for what the board has."""
-    cpus: int = 0
-    disk: tuple[ExtraDisk, ...] = ()
-    qemu_arg: tuple[str, ...] = ()
-    warm: Literal["off", "session", "persist"] = "session"
-    password_file: Path | None = None
-    ssh_key: Path | None = None
-    clock: Clock = "unset"
-    timestamp: str | None = None
-    time_factor: float = 1.0
-    artifacts: Path = field(default_factory=lambda: Path.cwd() / ARTIFACTS)
-    cache: Path | None = None
-    tier: str = "ci"
-    shard: Shard | None = None
-    repeat: int = 1
-    boot_again: bool = False
-    list: bool = False
-    strict: bool = False
-    must_run: tuple[str, ...] = ()
-    expect: tuple[str, ...] = ()
-
-    @property
-    def expected(self) -> Expectations:
-        """What the owner of the instance says of its services."""
-        return expectations(self.must_run, self.expect)
+    ).default(None)
 
     @property
     def is_own(self) -> bool:
         """Whether the project's own images are tested, so that no scenario may be skipped."""
         return self.instance is None and self.image is None
 
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(BuildOptions, Subject):
+    """The options of a run, checked; None or empty where nothing was said."""
+
+    boards: tuple[str, ...] | None = Option(
+        "board",
+        "boards, separated by commas (default: pc-bios,pc-uefi,virt; for a Raspberry Pi's image "
+        "raspi-virt,raspi3b,raspi4b)",
+        kind="list",
+        metavar="NAME[,NAME]",
+        reader=lambda value: names(value) or None,
+        commands=RUNS,
+    ).default(None)
+    accel: Literal["auto", "tcg", "kvm"] = Option(
+        "accel",
+        "accelerator; auto takes KVM if a trial machine ran on it",
+        metavar="NAME",
+        choices=("auto", "tcg", "kvm"),
+    ).default("auto")
+    no_quirks: bool = Option(
+        "no-quirks", "give Raspberry Pi boards the device tree of the image unchanged", kind="flag"
+    ).default(False)
+    network: Literal["restricted", "open"] = Option(
+        "network",
+        "what the guest may reach: nobody, or all that this host reaches",
+        metavar="MODE",
+        choices=("restricted", "open"),
+        commands=("boot",),
+    ).default("restricted")
+    forward: tuple[Port, ...] = Option(
+        "forward",
+        "ports of the appliance to reach from this host, separated by commas: 8080,53/udp",
+        kind="list",
+        metavar="PORT[,PORT]",
+        reader=_ports,
+        commands=RUNS,
+    ).default(())
+    memory: int = Option(
+        "memory",
+        "memory of the machine in MiB, on boards that let it be chosen",
+        metavar="MIB",
+        reader=whole("MiB", LEAST_MEMORY, 1 << 20),
+        commands=RUNS,
+    ).default(0)
+    """0: what the board has."""
+    cpus: int = Option(
+        "cpus",
+        "processors of the machine, on boards that let them be chosen",
+        metavar="N",
+        reader=whole("processors", 1, MOST_CPUS),
+        commands=RUNS,
+    ).default(0)
+    disk: tuple[ExtraDisk, ...] = Option(
+        "disk",
+        "a further disk: a raw or qcow2 file, never written to, or the size of an empty disk; may be repeated",
+        kind="list",
+        metavar="FILE|SIZE",
+        reader=_disks,
+        place=path_if_there,
+        commands=RUNS,
+    ).default(())
+    qemu_arg: tuple[str, ...] = Option(
+        "qemu-arg",
+        "one more argument for QEMU; may be repeated; the machine is then no longer the board as documented",
+        kind="list",
+        metavar="ARG",
+        reader=words,
+        commands=RUNS,
+    ).default(())
+    warm: Literal["off", "session", "persist"] = Option(
+        "warm",
+        "start tests from a captured machine, booted once: in this run (session), or in an earlier one (persist)",
+        metavar="MODE",
+        choices=("off", "session", "persist"),
+    ).default("session")
+    password_file: Path | None = Option(
+        "password-file",
+        "file with the password of the web interface",
+        metavar="FILE",
+        reader=path,
+        place=path_always,
+        is_read=True,
+        commands=ALL,
+    ).default(None)
+    ssh_key: Path | None = Option(
+        "ssh-key",
+        "private key that breakglass accepts",
+        metavar="FILE",
+        reader=path,
+        place=path_always,
+        is_read=True,
+        commands=ALL,
+    ).default(None)
+    clock: Clock = Option(
+        "clock",
+        "the time on a board without a clock when it is switched on: unset, or that of this host",
+        metavar="TIME",
+        choices=("unset", "now"),
+    ).default("unset")
+    time_factor: float = Option(
+        "time-factor", "multiply every time limit by this", metavar="FACTOR", reader=factor
+    ).default(1.0)
+    artifacts: Path = Option(
+        "artifacts",
+        "where logs and the report go (default: .gokharness)",
+        metavar="DIR",
+        reader=path,
+        place=path_always,
+        commands=ALL,
+    ).made_by(lambda: Path.cwd() / ARTIFACTS)
+    cache: Path | None = Option(
+        "cache",
+        "where built images and captured machines are kept (default: ~/.cache/gokharness)",
+        metavar="DIR",
+        reader=path,
+        place=path_always,
+        commands=(*ALL, "cache"),
+    ).default(None)
+    tier: Literal["ci", "nightly", "all"] = Option(
+        "tier", "which tests to run", metavar="TIER", choices=("ci", "nightly", "all")
+    ).default("ci")
+    shard: tuple[int, int] | None = Option(
+        "shard", "run one share of the tests; the shares take about equally long", metavar="I/N", reader=_share
+    ).default(None)
+    repeat: int = Option(
+        "repeat",
+        "run each test this many times, and report those that did not always pass",
+        metavar="N",
+        reader=whole("times", 1, 1_000_000),
+    ).default(1)
+    boot_again: bool = Option(
+        "boot-again",
+        "after a failed start, boot again for each test that needs that board",
+        kind="flag",
+        commands=RUNS,
+    ).default(False)
+    list: bool = Option(
+        "list", "only list what would run, and about how long it takes", kind="flag", commands=("check",)
+    ).default(False)
+    strict: bool = Option(
+        "strict", "a skipped test is a failure, and so is a part of a test that was left out", kind="flag"
+    ).default(False)
+    must_run: tuple[str, ...] = Option(
+        "must-run",
+        "services that must run and never fall, separated by commas",
+        kind="list",
+        metavar="SERVICE[,SERVICE]",
+        reader=words,
+        commands=("check",),
+    ).default(())
+    expect: tuple[str, ...] = Option(
+        "expect",
+        "what a service may do here, such as 'wifi: restarts' (or ends, or runs); may be repeated",
+        kind="list",
+        metavar="SERVICE:FATE",
+        reader=words,
+        commands=("check",),
+    ).default(())
+
+    @property
+    def expected(self) -> Expectations:
+        """What the owner of the instance says of its services; raises OptionError."""
+        return expectations(self.must_run, self.expect)
+
     @property
     def changes_machines(self) -> bool:
-        """Whether machines are to be otherwise than their boards are documented."""
+        """Whether machines are to differ from their boards as documented."""
         return bool(self.memory or self.cpus or self.disk or self.qemu_arg)
 
     @property
@@ -319,9 +293,10 @@ class Settings:
     @property
     def cache_root(self) -> Path:
         """Where built images are kept."""
-        from harness.store.root import default_root
-
         return self.cache or default_root()
+
+
+OPTIONS = rows(Settings)
 
 
 def settings_from(values: Mapping[str, object], *, folder: Path | None = None) -> Settings:
@@ -329,23 +304,14 @@ def settings_from(values: Mapping[str, object], *, folder: Path | None = None) -
 
     Paths that are relative still begin at ``folder``, the current one if none is given.
     """
-    for option in OPTIONS:
-        value = values.get(option.ini)
-        if option.choices and value is not None and value not in option.choices:
-            raise OptionError(
-                f"{option.flag} does not know {value!r}", hint=f"choose from: {', '.join(option.choices)}"
-            )
-    known = located({name: value for name, value in values.items() if value is not None}, folder or Path.cwd())
-    if "gk_instance" in known and "gk_image" in known:
+    said = {option: values[option.ini] for option in OPTIONS if values.get(option.ini) is not None}
+    place = folder or Path.cwd()
+    settings = Settings(**{one.field: one.read(one.located(value, place)) for one, value in said.items()})  # type: ignore[arg-type]
+    if settings.instance is not None and settings.image is not None:
         raise OptionError(
             "--gk-instance and --gk-image name two things to test",
             hint="give one; --gk-next-image takes the other",
         )
-    result: dict[str, object] = {}
-    for name, value in known.items():
-        field = {"gk_board": "boards", "gk_with": "with_modules", "gk_from": "from_image"}.get(name, name[3:])
-        result[field] = _converted(field, value)
-    settings = Settings(**result)  # type: ignore[arg-type]
     settings.expected  # noqa: B018  it raises
     return settings
 
@@ -378,8 +344,8 @@ def add_options(parser: pytest.Parser) -> None:
 def options_said(config: pytest.Config) -> dict[str, object]:
     """What command line and ini file say, by ini names, with paths made absolute; raises OptionError.
 
-    As pytest has it, a path of the command line begins at the folder where that was typed, one of an ini file at
-    the file's. A worker of pytest-xdist may start in another folder: it is told what its controller made of them.
+    A path of the command line begins at the folder where that was typed, one of an ini file at the file's. A
+    worker of pytest-xdist may start in another folder: it takes the paths that its controller made absolute.
     """
     values: dict[str, object] = {}
     for option in OPTIONS:
@@ -387,34 +353,15 @@ def options_said(config: pytest.Config) -> dict[str, object]:
         if value is None:
             value = config.getini(option.ini) or None
             folder = config.inipath.parent if config.inipath is not None else folder
-        if option.place and value is not None:
-            value = _located(option, value, folder)
-        values[option.ini] = value
+        values[option.ini] = option.located(value, folder)
     values["gk_artifacts"] = values["gk_artifacts"] or str(config.invocation_params.dir / ARTIFACTS)
     return {**values, **getattr(config, "workerinput", {}).get(PLACES, {})}
 
 
-def located(values: Mapping[str, object], folder: Path) -> dict[str, object]:
-    """The values with every path in them made absolute; raises OptionError."""
-    places = {option.ini: option for option in OPTIONS if option.place}
-    return {
-        name: value if value is None or name not in places else _located(places[name], value, folder)
-        for name, value in values.items()
-    }
-
-
-def _located(option: Option, value: object, folder: Path) -> object:
-    if isinstance(value, list | tuple):
-        return [option.located(str(one), folder) for one in value]
-    return option.located(str(value), folder)
-
-
-_PATHS = frozenset(option.ini.removeprefix("gk_") for option in OPTIONS if option.place == "path")
-
-
 def must_be_readable(settings: Settings) -> None:
     """Raise OptionError for a file that was named to be read, and is not there."""
-    for flag, path in (("--gk-password-file", settings.password_file), ("--gk-ssh-key", settings.ssh_key)):
+    for option in OPTIONS:
+        path = getattr(settings, option.field) if option.is_read else None
         if path is None:
             continue
         try:
@@ -422,34 +369,7 @@ def must_be_readable(settings: Settings) -> None:
                 pass
         except OSError as error:
             raise OptionError(
-                f"the file of {flag} cannot be read: {error.strerror}", where=str(path), hint="check its path"
+                f"the file of {option.flag} cannot be read: {error.strerror}",
+                where=str(path),
+                hint="check its path",
             ) from None
-
-
-def _converted(field: str, value: object) -> object:
-    if field in ("boards", "with_modules"):
-        items = value if isinstance(value, Sequence) and not isinstance(value, str) else [str(value)]
-        return tuple(part.strip() for item in items for part in str(item).split(",") if part.strip()) or None
-    if field in ("must_run", "expect"):
-        return tuple(map(str, value)) if isinstance(value, list | tuple) else (str(value),)
-    if field in ("forward", "memory", "cpus", "disk", "qemu_arg"):
-        from harness.run.asked import READ
-
-        return READ[field](value)
-    if field in _PATHS:
-        return Path(str(value))
-    if field == "time_factor":
-        try:
-            factor = float(str(value))
-        except ValueError:
-            factor = 0.0
-        if not factor > 0:
-            raise OptionError(f"--gk-time-factor {value!r} is not a number above 0", hint="for example 2.5")
-        return factor
-    if field == "shard":
-        return Shard.parse(str(value))
-    if field == "repeat":
-        if not str(value).isdecimal() or int(str(value)) < 1:
-            raise OptionError(f"--gk-repeat {value!r} is not a number of times", hint="for example 20")
-        return int(str(value))
-    return value

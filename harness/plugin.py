@@ -26,7 +26,7 @@ from harness.report.verdict import Verdict
 from harness.report.words import Words, words_of
 from harness.run import durations, markers, rerun, workers
 from harness.run.repeat import Repeat, tally
-from harness.run.shard import digest
+from harness.run.shard import Shard, digest
 from harness.run.whose import chooses_boards, is_our_board, needs_appliance
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _header(config: pytest.Config) -> list[str]:
     lines = [config.stash[WORDS](line) for line in header_lines(settings)]
     if settings.shard is not None:
         dealt = digest(durations.load(_page(config).parent))
-        lines.append(f"gokrazy: shard {settings.shard}, by durations {dealt} (the same in every shard)")
+        lines.append(f"gokrazy: shard {Shard(*settings.shard)}, by durations {dealt} (the same in every shard)")
     return lines
 
 
@@ -142,7 +142,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (kept if runs else left_out).append(item)
     known = durations.load(_page(config).parent) if settings.shard is not None or workers.is_worker(config) else {}
     if settings.shard is not None:
-        mine = settings.shard.take([item.nodeid for item in kept], known)
+        mine = Shard(*settings.shard).take([item.nodeid for item in kept], known)
         left_out += [item for item in kept if item.nodeid not in mine]
         kept = [item for item in kept if item.nodeid in mine]
     if left_out:

@@ -65,7 +65,7 @@ def build(
         return gok.build_with_gok(
             instance,
             size=_size(request, instance),
-            perm="mkfs" if instance.formats_perm else request.perm,
+            perm="mkfs" if instance.formats_perm else request.perm_state,
             after=request.after,
             cache=cache,
             progress=progress,
@@ -124,8 +124,8 @@ def _gather(request: BuildRequest, instance: Instance, work: Path, environ: Mapp
         "boot_sector": BOOT_SECTOR_SHA256,
         "ca_bundle": hashlib.sha256(ca_bundle).hexdigest(),
         "localtime": hashlib.sha256(localtime).hexdigest(),
-        "serial": request.serial,
-        "perm": request.perm,
+        "serial": request.console(instance.arch),
+        "perm": request.perm_state,
         "fast_boot": request.fast_boot,
         "size": _size(request, instance),
         "after": NEXT if request.after is not None else {},
@@ -203,7 +203,7 @@ class _Packer:
         self.progress("packing the boot file system and the disk")
         boot = self.work / "boot.fat"
         places = write_fat(boot, self._boot_files(planned, kernel), mtime=self.mtime)
-        perm: PermState = "mkfs" if instance.formats_perm else self.request.perm
+        perm: PermState = "mkfs" if instance.formats_perm else self.request.perm_state
         write_disk(
             disk,
             DiskParts(
@@ -270,7 +270,7 @@ class _Packer:
             firmware=planned.folder(inputs.firmware) if inputs.firmware else None,
             eeprom=eeprom,
             loaders=inputs.loaders,
-            serial=self.request.serial,
+            serial=self.request.console(inputs.instance.arch),
             fast_boot=self.request.fast_boot,
             time=self._eeprom_time(planned),
         )
@@ -293,8 +293,8 @@ class _Packer:
         if inputs.kernel.folder is not None:
             modules[inputs.kernel.package] = "(local)"
             self.notes.append(f"the kernel comes from the folder {inputs.kernel.folder}")
-        if request.serial is not None:
-            self.notes.append(f"built with SerialConsole {request.serial!r} instead of the instance's own")
+        if (console := request.console(inputs.instance.arch)) is not None:
+            self.notes.append(f"built with SerialConsole {console!r} instead of the instance's own")
         if request.fast_boot:
             self.notes.append("built with rootdelay=0")
         self.notes += planned.notes

@@ -16,7 +16,6 @@ from harness.build.cache import Cache, NotKept
 from harness.build.instance import Instance, load_instance
 from harness.build.request import BuildRequest
 from harness.errors import BoardMismatch, HarnessError, OptionError
-from harness.image.arch import architecture_of
 from harness.image.load import image_from_file
 from harness.image.model import PERM_TITLES, Image, UpdateFiles
 from harness.image.update_files import update_files
@@ -27,8 +26,6 @@ from harness.package_data import images_folder
 
 FROM = "from"
 """The family of the image that ``--gk-from`` names."""
-BAUD = 115200
-"""Bits a second of the SerialConsole that ``--gk-serial`` asks for."""
 
 
 class Images:
@@ -159,18 +156,7 @@ class Images:
 
     def _request(self, instance: str, *, after: Image | None = None) -> BuildRequest:
         """What is to be built, as this run's options want it."""
-        settings = self.settings
-        return BuildRequest(
-            instance=instance,
-            builder=settings.builder,
-            kernel=settings.kernel,
-            with_modules=settings.with_modules,
-            serial=f"{architecture_of(load_instance(instance).arch).serial},{BAUD}" if settings.serial else None,
-            perm=settings.perm or "ext4",
-            timestamp=settings.timestamp,
-            fast_boot=settings.fast_boot,
-            after=after,
-        )
+        return BuildRequest.of(instance, self.settings, after=after)
 
     def close(self) -> None:
         """Let others prune the images of this run from the cache."""

@@ -26,29 +26,29 @@ class ExtraDisk:
     file_format: BaseFormat = "raw"
 
     @classmethod
-    def parse(cls, text: str, *, option: str) -> ExtraDisk:
+    def parse(cls, text: str) -> ExtraDisk:
         """A disk as people write it: a file, or a size such as ``64M`` or ``1G``; raises OptionError."""
         size = _SIZE.fullmatch(text.strip())
         if size is not None:
-            return cls._empty(text, int(size[1]) * _UNITS[size[2]], option)
+            return cls._empty(text, int(size[1]) * _UNITS[size[2]])
         path = Path(text).expanduser()
         if not path.is_file():
             raise OptionError(
-                f"{option}: there is no file {text!r}, and it is no size",
+                f"there is no file {text!r}, and it is no size",
                 hint="give a raw or qcow2 file, or the size of an empty disk: 64M, 1G",
             )
         try:
             kind = kind_of(path)
         except OSError as error:
-            raise OptionError(f"{option}: {text!r} cannot be read: {error.strerror}") from error
+            raise OptionError(f"{text!r} cannot be read: {error.strerror}") from error
         if kind in ("raw", "qcow2"):
             return cls(path.resolve(), file_format="qcow2" if kind == "qcow2" else "raw")
-        raise OptionError(f"{option}: {text!r} is a {kind} file", hint="unpack it first")
+        raise OptionError(f"{text!r} is a {kind} file", hint="unpack it first")
 
     @classmethod
-    def _empty(cls, text: str, size: int, option: str) -> ExtraDisk:
+    def _empty(cls, text: str, size: int) -> ExtraDisk:
         if not 0 < size <= 16 << 40:
-            raise OptionError(f"{option}: {text!r} is no size for a disk", hint="from 1K to 16T")
+            raise OptionError(f"{text!r} is no size for a disk", hint="from 1K to 16T")
         return cls(size=size)
 
     def __str__(self) -> str:

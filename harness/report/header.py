@@ -31,15 +31,7 @@ def _builder(settings: Settings) -> str:
         return "none (finished image)"
     from harness.build.request import BuildRequest, beyond_gok, builder_of
 
-    request = BuildRequest(
-        settings.instance or "",
-        builder=settings.builder,
-        kernel=settings.kernel,
-        with_modules=settings.with_modules,
-        serial="asked for" if settings.serial else None,
-        timestamp=settings.timestamp,
-        fast_boot=settings.fast_boot,
-    )
+    request = BuildRequest.of(settings.instance or "", settings)
     try:
         builder = builder_of(request)
     except HarnessError:

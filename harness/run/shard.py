@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.errors import OptionError
 from harness.run.durations import GUESS
 
 
@@ -22,16 +20,6 @@ class Shard:
 
     number: int
     of: int
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """Read ``I/N``; raises OptionError."""
-        found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text.strip())
-        if not found or not 1 <= int(found[1]) <= int(found[2]):
-            raise OptionError(
-                f"--gk-shard {text!r} is not a share of a run", hint="for example 2/3: the second of 3"
-            )
-        return cls(int(found[1]), int(found[2]))
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"

@@ -7,7 +7,8 @@ import pytest
 from harness.errors import OptionError
 from harness.machine.extra_disk import ExtraDisk
 from harness.machine.ports import Port
-from harness.options import OPTIONS, Option, Settings, must_be_readable, settings_from
+from harness.option import Option
+from harness.options import OPTIONS, Settings, must_be_readable, settings_from
 
 
 def test_nothing_said_means_the_defaults() -> None:

@@ -12,9 +12,10 @@ from harness.build import gok
 from harness.build.build import BuildRequest, build
 from harness.build.cache import Cache
 from harness.build.inputs import folder_digest
-from harness.build.request import builder_of
+from harness.build.request import BuildOptions, builder_of
 from harness.errors import BuildFailed, OptionError, ToolMissing
 from harness.image.model import Image
+from harness.option import Option, rows
 
 CONFIG: dict[str, Any] = {
     "Hostname": "amd",
@@ -259,6 +260,34 @@ def test_gok_is_missing(instance: Path, tmp_path: Path) -> None:
 def test_what_gok_cannot_be_told_is_refused(instance: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="--gk-kernel, --gk-fast-boot"):
         run(instance, {"HOME": str(tmp_path)}, builder="gok", kernel="x@v1", fast_boot=True)
+
+
+def sample(option: Option) -> object:
+    """A value of an option that is not its default."""
+    return option.choices[-1] if option.choices else {"flag": True, "list": ("x@v1",), "text": "x"}[option.kind]
+
+
+def test_the_rows_that_gok_can_build_are_these() -> None:
+    assert {option.name for option in rows(BuildOptions) if option.gok} == {"builder", "perm"}
+    assert not Option("new", "an option that nobody thought about").gok
+
+
+@pytest.mark.parametrize("option", rows(BuildOptions), ids=lambda option: option.name)
+def test_an_option_that_gok_cannot_build_is_not_dropped(
+    instance: Path, environ: dict[str, str], option: Option
+) -> None:
+    said: dict[str, Any] = {option.field: sample(option)}
+    request = BuildRequest.of(instance, BuildOptions(**said))
+    assert getattr(request, option.field) == sample(option)
+    if option.name == "builder":
+        return
+    assert builder_of(request, environ) == ("gok" if option.gok else "own")
+    asked = BuildRequest.of(instance, BuildOptions(**said, builder="gok"))
+    if option.gok:
+        assert builder_of(asked, environ) == "gok"
+    else:
+        with pytest.raises(OptionError, match=f"gok cannot do {option.flag}\n"):
+            builder_of(asked, environ)
 
 
 def test_what_gok_cannot_be_told_is_built_by_the_own_packer(instance: Path, environ: dict[str, str]) -> None:

@@ -36,11 +36,11 @@ def test_what_lies_under_a_qcow2_counts_too(tmp_path: Path) -> None:
     base = tmp_path / "base.img"
     base.write_bytes(b"one".ljust(1 << 20, b"\0"))
     top = qcow2(tmp_path / "top.qcow2", "-b", str(base), "-F", "raw")
-    before = ExtraDisk.parse(str(top), option="--gk-disk")
+    before = ExtraDisk.parse(str(top))
     assert before.file_format == "qcow2"
     first = before.digest
     base.write_bytes(b"two".ljust(1 << 20, b"\0"))
-    assert ExtraDisk.parse(str(top), option="--gk-disk").digest != first
+    assert ExtraDisk.parse(str(top)).digest != first
 
 
 @pytest.mark.parametrize("kind", ["raw", "qcow2"])
@@ -52,7 +52,7 @@ def test_a_machine_writes_to_a_layer_of_its_own(tmp_path: Path, kind: str) -> No
         file.write_bytes(bytes(1 << 20))
     file.chmod(0o444)
     before = hashlib.sha256(file.read_bytes()).hexdigest()
-    disk = ExtraDisk.parse(str(file), option="--gk-disk")
+    disk = ExtraDisk.parse(str(file))
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
         layer = disk.overlay(tmp_path / name, "disk2.qcow2")
@@ -63,5 +63,5 @@ def test_a_machine_writes_to_a_layer_of_its_own(tmp_path: Path, kind: str) -> No
 
 
 def test_a_size_is_counted_in_powers_of_1024() -> None:
-    sizes = [ExtraDisk.parse(text, option="--gk-disk").size for text in ("512K", "64M", "1G", "2T")]
+    sizes = [ExtraDisk.parse(text).size for text in ("512K", "64M", "1G", "2T")]
     assert sizes == [512 << 10, 64 << 20, 1 << 30, 2 << 40]

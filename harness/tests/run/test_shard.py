@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import OptionError
+from harness.options import settings_from
 from harness.run.shard import Shard, digest
 
 NAMES = st.lists(st.text("abcde", min_size=1, max_size=4), unique=True, max_size=40)
@@ -59,11 +60,13 @@ def test_the_digest_tells_other_durations_and_nothing_else() -> None:
 @pytest.mark.parametrize("text", ["", "2", "0/3", "4/3", "1/0", "a/b", "1/2/3", "-1/2"])
 def test_what_is_no_share(text: str) -> None:
     with pytest.raises(OptionError, match="--gk-shard"):
-        Shard.parse(text)
+        settings_from({"gk_shard": text})
 
 
 def test_it_is_read_and_written_alike() -> None:
-    assert str(Shard.parse(" 2/3 ")) == "2/3"
+    asked = settings_from({"gk_shard": " 2/3 "}).shard
+    assert asked is not None
+    assert str(Shard(*asked)) == "2/3"
 
 
 def collected(pytester: pytest.Pytester, *options: str) -> list[str]:
