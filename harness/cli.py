@@ -7,12 +7,15 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from harness import __version__, boards
 from harness.errors import Fault, HarnessError, OptionError
 from harness.option import Option
 from harness.options import OPTIONS, OWN_ARGUMENTS, Settings, must_be_readable, settings_from
+
+if TYPE_CHECKING:
+    from harness.image.model import Image
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"gokharness {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
 
-    doctor = commands.add_parser("doctor", help="say what this machine can do, and what mends the rest")
-    doctor.add_argument("--json", action="store_true", help="for machines")
+    doctor = commands.add_parser("doctor", help="report what this machine can do, and how to mend the rest")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.set_defaults(run=_doctor)
 
     check = commands.add_parser("check", help="run the scenarios against an instance or a finished image")
@@ -70,19 +73,19 @@ def _parser() -> argparse.ArgumentParser:
 
     build = commands.add_parser("build", help="build an instance and print where its image is")
     build.add_argument("subject", metavar="INSTANCE")
-    build.add_argument("--json", action="store_true", help="for machines")
+    build.add_argument("--json", action="store_true", help="print JSON")
     _options_of("build", build)
     build.set_defaults(run=_build)
 
-    boot = commands.add_parser("boot", help="boot an instance or image, show its console, until Ctrl-C")
+    boot = commands.add_parser("boot", help="boot an instance or image and show its console, until Ctrl-C")
     boot.add_argument("subject", metavar="INSTANCE|IMAGE")
     _options_of("boot", boot)
     boot.set_defaults(run=_boot)
 
-    cache = commands.add_parser("cache", help="show what is kept, or prune it")
+    cache = commands.add_parser("cache", help="show what the cache keeps, or prune it")
     cache.add_argument("action", choices=("show", "prune"), nargs="?", default="show")
     cache.add_argument(
-        "--max-gb", type=float, default=0.0, metavar="GB", help="what prune leaves at most (default 0: nothing)"
+        "--max-gb", type=float, default=0.0, metavar="GB", help="how much prune leaves (default 0: nothing)"
     )
     _options_of("cache", cache, epilog="")
     cache.set_defaults(run=_cache)
@@ -90,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _options_of(command: str, parser: argparse.ArgumentParser, epilog: str | None = None) -> None:
-    """The options that this command has as flags of its own."""
+    """Add the options that this command has as flags of its own."""
     parser.epilog = "After --, pytest's own: -- --gk-timestamp 2026-01-31T12:00:00Z" if epilog is None else epilog
     for option in OPTIONS:
         if command in option.commands:
@@ -111,7 +114,7 @@ def _add(parser: argparse.ArgumentParser, option: Option, flag: str) -> None:
 
 
 def _said(options: argparse.Namespace) -> dict[str, object]:
-    """What was said, by the options' ini names: what is to be tested, then each flag; paths are absolute."""
+    """What the command line says, by the options' ini names, with paths made absolute."""
     subject = Path(options.subject).expanduser()
     kind = "gk_image" if subject.is_file() and subject.name != "config.json" else "gk_instance"
     given = {**vars(options), kind: options.subject}
@@ -130,19 +133,21 @@ def _as_pytest_takes_it(values: Mapping[str, object]) -> list[str]:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    """Report what this machine can do."""
     from harness.host import doctor
 
     return doctor.run(options.json, sys.stdout)
 
 
 def _check(options: argparse.Namespace) -> int:
+    """Run pytest over the shipped scenarios, with this command's options as pytest's."""
     import pytest
 
     from harness.package_data import scenarios_folder
     from harness.report.words import Words
 
     said = _said(options)
-    # What is wrong with it is told in this command's words, not in those of pytest's usage.
+    # An error is reported here, before pytest wraps it into its own usage message.
     settings_from(said)
     arguments = [
         "--rootdir",
@@ -170,7 +175,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from harness.image.digest import sha256_of
+    """Build an instance, and print its image's path or, as JSON, what is known of the image."""
     from harness.lab.lab import Lab
     from harness.report.places import must_keep_images
     from harness.report.words import Words
@@ -179,7 +184,7 @@ def _build(options: argparse.Namespace) -> int:
     must_keep_images(settings)
     if settings.instance is None:
         raise OptionError(
-            "this is a file, and what is built is an instance",
+            "this is a file, but only an instance can be built",
             where=str(settings.image),
             hint="name the folder that has the instance's config.json",
         )
@@ -187,27 +192,30 @@ def _build(options: argparse.Namespace) -> int:
         image = lab.images.build(settings.instance)
     for note in image.notes:
         print(words(f"note: {note}"), file=sys.stderr)
-    if options.json:
-        facts = {
-            "path": str(image.path),
-            "sha256": sha256_of(image.path),
-            "digest": image.digest,
-            "arch": image.arch,
-            "build": image.build,
-            "builder": image.builder,
-            "kernel": image.kernel.release,
-            "boot_sector": image.boot_sector,
-            "boot_loader": image.boot_loader,
-            "modules": dict(image.modules),
-            "notes": list(image.notes),
-        }
-        print(json.dumps(facts, indent=2))
-    else:
-        print(image.path)
+    print(json.dumps(_facts(image), indent=2) if options.json else image.path)
     return 0
 
 
+def _facts(image: Image) -> dict[str, object]:
+    from harness.image.digest import sha256_of
+
+    return {
+        "path": str(image.path),
+        "sha256": sha256_of(image.path),
+        "digest": image.digest,
+        "arch": image.arch,
+        "build": image.build,
+        "builder": image.builder,
+        "kernel": image.kernel.release,
+        "boot_sector": image.boot_sector,
+        "boot_loader": image.boot_loader,
+        "modules": dict(image.modules),
+        "notes": list(image.notes),
+    }
+
+
 def _boot(options: argparse.Namespace) -> int:
+    """Boot on the first board that fits, and show the console until Ctrl-C."""
     from harness.appliance.show import show
     from harness.appliance.wanted import Wanted
     from harness.lab.lab import Lab
@@ -232,6 +240,7 @@ def _boot(options: argparse.Namespace) -> int:
 
 
 def _cache(options: argparse.Namespace) -> int:
+    """List the images and captures that are kept, or prune them."""
     from harness.build.cache import Cache
     from harness.lab.snapshots import snapshot_root
     from harness.report.places import must_take_files
