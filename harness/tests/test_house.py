@@ -36,18 +36,9 @@ FREE_OF = {"gokrazy": "firmware boards image", "console": "firmware boards image
 """What a package does without, although that lies below."""
 MOST_LINES, MOST_PARAMETERS, MOST_AT_THE_TOP = 400, 7, 8
 
-KNOWN_ARROWS: set[tuple[str, str]] = {
-    ("options", "run.asked"),
-    ("options", "run.shard"),
-}
-KNOWN_CIRCLES: set[str] = {
-    "host.debian",
-    "host.needed_by_tests",
-    "host.requirements",
-}
-KNOWN_LONG: set[str] = {
-    "options.py",
-}
+KNOWN_ARROWS: set[tuple[str, str]] = set()
+KNOWN_CIRCLES: set[str] = set()
+KNOWN_LONG: set[str] = set()
 KNOWN_WIDE: set[str] = set()
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
