@@ -17,7 +17,7 @@ from harness.machine.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
-class Moment:
+class CheckpointState:
     """What is known of an appliance at the moment of a snapshot, beside its machine."""
 
     start: ColdStart | None
@@ -34,9 +34,9 @@ class Checkpoints:
         self._power = power
         self.folder = folder
         self._numbers = itertools.count(1)
-        self._kept: dict[str, tuple[Snapshot, Moment]] = {}
+        self._kept: dict[str, tuple[Snapshot, CheckpointState]] = {}
 
-    def keep(self, name: str, moment: Moment) -> None:
+    def keep(self, name: str, state: CheckpointState) -> None:
         """Take a snapshot of the machine, and end it.
 
         Raises OptionError where the board allows no snapshot, or the machine is off.
@@ -49,25 +49,25 @@ class Checkpoints:
             )
         if not self._power.is_on:
             raise OptionError(f"there is no checkpoint {name!r} of an appliance that is off", where=board.name)
-        self._kept[name] = self._power.checkpoint(self._new("checkpoint")), moment
+        self._kept[name] = self._power.checkpoint(self._new("checkpoint")), state
 
-    def rewind(self, name: str, begin: Callable[[Moment], None]) -> Moment:
-        """End the machine, and go on from a snapshot; ``begin`` gets the moment of it before the machine runs.
+    def rewind(self, name: str, begin: Callable[[CheckpointState], None]) -> CheckpointState:
+        """End the machine, and continue from a snapshot; ``begin`` gets its state before the machine runs.
 
         Raises OptionError for a name that is none.
         """
         if name not in self._kept:
             known = ", ".join(map(repr, self._kept)) or "none"
             raise OptionError(f"there is no checkpoint {name!r}", hint=f"checkpoints of this appliance: {known}")
-        capture, moment = self._kept[name]
+        snapshot, state = self._kept[name]
         left = self._power.overlay
-        begin(moment)
-        self._power.rewind(capture, self._new("disk"))
+        begin(state)
+        self._power.rewind(snapshot, self._new("disk"))
         # Nobody needs what was written since; the disk of each checkpoint lies in a folder of its own.
         left.remove()
         if left.path.parent != self.folder:
             left.path.parent.rmdir()
-        return moment
+        return state
 
     def close(self) -> None:
         """Remove the disks."""

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from harness.appliance.assembly import Assembly
-from harness.appliance.checkpoints import Checkpoints, Moment
+from harness.appliance.checkpoints import Checkpoints, CheckpointState
 from harness.appliance.clock import DeviceClock
 from harness.appliance.cold_start import ColdStart
 from harness.appliance.life import Life
@@ -32,12 +32,12 @@ class Restoration(Life, DeviceClock):
             )
         return self.power.snapshot(folder, base=base), self.cold_start
 
-    def restore(self, capture: Snapshot, start: ColdStart) -> None:
+    def restore(self, snapshot: Snapshot, start: ColdStart) -> None:
         """Restore it from a snapshot of another; one that was taken without a network gets its network now."""
         began = time.monotonic()
         boots = len(self.console.boots)
-        self._resumes_at(Moment(start, start.boot, self.running))
-        self.power.restore(capture)
+        self._resumes_at(CheckpointState(start, start.boot, self.running))
+        self.power.restore(snapshot)
         if self.board.workarounds.nic_after_restore and self.can("http"):
             self._until_it_listens(boots, self.budget.ready)
         self._ask_the_time(self.budget.ready)
@@ -56,7 +56,7 @@ class Restoration(Life, DeviceClock):
         snapshot of the board, or the appliance is off.
         """
         boot = self.console.current if self.can("console") else None
-        self._checkpoints.keep(name, Moment(self.cold_start, boot, self.running))
+        self._checkpoints.keep(name, CheckpointState(self.cold_start, boot, self.running))
         self.rewind(name)
 
     def rewind(self, name: str) -> None:
@@ -70,12 +70,12 @@ class Restoration(Life, DeviceClock):
         self.check()
         self._ready.append(("rewound", {"ready": time.monotonic() - began}))
 
-    def _resumes_at(self, moment: Moment) -> None:
+    def _resumes_at(self, state: CheckpointState) -> None:
         """The next machine is restored: nothing that is known of the last one holds any more."""
-        self._link.next, self._link.boot = Cause.RESTORED, moment.boot
-        self.cold_start = moment.start
+        self._link.next, self._link.boot = Cause.RESTORED, state.boot
+        self.cold_start = state.start
         self._starting, self._shell = None, None
-        self._now_runs(moment.image)
+        self._now_runs(state.image)
         self._forget_device()
 
     def close(self) -> None:

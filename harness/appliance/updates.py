@@ -6,7 +6,7 @@ import time
 
 from harness.appliance.assembly import Assembly
 from harness.appliance.life import Life
-from harness.appliance.seeding import seed
+from harness.appliance.offline_update import install_offline
 from harness.console.slot import Slot
 from harness.gokrazy.update import Mangle, Updater, Upload
 from harness.image.model import Image
@@ -31,7 +31,7 @@ class Updates(Life):
 
     def seed_inactive(self, image: Image) -> Slot:
         """Put ``image`` onto the inactive slot, as an update does before it switches; only while off."""
-        return seed(self.power.overlay, self.image.layout, image, self._files_of(image))
+        return install_offline(self.power.overlay, self.image.layout, image, self._files_of(image))
 
     def flip(self, image: Image) -> None:
         """Have it switch to the inactive slot, which holds ``image``, and reboot; waits until it runs that."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.appliance.seeding import NAMING_THE_SLOT, seed
+from harness.appliance.offline_update import NAMING_THE_SLOT, install_offline
 from harness.console.slot import Slot, slot_of
 from harness.errors import ApplianceFault
 from harness.image.digest import content_digest
@@ -56,7 +56,7 @@ def test_the_slot_that_is_down_gets_it_and_the_boot_files_name_the_other(
 ) -> None:
     before = content_digest(first.path)
     files = update_files(second, tmp_path / "update")
-    assert seed(overlay, first.layout, second, files) == "B"
+    assert install_offline(overlay, first.layout, second, files) == "B"
     root = files.root.read_bytes()
     assert overlay.read(first.layout.root_b.offset, len(root)) == root
     assert overlay.read(first.layout.root_a.offset, len(root)) != root
@@ -72,7 +72,7 @@ def test_while_slot_b_runs_slot_a_gets_it(
 ) -> None:
     switch(overlay, first)
     files = update_files(second, tmp_path / "update")
-    assert seed(overlay, first.layout, second, files) == "A"
+    assert install_offline(overlay, first.layout, second, files) == "A"
     root = files.root.read_bytes()
     assert overlay.read(first.layout.root_a.offset, len(root)) == root
     assert slots(overlay, first) == {"B"}
@@ -83,4 +83,4 @@ def test_a_disk_that_names_no_slot_is_refused(
 ) -> None:
     edit_boot_file(overlay, first, "cmdline.txt", lambda text: b" " * len(text))
     with pytest.raises(ApplianceFault, match=r"cmdline\.txt names no slot"):
-        seed(overlay, first.layout, second, update_files(second, tmp_path / "update"))
+        install_offline(overlay, first.layout, second, update_files(second, tmp_path / "update"))

@@ -1,4 +1,4 @@
-"""Seeding: an update is written straight to the disk of an appliance that is off, into its inactive slot."""
+"""An offline update: written straight to the disk of an appliance that is off, into its inactive slot."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = re.compile(rb"root=[^ ]+")
 NAMING_THE_SLOT = ("cmdline.txt", "loader/entries/gokrazy.conf")
 
 
-def seed(overlay: DiskOverlay, layout: Layout, image: Image, files: UpdateFiles) -> Slot:
+def install_offline(overlay: DiskOverlay, layout: Layout, image: Image, files: UpdateFiles) -> Slot:
     """Write root, boot files and MBR of ``image`` (``files``) as an update does; returns the slot that has them.
 
     The boot files go on naming the active slot, as after ``/update/bootonly``: the device itself flips.
