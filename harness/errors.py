@@ -22,7 +22,7 @@ HarnessError
       QmpSilent             it is there, and does not answer
       AcceleratorFailed     KVM broke under the machine
     HostTooBusy             it did not give QEMU the processor time that the guest's hardware needs
-    HostDiskFull            no room for overlays, captures or images
+    HostDiskFull            no room for overlays, snapshots or images
     HostMemoryShort         QEMU could not get its memory
     ImageLocked             another process writes to the image
     PortTaken               a port that was asked for is in use
@@ -185,7 +185,7 @@ class HostTooBusy(HostFault):
 
 
 class HostDiskFull(HostFault):
-    """No room on this machine for overlays, captures or images."""
+    """No room on this machine for overlays, snapshots or images."""
 
 
 class HostMemoryShort(HostFault):

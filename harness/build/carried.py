@@ -10,7 +10,7 @@ the version that is named here, checked against its digests. Of the rest that ``
 
 Kernel, firmware, EEPROM, gokrazy's own programs and the library that init is built with come from the instance's
 go.mod files, with ``gok`` as well. CA certificates and time zone are the build host's there; here they are
-the build host's and UTC, so that a time zone does not tell two machines' images apart.
+the build host's and UTC, so that a time zone does not make two machines' images differ.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from harness.image.squashfs import Dir, File, Link, Node
 KEPT_MODE = 0o777
 """Of the modes of this machine's files."""
 _EMPTY_MODE = 0o444
-# gok's FileInfo tells a file from a folder by its content.
+# gok's FileInfo knows a file from a folder by its content.
 _FOLDER_OF_EMPTY = "an empty file, of which gok makes a folder"
 _FOLDER_OF_LINK = "a hard link in an archive, of which gok makes a folder"
 

@@ -188,21 +188,21 @@ class GoToolchain:
         decoder, at, text = json.JSONDecoder(), 0, done.stdout
         while text[at:].strip():
             at += len(text[at:]) - len(text[at:].lstrip())
-            told, at = decoder.raw_decode(text, at)
-            error = told.get("Error")
+            listed, at = decoder.raw_decode(text, at)
+            error = listed.get("Error")
             if error:
-                broken[told["ImportPath"]] = str(error.get("Err", ""))
+                broken[listed["ImportPath"]] = str(error.get("Err", ""))
                 continue
-            module = told.get("Module") or {}
+            module = listed.get("Module") or {}
             local = bool(module.get("Main")) or (module.get("Replace") or {}).get("Path", "").startswith(
                 (".", "/")
             )
             version = (module.get("Replace") or {}).get("Version") or module.get("Version", "")
             packages.append(
                 Package(
-                    path=told["ImportPath"],
-                    folder=Path(os.path.realpath(told["Dir"])) if local else Path(told["Dir"]),
-                    is_program=told.get("Name") == "main",
+                    path=listed["ImportPath"],
+                    folder=Path(os.path.realpath(listed["Dir"])) if local else Path(listed["Dir"]),
+                    is_program=listed.get("Name") == "main",
                     module=module.get("Path", ""),
                     version="(local)" if local else version,
                 )

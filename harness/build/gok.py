@@ -215,7 +215,7 @@ def _version(gok: str, environ: Mapping[str, str]) -> str:
 
 
 def _with_sources(image: Image, instance: Instance, go: GoToolchain, copy: Path) -> Image:
-    """The image with what only its sources tell: packages that are no program, and how services are started."""
+    """The image with what only its sources say: packages that are no program, and how services are started."""
     config = instance.config
     found: dict[str, Package] = {}
     notes = list(image.notes)

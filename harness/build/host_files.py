@@ -35,7 +35,7 @@ def ca_bundle_of(path: Path | None) -> bytes:
 def localtime_of(path: Path | None) -> bytes:
     """The time zone for an image: that of this zoneinfo file, else UTC; raises OptionError.
 
-    gok takes the build host's; here it would tell two machines' images apart.
+    gok takes the build host's; here it would make two machines' images differ.
     """
     return _UTC if path is None else _read(path)
 

@@ -171,7 +171,7 @@ def content_key(
 ) -> str:
     """One digest over all that goes in, independent of where on this machine it lies."""
     certificate = instance.certificate
-    told: dict[str, Any] = {
+    everything: dict[str, Any] = {
         "config": hashlib.sha256(instance.config.raw).hexdigest(),
         "old_layout": _digest_of(repr(instance.config.package_config)) if instance.old_layout else None,
         "arch": instance.arch,
@@ -185,7 +185,7 @@ def content_key(
         "tools": tool_versions(),
         **facts,
     }
-    return _digest_of(told)
+    return _digest_of(everything)
 
 
 def _digest_of(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The probe: a small static program of the project's own that tells about the device it runs on."""
+"""The probe: a small static program of the project's own that reports on the device it runs on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How init is told to start a program: gok looks its settings up by the last element of its path on the device.
+"""How init starts a program: gok looks its settings up by the last element of its path on the device.
 
 PackageConfig is keyed by import path, but gok keeps of that only Basename, else the last element (mapKeyBasename
 in its buildinit.go). So the settings of example.com/tool/v2 are looked for under v2, and never reach the program

@@ -1,11 +1,11 @@
 """When an image was built, as it says of itself: a moment that follows from what goes in.
 
-The same inputs give the same bytes on every machine and on every day, so the clock cannot tell, and the times of
+The same inputs give the same bytes on every machine and on every day, so the clock cannot say it, and the times of
 local files cannot either: a clone has those of its checkout. What does not depend on the machine is the time of
 each module version that the instance pins (a pseudo-version carries that of its commit), and of what the builder
 pins itself. So the newest of these is taken, and before it, by the digest of everything that goes in, one of the
-seconds of a few hours: the timestamp is the only version that a device reports, and has to tell contents apart.
-Therefore
+seconds of a few hours: the timestamp is the only version that a device reports, and has to differ where contents
+do. Therefore
 
 - no timestamp lies in the future,
 - a newer module makes a later image, unless the two were released within hours,
@@ -60,7 +60,7 @@ def derived(mods: Iterable[GoMod], key: str, *, later: bool) -> str:
 def given(timestamp: str | None, environ: Mapping[str, str], *, later: bool = False) -> str | None:
     """The timestamp that the user asks for, by option or by SOURCE_DATE_EPOCH; raises OptionError.
 
-    What an update installs is a second ``later``: with the same one nobody could tell what runs.
+    What an update installs is a second ``later``: with the same one nobody would know what runs.
     """
     if timestamp is None:
         epoch = environ.get("SOURCE_DATE_EPOCH")

@@ -76,7 +76,7 @@ class Console:
         """Take over a connected socket and drain it from now on.
 
         ``reason`` is power-on, reset (the harness starts QEMU again after the guest's reset) or restored, with
-        the ``boot`` that was captured. Power-on and restored set the time to 0 and forget an earlier crash.
+        the ``boot`` of the snapshot. Power-on and restored set the time to 0 and forget an earlier crash.
         """
         with self._changed:
             if self._reader is not None:

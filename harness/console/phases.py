@@ -39,7 +39,7 @@ class Cause(StrEnum):
     RESET = "reset"
     KEXEC = "kexec"
     RESTORED = "restored"
-    """It did not: the machine continues from a captured moment."""
+    """It did not: the machine continues from a snapshot."""
 
 
 @dataclass
@@ -177,7 +177,7 @@ class PhaseWatcher:
             self._mark, self._began = (self._mark[0], at), at
 
     def adopt(self, boot: Boot, at: float) -> Boot:
-        """The machine continues in this captured boot, whose phases all lie before now."""
+        """The machine continues in this boot of a snapshot, whose phases all lie before now."""
         adopted = Boot(
             number=len(self.boots) + 1,
             cause=Cause.RESTORED,

@@ -156,7 +156,7 @@ class Endpoint:
         return session
 
     def forget_connections(self) -> None:
-        """Drop kept-alive connections: their other end is gone after a reboot or a restored capture."""
+        """Drop kept-alive connections: their other end is gone after a reboot or a restore."""
         self._session.close()  # the pools are emptied; the session itself stays usable
 
     def raise_cause(self) -> None:

@@ -1,4 +1,4 @@
-"""The SSH keys that an image lets in: the public lines in the file that its breakglass is told to read."""
+"""The SSH keys that an image lets in: the public lines in the file that its breakglass reads."""
 
 from __future__ import annotations
 

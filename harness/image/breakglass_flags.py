@@ -11,10 +11,10 @@ def flag(args: Sequence[str], name: str) -> str:
     for word in words:
         if not word.startswith("-") or word in ("-", "--"):
             break  # arguments follow
-        told, is_there, text = word[1:].removeprefix("-").partition("=")
-        if told == name:
+        given, is_there, text = word[1:].removeprefix("-").partition("=")
+        if given == name:
             value = text if is_there else next(words, "")
-        elif not is_there and told in ("port", "authorized_keys", "host_key", "forward"):
+        elif not is_there and given in ("port", "authorized_keys", "host_key", "forward"):
             next(words, "")
     return value
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 
 def data_of(file: int, size: int) -> Iterator[tuple[int, int]]:
-    """The stretches of an open file that are no holes, from start to end; all of it where the system cannot tell.
+    """The stretches of an open file that are no holes, from start to end; without the system's help, all of it.
 
     It moves the place where the file is read next.
     """

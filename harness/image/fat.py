@@ -120,7 +120,7 @@ def _add(root: _Directory, path: str, content: Content) -> _File:
         directory = child
     _check_name(name, path)
     if (other := directory.child(name)) is not None:
-        raise _bad_name(path, f"{other.name} is already there, and FAT does not tell upper from lower case")
+        raise _bad_name(path, f"{other.name} is already there, and FAT does not distinguish upper and lower case")
     file = _File(name, content, len(content) if isinstance(content, bytes) else content.stat().st_size)
     directory.entries.append(file)
     return file

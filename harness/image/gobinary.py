@@ -1,4 +1,4 @@
-"""What a Go program tells about itself: its architecture, its modules, and the value of a string variable."""
+"""What a Go program says of itself: its architecture, its modules, and the value of a string variable."""
 
 from __future__ import annotations
 

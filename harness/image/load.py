@@ -37,7 +37,7 @@ _INIT = "/gokrazy/init"
 _LOADER_INFO = re.compile(rb"#### LoaderInfo: ([^#\0]+?) ####")
 _AUTHORIZED_KEYS = re.compile(rb"--?authorized_keys=(/[\x20-\x7e]*)")
 _ELSEWHERE = re.compile(rb"--?authorized_keys=(?!/perm/breakglass\.authorized_keys)")
-"""A flag whose value is not the usual one; where it ends cannot be told."""
+"""A flag whose value is not the usual one; nothing says where it ends."""
 _SCREEN = re.compile(rb"/dev/(?:fb[\d%]|dri/)")
 """What a program has in it that draws on a frame buffer or display."""
 _EXT4_MAGIC = (1080, b"\x53\xef")
@@ -253,7 +253,7 @@ def _breakglass(programs: Mapping[str, BuildInfo], entries: Mapping[str, Entry],
     )
     if path is None:
         return None
-    # Go keeps its string constants without separators: only a path that the image has tells where the flag ends.
+    # Go keeps its string constants without separators: only a path that the image has shows where the flag ends.
     for match in _AUTHORIZED_KEYS.finditer(init):
         text = match.group(1).decode()
         names = [name for name, entry in entries.items() if entry.kind == "file" and text.startswith(name)]
@@ -269,7 +269,7 @@ def _breakglass(programs: Mapping[str, BuildInfo], entries: Mapping[str, Entry],
 
 
 def _modules(infos: Sequence[BuildInfo], sbom: str) -> dict[str, str]:
-    """Module -> version, from the programs themselves; what these do not tell (packed ones), from the SBOM."""
+    """Module -> version, from the programs themselves; what these do not say (packed ones), from the SBOM."""
     found: dict[str, str] = {}
     for info in [*infos, BuildInfo(modules=modules_in(sbom))]:
         for module, version in info.modules.items():

@@ -48,7 +48,7 @@ class Service:
     """A program that init supervises, as the image configures it.
 
     ``path`` is what the device calls it (``/user/hello``), ``package`` its Go import path ("" if unknown).
-    ``starts`` tells whether init starts it at boot, keeps it stopped, or waits for the clock first.
+    ``starts`` says whether init starts it at boot, keeps it stopped, or waits for the clock first.
     """
 
     path: str
@@ -69,7 +69,7 @@ class Breakglass:
     path: str = "/user/breakglass"
     port: int = 22
     authorized_keys: str = "/perm/breakglass.authorized_keys"
-    """Where it looks for the keys that it takes; "" where a finished image does not tell."""
+    """Where it looks for the keys that it takes; "" where a finished image does not say."""
     has_keys: bool = False
     """Whether the image itself carries the authorized keys file."""
 
@@ -87,10 +87,10 @@ class Kernel:
     sha256: str = ""
     """Of vmlinuz in the boot partition, in hex."""
     graphics: tuple[str, ...] = ()
-    """The drivers for displays in it, such as ``virtio-gpu``; empty where its modules do not tell."""
+    """The drivers for displays in it, such as ``virtio-gpu``; empty where its modules do not say."""
 
     def is_release(self, running: str) -> bool:
-        """Whether a kernel that says this of itself is this one, as far as its file tells."""
+        """Whether a kernel that says this of itself is this one, as far as its file says."""
         return self.release in ("", running)
 
 
@@ -162,7 +162,7 @@ class Image:
 
     @property
     def starts_dhcp(self) -> bool:
-        """Whether it starts gokrazy's DHCP client at boot, as far as it tells; else it may get no address."""
+        """Whether it starts gokrazy's DHCP client at boot, as far as it says; else it may get no address."""
         dhcp = self.service("dhcp")
         return dhcp is not None and dhcp.starts != "manual"
 

@@ -80,7 +80,7 @@ class Guard:
             pidfd = os.pidfd_open(pid)
             self.exits[pidfd] = number
             self.poll.register(pidfd, select.POLLIN)
-            self.tell({"id": number, "pid": pid})
+            self.report({"id": number, "pid": pid})
         elif order["do"] == "signal" and number in self.pids:
             os.kill(self.pids[number], order["signal"])
         for fd in fds:
@@ -118,14 +118,14 @@ class Guard:
             os._exit(127)
 
     def reap(self, pidfd: int) -> None:
-        """Collect a child that ended and tell the owner how."""
+        """Collect a child that ended and report to the owner how."""
         number = self.exits.pop(pidfd)
         self.poll.unregister(pidfd)
         os.close(pidfd)
         _, status = os.waitpid(self.pids.pop(number), 0)
-        self.tell({"id": number, "exit": os.waitstatus_to_exitcode(status)})
+        self.report({"id": number, "exit": os.waitstatus_to_exitcode(status)})
 
-    def tell(self, message: dict[str, object]) -> None:
+    def report(self, message: dict[str, object]) -> None:
         """Send the owner one packet; an owner that is gone shows at the next poll."""
         try:
             self.control.send(json.dumps(message).encode())

@@ -34,7 +34,7 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker on this host whom it works for, and what all workers share."""
+        """Hand a worker on this host the id of its controller, and the folder that all workers share."""
         if not node.gateway.spec.popen:
             return
         if self._shared is None:

@@ -26,7 +26,7 @@ class KeyLocks:
     ) -> T:
         """What ``read`` finds under this key, made by ``make`` when that is nothing, and locked against removal.
 
-        Of several processes one makes it while the others wait, and are told by ``waiting``: for as long as that
+        Of several processes one makes it while the others wait, after a call of ``waiting``: for as long as that
         one lives, as its own waits have their limits.
         """
         handle = self._held.pop(key, None)

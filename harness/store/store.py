@@ -45,7 +45,7 @@ class Entry:
 class Store:
     """Entries under ``root``. Nobody can remove what was handed out until ``close`` or the process ends.
 
-    ``durable`` entries are whole even after the host loses power. ``say`` is told when another process must be
+    ``durable`` entries are whole even after the host loses power. ``say`` is called when another process must be
     waited for.
     """
 
