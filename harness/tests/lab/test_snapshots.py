@@ -115,7 +115,7 @@ def test_all_who_share_captures_have_the_same_key(tmp_path: Path) -> None:
     assert key.stat().st_mode & 0o777 == 0o600
 
 
-def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
+def facts_of(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
     program = tmp_path / "qemu"
     program.write_bytes(changes.pop("qemu", b"QEMU"))
     subject = image(tmp_path / "mine.img")
@@ -163,27 +163,27 @@ def told(tmp_path: Path, **changes: Any) -> Mapping[str, Any]:
     ids=str,
 )
 def test_a_machine_that_would_boot_otherwise_is_another_one(tmp_path: Path, change: dict[str, Any]) -> None:
-    assert told(tmp_path) == told(tmp_path)
-    assert told(tmp_path, **change) != told(tmp_path)
+    assert facts_of(tmp_path) == facts_of(tmp_path)
+    assert facts_of(tmp_path, **change) != facts_of(tmp_path)
 
 
 def test_what_is_on_a_further_disk_counts_and_not_only_where_it_is(tmp_path: Path) -> None:
     path = tmp_path / "data.img"
     path.write_bytes(b"one".ljust(4096, b"\0"))
-    before = told(tmp_path, disk=(ExtraDisk(path),))
-    assert told(tmp_path, disk=(ExtraDisk(path),)) == before
+    before = facts_of(tmp_path, disk=(ExtraDisk(path),))
+    assert facts_of(tmp_path, disk=(ExtraDisk(path),)) == before
     path.write_bytes(b"two".ljust(4096, b"\0"))
-    assert told(tmp_path, disk=(ExtraDisk(path),)) != before
+    assert facts_of(tmp_path, disk=(ExtraDisk(path),)) != before
 
 
 def test_a_board_that_keeps_what_it_has_is_the_same_machine_whatever_was_asked_for(tmp_path: Path) -> None:
     asked: dict[str, Any] = {"memory": 4096, "cpus": 1, "disk": (ExtraDisk(size=1 << 20),)}
-    assert told(tmp_path, board="raspi4b", **asked) == told(tmp_path, board="raspi4b")
+    assert facts_of(tmp_path, board="raspi4b", **asked) == facts_of(tmp_path, board="raspi4b")
 
 
 def test_what_a_machine_without_a_clock_knows_of_the_time_makes_it_another_one(tmp_path: Path) -> None:
-    assert told(tmp_path, board="raspi-virt", clock="now") != told(tmp_path, board="raspi-virt")
-    assert told(tmp_path, board="virt", clock="now") == told(tmp_path, board="virt")
+    assert facts_of(tmp_path, board="raspi-virt", clock="now") != facts_of(tmp_path, board="raspi-virt")
+    assert facts_of(tmp_path, board="virt", clock="now") == facts_of(tmp_path, board="virt")
 
 
 def test_the_firmware_of_a_board_is_read_once_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,13 +204,13 @@ def test_the_firmware_of_a_board_is_read_once_a_run(tmp_path: Path, monkeypatch:
 def test_another_version_of_the_harness_s_own_firmware_makes_another_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = told(tmp_path)
+    before = facts_of(tmp_path)
     monkeypatch.setattr("harness.lab.snapshots.own_digest", lambda: "another version")
-    assert told(tmp_path) != before
+    assert facts_of(tmp_path) != before
 
 
 def test_a_machine_that_knows_another_key_is_another_one(tmp_path: Path) -> None:
-    assert told(tmp_path, key="ssh-ed25519 AAAA") != told(tmp_path)
+    assert facts_of(tmp_path, key="ssh-ed25519 AAAA") != facts_of(tmp_path)
 
 
 def test_a_start_that_was_stopped_between_is_told_as_one() -> None:

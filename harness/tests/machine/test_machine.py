@@ -246,14 +246,14 @@ def test_the_guests_memory_and_disk_go_on_from_a_capture(make: Make, run_dir: Ru
     machine = make(equipment=REACHED)
     machine.start()
     machine.hmp("p 1")
-    capture = take(machine, BiosStage(), run_dir.folder("capture", bulky=True))
+    snapshot = take(machine, BiosStage(), run_dir.folder("snapshot", bulky=True))
     assert machine.ended is not None
-    assert capture.state.stat().st_mode & 0o777 == 0o600
+    assert snapshot.state.stat().st_mode & 0o777 == 0o600
     copies = []
     for _ in range(2):
-        overlay = capture.overlay(run_dir.folder("disk", bulky=True))
+        overlay = snapshot.overlay(run_dir.folder("disk", bulky=True))
         copy = make(overlay=overlay, equipment=REACHED)
-        restore(copy, capture)
+        restore(copy, snapshot)
         copies.append(copy)
     assert copies[0].ports != copies[1].ports
     for copy in copies:
@@ -261,10 +261,10 @@ def test_the_guests_memory_and_disk_go_on_from_a_capture(make: Make, run_dir: Ru
         assert copy.execute("query-status")["status"] == "running"
         copy.stop()
     larger = make(
-        overlay=capture.overlay(run_dir.folder("disk", bulky=True)), equipment=replace(REACHED, memory=96)
+        overlay=snapshot.overlay(run_dir.folder("disk", bulky=True)), equipment=replace(REACHED, memory=96)
     )
     with pytest.raises(InternalError, match="does not fit"):
-        restore(larger, capture)
+        restore(larger, snapshot)
 
 
 def test_power_on_the_pc_goes_through_resets_and_new_processes(run_dir: RunDir, golden: Path) -> None:

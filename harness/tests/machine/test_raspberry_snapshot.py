@@ -43,7 +43,7 @@ def usb(machine: Machine) -> str:
 
 
 def captured(run_dir: RunDir, card: DiskOverlay, name: str) -> Snapshot:
-    folder = run_dir.folder("capture", bulky=True)
+    folder = run_dir.folder("snapshot", bulky=True)
     machine = make(run_dir, card, name, ram=Ram(folder / RAM, shared=True))
     machine.start()
     assert "Network" not in usb(machine)
@@ -56,9 +56,9 @@ def captured(run_dir: RunDir, card: DiskOverlay, name: str) -> Snapshot:
 def test_a_copy_has_its_card_where_linux_left_it_and_is_plugged_in_once_it_runs(
     run_dir: RunDir, card: DiskOverlay, name: str, controller: str
 ) -> None:
-    capture = captured(run_dir, card, name)
-    copy = make(run_dir, capture.overlay(run_dir.folder("disk", bulky=True)), name, ram=capture.ram)
-    restore(copy, capture)
+    snapshot = captured(run_dir, card, name)
+    copy = make(run_dir, snapshot.overlay(run_dir.folder("disk", bulky=True)), name, ram=snapshot.ram)
+    restore(copy, snapshot)
     assert controller_of_the_card(copy) == controller
     copy.resume()
     assert "Network" not in usb(copy)
@@ -76,7 +76,7 @@ def test_a_machine_with_its_network_plugged_in_cannot_be_captured(
     machine.plug_in()
     assert "Network" in usb(machine)
     with pytest.raises(QemuFailed) as caught:
-        take(machine, BiosStage(), run_dir.folder("capture", bulky=True))
+        take(machine, BiosStage(), run_dir.folder("snapshot", bulky=True))
     assert "usb-net" in caught.value.evidence
     machine.stop()
 

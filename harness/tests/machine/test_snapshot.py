@@ -45,7 +45,7 @@ def golden(tmp_path: Path) -> Path:
 @pytest.fixture
 def captured(run_dir: RunDir, golden: Path) -> Snapshot:
     """A machine that ran the guest, with a layer between its disk and the image."""
-    folder = run_dir.folder("capture", bulky=True)
+    folder = run_dir.folder("snapshot", bulky=True)
     between = DiskOverlay.create(golden, run_dir.folder("base", bulky=True))
     between.write(4096, b"between")
     overlay = DiskOverlay.create(between.path, run_dir.folder("disk", bulky=True), base_format="qcow2")
@@ -57,18 +57,18 @@ def captured(run_dir: RunDir, golden: Path) -> Snapshot:
         wait_for_r(console)
     own = folder / "own.img"
     own.hardlink_to(golden)
-    capture = take(machine, BiosStage(), folder, base=own)
+    snapshot = take(machine, BiosStage(), folder, base=own)
     between.path.unlink()
-    return capture
+    return snapshot
 
 
 def make(run_dir: RunDir, overlay: DiskOverlay, **given: Any) -> Machine:
     return machine_of("pc-bios", overlay, run_dir, **{"equipment": SMALL, **given})
 
 
-def copy_of(capture: Snapshot, run_dir: RunDir, **given: Any) -> Machine:
-    overlay = capture.overlay(run_dir.folder("disk", bulky=True))
-    return make(run_dir, overlay, **{"ram": capture.ram, **given})
+def copy_of(snapshot: Snapshot, run_dir: RunDir, **given: Any) -> Machine:
+    overlay = snapshot.overlay(run_dir.folder("disk", bulky=True))
+    return make(run_dir, overlay, **{"ram": snapshot.ram, **given})
 
 
 def write(machine: Machine, disk: int, byte: int) -> None:
@@ -120,7 +120,7 @@ def test_every_file_that_a_machine_was_started_with_is_told(captured: Snapshot) 
 def test_a_copy_of_a_copy_can_be_captured_too(captured: Snapshot, run_dir: RunDir) -> None:
     copy = copy_of(captured, run_dir)
     restore(copy, captured)
-    again = take(copy, BiosStage(), run_dir.folder("capture", bulky=True))
+    again = take(copy, BiosStage(), run_dir.folder("snapshot", bulky=True))
     assert again.ram is None
     third = copy_of(again, run_dir)
     restore(third, again)
@@ -164,15 +164,15 @@ def test_a_further_disk_goes_with_the_machine_into_captures_and_checkpoints(
     assert "disk2" in machine.hmp("info block")
     write(machine, 2, 0x5A)
     write(machine, 3, 0x5B)
-    capture = take(machine, BiosStage(), run_dir.folder("capture", bulky=True))
-    assert Snapshot.from_json(capture.folder, json.loads(json.dumps(capture.as_json()))) == capture
+    snapshot = take(machine, BiosStage(), run_dir.folder("snapshot", bulky=True))
+    assert Snapshot.from_json(snapshot.folder, json.loads(json.dumps(snapshot.as_json()))) == snapshot
 
     def seen(disk: DiskOverlay) -> list[bytes]:
         return [one.read(4096, 1) for one in disk.beside]
 
-    disk = capture.overlay(run_dir.folder("disk", bulky=True))
+    disk = snapshot.overlay(run_dir.folder("disk", bulky=True))
     power = Power(spec_of("pc-bios", equipment=equipment), disk, BiosStage(), run_dir)
-    power.restore(capture)
+    power.restore(snapshot)
     write(power.machine, 2, 0x5C)
     checkpoint = power.checkpoint(run_dir.folder("checkpoint", bulky=True))
     for _ in range(2):
@@ -182,7 +182,7 @@ def test_a_further_disk_goes_with_the_machine_into_captures_and_checkpoints(
     power.off()
     assert seen(power.overlay) == [b"\x5d", b"\x5d"]
     assert seen(checkpoint.overlay(run_dir.folder("look", bulky=True))) == [b"\x5c", b"\x5b"]
-    assert seen(capture.overlay(run_dir.folder("look", bulky=True))) == [b"\x5a", b"\x5b"]
+    assert seen(snapshot.overlay(run_dir.folder("look", bulky=True))) == [b"\x5a", b"\x5b"]
     assert data.read_bytes() == b"at first".ljust(1 << 20, b"\0")
 
 
