@@ -233,14 +233,14 @@ def _boot(options: argparse.Namespace) -> int:
         with lab.appliance(wanted) as appliance:
             if settings.qemu_arg:
                 lab.journal.say(f"gokrazy: WARNING: {OWN_ARGUMENTS}")
-            if told := settings.equipment.summary_on(wanted.board):
-                lab.journal.say(f"gokrazy: {wanted.board.name}: {told}")
+            if summary := settings.equipment.summary_on(wanted.board):
+                lab.journal.say(f"gokrazy: {wanted.board.name}: {summary}")
             show(appliance, say=lab.journal.say, out=sys.stdout)
     return 0
 
 
 def _cache(options: argparse.Namespace) -> int:
-    """List the images and captures that are kept, or prune them."""
+    """List the images and snapshots that are kept, or prune them."""
     from harness.build.cache import Cache
     from harness.lab.snapshots import snapshot_root
     from harness.report.places import must_take_files

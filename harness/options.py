@@ -178,7 +178,7 @@ class Settings(BuildOptions, Subject):
     ).default(())
     warm: Literal["off", "session", "persist"] = Option(
         "warm",
-        "start tests from a captured machine, booted once: in this run (session), or in an earlier one (persist)",
+        "restore machines from a snapshot, taken in this run (session) or in an earlier one (persist)",
         metavar="MODE",
         choices=("off", "session", "persist"),
     ).default("session")
@@ -219,7 +219,7 @@ class Settings(BuildOptions, Subject):
     ).made_by(lambda: Path.cwd() / ARTIFACTS)
     cache: Path | None = Option(
         "cache",
-        "where built images and captured machines are kept (default: ~/.cache/gokharness)",
+        "where built images and snapshots are kept (default: ~/.cache/gokharness)",
         metavar="DIR",
         reader=path,
         place=path_always,
