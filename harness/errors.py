@@ -45,7 +45,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import ClassVar
 
 
 class Fault(Enum):
@@ -62,10 +61,11 @@ class HarnessError(Exception):
     """The root of all errors.
 
     ``what`` is one sentence, ``where`` names the place (a file and line, a board, a URL), ``hint`` says what to
-    do next, ``evidence`` quotes the device or the tool that was run.
+    do next, ``evidence`` quotes the device or the tool that was run. ``fault`` follows from the class; see
+    ``excuse`` for the exception.
     """
 
-    fault: ClassVar[Fault] = Fault.HARNESS
+    fault: Fault = Fault.HARNESS
 
     def __init__(self, what: str, *, where: str = "", hint: str = "", evidence: str = "") -> None:
         super().__init__(what)
@@ -73,6 +73,11 @@ class HarnessError(Exception):
         self.where = where
         self.hint = hint
         self.evidence = evidence
+
+    def excuse(self, reason: str) -> None:
+        """Blame the host instead: it kept whatever failed from doing better, and ``reason`` says how."""
+        self.fault = Fault.HOST
+        self.hint = f"{reason}; {self.hint}" if self.hint else reason
 
     def __str__(self) -> str:
         lines = [self.what]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import errors
-from harness.errors import ApplianceFault, RequestRefused
+from harness.errors import ApplianceFault, Fault, RequestRefused
 
 FOLDER = "failed-starts"
 _IS_KEPT = "gk_is_kept"
@@ -97,7 +97,8 @@ class Start:
         try:
             yield
         except ApplianceFault as error:
-            if self._file is not None and not getattr(error, _IS_KEPT, False) and not self._file.exists():
+            blamed = error.fault is Fault.APPLIANCE and not getattr(error, _IS_KEPT, False)
+            if self._file is not None and blamed and not self._file.exists():
                 self._keep(self._file, FailedStart.of(error, logs))
                 setattr(error, _IS_KEPT, True)
             raise

@@ -22,6 +22,7 @@ from harness.machine.failure import accelerator_failure, death, disk_failure, la
 from harness.machine.inbox import LAST_WORDS, Inbox
 from harness.machine.launch import Launch
 from harness.machine.ports import Port, chosen_ports
+from harness.machine.processor_time import ProcessorTimes, Shortage
 from harness.machine.qmp import COMMAND_LIMIT as ANSWER_LIMIT
 from harness.machine.qmp import Event, Qmp
 from harness.machine.registers import write_registers
@@ -92,6 +93,7 @@ class Machine:
         self._paused = False
         self._killed_before = out_of_memory_kills()
         self._looked = time.monotonic()
+        self._processors: ProcessorTimes | None = None
 
     @property
     def board(self) -> Board:
@@ -155,6 +157,7 @@ class Machine:
         """Start QEMU and greet it."""
         qmp_here, qmp_there = socket.socketpair()
         self._process = self._run_dir.guard.spawn(argv, [qmp_there, *inherited])
+        self._processors = ProcessorTimes(self._process.pid)
         self._qmp = Qmp(
             self._run_dir.loop,
             qmp_here,
@@ -232,6 +235,12 @@ class Machine:
                 # It has ended, and its end says how.
                 pass
             self._looked = time.monotonic()
+            if self._processors is not None:
+                self._processors.look()
+
+    def shortage(self) -> Shortage | None:
+        """What this host gave QEMU of its processors of late; None where nobody counts that."""
+        return self._processors.shortage() if self._processors is not None else None
 
     # -- acting on it
 

@@ -21,6 +21,7 @@ from harness.machine.late_network import LateNetwork
 from harness.machine.launch import Launch, Ram
 from harness.machine.machine import ConsoleSink, Machine
 from harness.machine.ports import Port
+from harness.machine.processor_time import Shortage
 from harness.machine.qmp import Event
 from harness.machine.run_dir import RunDir
 from harness.machine.snapshot import RAM, Snapshot, restore, take
@@ -143,6 +144,10 @@ class Power:
             raise self.failure
         if self._machine is not None:
             self._machine.check()
+
+    def shortage(self) -> Shortage | None:
+        """What this host gave QEMU of its processors of late; None before the first machine."""
+        return self._machine.shortage() if self._machine is not None else None
 
     # -- acting on it
 

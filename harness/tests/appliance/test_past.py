@@ -9,10 +9,15 @@ import pytest
 
 from harness.console.phases import Boot, Cause
 from harness.errors import (
+    ApplianceFault,
+    BootFailure,
     DeviceUnreachable,
+    Fault,
+    KernelPanic,
     WaitTimeout,
 )
 from harness.machine.power import Power
+from harness.machine.processor_time import Shortage
 from harness.tests.appliance.played import appliance
 
 
@@ -62,3 +67,38 @@ def test_a_restored_appliance_that_boots_without_being_switched_off_is_seen(
     boots = [Boot(number, cause, 0.0) for number, cause in enumerate(causes, 1)]
     monkeypatch.setattr(subject, "console", SimpleNamespace(boots=boots))
     assert subject.booted_again is again
+
+
+STARVED = Shortage(seconds=100.0, ran=20.0, waited=100.0)
+BUSY = Shortage(seconds=100.0, ran=90.0, waited=100.0)
+IDLE = Shortage(seconds=100.0, ran=0.1, waited=1.0)
+
+
+@pytest.mark.parametrize(
+    ("failure", "shortage", "fault"),
+    [
+        (WaitTimeout("waited"), STARVED, Fault.HOST),
+        (BootFailure("no kernel has started"), STARVED, Fault.HOST),
+        (DeviceUnreachable("nothing answered"), STARVED, Fault.HOST),
+        (KernelPanic("it died by its own word"), STARVED, Fault.APPLIANCE),
+        (WaitTimeout("waited"), BUSY, Fault.APPLIANCE),
+        (WaitTimeout("waited"), IDLE, Fault.APPLIANCE),
+        (WaitTimeout("waited"), None, Fault.APPLIANCE),
+    ],
+)
+def test_a_limit_that_passed_while_the_host_let_qemu_starve_is_the_hosts_fault(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: ApplianceFault,
+    shortage: Shortage | None,
+    fault: Fault,
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    monkeypatch.setattr(Power, "shortage", lambda _: shortage)
+    subject.explain(failure)
+    subject.explain(failure)
+    subject.console.close()
+    assert failure.fault is fault
+    said = "17% of the processor time that it could have used in the last 100 s"
+    assert failure.hint.count(said) == (fault is Fault.HOST)
+    assert type(failure).fault is Fault.APPLIANCE
