@@ -247,21 +247,21 @@ def _cache(options: argparse.Namespace) -> int:
     from harness.store.store import Store
 
     settings = settings_from({"gk_cache": options.gk_cache})
-    cache, captures = Cache(settings.cache_root), Store(snapshot_root(settings))
+    cache, snapshots = Cache(settings.cache_root), Store(snapshot_root(settings))
     if options.action == "prune":
         must_take_files(settings.cache_root, what="the cache", flag="--gk-cache")
         # Snapshots first: their machines are booted again in seconds, where images take a compiler.
         most = int(options.max_gb * 1e9)
-        forgotten = captures.prune(max(0, most - sum(entry.bytes_on_disk for entry in cache.entries())))
+        forgotten = snapshots.prune(max(0, most - sum(entry.bytes_on_disk for entry in cache.entries())))
         removed = cache.prune(most)
-        print(f"removed {len(removed)} images and {len(forgotten)} captures from {cache.root}")
+        print(f"removed {len(removed)} images and {len(forgotten)} snapshots from {cache.root}")
         return 0
-    images, kept = cache.entries(), captures.entries()
+    images, kept = cache.entries(), snapshots.entries()
     for image in images:
         print(image)
-    for capture in kept:
-        print(f"capture: {capture.title}: {capture.allocated() / 1e6:.0f} MB in {capture.folder}")
-    print(f"{len(images)} images and {len(kept)} captures in {cache.root}")
+    for snapshot in kept:
+        print(f"snapshot: {snapshot.title}: {snapshot.allocated() / 1e6:.0f} MB in {snapshot.folder}")
+    print(f"{len(images)} images and {len(kept)} snapshots in {cache.root}")
     return 0
 
 

@@ -154,7 +154,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _one_for_each_image(config: pytest.Config) -> frozenset[str]:
-    """Of the run's boards that run the same image the first, one that is captured as a whole if there is one."""
+    """Of the run's boards that run the same image the first, one whose snapshot is complete if there is one."""
     lab = _lab(config)
     first: dict[str, str] = {}
     for board in sorted(lab.boards, key=lambda board: not board.can_checkpoint):

@@ -28,7 +28,7 @@ State = Literal["ok", "note", "missing"]
 READY = 0
 SETUP_MISSING = 12
 ROOM = 2 * 1024**3
-"""Bytes that images, overlays, Go modules and captures of a first run come to, and then some."""
+"""Bytes that images, overlays, Go modules and snapshots of a first run come to, and then some."""
 WIDTH = 100
 """Columns for what is said of one thing; the JSON has it in full."""
 MEMORY = 2 * 1024**3

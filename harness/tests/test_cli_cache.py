@@ -23,13 +23,13 @@ def kept(tmp_path: Path) -> Path:
 def test_what_is_kept_is_shown(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cache", "--cache", str(kept)]) == 0
     said = capsys.readouterr().out
-    assert "capture: virt hello 2026" in said
-    assert "0 images and 1 captures" in said
+    assert "snapshot: virt hello 2026" in said
+    assert "0 images and 1 snapshots" in said
 
 
-def test_pruning_removes_captures_too(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pruning_removes_snapshots_too(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cache", "prune", "--max-gb", "1", "--cache", str(kept)]) == 0
-    assert "0 images and 0 captures" in capsys.readouterr().out
+    assert "0 images and 0 snapshots" in capsys.readouterr().out
     assert main(["cache", "prune", "--cache", str(kept)]) == 0
-    assert "0 images and 1 captures" in capsys.readouterr().out
+    assert "0 images and 1 snapshots" in capsys.readouterr().out
     assert Store(kept / "captures").entries() == []

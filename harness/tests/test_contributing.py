@@ -12,9 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from _pytest.config.argparsing import Parser
 
+from harness import options
 from harness.appliance import wanted
 from harness.boards import board
+from harness.errors import OptionError
+from harness.option import Option, rows
 from harness.run import markers
 from harness.tests.test_plugin import Run, instance, run
 
@@ -76,3 +80,20 @@ def test_an_option_of_one_test_is_a_field_with_its_marker(monkeypatch: pytest.Mo
 
     assert asked().colour == "red"
     assert asked("blue", "green").colour == "blue"
+
+
+def test_an_option_of_a_run_is_a_field_with_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class More(options.Settings):
+        colour: str = Option("colour", "of the case", metavar="NAME", choices=("red", "blue")).default("red")
+
+    monkeypatch.setattr(options, "Settings", More)
+    monkeypatch.setattr(options, "OPTIONS", rows(More))
+    parser = Parser(_ispytest=True)
+    options.add_options(parser)
+    typed = vars(parser.parse(["--gk-colour", "blue"]))
+    read: Any = options.settings_from({"gk_colour": typed["gk_colour"]})
+    assert read.colour == "blue"
+    assert getattr(options.settings_from({}), "colour", "") == "red"
+    with pytest.raises(OptionError, match="--gk-colour does not know 'green'"):
+        options.settings_from({"gk_colour": "green"})
