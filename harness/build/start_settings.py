@@ -59,7 +59,7 @@ class StartSettings:
                     yield f"{where}: gok looks for {kept} and not for {path}, so it has no {name}: set Basename"
                 else:
                     others = [other for other in self._packages[_last(path)] if other != package]
-                    yield f"{path} has the {name} of {', '.join(others)}: gok tells packages by their last element"
+                    yield f"{path} has the {name} of {', '.join(others)}: gok knows packages by their last element"
 
 
 def _last(path: str) -> str:

@@ -40,4 +40,4 @@ def test_packages_whose_paths_end_alike_share_their_settings() -> None:
     assert found.of("/user/p").command_line_flags == ("-1",)
     assert found.of("/user/p").dont_start
     (note,) = found.notes({"/user/p": "one/p"})
-    assert note == "/user/p has the DontStart of two/p: gok tells packages by their last element"
+    assert note == "/user/p has the DontStart of two/p: gok knows packages by their last element"
