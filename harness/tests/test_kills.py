@@ -37,7 +37,7 @@ from pathlib import Path
 MOMENTS = {
     "build": ("harness.build.cache", "Cache", "_make"),
     "boot": ("harness.machine.power", "Power", "on"),
-    "capture": ("harness.machine.power", "Power", "capture"),
+    "capture": ("harness.machine.power", "Power", "snapshot"),
     "restore": ("harness.machine.power", "Power", "restore"),
     "teardown": ("harness.appliance.appliance", "Appliance", "close"),
 }
