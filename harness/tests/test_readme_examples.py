@@ -50,7 +50,7 @@ class Example:
 EXAMPLES = {
     "gokharness": Example("Test gokrazy appliances", status=(4,)),
     "gokharness doctor": Example("(?i)qemu", status=(0, 12)),
-    "gokharness cache": Example(r"\d+ images and \d+ captures in"),
+    "gokharness cache": Example(r"\d+ images and \d+ snapshots in"),
     "pytest --help": Example("--gk-instance"),
     "gokharness check ~/gokrazy/hello --list": Example(r"\d+ tests, about \d+ min"),
     "gokharness check ~/gokrazy/hello": Example("1 passed", picks=f"-k {BOOTS}"),
