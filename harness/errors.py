@@ -66,6 +66,8 @@ class HarnessError(Exception):
     """
 
     fault: Fault = Fault.HARNESS
+    overdue: bool = False
+    """Whether a limit that passed is all that speaks for it: with more time it might not have happened."""
 
     def __init__(self, what: str, *, where: str = "", hint: str = "", evidence: str = "") -> None:
         super().__init__(what)
@@ -116,6 +118,8 @@ class RebootLoop(BootFailure):
 class ConsoleSilence(BootFailure):
     """The console says nothing any more, and nothing else answers."""
 
+    overdue = True
+
 
 class FirmwareFailure(BootFailure):
     """The boot loader stage found nothing that it could start."""
@@ -123,6 +127,8 @@ class FirmwareFailure(BootFailure):
 
 class WaitTimeout(ApplianceFault):
     """A named wait ran out: says what was awaited, how long, and what came instead."""
+
+    overdue = True
 
 
 class DeviceUnreachable(ApplianceFault):

@@ -13,13 +13,10 @@ from harness.appliance.ways_in import WaysIn
 from harness.console.causes import explain
 from harness.console.phases import Boot, Cause
 from harness.console.slot import Slot, slot_of
-from harness.errors import ApplianceFault, BootFailure, ConsoleSilence, DeviceUnreachable, Fault, WaitTimeout
+from harness.errors import ApplianceFault, DeviceUnreachable, Fault, WaitTimeout
 from harness.image.fat import FatVolume
 from harness.image.model import Image
 from harness.machine.partitions import edit_boot_file
-
-PASSED_LIMITS = (BootFailure, ConsoleSilence, DeviceUnreachable, WaitTimeout)
-"""What an appliance is blamed for by the clock alone; what derives from these classes has better evidence."""
 
 
 @dataclass(frozen=True)
@@ -127,10 +124,12 @@ class Past(Services, WaysIn):
         started = self.cold_start.unclean if self.cold_start is not None else ()
         memory = self.power.spec.equipment.memory
         more = "" if self.board.fixed else f" (--gk-memory {2 * memory} gives it more)"
-        explain(error, [*started, *self.console.unclean()], self.memory_left, memory=memory, more=more)
+        findings = [*started, *self.console.unclean()]
+        has_cause = explain(error, findings, self.memory_left, memory=memory, more=more)
+        if has_cause or not isinstance(error, ApplianceFault) or not error.overdue or error.fault is Fault.HOST:
+            return
         shortage = self.power.shortage()
-        grave = shortage is not None and shortage.is_grave
-        if grave and isinstance(error, ApplianceFault) and _by_the_clock(error):
+        if shortage is not None and shortage.is_grave:
             error.excuse(f"this host gave QEMU {shortage}: run less beside it, or give --gk-time-factor")
 
     @contextmanager
@@ -154,8 +153,3 @@ class Past(Services, WaysIn):
             parts.append(("gokrazy network, by the device's own word", self.network_from_within()))
         parts.append(("gokrazy files", str(self.folder)))
         return parts
-
-
-def _by_the_clock(error: ApplianceFault) -> bool:
-    """Whether nothing but a limit that passed speaks against the appliance."""
-    return type(error) in PASSED_LIMITS and error.fault is Fault.APPLIANCE

@@ -22,14 +22,17 @@ def explain(
     findings: Iterable[Finding],
     memory_left: tuple[int, int] | None = None,
     **facts: object,
-) -> None:
+) -> bool:
     """Put the first finding that is a cause before what an error says, and what to do about it into its hint.
 
     Only two kinds of errors are explained: those of the appliance, and assertions of a test. ``memory_left`` is
     what a device that no longer answers said last: bytes left, and bytes in all. ``facts`` fill in the hints.
+    Returns whether a cause stands there, also if an earlier call has put it there.
     """
-    if not isinstance(error, ApplianceFault | AssertionError) or hasattr(error, _EXPLAINED):
-        return
+    if not isinstance(error, ApplianceFault | AssertionError):
+        return False
+    if hasattr(error, _EXPLAINED):
+        return True
     cause = next((one for one in findings if one.name in CAUSES), None)
     if cause is not None:
         first = f"{cause.what} ({cause.line.at:.1f} s after power-on)"
@@ -39,14 +42,15 @@ def explain(
         first = f"memory runs out: {left} of {whole} MiB were left when the device last answered"
         hint = MEMORY_SHORT.format_map(facts)
     else:
-        return
+        return False
     setattr(error, _EXPLAINED, True)
     if isinstance(error, AssertionError):
         error.args = ("\n".join([f"{first}; {hint}; then:", *map(str, error.args)]),)
-        return
+        return True
     error.what = f"{first}; then: {error.what}"
     error.hint = f"{hint}; {error.hint}" if error.hint else hint
     if cause is not None and str(cause.line) not in error.evidence:
         error.evidence = "\n".join(
             [*map(str, cause.evidence[-20:]), *([error.evidence] if error.evidence else [])]
         )
+    return True

@@ -144,11 +144,13 @@ def connect(
         connection = socket.create_connection((address.host, address.port), step)
     except OSError as error:
         check()
-        raise DeviceUnreachable(
+        closed = DeviceUnreachable(
             f"nothing accepts SSH connections: {error.strerror or 'no answer in time'}",
             where=str(address),
             hint="breakglass does not start by itself: start it first",
-        ) from None
+        )
+        closed.overdue = isinstance(error, TimeoutError)
+        raise closed from None
     transport: paramiko.Transport | None = None
     try:
         transport = paramiko.Transport(connection)
@@ -176,11 +178,13 @@ def connect(
             ) from None
         if isinstance(error, paramiko.SSHException | EOFError | OSError):
             check()
-            raise DeviceUnreachable(
+            broken = DeviceUnreachable(
                 f"the SSH connection broke off before it was up: {_words(error)}",
                 where=str(address),
                 hint="a forwarded port accepts before anybody listens behind it: wait until it greets",
-            ) from None
+            )
+            broken.overdue = isinstance(error, TimeoutError) or "timeout" in str(error).lower()
+            raise broken from None
         raise
 
 

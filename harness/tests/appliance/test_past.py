@@ -7,10 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from harness.console.findings import CrashWatcher
+from harness.console.lines import Line
 from harness.console.phases import Boot, Cause
 from harness.errors import (
     ApplianceFault,
     BootFailure,
+    ConsoleSilence,
     DeviceUnreachable,
     Fault,
     KernelPanic,
@@ -74,12 +77,20 @@ BUSY = Shortage(seconds=100.0, ran=90.0, waited=100.0)
 IDLE = Shortage(seconds=100.0, ran=0.1, waited=1.0)
 
 
+def overdue(error: ApplianceFault) -> ApplianceFault:
+    error.overdue = True
+    return error
+
+
 @pytest.mark.parametrize(
     ("failure", "shortage", "fault"),
     [
         (WaitTimeout("waited"), STARVED, Fault.HOST),
-        (BootFailure("no kernel has started"), STARVED, Fault.HOST),
-        (DeviceUnreachable("nothing answered"), STARVED, Fault.HOST),
+        (ConsoleSilence("it says nothing any more"), STARVED, Fault.HOST),
+        (overdue(BootFailure("no kernel has started")), STARVED, Fault.HOST),
+        (overdue(DeviceUnreachable("nothing answered")), STARVED, Fault.HOST),
+        (BootFailure("the kernel finds no root file system"), STARVED, Fault.APPLIANCE),
+        (DeviceUnreachable("it refused the connection"), STARVED, Fault.APPLIANCE),
         (KernelPanic("it died by its own word"), STARVED, Fault.APPLIANCE),
         (WaitTimeout("waited"), BUSY, Fault.APPLIANCE),
         (WaitTimeout("waited"), IDLE, Fault.APPLIANCE),
@@ -102,3 +113,21 @@ def test_a_limit_that_passed_while_the_host_let_qemu_starve_is_the_hosts_fault(
     said = "17% of the processor time that it could have used in the last 100 s"
     assert failure.hint.count(said) == (fault is Fault.HOST)
     assert type(failure).fault is Fault.APPLIANCE
+
+
+def test_what_the_kernel_s_own_word_explains_is_not_excused_by_the_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    subject.console.close()
+    monkeypatch.setattr(Power, "shortage", lambda _: STARVED)
+    watcher = CrashWatcher()
+    watcher.see(Line(20.0, 0, "[ 1.0] Out of memory: Killed process 161 (hungry)", kernel=True), boot=1)
+    watcher.tick(100.0, settle=True)
+    console = SimpleNamespace(unclean=lambda: watcher.findings)
+    monkeypatch.setattr(subject, "console", console)
+    failure = WaitTimeout("waited")
+    subject.explain(failure)
+    subject.explain(failure)
+    assert failure.fault is Fault.APPLIANCE
+    assert failure.what.startswith("memory ran out")

@@ -44,8 +44,9 @@ def watch(voice: Voice, now: float, at: dict[Phase, float] | None = None, subjec
 def test_a_kernel_is_missed_where_it_would_be_heard() -> None:
     watch(HEARD, BUDGET.kernel)
     for voice in (HEARD, KERNEL_ONLY):
-        with pytest.raises(BootFailure, match="no kernel has started within 45 s of power-on"):
+        with pytest.raises(BootFailure, match="no kernel has started within 45 s of power-on") as caught:
             watch(voice, BUDGET.kernel + 1)
+        assert caught.value.overdue
 
 
 def test_a_kernel_that_does_not_write_there_is_not_missed() -> None:
@@ -151,7 +152,8 @@ def test_one_that_has_answered_and_formats_perm_for_long_is_not_called_mute() ->
     watch = StartWatch(console, played_image(), HEARD, board("virt").budget)
     boots.append(Boot(1, Cause.POWER_ON, 0.0, at={Phase.HTTP: 10.0}, http=("10.0.2.15:80",)))
     object.__setattr__(watch._image, "perm", "mkfs")
-    with pytest.raises(DeviceUnreachable):
+    with pytest.raises(DeviceUnreachable) as caught:
         watch.check()
+    assert caught.value.overdue
     watch.has_answered()
     watch.check()
