@@ -226,15 +226,31 @@ def test_without_a_console_the_card_comes_when_init_is_read_from_the_disk(monkey
     assert machine.plugged.get(timeout=5)
 
 
+def test_where_reads_are_not_counted_the_card_comes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(late_network, "_read", lambda _: None)
+    assert PlayedPower("raspi4b", nurse_network="disk").machines[0].plugged.get(timeout=5)
+
+
+@pytest.mark.parametrize("refusal", [PermissionError, FileNotFoundError, ProcessLookupError])
+def test_a_host_that_does_not_say_what_was_read_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, refusal: type[OSError]
+) -> None:
+    def refuse(*_: object) -> str:
+        raise refusal
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    assert late_network._read(os.getpid()) is None
+
+
 def test_what_a_process_has_read_is_counted(tmp_path: Path) -> None:
-    before = late_network._read(os.getpid())
+    before = late_network._read(os.getpid()) or 0
     file = tmp_path / "disk"
     file.write_bytes(bytes(READ_BY_INIT))
     file.read_bytes()
-    assert late_network._read(os.getpid()) - before >= READ_BY_INIT
+    assert (late_network._read(os.getpid()) or 0) - before >= READ_BY_INIT
     with subprocess.Popen(["true"]) as gone:
         pass
-    assert late_network._read(gone.pid) == 0
+    assert late_network._read(gone.pid) is None
 
 
 def test_a_machine_that_ended_before_it_read_anything_is_not_looked_at_any_more(
