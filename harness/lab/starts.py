@@ -25,7 +25,6 @@ from harness.boards.board import SD
 from harness.boards.workarounds import Workaround
 from harness.errors import AcceleratorFailed, HarnessError, HostDiskFull
 from harness.firmware.choice import stage_for
-from harness.firmware.voice import voice_of
 from harness.lab.accelerators import Accelerators
 from harness.lab.folders import Folders
 from harness.lab.images import Images
@@ -278,7 +277,7 @@ class Starts:
             folder=_fresh(self._logs(plan.wanted.name)),
             access=Access(self.keys.private_for(target.key), target.key.refusal),
             files_of=self.images.update_files,
-            voice_of=partial(voice_of, board=board, quirks=spec.quirks),
+            voice_of=partial(self.targets.voice, board),
             expected=settings.expected,
             first_start=self._start_of(plan),
         )

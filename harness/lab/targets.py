@@ -43,6 +43,7 @@ class Targets:
         self._settings = settings
         self._keys = keys
         self._known: dict[tuple[str, str], Target] = {}
+        self._voices: dict[tuple[str, str], Voice] = {}
 
     def of(self, board: Board, image: Image) -> Target:
         """This image on this board."""
@@ -52,7 +53,14 @@ class Targets:
                 board=board.fitted(image),
                 image=image,
                 equipment=equipment(self._settings, image).on(board),
-                voice=voice_of(image, board, quirks=not self._settings.no_quirks),
+                voice=self.voice(board, image),
                 key=self._keys.choice(image),
             )
         return self._known[key]
+
+    def voice(self, board: Board, image: Image) -> Voice:
+        """Who is heard on this board's serial port with this image."""
+        key = board.name, image.digest
+        if key not in self._voices:
+            self._voices[key] = voice_of(image, board, quirks=not self._settings.no_quirks)
+        return self._voices[key]
