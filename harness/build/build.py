@@ -13,7 +13,7 @@ from typing import Any
 from harness.build import gok, timestamp
 from harness.build.bootfs import BootParts, boot_files, check_kernel, eeprom_notes, find_efi_loaders
 from harness.build.breakglass_flags import with_flags
-from harness.build.cache import Cache, CacheEntry
+from harness.build.cache import Cache
 from harness.build.carried import BOOT_SECTOR_SHA256, boot_sector
 from harness.build.carried import TITLE as BOOT_SECTOR
 from harness.build.device_type import device_type, raw_files
@@ -34,7 +34,7 @@ from harness.build.inputs import (
 from harness.build.instance import Instance, load_instance
 from harness.build.odd_extras import notes_on
 from harness.build.programs import Plan, build_programs, plan
-from harness.build.record import from_record, to_record
+from harness.build.record import image_of, to_record
 from harness.build.request import NEXT, BuildRequest, builder_of
 from harness.build.rootfs import RootParts, root_tree
 from harness.build.sbom import sbom
@@ -91,17 +91,6 @@ def check(request: BuildRequest, work: Path, *, environ: Mapping[str, str] = os.
         _gather(request, instance, work, environ)
 
 
-def image_of(entry: CacheEntry, instance: Instance) -> Image:
-    """The image of a cache entry, as this instance makes it."""
-    return from_record(
-        entry.meta,
-        path=entry.disk,
-        password=instance.password,
-        instance=str(instance.folder),
-        notes=instance.notes,
-    )
-
-
 def _gather(request: BuildRequest, instance: Instance, work: Path, environ: Mapping[str, str]) -> Inputs:
     config = instance.config
     kernel, kernel_version = parse_kernel(request.kernel, instance)
@@ -124,9 +113,7 @@ def _gather(request: BuildRequest, instance: Instance, work: Path, environ: Mapp
         "boot_sector": BOOT_SECTOR_SHA256,
         "ca_bundle": hashlib.sha256(ca_bundle).hexdigest(),
         "localtime": hashlib.sha256(localtime).hexdigest(),
-        "serial": request.console(instance.arch),
-        "perm": request.perm_state,
-        "fast_boot": request.fast_boot,
+        **request.facts(instance.arch),
         "size": _size(request, instance),
         "after": NEXT if request.after is not None else {},
     }

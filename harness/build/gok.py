@@ -23,7 +23,7 @@ from harness.build.inputs import content_key, folder_digest, gather_extras, pars
 from harness.build.instance import Instance
 from harness.build.instance_copy import copy_instance
 from harness.build.programs import service_of
-from harness.build.record import from_record, to_record
+from harness.build.record import image_of, to_record
 from harness.build.start_settings import StartSettings
 from harness.errors import BuildFailed, HarnessError, ToolMissing
 from harness.image.layout import read_layout
@@ -99,13 +99,7 @@ def build_with_gok(
 
     key = hashlib.sha256(" ".join(parts).encode()).hexdigest()
     entry = cache.get(key, make, progress=progress)
-    return from_record(
-        entry.meta,
-        path=entry.disk,
-        password=instance.password,
-        instance=str(instance.folder),
-        notes=instance.notes,
-    )
+    return image_of(entry, instance)
 
 
 def _state(instance: Instance, gok: Path, go: GoToolchain, environ: Mapping[str, str]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from harness.build.cache import CacheEntry
+from harness.build.instance import Instance
 from harness.image.model import Breakglass, Extent, Image, Kernel, Layout, Service
 
 _LEFT_OUT = ("path", "password", "instance")
@@ -21,24 +21,23 @@ def to_record(image: Image) -> dict[str, Any]:
     return record
 
 
-def from_record(
-    record: Mapping[str, Any], *, path: Path, password: str | None, instance: str, notes: Sequence[str] = ()
-) -> Image:
-    """The image again; ``notes`` go before those that it had."""
+def image_of(entry: CacheEntry, instance: Instance) -> Image:
+    """The image of a cache entry, as this instance makes it; the instance's notes go before those that it had."""
+    record = entry.meta
     values = {field.name: record[field.name] for field in dataclasses.fields(Image) if field.name in record}
     layout = {name: Extent(**place) if place else None for name, place in record["layout"].items()}
     kernel = dict(record["kernel"])
     kernel["modules"] = tuple(kernel["modules"])
     kernel["graphics"] = tuple(kernel.get("graphics", ()))
     values.update(
-        path=path,
-        password=password,
-        instance=instance,
+        path=entry.disk,
+        password=instance.password,
+        instance=str(instance.folder),
         layout=Layout(**layout),  # type: ignore[arg-type]  # only perm may be None
         kernel=Kernel(**kernel),
         services=tuple(Service(**{**service, "args": tuple(service["args"])}) for service in record["services"]),
         breakglass=Breakglass(**record["breakglass"]) if record["breakglass"] else None,
         boot_files=tuple(record["boot_files"]),
-        notes=(*notes, *(note for note in record["notes"] if note not in notes)),
+        notes=(*instance.notes, *(note for note in record["notes"] if note not in instance.notes)),
     )
     return Image(**values)

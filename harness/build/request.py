@@ -18,6 +18,9 @@ NEXT = {"/etc/gokrazy-harness/release": "next\n"}
 """What the own packer adds to the root file system of an update, so that it differs in content."""
 COMMANDS = ("check", "build", "boot")
 """The commands of gokharness that build."""
+_KEYED_OTHERWISE = frozenset({"builder", "kernel", "with_modules", "timestamp", "serial", "perm"})
+"""Options that an image's key has in other words: only the own packer has this key, it digests the kernel's files
+and each staged go.mod, the timestamp is added last, and the other two count by what they come to."""
 BAUD = 115200
 """Bits a second of the SerialConsole of a build with ``serial``."""
 
@@ -97,6 +100,15 @@ class BuildRequest(BuildOptions):
     def perm_state(self) -> PermState:
         """What /perm is to be, unless a program of the instance formats it."""
         return self.perm or "ext4"
+
+    def facts(self, arch: Arch) -> dict[str, Any]:
+        """What its options do to an image, for the image's key."""
+        options = [one.field for one in rows(type(self)) if one.field not in _KEYED_OTHERWISE]
+        return {
+            "serial": self.console(arch),
+            "perm": self.perm_state,
+            **{field: getattr(self, field) for field in options},
+        }
 
     def console(self, arch: Arch) -> str | None:
         """The SerialConsole to build with in place of the instance's own; None to keep that."""
