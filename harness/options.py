@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from harness.appliance.wanted import Clock
-from harness.build.request import BuildOptions
+from harness.build.request import COMMANDS, BuildOptions
 from harness.errors import OptionError
 from harness.gokrazy.expected import Expectations, expectations
 from harness.machine.ports import Port
@@ -29,7 +29,6 @@ ARTIFACTS = ".gokharness"
 PLACES = "gk_places"
 """Where a worker finds the absolute paths among the options."""
 
-ALL = ("check", "build", "boot")
 RUNS = ("check", "boot")
 """Those commands of gokharness that start machines."""
 
@@ -189,7 +188,7 @@ class Settings(BuildOptions, Subject):
         reader=path,
         place=path_always,
         is_read=True,
-        commands=ALL,
+        commands=COMMANDS,
     ).default(None)
     ssh_key: Path | None = Option(
         "ssh-key",
@@ -198,7 +197,7 @@ class Settings(BuildOptions, Subject):
         reader=path,
         place=path_always,
         is_read=True,
-        commands=ALL,
+        commands=COMMANDS,
     ).default(None)
     clock: Clock = Option(
         "clock",
@@ -215,7 +214,7 @@ class Settings(BuildOptions, Subject):
         metavar="DIR",
         reader=path,
         place=path_always,
-        commands=ALL,
+        commands=COMMANDS,
     ).made_by(lambda: Path.cwd() / ARTIFACTS)
     cache: Path | None = Option(
         "cache",
@@ -223,7 +222,7 @@ class Settings(BuildOptions, Subject):
         metavar="DIR",
         reader=path,
         place=path_always,
-        commands=(*ALL, "cache"),
+        commands=(*COMMANDS, "cache"),
     ).default(None)
     tier: Literal["ci", "nightly", "all"] = Option(
         "tier", "which tests to run", metavar="TIER", choices=("ci", "nightly", "all")
