@@ -7,8 +7,8 @@ Linux 6.12 to 7.1, gokrazy (its init logs to the console, its services do not), 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from harness.console.benign import is_benign
 from harness.console.check import PANIC_WINDOW, Check, Severity
 from harness.errors import (
     BootFailure,
@@ -342,30 +342,6 @@ CHECKS: tuple[Check, ...] = (
     ),
 )
 
-
-@dataclass(frozen=True)
-class Benign:
-    """A line that fits a check and yet is as it should be."""
-
-    pattern: re.Pattern[str]
-    why: str
-
-
-BENIGN: tuple[Benign, ...] = (
-    Benign(
-        re.compile(r"BdsDxe: failed to load Boot\w+ \"UEFI (?:QEMU (?:DVD-ROM|CD-ROM)|(?:PXE|HTTP)v[46])"),
-        "the drive without a disc and the network are boot options that QEMU's machines always have",
-    ),
-    Benign(
-        re.compile(r"WARNING: CPU: \d+ PID: \d+ at arch/arm64/mm/ioremap\.c:\d+ ioremap_prot"),
-        "QEMU has no VideoCore, so the Raspberry Pi's virtual GPIO maps address 0",
-    ),
-    Benign(
-        re.compile(r"I/O error,? (?:on )?dev (?:sr|fd)\d"),
-        "the drives without a medium that a PC machine comes with",
-    ),
-)
-
 CAUSES = {one.name: one.cause for one in CHECKS if one.cause}
 """Findings that end no wait by themselves, and yet explain what fails after them; and what to do about it."""
 
@@ -393,7 +369,5 @@ def classify(text: str, *, kernel: bool, firmware: bool) -> tuple[Check, re.Matc
             # A kernel that prints no times begins its lines with these words; here a program quotes them.
             continue
         if match is not None:
-            if any(benign.pattern.search(text) for benign in BENIGN):
-                return None
-            return one, match
+            return None if is_benign(text) else (one, match)
     return None

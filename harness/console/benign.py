@@ -1,0 +1,35 @@
+"""Lines that fit a check of the console and yet are as they should be."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Benign:
+    """A line that fits a check and yet is as it should be."""
+
+    pattern: re.Pattern[str]
+    why: str
+
+
+BENIGN: tuple[Benign, ...] = (
+    Benign(
+        re.compile(r"BdsDxe: failed to load Boot\w+ \"UEFI (?:QEMU (?:DVD-ROM|CD-ROM)|(?:PXE|HTTP)v[46])"),
+        "the drive without a disc and the network are boot options that QEMU's machines always have",
+    ),
+    Benign(
+        re.compile(r"WARNING: CPU: \d+ PID: \d+ at arch/arm64/mm/ioremap\.c:\d+ ioremap_prot"),
+        "QEMU has no VideoCore, so the Raspberry Pi's virtual GPIO maps address 0",
+    ),
+    Benign(
+        re.compile(r"I/O error,? (?:on )?dev (?:sr|fd)\d"),
+        "the drives without a medium that a PC machine comes with",
+    ),
+)
+
+
+def is_benign(text: str) -> bool:
+    """Whether a line that fits a check is as it should be."""
+    return any(one.pattern.search(text) for one in BENIGN)
