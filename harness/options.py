@@ -333,7 +333,7 @@ def add_options(parser: pytest.Parser) -> None:
                 option.flag,
                 dest=option.ini,
                 default=None,
-                metavar=option.metavar,
+                metavar="|".join(option.choices) or option.metavar,
                 choices=option.choices or None,
                 help=text,
             )
