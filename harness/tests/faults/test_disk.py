@@ -16,13 +16,11 @@ from harness.image.load import load_raw
 from harness.image.model import Extent, Image
 from harness.image.squashfs import SquashFs
 from harness.machine.disk_overlay import DiskOverlay
-from harness.tests.image import synthetic
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    folder = tmp_path_factory.mktemp("image")
-    return load_raw(synthetic.write_image(folder / "disk.raw", folder))
+def image(small_image: Path) -> Image:
+    return load_raw(small_image)
 
 
 @pytest.fixture

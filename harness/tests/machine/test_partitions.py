@@ -15,13 +15,11 @@ from harness.image.model import Image
 from harness.image.perm import read_file
 from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.partitions import edit_boot_file, make_perm, write_perm
-from harness.tests.image import synthetic
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    folder = tmp_path_factory.mktemp("image")
-    return load_raw(synthetic.write_image(folder / "disk.raw", folder))
+def image(small_image: Path) -> Image:
+    return load_raw(small_image)
 
 
 @pytest.fixture
