@@ -20,12 +20,19 @@ BENIGN: tuple[Benign, ...] = (
         "the drive without a disc and the network are boot options that QEMU's machines always have",
     ),
     Benign(
-        re.compile(r"WARNING: CPU: \d+ PID: \d+ at arch/arm64/mm/ioremap\.c:\d+ ioremap_prot"),
+        re.compile(
+            r"WARNING: CPU: \d+ PID: \d+ at arch/arm64/mm/ioremap\.c:\d+ ioremap_prot"
+            r"|WARNING: arch/arm64/mm/ioremap\.c:\d+ at ioremap_prot"
+        ),
         "QEMU has no VideoCore, so the Raspberry Pi's virtual GPIO maps address 0",
     ),
     Benign(
-        re.compile(r"I/O error,? (?:on )?dev (?:sr|fd)\d"),
+        re.compile(r" error,? (?:on )?dev (?:sr|fd)\d"),
         "the drives without a medium that a PC machine comes with",
+    ),
+    Benign(
+        re.compile(r"SQUASHFS error: Xattrs in filesystem, these will be ignored"),
+        "gokrazy uses no extended attributes",
     ),
 )
 

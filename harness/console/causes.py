@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.console.crashes import CAUSES, MEMORY_SHORT
+from harness.console.checks.kernel import MEMORY_SHORT
+from harness.console.crashes import CAUSES
 from harness.console.findings import Finding
 from harness.errors import ApplianceFault, DeviceUnreachable, WaitTimeout
 

@@ -27,7 +27,7 @@ class Severity(Enum):
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to look for in each line of the console: a row of the table in ``crashes.py``.
+    """One thing to look for in each line of the console: a row of the table in ``checks/``.
 
     Patterns are regular expressions, searched for in the line without escape sequences.
     """
@@ -48,6 +48,8 @@ class Check:
     """Seconds for which it may be cured, by ``cured_by``, before it counts; 0: it counts at once."""
     cured_by: str = ""
     """The pattern of a later line that shows that all is well."""
+    follows: tuple[str, ...] = ()
+    """Checks that say more: if one of them fitted shortly before, in the same boot, its words come first."""
     look_back: int = 5
     """How many of the lines before it belong to the evidence."""
     of_init: bool = False

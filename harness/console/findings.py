@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -131,7 +132,8 @@ class CrashWatcher:
         hit = None if line.mark else classify(line.text, kernel=line.kernel, firmware=firmware)
         if hit is not None:
             check, match = hit
-            if absorbed is not None:
+            deadly = check.severity is Severity.FATAL and check.name not in self.allowed
+            if absorbed is not None and not (absorbed.allowed and deadly):
                 if check.name != absorbed.name and check.name not in absorbed.also:
                     absorbed.also.append(check.name)
             else:
@@ -166,15 +168,20 @@ class CrashWatcher:
 
     def _found(self, check: Check, match: re.Match[str], line: Line, boot: int) -> None:
         alike = self._alike.setdefault(check.name, [])
-        if check.severity is not Severity.FATAL and len(alike) >= _MOST_ALIKE:
+        fatal = check.severity is Severity.FATAL
+        if (not fatal or check.name in self.allowed) and len(alike) >= _MOST_ALIKE:
             alike[-1].count += 1
             return
-        fatal = check.severity is Severity.FATAL
         before = list(self._recent)[-check.look_back :]
         what = check.meaning.format(match[0], *((group or "") for group in match.groups()))
         if check.of_init:
             before = self._last_of_init()
             what = _why_init_died(match[0], before)
+        cause = self._cause_of(check, boot)
+        if cause is not None:
+            what = f"{cause.what}; then: {what}"
+            at = {one.offset for one in before}
+            before = [*(one for one in cause.evidence[:_NOTED_TAIL] if one.offset not in at), *before]
         finding = Finding(
             check.name,
             what,
@@ -198,8 +205,21 @@ class CrashWatcher:
         room = _LONGEST_TAIL if fatal else _NOTED_TAIL
         self._open.append(_Open(finding, room, line.at + window, panic, trapped))
 
+    def _cause_of(self, check: Check, boot: int) -> Finding | None:
+        """The last finding among the lines just before that says more than one of this check."""
+        first = self._recent[0].offset if self._recent else 0
+        for one in reversed(self.findings if check.follows else []):
+            if one.boot != boot or one.line.offset < first:
+                return None
+            if one.name in check.follows:
+                return one
+        return None
+
     def _extend_open(self, line: Line) -> Finding | None:
-        """Add the line to what is open; return the fatal finding that it belongs to, if there is one."""
+        """Add the line to what is open; return the crash that it belongs to, if there is one.
+
+        What the test allowed is no crash: a death behind it is one of its own.
+        """
         owner: Finding | None = None
         for item in list(self._open):
             fatal = item.finding.severity is Severity.FATAL
@@ -209,7 +229,8 @@ class CrashWatcher:
             item.finding.evidence.append(line)
             item.room -= 1
             if fatal:
-                owner = owner or item.finding
+                if owner is None or owner.allowed:
+                    owner = item.finding
                 code = _TRAPPED.search(line.text) if item.trapped else None
                 if code is not None:
                     item.trapped = False
@@ -250,6 +271,13 @@ def _blame_translation(finding: Finding, byte: str) -> None:
     )
 
 
+def _named(number: int) -> str:
+    """A signal by its number and name, and what that one often means."""
+    names = {one.value: one.name for one in signal.Signals}
+    often = ", an instruction that this processor lacks" if number == signal.SIGILL else ""
+    return f"{number} ({names.get(number, 'unknown')}{often})"
+
+
 def _why_init_died(panic: str, before: Iterable[Line]) -> str:
     """Put init's exit status and its last words into a sentence."""
     how = "init ended"
@@ -257,7 +285,7 @@ def _why_init_died(panic: str, before: Iterable[Line]) -> str:
     if code is not None:
         status = int(code[1], 16)
         how = (
-            f"init was killed by signal {status & 0x7F}"
+            f"init was killed by signal {_named(status & 0x7F)}"
             if status & 0x7F
             else f"init exited with status {status >> 8}"
         )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.console.check import PANIC_WINDOW, Severity
-from harness.console.crashes import allowable
+from harness.console.crashes import OPEN_ENDED, allowable
 from harness.console.feed import Feed
 from harness.console.findings import CrashWatcher, Finding
 from harness.console.lines import Line, LineSplitter
@@ -235,7 +235,11 @@ class Intake:
         chain = reboot_loop(self.phases.boots, self._loop)
         if not chain:
             return
-        crashes = [finding for finding in self.crashes.findings if finding.severity is Severity.FATAL]
+        crashes = [
+            finding
+            for finding in self.crashes.findings[self._life :]
+            if finding.severity is Severity.FATAL and finding.name not in OPEN_ENDED and not finding.expected
+        ]
         cause = (
             crashes[-1].what if crashes else "none was printed (a watchdog, or a fault that stops the processor)"
         )
@@ -273,4 +277,10 @@ class Intake:
         return None
 
     def _add(self, name: str, what: str, error: type[RebootLoop | ConsoleSilence], line: Line, boot: int) -> None:
+        allowed, provokes = name in self.crashes.allowed, self.provoking and self.provoked is None
+        for one in self.crashes.findings[self._life :]:
+            if one.name == name and one.allowed == allowed and not one.expected and not provokes:
+                # It goes on as it was: one finding says so.
+                one.count += 1
+                return
         self.crashes.add(Finding(name, what, Severity.FATAL, error, line, boot, evidence=list(self.lines)[-30:]))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.console.console import Console
+from harness.console.lines import Line, LineSplitter
 from harness.console.match import Mark
 from harness.console.phases import Cause
 
@@ -71,3 +72,9 @@ def later(action: object, delay: float) -> threading.Timer:
     timer = threading.Timer(delay, action)  # type: ignore[arg-type]
     timer.start()
     return timer
+
+
+def lines(text: str, at: float = 0.0) -> list[Line]:
+    splitter = LineSplitter()
+    data = text.encode()
+    return splitter.feed(data, offset=0, at=at) + splitter.close(offset=len(data), at=at)

@@ -1,150 +1,16 @@
+"""What is found on a console: which lines belong to one crash, and what it is called."""
+
 from __future__ import annotations
 
 import pytest
 
 from harness.console import crashes
 from harness.console.check import Check, Severity
-from harness.console.crashes import CHECKS, OPEN_ENDED, allowable, classify
+from harness.console.crashes import CHECKS, allowable, classify
 from harness.console.findings import CrashWatcher, Finding, shortened
-from harness.console.lines import KERNEL_STAMP, Line, LineSplitter
+from harness.console.lines import Line
 from harness.errors import BootFailure, FirmwareFailure, HarnessError, InitFailure, KernelPanic, QemuFailed
-
-K = "[   12.345678] "
-
-EXAMPLES = (
-    ("init-missing", K + "Kernel panic - not syncing: Requested init /nope failed (error -2)."),
-    (
-        "init-missing",
-        K + "Kernel panic - not syncing: No working init found.  Try passing init= option to kernel.",
-    ),
-    ("init-not-executable", K + "Kernel panic - not syncing: Requested init /gokrazy/init failed (error -8)."),
-    ("init-not-permitted", K + "Kernel panic - not syncing: Requested init /gokrazy/init failed (error -13)."),
-    ("init-unreadable", K + "Kernel panic - not syncing: Requested init /gokrazy/init failed (error -5)."),
-    ("init-failed", K + "Kernel panic - not syncing: Requested init /gokrazy/init failed (error -40)."),
-    ("init-died", K + "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000200"),
-    (
-        "root-not-found",
-        K + 'VFS: Cannot open root device "PARTUUID=60c24cc1/PARTNROFF=1" or unknown-block(0,0): error -6',
-    ),
-    ("root-not-found", K + "Waiting for root device PARTUUID=60c24cc1/PARTNROFF=1..."),
-    ("root-not-mountable", K + "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(253,2)"),
-    ("squashfs-error", K + "SQUASHFS error: unable to read id index table"),
-    ("kernel-oops", K + "BUG: unable to handle page fault for address: ffffffffdeadbeef"),
-    ("kernel-oops", K + "BUG: kernel NULL pointer dereference, address: 0000000000000000"),
-    ("kernel-oops", K + "Unable to handle kernel NULL pointer dereference at virtual address 0000000000000000"),
-    ("kernel-oops", K + "Internal error: Oops: 0000000096000044 [#1] PREEMPT SMP"),
-    ("kernel-oops", K + "kernel BUG at fs/ext4/inode.c:2721!"),
-    (
-        "timer-starved",
-        K + "Kernel panic - not syncing: IO-APIC + timer doesn't work!  Boot with apic=debug and send a report.",
-    ),
-    ("usb-card-lost", K + "dwc2 fe980000.usb: Not connected"),
-    ("kernel-panic", K + "Kernel panic - not syncing: sysrq triggered crash"),
-    ("soft-lockup", K + "watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [hello:104]"),
-    ("kernel-bug", K + "BUG: scheduling while atomic: kworker/0:1/12/0x00000002"),
-    ("kernel-warning", K + "WARNING: CPU: 1 PID: 33 at kernel/workqueue.c:3000 check_flush+0x1/0x2"),
-    ("rcu-stall", K + "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:"),
-    ("rcu-stall", K + "rcu: INFO: rcu_sched self-detected stall on CPU"),
-    ("hung-task", K + "INFO: task hello:104 blocked for more than 120 seconds."),
-    ("oom-kill", K + "Out of memory: Killed process 105 (leaker) total-vm:1234kB, anon-rss:1kB"),
-    ("segfault", K + "hello[104]: segfault at 0 ip 0000000000401000 sp 00007ffe error 4 in hello[401000+1000]"),
-    ("segfault", K + "traps: hello[104] general protection fault ip:401000 sp:7ffe error:0 in hello[401000]"),
-    ("io-error", K + "I/O error, dev vda, sector 213008 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 0"),
-    ("io-error", K + "Buffer I/O error on dev vda2, logical block 0, async page read"),
-    ("io-error", K + "attempt to access beyond end of device"),
-    ("ext4-error", K + "EXT4-fs error (device vda4): ext4_lookup:1855: inode #2: comm hello: deleted inode"),
-    ("fat-error", K + "FAT-fs (vda1): error, fat_get_cluster: invalid cluster chain (i_pos 0)"),
-    ("go-panic", "panic: runtime error: index out of range [3] with length 3"),
-    ("go-panic", "fatal error: all goroutines are asleep - deadlock!"),
-    ("update-failed", '2026/11/21 23:46:27 update.go:200: updating "/dev/vda3" failed: unexpected EOF'),
-    ("switch-failed", "2026/11/21 23:46:27 update.go:328: switching root partition to 3 failed: no root="),
-    ("switch-failed", '2026/11/21 23:46:27 enabling test-boot of new root partition "3" failed: x'),
-    (
-        "switch-incomplete",
-        "2026/11/21 23:46:27 updating systemd-boot config: open /loader/entries/gokrazy.conf: not found",
-    ),
-    ("no-serial-shell", "2026/11/21 23:46:27 could not start shell: stat /perm/sh: no such file or directory"),
-    ("serial-shell-failed", "2026/11/21 23:46:27 runWithCtty: exit status 2"),
-    ("kexec-failed", "2026/11/21 23:46:27 kexec reboot failed: function not implemented"),
-    ("reboot-failed", "2026/11/21 23:46:27 could not reboot: operation not permitted"),
-    ("service-ignores-signals", "2026/11/21 23:46:27 some services did not stop, send sigkill"),
-    ("watchdog-failed", "2026/11/21 23:46:27 hardware watchdog ping failed: input/output error"),
-    ("tls-failed", "2026/11/21 23:46:27 failed loading certificate: tls: private key does not match public key"),
-    ("serving-failed", "2026/11/21 23:46:27 serving on 10.0.2.15:80: accept tcp: too many open files"),
-    (
-        "perm-not-mounted",
-        "2026/11/21 Could not mount permanent storage partition /dev/vda4 as ext4: invalid argument",
-    ),
-    ("nothing-to-boot", "No bootable device."),
-    ("nothing-to-boot", "Boot failed: not a bootable disk"),
-    ("nothing-to-boot", "BdsDxe: No bootable option or device was found."),
-    ("nothing-to-boot", "UEFI Interactive Shell v2.2"),
-    ("nothing-to-boot", "Shell> "),
-    ("boot-menu", "   Reboot Into Firmware Interface   "),
-    ("boot-loader-failed", "Error loading \\vmlinuz: Not Found"),
-    ("boot-loader-failed", "Failed to execute Linux (\\vmlinuz): Load Error"),
-    ("boot-loader-failed", "EFI stub: ERROR: Failed to handle fs_proto"),
-    ("boot-loader-failed", 'BdsDxe: failed to start Boot0002 "UEFI Misc Device" from PciRoot(0x0): Unsupported'),
-    ("firmware-crash", "!!!! X64 Exception Type - 0D(#GP - General Protection)  CPU Apic ID - 00000000 !!!!"),
-    ("firmware-crash", "Synchronous Exception at 0x000000005C7A1000"),
-    (
-        "boot-option-failed",
-        'BdsDxe: failed to load Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0): Not Found',
-    ),
-    ("kernel-damaged", "ZSTD-compressed data is corrupt"),
-    ("kernel-damaged", " -- System halted"),
-)
-
-GOOD = (
-    K + "Kernel command line: console=ttyS0,115200 init=/gokrazy/init panic=10 oops=panic",
-    K + "EXT4-fs (vda4): mounted filesystem 5d3a r/w with ordered data mode. Quota mode: none.",
-    K + "EXT4-fs (vda4): recovery complete",
-    K + "EXT4-fs (vda4): VFS: Can't find ext4 filesystem",
-    K + 'PCI: Using host bridge windows from ACPI; if necessary, use "pci=nocrs" and report a bug',
-    K + "reg-fixed-voltage cam1_regulator: error -EIO: can't get GPIO",
-    K + "rcu: Hierarchical SRCU implementation.",
-    K + "I/O error, dev sr0, sector 0 op 0x0:(READ) flags 0x80700 phys_seg 1 prio class 2",
-    "2026/11/21 23:46:27 update.go:398: unmounting /perm failed: invalid argument",
-    'BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00005 " from PciRoot(0x0)/Pci(0x1F,0x2): Not Found',
-    'BdsDxe: starting Boot0002 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0)',
-    "2026/11/22 rootdev.go:60: findGPTPartUUID: open /dev/sr0: no medium found",
-)
-
-
-def is_kernel(text: str) -> bool:
-    return KERNEL_STAMP.match(text) is not None
-
-
-@pytest.mark.parametrize(("name", "text"), EXAMPLES)
-def test_a_line_is_recognised(name: str, text: str) -> None:
-    found = classify(text, kernel=is_kernel(text), firmware=True)
-    assert found is not None
-    assert found[0].name == name
-
-
-@pytest.mark.parametrize("text", GOOD)
-def test_a_good_line_is_left_alone(text: str) -> None:
-    assert classify(text, kernel=is_kernel(text), firmware=True) is None
-
-
-def test_every_check_has_an_example() -> None:
-    assert {name for name, _ in EXAMPLES} == {check.name for check in CHECKS} == allowable() - OPEN_ENDED
-
-
-@pytest.mark.parametrize(("name", "text"), EXAMPLES)
-def test_every_meaning_can_be_said(name: str, text: str) -> None:
-    watcher = CrashWatcher()
-    for line in lines(text):
-        watcher.see(line, boot=1, firmware=True)
-    watcher.tick(1000.0)
-    assert [finding.name for finding in watcher.findings] == [name]
-    assert "{" not in watcher.findings[0].what
-
-
-def lines(text: str, at: float = 0.0) -> list[Line]:
-    splitter = LineSplitter()
-    data = text.encode()
-    return splitter.feed(data, offset=0, at=at) + splitter.close(offset=len(data), at=at)
+from harness.tests.console.replay import K, lines
 
 
 def watch(text: str, *, in_many_threads: bool = False) -> list[Finding]:
@@ -188,7 +54,9 @@ def test_init_that_gives_up_is_told_with_its_last_line() -> None:
 
 def test_init_killed_by_a_signal_is_told_so() -> None:
     [died] = watch(f"{K}Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b\n")
-    assert died.what.startswith("init was killed by signal 11")
+    assert died.what.startswith("init was killed by signal 11 (SIGSEGV), ")
+    [died] = watch(f"{K}Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000004\n")
+    assert died.what.startswith("init was killed by signal 4 (SIGILL, an instruction that this processor lacks), ")
 
 
 def test_an_oops_and_its_panic_are_one_crash() -> None:
@@ -241,6 +109,60 @@ def test_what_is_allowed_is_kept_but_harmless() -> None:
     for line in lines(f"{K}Kernel panic - not syncing: sysrq triggered crash\n"):
         watcher.see(line, boot=1, firmware=True)
     assert [(finding.allowed, finding.fatal) for finding in watcher.findings] == [(True, False)]
+
+
+@pytest.mark.parametrize("allowed", ["kernel-oops", "squashfs-error"])
+def test_a_death_behind_what_is_allowed_is_seen(allowed: str) -> None:
+    watcher = CrashWatcher()
+    watcher.allowed = {allowed}
+    said = {"kernel-oops": "BUG: unable to handle page fault", "squashfs-error": "SQUASHFS error: bad block"}
+    for line in lines(
+        f"{K}{said[allowed]}\n{K}Call Trace:\n{K}Oops: Oops: 0002 [#1] SMP\n"
+        f"{K}Kernel panic - not syncing: Fatal exception\n{K}Rebooting in 10 seconds..\n"
+    ):
+        watcher.see(line, boot=1, firmware=True)
+    deaths = [finding for finding in watcher.findings if finding.fatal]
+    assert [(one.name, one.settled) for one in deaths][-1] in [("kernel-panic", True), ("kernel-oops", True)]
+    assert "Rebooting in" in deaths[-1].evidence[-1].text
+    assert [one.name for one in watcher.findings if one.allowed] == [allowed]
+
+
+def test_a_flood_of_what_is_allowed_is_counted_not_kept() -> None:
+    watcher = CrashWatcher()
+    watcher.allowed = {"squashfs-error"}
+    for number in range(500):
+        for line in lines(f"{K}SQUASHFS error: bad block {number}\n", at=float(number)):
+            watcher.see(line, boot=1)
+        watcher.tick(number + 0.9)
+    assert len(watcher.findings) == 20
+    assert sum(one.count for one in watcher.findings) == 500
+
+
+def test_a_panic_that_only_says_that_it_follows_names_what_it_follows() -> None:
+    warning, panic = watch(
+        f"{K}WARNING: fs/ext4/inode.c:12 at ext4_evict+0x1/0x2, CPU#0: hello/104\n"
+        f"{K}Call Trace:\n{K} ext4_evict+0x1\n"
+        f"{K}Kernel panic - not syncing: kernel: panic_on_warn set ...\n"
+    )
+    assert panic.what == f"{warning.what}; then: the kernel gave up: kernel: panic_on_warn set ..."
+    assert "ext4_evict" in panic.what
+    assert [line.text for line in panic.evidence].count(warning.line.text) == 1
+
+
+def test_a_panic_of_another_boot_follows_nothing() -> None:
+    watcher = CrashWatcher()
+    for boot, text in ((1, "WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2"), (2, "Kernel panic - not syncing: mine")):
+        for line in lines(K + text):
+            watcher.see(line, boot=boot)
+    assert watcher.findings[-1].what == "the kernel gave up: mine"
+
+
+def test_a_disk_that_cannot_be_read_is_not_called_a_damaged_root_file_system() -> None:
+    findings = watch(
+        f"{K}I/O error, dev vda, sector 213008 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 0\n"
+        f"{K}SQUASHFS error: Failed to read block 0x3ff00: -5\n"
+    )
+    assert findings[-1].what.startswith("the disk does not read or write: I/O error, dev vda, sector 213008")
 
 
 def test_a_program_cannot_fake_what_only_the_kernel_says() -> None:

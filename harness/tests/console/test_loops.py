@@ -11,6 +11,7 @@ from harness.console.console import Console
 from harness.console.loops import LoopRule
 from harness.errors import (
     ConsoleSilence,
+    KernelPanic,
     RebootLoop,
 )
 from harness.tests.console.replay import (
@@ -30,6 +31,29 @@ class TestLoopAndSilence:
             fake.say((LINUX + PANIC + LAST_WORDS) * 3)
             with pytest.raises(RebootLoop, match=r"started 3 times .* last cause: the kernel gave up: sysrq"):
                 console.wait_for_phase("http", timeout=10)
+        console.close()
+
+    def test_a_loop_that_goes_on_is_one_finding(self, tmp_path: Path) -> None:
+        console = Console(tmp_path, allow=["kernel-panic"], loop=LoopRule(starts=3, window=60))
+        with machine(console) as fake:
+            fake.say((LINUX + PANIC + LAST_WORDS) * 40)
+            with pytest.raises(RebootLoop):
+                console.wait_for_line("never said", timeout=10)
+        console.close()
+        (loop,) = [one for one in console.findings if one.name == "reboot-loop"]
+        assert loop.count == 38
+        assert loop.what.count("last cause") == 1
+
+    def test_a_loop_is_not_explained_by_what_an_earlier_machine_died_of(self, tmp_path: Path) -> None:
+        console = Console(tmp_path, loop=LoopRule(starts=3, window=60))
+        with machine(console) as fake:
+            fake.say(LINUX + PANIC + LAST_WORDS)
+            with pytest.raises(KernelPanic):
+                console.wait_for_line("never said", timeout=10)
+        with machine(console) as fake:
+            fake.say(LINUX * 3)
+            with pytest.raises(RebootLoop, match="last cause: none was printed"):
+                console.wait_for_line("never said", timeout=10)
         console.close()
 
     def test_resets_before_any_kernel_are_one(self, console: Console) -> None:

@@ -1,0 +1,46 @@
+"""What the kernel says of disks and of file systems beside the root."""
+
+from __future__ import annotations
+
+from harness.console.check import Check, Severity
+
+NOTED = Severity.NOTED
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        "io-error",
+        # blk_errors in block/blk-core.c has these words.
+        r"(?:(?:Buffer )?I/O|critical [a-z ]+|timeout|protection|recoverable transport) error,? (?:on )?dev \w+.*"
+        r"|attempt to access beyond end of device.*",
+        "the disk does not read or write: {0}",
+        NOTED,
+        kernel=True,
+        cause="look at the disk first: what else fails may only follow from it",
+    ),
+    Check(
+        "card-error",
+        # "Timeout waiting for hardware interrupt" is also what the Pi's Wi-Fi controller says where QEMU has none.
+        r"\bmmc\d+: error -\d+ whilst initialising (?:SD|MMC) card",
+        "the SD card does not answer: {0}",
+        NOTED,
+        kernel=True,
+        cause="look at the card first: what else fails may only follow from it",
+    ),
+    Check(
+        "ext4-error",
+        r"EXT4-fs error \(.*|JBD2: .*(?:error|failed).*|Aborting journal on .*"
+        r"|EXT4-fs \(.*\): Remounting filesystem read-only.*",
+        "the file system /perm is damaged: {0}",
+        NOTED,
+        kernel=True,
+        cause="look at /perm first: what else fails may only follow from it",
+    ),
+    Check(
+        "fat-error",
+        r"(?<!ex)FAT-fs \(.*?\): (?:error|FAT read failed).*",
+        "the boot file system is damaged: {0}",
+        NOTED,
+        kernel=True,
+        cause="look at the boot partition first: what else fails may only follow from it",
+    ),
+)

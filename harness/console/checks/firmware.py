@@ -1,0 +1,71 @@
+"""What firmware and boot loaders say: SeaBIOS, edk2, systemd-boot, the kernel's own unpacker."""
+
+from __future__ import annotations
+
+from harness.console.check import Check, Severity
+from harness.errors import FirmwareFailure
+
+FATAL, NOTED = Severity.FATAL, Severity.NOTED
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        "nothing-to-boot",
+        r"No bootable device\.?|No bootable option or device was found|Boot failed: .*"
+        r"|UEFI Interactive Shell|^Shell>|No loader found\. Configuration files .*",
+        "the firmware found nothing that it could boot: {0}",
+        FATAL,
+        FirmwareFailure,
+        kernel=False,
+        firmware=True,
+        look_back=15,
+    ),
+    Check(
+        "boot-menu",
+        r"Reboot Into Firmware Interface",
+        "systemd-boot has no kernel to start and shows its menu: loader/entries/gokrazy.conf, or the kernel that "
+        "it names, is missing or damaged",
+        FATAL,
+        FirmwareFailure,
+        kernel=False,
+        firmware=True,
+    ),
+    Check(
+        "boot-loader-failed",
+        r"Error loading .*|Failed to (?:execute|load|start|open) \\?\S+.*: .*|EFI stub: ERROR: .*"
+        r"|BdsDxe: failed to start .*|\\vmlinuz: (?:Not Found|Load Error|Unsupported|Volume Corrupt.*)",
+        "the boot loader could not start the kernel: {0}",
+        FATAL,
+        FirmwareFailure,
+        kernel=False,
+        firmware=True,
+        look_back=15,
+    ),
+    Check(
+        "firmware-crash",
+        r"!!!! \w+ Exception Type .*|Synchronous Exception at 0x.*|Assertion '.*' failed at \S+:\d+.*"
+        r"|ASSERT_EFI_ERROR .*|ASSERT .*\.c\(\d+\): .*",
+        "the firmware crashed: {0}",
+        FATAL,
+        FirmwareFailure,
+        kernel=False,
+        firmware=True,
+        look_back=15,
+    ),
+    Check(
+        "boot-option-failed",
+        r"BdsDxe: failed to load (.*)",
+        "UEFI could not load one of its boot options: {1}",
+        NOTED,
+        kernel=False,
+        firmware=True,
+    ),
+    Check(
+        "kernel-damaged",
+        r"(?:data is corrupt|crc error|invalid magic|Decoding failed|-- System halted)$",
+        "the kernel could not be unpacked, its file is damaged ({0})",
+        FATAL,
+        FirmwareFailure,
+        kernel=False,
+        firmware=True,
+    ),
+)

@@ -1,0 +1,252 @@
+"""What the kernel says of itself, of init and of its root file system: Linux 6.12 to 7.1."""
+
+from __future__ import annotations
+
+from harness.console.check import PANIC_WINDOW, Check, Severity
+from harness.errors import BootFailure, HostTooBusy, InitFailure, KernelPanic
+
+FATAL, NOTED = Severity.FATAL, Severity.NOTED
+
+MEMORY_SHORT = "the machine has {memory} MiB of memory{more}"
+"""What to do where memory runs out: the facts of the machine fill it in."""
+
+_PANIC = r"Kernel panic - not syncing: "
+_INIT = _PANIC + r"Requested init (\S+) failed "
+
+CHECKS: tuple[Check, ...] = (
+    # --- init could not be started, or ended -----------------------------------------------------------------
+    Check(
+        "init-missing",
+        _INIT + r"\(error -2\)",
+        "the kernel cannot start init: {1} is not in the root file system (error -2)",
+        FATAL,
+        InitFailure,
+    ),
+    Check(
+        "init-not-executable",
+        _INIT + r"\(error -8\)",
+        "the kernel cannot run {1}: it is built for another architecture than the kernel, or damaged (error -8)",
+        FATAL,
+        InitFailure,
+    ),
+    Check(
+        "init-not-permitted",
+        _INIT + r"\(error -13\)",
+        "the kernel may not run {1}: it is not a file with the permission to be executed (error -13)",
+        FATAL,
+        InitFailure,
+    ),
+    Check(
+        "init-unreadable",
+        _INIT + r"\(error -5\)",
+        "the kernel cannot read {1}: the root file system or the disk under it is damaged (error -5)",
+        FATAL,
+        InitFailure,
+        look_back=15,
+    ),
+    Check(
+        "init-failed",
+        _INIT + r"\(error (-\d+)\)",
+        "the kernel cannot start {1} (error {2})",
+        FATAL,
+        InitFailure,
+    ),
+    Check(
+        "init-missing",
+        _PANIC + r"No working init found",
+        "the kernel found no init that it could start: the root file system has none where the kernel looks",
+        FATAL,
+        InitFailure,
+    ),
+    Check(
+        "init-died",
+        _PANIC + r"Attempted to kill init!(?: exitcode=(0x[0-9a-f]+))?",
+        "init ended, and the kernel cannot live without it",
+        FATAL,
+        InitFailure,
+        of_init=True,
+    ),
+    # --- the root file system --------------------------------------------------------------------------------
+    Check(
+        "root-not-named",
+        r"VFS: Cannot open root device \"(?:\(null\))?\" or ",
+        "the kernel was given no root file system: its command line has no root=",
+        FATAL,
+        KernelPanic,
+        look_back=15,
+    ),
+    Check(
+        "root-not-found",
+        r"VFS: Cannot open root device \"?([^\"\s]+)\"? or .*error (-\d+)",
+        "no partition of the disk is {1}: the root= of the kernel's command line and the partition table "
+        "do not fit each other, or the disk is not there (error {2})",
+        FATAL,
+        KernelPanic,
+        look_back=15,
+    ),
+    Check(
+        "root-not-found",
+        r"Waiting for root device (\S+?)(?:\.\.\.)?$",
+        "the kernel waits for the partition {1}, which does not appear: the root= of its command line and the "
+        "partition table do not fit each other, or the disk is not there",
+        FATAL,
+        BootFailure,
+        kernel=True,
+        patience=20.0,
+        cured_by=r"VFS: Mounted root|Linux version ",
+    ),
+    Check(
+        "squashfs-error",
+        r"SQUASHFS error: (.*)",
+        "the root file system is damaged: {1}",
+        FATAL,
+        BootFailure,
+        follows=("io-error", "card-error"),
+        look_back=15,
+    ),
+    Check(
+        "root-not-mountable",
+        _PANIC + r"VFS: Unable to mount root fs on (.*)",
+        "the kernel cannot mount the root file system ({1}): it is no file system that the kernel knows "
+        "(squashfs with gzip or without compression), or it is damaged",
+        FATAL,
+        KernelPanic,
+        look_back=25,
+    ),
+    # --- the kernel ------------------------------------------------------------------------------------------
+    Check(
+        "kernel-oops",
+        r"BUG: (?:unable to handle|kernel NULL|Unable)[^\n]*|kernel BUG at [^\n]*|Unable to handle kernel [^\n]*"
+        r"|Internal error: [^\n]*|Oops: [^\n]*|general protection fault[:,] [^\n]*",
+        "the kernel made an error: {0}",
+        FATAL,
+        KernelPanic,
+        kernel=True,
+        window=PANIC_WINDOW,
+        breakpoint="int3",
+    ),
+    Check(
+        # check_timer() counts timer interrupts over some 40 ms of real time; a QEMU without KVM that gets no
+        # processor meanwhile delivers too few (cirros-dev/cirros issue 69, lima-vm/socket_vmnet issue 55).
+        "timer-starved",
+        _PANIC + r"IO-APIC \+ timer doesn't work",
+        "the kernel missed its timer's interrupts: this machine is too busy to emulate a PC",
+        FATAL,
+        HostTooBusy,
+        look_back=15,
+    ),
+    Check(
+        # Of raspi4b, where its card is in from power-on: see docs/raspberry-pi.md, "The network card".
+        "usb-card-lost",
+        r"dwc2 \S+: Not connected",
+        "the kernel heard too late of its USB network card, which QEMU had forgotten: this machine is too busy",
+        FATAL,
+        HostTooBusy,
+        kernel=True,
+    ),
+    Check(
+        "kernel-panic",
+        _PANIC + r"(.*)",
+        "the kernel gave up: {1}",
+        FATAL,
+        KernelPanic,
+        follows=("kernel-warning", "kernel-bug", "undefined-behaviour", "soft-lockup", "hung-task", "rcu-stall"),
+        look_back=15,
+    ),
+    Check(
+        "bad-device-tree",
+        r"Error: invalid device tree blob.*",
+        "the kernel cannot read its device tree: {0}",
+        FATAL,
+        BootFailure,
+        kernel=True,
+    ),
+    Check(
+        "soft-lockup",
+        r"watchdog: BUG: soft lockup.*|watchdog: (?:CPU\d+: )?Watchdog detected hard LOCKUP.*"
+        r"|NMI watchdog: .*LOCKUP.*",
+        "a processor was stuck inside the kernel: {0}",
+        NOTED,
+        kernel=True,
+        cause="look first at what the kernel does there",
+    ),
+    Check(
+        "kernel-bug",
+        # The second form is SLUB's (mm/slub.c, slab_bug).
+        r"\bBUG: .*|\bBUG \S+ \((?:Not tainted|Tainted: ).*",
+        "the kernel reports a bug of its own: {0}",
+        NOTED,
+        kernel=True,
+    ),
+    Check("undefined-behaviour", r"\bUBSAN: .*", "the kernel did what C does not define: {0}", NOTED, kernel=True),
+    Check(
+        "kernel-warning",
+        # Of WARN() until Linux 6.17 and since; the rest is lockdep's and RCU's. Others that begin so are notices.
+        r"\] WARNING: ((?:CPU: \d+ PID: \d+ at |\S+:\d+ at |possible |suspicious RCU|inconsistent lock"
+        r"|bad unlock|held lock freed|lock held when|nested lock|stack corruption).*)",
+        "the kernel warns of a state that it holds to be impossible: {1}",
+        NOTED,
+        kernel=True,
+    ),
+    Check(
+        "rcu-stall",
+        r"\brcu: INFO: \w+ (?:self-)?detected (?:expedited )?stalls?\b.*"
+        r"|\brcu: \w+ kthread (?:starved|timer wakeup didn't happen)\b.*|\bINFO: rcu_tasks\w* detected stalls.*",
+        "a processor did not come back to the kernel for a long time (on a busy host: QEMU got too little time)",
+        NOTED,
+        kernel=True,
+    ),
+    Check(
+        "hung-task",
+        r"\btask .{1,32}:\d+ blocked\s+(?:in I/O wait\s+)?for more than \d+ seconds",
+        "{0}",
+        NOTED,
+        kernel=True,
+        cause="look first at what that task waits for",
+    ),
+    Check(
+        "oom-kill",
+        r"Out of memory: Killed process \d+ \((\S+)\)|(?:Memory cgroup out of memory): Killed process \d+ \(\S+\)",
+        "memory ran out and the kernel killed a program: {0}",
+        NOTED,
+        kernel=True,
+        cause=MEMORY_SHORT,
+    ),
+    Check(
+        "no-memory",
+        r"\S+: page allocation failure: .*",
+        "the kernel found no memory for a program or a driver: {0}",
+        NOTED,
+        kernel=True,
+        cause=MEMORY_SHORT,
+    ),
+    Check(
+        "cpu-missing",
+        r"\bCPU\d+: failed to (?:come online|boot).*|do_boot_cpu failed.*",
+        "{0}",
+        NOTED,
+        kernel=True,
+    ),
+    Check(
+        "interrupt-lost",
+        r"\birq \d+: nobody cared.*",
+        "the kernel switched off an interrupt that no driver takes: {0}",
+        NOTED,
+        kernel=True,
+    ),
+    Check(
+        "network-stuck",
+        r"NETDEV WATCHDOG: .*|unregister_netdevice: waiting for .*",
+        "a network card does not send, or cannot be let go of: {0}",
+        NOTED,
+        kernel=True,
+        cause="look at the network first: what else fails may only follow from it",
+    ),
+    Check(
+        "segfault",
+        r"\] (\S+)\[\d+\]: segfault at .*|traps: (\S+)\[\d+\] .*",
+        "a program was killed by the processor: {0}",
+        NOTED,
+        kernel=True,
+    ),
+)

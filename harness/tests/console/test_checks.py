@@ -1,0 +1,182 @@
+"""The table of console checks: each row has a line of a real console, and good lines fit none."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.console.crashes import CHECKS, OPEN_ENDED, allowable, classify
+from harness.console.findings import CrashWatcher
+from harness.console.lines import KERNEL_STAMP
+from harness.tests.console.replay import K, lines
+
+EXAMPLES = (
+    ("init-missing", K + "Kernel panic - not syncing: Requested init /nope failed (error -2)."),
+    (
+        "init-missing",
+        K + "Kernel panic - not syncing: No working init found.  Try passing init= option to kernel.",
+    ),
+    ("init-not-executable", K + "Kernel panic - not syncing: Requested init /gokrazy/init failed (error -8)."),
+    ("init-not-permitted", K + "Kernel panic - not syncing: Requested init /gokrazy/init failed (error -13)."),
+    ("init-unreadable", K + "Kernel panic - not syncing: Requested init /gokrazy/init failed (error -5)."),
+    ("init-failed", K + "Kernel panic - not syncing: Requested init /gokrazy/init failed (error -40)."),
+    ("init-died", K + "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000200"),
+    (
+        "root-not-found",
+        K + 'VFS: Cannot open root device "PARTUUID=60c24cc1/PARTNROFF=1" or unknown-block(0,0): error -6',
+    ),
+    ("root-not-named", K + 'VFS: Cannot open root device "" or unknown-block(0,0): error -6'),
+    ("root-not-named", K + 'VFS: Cannot open root device "(null)" or unknown-block(0,0): error -6'),
+    ("root-not-found", K + "Waiting for root device PARTUUID=60c24cc1/PARTNROFF=1..."),
+    ("root-not-mountable", K + "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(253,2)"),
+    ("squashfs-error", K + "SQUASHFS error: unable to read id index table"),
+    ("kernel-oops", K + "BUG: unable to handle page fault for address: ffffffffdeadbeef"),
+    ("kernel-oops", K + "BUG: kernel NULL pointer dereference, address: 0000000000000000"),
+    ("kernel-oops", K + "Unable to handle kernel NULL pointer dereference at virtual address 0000000000000000"),
+    ("kernel-oops", K + "Internal error: Oops: 0000000096000044 [#1] PREEMPT SMP"),
+    ("kernel-oops", K + "kernel BUG at fs/ext4/inode.c:2721!"),
+    (
+        "timer-starved",
+        K + "Kernel panic - not syncing: IO-APIC + timer doesn't work!  Boot with apic=debug and send a report.",
+    ),
+    ("usb-card-lost", K + "dwc2 fe980000.usb: Not connected"),
+    ("kernel-panic", K + "Kernel panic - not syncing: sysrq triggered crash"),
+    ("soft-lockup", K + "watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [hello:104]"),
+    ("soft-lockup", K + "watchdog: Watchdog detected hard LOCKUP on cpu 1"),
+    ("soft-lockup", K + "watchdog: CPU1: Watchdog detected hard LOCKUP on cpu 1"),
+    ("bad-device-tree", K + "Error: invalid device tree blob: PA=0x0000000048000000, VA=0x0"),
+    ("kernel-bug", K + "BUG kmalloc-64 (Not tainted): Redzone overwritten"),
+    ("kernel-bug", K + "BUG task_struct (Tainted: G    B             ): Poison overwritten"),
+    ("undefined-behaviour", K + "UBSAN: array-index-out-of-bounds in fs/ext4/super.c:2719:24"),
+    ("kernel-bug", K + "BUG: scheduling while atomic: kworker/0:1/12/0x00000002"),
+    ("kernel-warning", K + "WARNING: CPU: 1 PID: 33 at kernel/workqueue.c:3000 check_flush+0x1/0x2"),
+    ("kernel-warning", K + "WARNING: kernel/workqueue.c:3000 at check_flush+0x1/0x2, CPU#1: kworker/1:1/33"),
+    ("kernel-warning", K + "WARNING: possible circular locking dependency detected"),
+    ("kernel-warning", K + "WARNING: suspicious RCU usage"),
+    (
+        "rcu-stall",
+        K + "rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 1-.... } 21 jiffies s: 9",
+    ),
+    ("rcu-stall", K + "INFO: rcu_tasks detected stalls on tasks:"),
+    ("rcu-stall", K + "rcu: rcu_preempt kthread starved for 5252 jiffies! g-1195 f0x0 RCU_GP_WAIT_FQS(5)"),
+    ("rcu-stall", K + "rcu: rcu_preempt kthread timer wakeup didn't happen for 5251 jiffies!"),
+    ("rcu-stall", K + "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:"),
+    ("rcu-stall", K + "rcu: INFO: rcu_sched self-detected stall on CPU"),
+    ("hung-task", K + "INFO: task hello:104 blocked for more than 120 seconds."),
+    ("hung-task", K + "INFO: task kworker/u8:2:161 blocked in I/O wait for more than 120 seconds."),
+    ("hung-task", K + "INFO: task hello:104 blocked  for more than 120 seconds."),
+    ("hung-task", K + "INFO: task Web Content:104 blocked for more than 120 seconds."),
+    ("no-memory", K + "hello: page allocation failure: order:4, mode:0xcc0(GFP_KERNEL), nodemask=(null)"),
+    ("cpu-missing", K + "CPU3: failed to come online"),
+    ("cpu-missing", K + "CPU1: failed to boot: -110"),
+    ("interrupt-lost", K + 'irq 16: nobody cared (try booting with the "irqpoll" option)'),
+    ("network-stuck", K + "NETDEV WATCHDOG: eth0 (smsc95xx): transmit queue 0 timed out"),
+    ("network-stuck", K + "unregister_netdevice: waiting for eth0 to become free. Usage count = 2"),
+    ("card-error", K + "mmc0: error -110 whilst initialising SD card"),
+    ("io-error", K + "critical medium error, dev sda, sector 2048 op 0x0:(READ) flags 0x0 phys_seg 1"),
+    ("io-error", K + "critical target error, dev vda, sector 2048 op 0x1:(WRITE) flags 0x0 phys_seg 1"),
+    ("ext4-error", K + "Aborting journal on device vda4-8."),
+    ("fat-error", K + "FAT-fs (vda1): FAT read failed (blocknr 33)"),
+    ("oom-kill", K + "Out of memory: Killed process 105 (leaker) total-vm:1234kB, anon-rss:1kB"),
+    ("segfault", K + "hello[104]: segfault at 0 ip 0000000000401000 sp 00007ffe error 4 in hello[401000+1000]"),
+    ("segfault", K + "traps: hello[104] general protection fault ip:401000 sp:7ffe error:0 in hello[401000]"),
+    ("io-error", K + "I/O error, dev vda, sector 213008 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 0"),
+    ("io-error", K + "Buffer I/O error on dev vda2, logical block 0, async page read"),
+    ("io-error", K + "attempt to access beyond end of device"),
+    ("ext4-error", K + "EXT4-fs error (device vda4): ext4_lookup:1855: inode #2: comm hello: deleted inode"),
+    ("fat-error", K + "FAT-fs (vda1): error, fat_get_cluster: invalid cluster chain (i_pos 0)"),
+    ("go-panic", "panic: runtime error: index out of range [3] with length 3"),
+    ("go-panic", "fatal error: all goroutines are asleep - deadlock!"),
+    ("update-failed", '2026/11/21 23:46:27 update.go:200: updating "/dev/vda3" failed: unexpected EOF'),
+    ("switch-failed", "2026/11/21 23:46:27 update.go:328: switching root partition to 3 failed: no root="),
+    ("switch-failed", '2026/11/21 23:46:27 enabling test-boot of new root partition "3" failed: x'),
+    (
+        "switch-incomplete",
+        "2026/11/21 23:46:27 updating systemd-boot config: open /loader/entries/gokrazy.conf: not found",
+    ),
+    ("no-serial-shell", "2026/11/21 23:46:27 could not start shell: stat /perm/sh: no such file or directory"),
+    ("serial-shell-failed", "2026/11/21 23:46:27 runWithCtty: exit status 2"),
+    ("kexec-failed", "2026/11/21 23:46:27 kexec reboot failed: function not implemented"),
+    ("reboot-failed", "2026/11/21 23:46:27 could not reboot: operation not permitted"),
+    ("service-ignores-signals", "2026/11/21 23:46:27 some services did not stop, send sigkill"),
+    ("watchdog-failed", "2026/11/21 23:46:27 hardware watchdog ping failed: input/output error"),
+    ("tls-failed", "2026/11/21 23:46:27 failed loading certificate: tls: private key does not match public key"),
+    ("serving-failed", "2026/11/21 23:46:27 serving on 10.0.2.15:80: accept tcp: too many open files"),
+    (
+        "perm-not-mounted",
+        "2026/11/21 Could not mount permanent storage partition /dev/vda4 as ext4: invalid argument",
+    ),
+    ("nothing-to-boot", "No bootable device."),
+    ("nothing-to-boot", "Boot failed: not a bootable disk"),
+    ("nothing-to-boot", "BdsDxe: No bootable option or device was found."),
+    ("nothing-to-boot", "UEFI Interactive Shell v2.2"),
+    ("nothing-to-boot", "Shell> "),
+    ("boot-menu", "   Reboot Into Firmware Interface   "),
+    ("boot-loader-failed", "Error loading \\vmlinuz: Not Found"),
+    ("boot-loader-failed", "Failed to execute Linux (\\vmlinuz): Load Error"),
+    ("boot-loader-failed", "EFI stub: ERROR: Failed to handle fs_proto"),
+    ("boot-loader-failed", 'BdsDxe: failed to start Boot0002 "UEFI Misc Device" from PciRoot(0x0): Unsupported'),
+    ("firmware-crash", "!!!! X64 Exception Type - 0D(#GP - General Protection)  CPU Apic ID - 00000000 !!!!"),
+    ("firmware-crash", "systemd-boot@0x5c7a1000 120: Assertion 'p' failed at src/boot/efi/util.c:42, function f."),
+    ("firmware-crash", "Synchronous Exception at 0x000000005C7A1000"),
+    (
+        "boot-option-failed",
+        'BdsDxe: failed to load Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0): Not Found',
+    ),
+    ("kernel-damaged", "ZSTD-compressed data is corrupt"),
+    ("kernel-damaged", " -- System halted"),
+)
+
+GOOD = (
+    K + "Kernel command line: console=ttyS0,115200 init=/gokrazy/init panic=10 oops=panic",
+    K + "EXT4-fs (vda4): mounted filesystem 5d3a r/w with ordered data mode. Quota mode: none.",
+    K + "EXT4-fs (vda4): recovery complete",
+    K + "EXT4-fs (vda4): VFS: Can't find ext4 filesystem",
+    K + 'PCI: Using host bridge windows from ACPI; if necessary, use "pci=nocrs" and report a bug',
+    K + "reg-fixed-voltage cam1_regulator: error -EIO: can't get GPIO",
+    K + "rcu: Hierarchical SRCU implementation.",
+    K + "I/O error, dev sr0, sector 0 op 0x0:(READ) flags 0x80700 phys_seg 1 prio class 2",
+    K + "critical target error, dev sr0, sector 0 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 2",
+    K + "SQUASHFS error: Xattrs in filesystem, these will be ignored",
+    K + "ODEBUG: Out of memory. ODEBUG disabled",
+    K + "EDAC DEBUG: edac_mc_alloc",
+    K + "exFAT-fs (sda1): error, invalid boot record signature",
+    K + "WARNING: Spectre v2 mitigation leaves CPU vulnerable to RETBleed attacks, data leaks possible!",
+    K + "WARNING: arch/arm64/mm/ioremap.c:18 at ioremap_prot+0x54/0x60, CPU#0: swapper/0/1",
+    K + "mmc1: Timeout waiting for hardware interrupt.",
+    K + "mmc1: error -110 whilst initialising SDIO card",
+    K + "rcu: \tRCU event tracing is enabled.",
+    "2026/11/21 23:46:27 update.go:398: unmounting /perm failed: invalid argument",
+    'BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00005 " from PciRoot(0x0)/Pci(0x1F,0x2): Not Found',
+    'BdsDxe: starting Boot0002 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0)',
+    "2026/11/22 rootdev.go:60: findGPTPartUUID: open /dev/sr0: no medium found",
+)
+
+
+def is_kernel(text: str) -> bool:
+    return KERNEL_STAMP.match(text) is not None
+
+
+@pytest.mark.parametrize(("name", "text"), EXAMPLES)
+def test_a_line_is_recognised(name: str, text: str) -> None:
+    found = classify(text, kernel=is_kernel(text), firmware=True)
+    assert found is not None
+    assert found[0].name == name
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_a_good_line_is_left_alone(text: str) -> None:
+    assert classify(text, kernel=is_kernel(text), firmware=True) is None
+
+
+def test_every_check_has_an_example() -> None:
+    assert {name for name, _ in EXAMPLES} == {check.name for check in CHECKS} == allowable() - OPEN_ENDED
+
+
+@pytest.mark.parametrize(("name", "text"), EXAMPLES)
+def test_every_meaning_can_be_said(name: str, text: str) -> None:
+    watcher = CrashWatcher()
+    for line in lines(text):
+        watcher.see(line, boot=1, firmware=True)
+    watcher.tick(1000.0)
+    assert [finding.name for finding in watcher.findings] == [name]
+    assert "{" not in watcher.findings[0].what
