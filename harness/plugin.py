@@ -285,6 +285,18 @@ def _appliance(
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Fail a test that passed by itself, and whose appliance died without anybody looking."""
+    __tracebackhide__ = True
+    result = yield
+    lab = item.config.stash.get(LAB, None)
+    appliance = lab.live(item.nodeid) if lab is not None else None
+    if appliance is not None:
+        appliance.console.check_unseen()
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:

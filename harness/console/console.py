@@ -215,6 +215,12 @@ class Console:
         """Raise if the appliance has crashed, as soon as its last words are complete (at most 3 seconds)."""
         self._intake.check()
 
+    def check_unseen(self) -> None:
+        """Raise a crash that no wait has ended with yet: for the end of a test that looked elsewhere."""
+        crash = self.crash
+        if crash is not None and not crash.raised:
+            self.check()
+
     def wait(self, seconds: float) -> None:
         """Let this many seconds pass, but end at once with the error if the appliance crashes."""
         with self._changed:

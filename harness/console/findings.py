@@ -51,6 +51,8 @@ class Finding:
     """Whether a test provoked it."""
     allowed: bool = False
     """Whether the test said that it may happen."""
+    raised: bool = False
+    """Whether a wait has ended with it: who waited knows."""
 
     @property
     def fatal(self) -> bool:

@@ -192,6 +192,7 @@ class Intake:
             if finding is None:
                 return
             self.changed.wait_for(lambda: finding.settled, PANIC_WINDOW + 1)
+            finding.raised = True
             raise finding.error(where=self.name)
 
     # --- inside ------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from harness.report.recorder import Recorder
-from harness.report.summary import boot_table, remarks, run_times, service_lines
+from harness.report.summary import boot_table, console_lines, remarks, run_times, service_lines
 from harness.run.outcome import Outcome
 
 STYLE = """
@@ -24,7 +24,7 @@ def write_page(path: Path, recorder: Recorder) -> None:
     counts = {kind: sum(row.outcome == kind for row in rows) for kind in ("passed", "failed", "error", "skipped")}
     title = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "nothing ran"
     deviations = [f"known deviation  {name}: {text}" for name, text in recorder.verdict.deviations.items()]
-    services = service_lines(recorder.verdict.services)
+    services = [*console_lines(recorder.verdict.console), *service_lines(recorder.verdict.services)]
     tables = "\n".join([*boot_table(recorder.boots), *run_times(rows), *remarks(recorder), *deviations, *services])
     parts = [
         f"<!doctype html><meta charset=utf-8><title>gokrazy: {escape(title)}</title><style>{STYLE}</style>",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 
 LEFT_OUT = "gk_left_out:"
+CONSOLE = "gk_console:"
 
 
 def properties(appliance: Appliance, accelerator: Accelerator) -> list[tuple[str, str]]:
@@ -28,5 +29,8 @@ def properties(appliance: Appliance, accelerator: Accelerator) -> list[tuple[str
         facts["gk_downtime_seconds"] = ", ".join(f"{seconds:.1f}" for seconds in appliance.downtimes)
     facts.update({f"gk_deviation:{name}": evidence for name, evidence in appliance.deviations.items()})
     facts.update({f"{LEFT_OUT}{what}": reason for what, reason in appliance.left_out.items()})
+    for finding in reversed(appliance.console.unclean()):
+        if not finding.fatal:
+            facts[f"{CONSOLE}{finding.name}"] = finding.what
     facts.update({f"gk_{remark}": text for remark, text in appliance.remarks.items()})
     return list(facts.items())

@@ -8,8 +8,8 @@ import pytest
 
 from harness.errors import Fault
 from harness.lab.journal import BootTimes
-from harness.report.properties import LEFT_OUT
-from harness.report.verdict import Verdict
+from harness.report.properties import CONSOLE, LEFT_OUT
+from harness.report.verdict import Noted, Verdict
 from harness.run.outcome import Outcome
 from harness.run.rerun import EARLIER
 
@@ -51,6 +51,8 @@ class Recorder:
             if str(name).startswith("gk_deviation:"):
                 self.verdict.deviations[str(name).removeprefix("gk_deviation:")] = str(value)
             self._take_service(str(name), str(value), outcome)
+            if str(name).startswith(CONSOLE) and report.when == "call":
+                self._take_finding(str(name).removeprefix(CONSOLE), str(value), outcome)
             if str(name).startswith(LEFT_OUT) and report.when == "call":
                 self.verdict.left_out[self._words(f"{str(name).removeprefix(LEFT_OUT)}: {value}")] += 1
         outcome.board = outcome.properties.get("gk_board", outcome.board)
@@ -75,6 +77,11 @@ class Recorder:
         if kind in SERVICES:
             board = outcome.properties.get("gk_board", outcome.board)
             self.verdict.services.setdefault(kind, {}).setdefault(f"{service}: {text}", set()).add(board)
+
+    def _take_finding(self, check: str, what: str, outcome: Outcome) -> None:
+        noted = self.verdict.console.setdefault(check, Noted(what))
+        noted.tests += 1
+        noted.boards.add(outcome.properties.get("gk_board", outcome.board))
 
 
 def _first_line(report: pytest.TestReport) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol
 from harness.errors import Fault
 from harness.lab.journal import BootTimes
 from harness.report.recorder import SERVICES, Recorder
+from harness.report.verdict import Noted
 from harness.run.outcome import Outcome
 
 COLUMNS = {
@@ -52,7 +53,7 @@ def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> 
         terminal.write_line(line)
     for name, evidence in sorted(verdict.deviations.items()):
         terminal.write_line(f"known deviation  {name}: {evidence}")
-    for line in service_lines(verdict.services):
+    for line in [*console_lines(verdict.console), *service_lines(verdict.services)]:
         terminal.write_line(line)
     for reason, count in sorted(verdict.skipped.items()):
         terminal.write_line(f"skipped {count:3}x  {reason}")
@@ -63,6 +64,15 @@ def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> 
             terminal.write_line(f"{verdict.faults[fault]} failures: {explanation}")
     if page is not None and page.exists():
         terminal.write_line(f"report: {page}")
+
+
+def console_lines(console: Mapping[str, Noted]) -> list[str]:
+    """One line for each check whose findings ended no test: a clean console has none."""
+    return [
+        f"console [{check}] in {noted.tests} {'test' if noted.tests == 1 else 'tests'} "
+        f"(on {', '.join(sorted(noted.boards))}): {noted.first}"
+        for check, noted in sorted(console.items())
+    ]
 
 
 def service_lines(services: Mapping[str, Mapping[str, Collection[str]]]) -> list[str]:

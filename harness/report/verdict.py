@@ -12,6 +12,16 @@ TESTS_FAILED = 1
 
 
 @dataclass
+class Noted:
+    """What the consoles of a run showed of one check."""
+
+    first: str
+    """What it said where it was seen first."""
+    tests: int = 0
+    boards: set[str] = field(default_factory=set)
+
+
+@dataclass
 class Verdict:
     """Collects what the tests came to; ``exit_status`` says what it means for the caller."""
 
@@ -26,6 +36,8 @@ class Verdict:
     faults: Counter[Fault] = field(default_factory=Counter)
     deviations: dict[str, str] = field(default_factory=dict)
     """Known deviations that were seen: identifier -> evidence."""
+    console: dict[str, Noted] = field(default_factory=dict)
+    """Findings that ended no test and that a clean console does not have, by the name of their check."""
     services: dict[str, dict[str, set[str]]] = field(default_factory=dict)
     """Services that are no failure and yet worth knowing: kind -> what was seen -> boards."""
 

@@ -18,10 +18,13 @@ from harness.tests.console.replay import (
     LAST_WORDS,
     LINUX,
     PANIC,
+    START,
     UP,
+    K,
     machine,
     replay,
 )
+from harness.tests.traces import wait_until
 
 
 class TestLoopAndSilence:
@@ -137,3 +140,31 @@ class TestLoopAndSilence:
             with console.watch_silence(0.5):
                 pass
             console.wait(0.6)
+
+
+class TestUnseen:
+    def test_a_crash_that_nobody_waited_for_is_raised_once(self, console: Console) -> None:
+        with machine(console) as fake:
+            console.check_unseen()
+            fake.say(LINUX + PANIC + LAST_WORDS)
+            wait_until(10, lambda: console.crash is not None)
+            with pytest.raises(KernelPanic):
+                console.check_unseen()
+            console.check_unseen()
+
+    def test_a_crash_that_a_wait_has_ended_with_is_known(self, console: Console) -> None:
+        with machine(console) as fake:
+            fake.say(LINUX + PANIC + LAST_WORDS)
+            with pytest.raises(KernelPanic):
+                console.wait_for_line("never said", timeout=10)
+            console.check_unseen()
+
+    def test_a_crash_that_was_wanted_or_allowed_is_none(self, tmp_path: Path) -> None:
+        console = Console(tmp_path, allow=["squashfs-error"])
+        with machine(console) as fake:
+            with console.expect_crash(timeout=10):
+                fake.say(LINUX + PANIC + LAST_WORDS)
+            fake.say(f"{LINUX}{K}SQUASHFS error: bad block\r\n")
+            console.wait_for_line("SQUASHFS", timeout=10, since=START)
+            console.check_unseen()
+        console.close()

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
+from harness.console.check import Severity
+from harness.console.findings import Finding
+from harness.console.lines import Line
+from harness.errors import ApplianceFault
 from harness.machine.accelerator import Accelerator
 from harness.report.page import write_page
 from harness.report.properties import properties
 from harness.report.recorder import Recorder
-from harness.report.summary import boot_table, run_times, service_lines, write_summary
+from harness.report.summary import boot_table, console_lines, run_times, service_lines, write_summary
 from harness.report.verdict import Verdict
 from harness.run.outcome import Outcome
 
@@ -158,6 +162,7 @@ def test_a_test_is_told_which_appliance_it_had_and_what_that_showed() -> None:
         deviations={},
         left_out={},
         remarks={},
+        console=SimpleNamespace(unclean=list),
     )
     told = dict(properties(appliance, Accelerator("tcg", "asked for")))
     assert told == {
@@ -171,14 +176,39 @@ def test_a_test_is_told_which_appliance_it_had_and_what_that_showed() -> None:
     appliance.deviations = {"a demand": "v1: seen"}
     appliance.remarks = {"ended:/user/job": "with status 0"}
     appliance.left_out = {"whether data stays": "not applicable: it is blank"}
+    appliance.console.unclean = lambda: [finding("hung-task", "a"), finding("hung-task", "b"), FATAL]
     more = dict(properties(appliance, Accelerator("tcg", "asked for")))
     assert {name: more[name] for name in more.keys() - told.keys()} == {
         "gk_clock_behind_seconds": "3.0",
         "gk_downtime_seconds": "12.3, 5.0",
         "gk_deviation:a demand": "v1: seen",
         "gk_ended:/user/job": "with status 0",
+        "gk_console:hung-task": "a",
         "gk_left_out:whether data stays": "not applicable: it is blank",
     }
+
+
+def finding(name: str, what: str, severity: Severity = Severity.NOTED) -> Finding:
+    return Finding(name, what, severity, ApplianceFault, Line(1.0, 0, what), 1)
+
+
+FATAL = finding("kernel-panic", "it died", Severity.FATAL)
+
+
+def test_what_a_clean_console_does_not_have_is_in_summary_and_page(tmp_path: Path) -> None:
+    recorder = Recorder(Verdict())
+    for number, board in enumerate(("virt", "pc-bios", "virt")):
+        properties: list[tuple[str, object]] = [("gk_board", board), ("gk_console:hung-task", f"task {number}")]
+        recorder.pytest_runtest_logreport(report_of(f"test_{number}", properties))
+    line = "console [hung-task] in 3 tests (on pc-bios, virt): task 0"
+    assert console_lines(recorder.verdict.console) == [line]
+    terminal = Terminal()
+    recorder.boots.append(("virt", "cold", {"ready": 9.0}))
+    write_summary(terminal, recorder, None)
+    assert line in terminal.lines
+    write_page(tmp_path / "report.html", recorder)
+    assert line in (tmp_path / "report.html").read_text()
+    assert recorder.verdict.exit_status(0) == 0
 
 
 def test_a_part_that_was_left_out_is_counted_with_its_reason_in_the_words_of_the_command() -> None:
