@@ -58,6 +58,8 @@ class Check:
     """Seconds in which the lines after it belong to the evidence; a panic has ``PANIC_WINDOW`` anyway."""
     breakpoint: str = ""
     """A pattern in what was matched: a breakpoint stopped the kernel, and QEMU's translation may be to blame."""
+    hint: str = ""
+    """What to do about it: each fatal check says so."""
     cause: str = ""
     """What to do about it, where it explains what fails after it; ``{memory}`` and ``{more}`` are filled in."""
     regex: re.Pattern[str] = field(init=False, repr=False, compare=False)

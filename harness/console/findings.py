@@ -41,6 +41,8 @@ class Finding:
     boot: int
     """The number of the boot it happened in; 0 before the first kernel."""
     evidence: list[Line] = field(default_factory=list)
+    hint: str = ""
+    """What to do about it."""
     also: list[str] = field(default_factory=list)
     """Other checks that fitted the same last words."""
     count: int = 1
@@ -67,6 +69,7 @@ class Finding:
         return self.error_type(
             self.what,
             where=f"{place} ({where})" if where else place,
+            hint=self.hint,
             evidence="\n".join(str(line) for line in shortened(self.evidence, 60)),
         )
 
@@ -192,6 +195,7 @@ class CrashWatcher:
             line,
             boot,
             evidence=[*before, line],
+            hint=check.hint,
             allowed=check.name in self.allowed,
         )
         if check.patience:
@@ -271,6 +275,7 @@ def _blame_translation(finding: Finding, byte: str) -> None:
         f"QEMU ran a breakpoint where the kernel's code has {byte}: a translation of what stood there before, "
         "a known defect of QEMU without KVM (its issue 4669)"
     )
+    finding.hint = "run the test again: it says nothing about the appliance"
 
 
 def _named(number: int) -> str:

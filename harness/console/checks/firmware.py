@@ -18,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
         kernel=False,
         firmware=True,
         look_back=15,
+        hint="was the image made for this kind of board? (--gk-board names others)",
     ),
     Check(
         "boot-menu",
@@ -28,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
         FirmwareFailure,
         kernel=False,
         firmware=True,
+        hint="compare loader/entries/gokrazy.conf and vmlinuz in the boot partition with a fresh build",
     ),
     Check(
         "boot-loader-failed",
@@ -39,6 +41,7 @@ CHECKS: tuple[Check, ...] = (
         kernel=False,
         firmware=True,
         look_back=15,
+        hint="compare vmlinuz in the boot partition with that of the kernel package",
     ),
     Check(
         "firmware-crash",
@@ -50,6 +53,7 @@ CHECKS: tuple[Check, ...] = (
         kernel=False,
         firmware=True,
         look_back=15,
+        hint="compare the boot partition with a fresh build; the same everywhere is a defect of the firmware",
     ),
     Check(
         "boot-option-failed",
@@ -67,5 +71,6 @@ CHECKS: tuple[Check, ...] = (
         FirmwareFailure,
         kernel=False,
         firmware=True,
+        hint="compare vmlinuz in the boot partition with that of the kernel package",
     ),
 )

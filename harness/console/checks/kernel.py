@@ -21,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
         "the kernel cannot start init: {1} is not in the root file system (error -2)",
         FATAL,
         InitFailure,
+        hint="is /gokrazy/init in the root file system, and does init= of cmdline.txt name it?",
     ),
     Check(
         "init-not-executable",
@@ -28,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
         "the kernel cannot run {1}: it is built for another architecture than the kernel, or damaged (error -8)",
         FATAL,
         InitFailure,
+        hint="compare GOARCH in the instance's Environment with its KernelPackage",
     ),
     Check(
         "init-not-permitted",
@@ -35,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
         "the kernel may not run {1}: it is not a file with the permission to be executed (error -13)",
         FATAL,
         InitFailure,
+        hint="build the image again; if it stays, look at the mode of that file in the root file system",
     ),
     Check(
         "init-unreadable",
@@ -43,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         InitFailure,
         look_back=15,
+        hint="compare the image with a fresh build, then look at what wrote the disk",
     ),
     Check(
         "init-failed",
@@ -50,6 +54,7 @@ CHECKS: tuple[Check, ...] = (
         "the kernel cannot start {1} (error {2})",
         FATAL,
         InitFailure,
+        hint="look up that error number of Linux, then look at the file in the root file system",
     ),
     Check(
         "init-missing",
@@ -57,6 +62,7 @@ CHECKS: tuple[Check, ...] = (
         "the kernel found no init that it could start: the root file system has none where the kernel looks",
         FATAL,
         InitFailure,
+        hint="is /gokrazy/init in the root file system, and does init= of cmdline.txt name it?",
     ),
     Check(
         "init-died",
@@ -65,6 +71,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         InitFailure,
         of_init=True,
+        hint="its last words are above; if init is not gokrazy's (InitPkg), look at that program",
     ),
     # --- the root file system --------------------------------------------------------------------------------
     Check(
@@ -74,6 +81,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         KernelPanic,
         look_back=15,
+        hint="look at cmdline.txt in the boot partition, and at KernelExtraArgs",
     ),
     Check(
         "root-not-found",
@@ -83,6 +91,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         KernelPanic,
         look_back=15,
+        hint="compare root= in cmdline.txt with the partition table (sfdisk --dump IMAGE)",
     ),
     Check(
         "root-not-found",
@@ -94,6 +103,7 @@ CHECKS: tuple[Check, ...] = (
         kernel=True,
         patience=20.0,
         cured_by=r"VFS: Mounted root|Linux version ",
+        hint="compare root= in cmdline.txt with the partition table (sfdisk --dump IMAGE)",
     ),
     Check(
         "squashfs-error",
@@ -103,6 +113,7 @@ CHECKS: tuple[Check, ...] = (
         BootFailure,
         follows=("io-error", "card-error"),
         look_back=15,
+        hint="compare the image with a fresh build; after an update, look at what was uploaded",
     ),
     Check(
         "root-not-mountable",
@@ -112,6 +123,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         KernelPanic,
         look_back=25,
+        hint="look at the root partition (unsquashfs -s), and at whether this kernel has squashfs built in",
     ),
     # --- the kernel ------------------------------------------------------------------------------------------
     Check(
@@ -124,6 +136,7 @@ CHECKS: tuple[Check, ...] = (
         kernel=True,
         window=PANIC_WINDOW,
         breakpoint="int3",
+        hint="the function at fault is below; try the kernel before this one (of an instance: --gk-kernel MODULE@VERSION)",
     ),
     Check(
         # check_timer() counts timer interrupts over some 40 ms of real time; a QEMU without KVM that gets no
@@ -134,6 +147,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         HostTooBusy,
         look_back=15,
+        hint="run less beside it, or fewer tests at once",
     ),
     Check(
         # Of raspi4b, where its card is in from power-on: see docs/raspberry-pi.md, "The network card".
@@ -143,6 +157,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         HostTooBusy,
         kernel=True,
+        hint="run less beside it, or fewer tests at once",
     ),
     Check(
         "kernel-panic",
@@ -152,6 +167,7 @@ CHECKS: tuple[Check, ...] = (
         KernelPanic,
         follows=("kernel-warning", "kernel-bug", "undefined-behaviour", "soft-lockup", "hung-task", "rcu-stall"),
         look_back=15,
+        hint="what led to it is below; try the kernel before this one (of an instance: --gk-kernel MODULE@VERSION)",
     ),
     Check(
         "bad-device-tree",
@@ -160,6 +176,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         BootFailure,
         kernel=True,
+        hint="look at the .dtb files of the kernel package, and at dtoverlay= in config.txt",
     ),
     Check(
         "soft-lockup",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.console.check import Severity
 from harness.console.crashes import CHECKS, OPEN_ENDED, allowable, classify
 from harness.console.findings import CrashWatcher
 from harness.console.lines import KERNEL_STAMP
@@ -166,6 +167,10 @@ def test_a_line_is_recognised(name: str, text: str) -> None:
 @pytest.mark.parametrize("text", GOOD)
 def test_a_good_line_is_left_alone(text: str) -> None:
     assert classify(text, kernel=is_kernel(text), firmware=True) is None
+
+
+def test_every_fatal_check_says_what_to_do() -> None:
+    assert [check.name for check in CHECKS if (check.severity is Severity.FATAL) != bool(check.hint)] == []
 
 
 def test_every_check_has_an_example() -> None:

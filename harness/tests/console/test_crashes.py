@@ -69,6 +69,7 @@ def test_an_oops_and_its_panic_are_one_crash() -> None:
     [crash] = findings
     assert crash.error_type is KernelPanic
     assert "NULL pointer dereference" in crash.what
+    assert "--gk-kernel MODULE@VERSION" in crash.error().hint
     assert crash.also == ["kernel-panic"]
     assert crash.evidence[-1].text.endswith("Rebooting in 10 seconds..")
 
