@@ -50,6 +50,13 @@ def _is_instance(word: str, path: Path) -> bool:
     return path.exists()
 
 
+def _boards(value: object) -> tuple[str, ...]:
+    found = names(value)
+    if not found:
+        raise OptionError("no board is named", hint="leave it out for the default boards")
+    return found
+
+
 def _ports(value: object) -> tuple[Port, ...]:
     return tuple(map(Port.parse, names(value)))
 
@@ -116,7 +123,7 @@ class Settings(BuildOptions, Subject):
         "raspi-virt,raspi3b,raspi4b)",
         kind="list",
         metavar="NAME[,NAME]",
-        reader=lambda value: names(value) or None,
+        reader=_boards,
         commands=RUNS,
     ).default(None)
     accel: Literal["auto", "tcg", "kvm"] = Option(

@@ -11,6 +11,7 @@ from harness.appliance.cold_start import ColdStart
 from harness.appliance.services import Services
 from harness.appliance.ways_in import WaysIn
 from harness.console.causes import explain
+from harness.console.crashes import OF_BUSY_HOST
 from harness.console.phases import Boot, Cause
 from harness.console.slot import Slot, slot_of
 from harness.errors import ApplianceFault, DeviceUnreachable, Fault, WaitTimeout
@@ -125,8 +126,10 @@ class Past(Services, WaysIn):
         memory = self.power.spec.equipment.memory
         more = "" if self.board.fixed else f" (--gk-memory {2 * memory} gives it more)"
         findings = [*started, *self.console.unclean()]
-        has_cause = explain(error, findings, self.memory_left, memory=memory, more=more)
-        if has_cause or not isinstance(error, ApplianceFault) or not error.overdue or error.fault is Fault.HOST:
+        cause = explain(error, findings, self.memory_left, memory=memory, more=more)
+        if not isinstance(error, ApplianceFault) or not error.overdue or error.fault is Fault.HOST:
+            return
+        if cause and cause not in OF_BUSY_HOST:
             return
         shortage = self.power.shortage()
         if shortage is not None and shortage.is_grave:

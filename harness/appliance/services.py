@@ -149,11 +149,13 @@ class Services(Core):
         service = self.service(name)
         wanted = self.image.service(service.path)
         fate = self.expected.of(service.path)
+        late: WaitTimeout | None = None
         if fate is Fate.ENDS and not service.stopped:
             # A service with work to do has not ended yet when the others have settled.
             try:
                 service = self.wait_for_service(service.path, lambda one: one.stopped, "ended")
-            except WaitTimeout:
+            except WaitTimeout as error:
+                late = error
                 service = self.service(name)
         if wanted is not None and wanted.starts == "manual" and fate is None:
             return "" if service.stopped and service.pid == 0 else f"it should not have been started: {service}"
@@ -161,10 +163,15 @@ class Services(Core):
             return ""
         log = self._log(name) if service.started is not None else []
         if service.started is not None and not log:
-            return f"its log did not come, so it is not known how often it was started: {service}"
+            raise WaitTimeout(
+                f"waited {self.budget.service:g} s for the log of {service.path}, and it did not come",
+                where=self.device.url,
+                hint=f"without it nobody knows how often it was started: {service}",
+            )
         tries = attempts(log)
-        if fate is Fate.ENDS and not service.stopped:
-            return f"it was expected to end, and did not: {service}"
+        if late is not None and not service.stopped:
+            late.what = f"it was expected to end, and did not: {late.what}"
+            raise late
         starts = _starts(tries)
         falls = [one for one in tries if one.ended and not one.left]
         if starts > 1 or falls:

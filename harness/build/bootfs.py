@@ -13,9 +13,9 @@ from harness.build.device_type import device_type
 from harness.build.eeprom import settings_left_out, with_settings
 from harness.build.instance import Instance, wrong_kernel
 from harness.errors import ConfigError
-from harness.image.arch import ARCHITECTURES, Arch
+from harness.image.arch import ARCHITECTURES, Arch, architecture_of
 from harness.image.disk import root_argument
-from harness.image.kernel_file import kernel_arch
+from harness.image.kernel_file import is_zipped, kernel_arch
 from harness.store.root import default_root
 
 BootFile = tuple[str, bytes | Path]
@@ -215,3 +215,9 @@ def check_kernel(instance: Instance, kernel: Path) -> None:
         raise ConfigError("vmlinuz is no kernel that is known here", where=str(path))
     if arch != instance.arch:
         raise wrong_kernel(instance.config, instance.arch, arch)
+    if is_zipped(head) and architecture_of(instance.arch).has_boot_sector:
+        raise ConfigError(
+            "vmlinuz is packed with gzip, which nothing on a PC unpacks",
+            where=str(path),
+            hint="unpack it (gunzip)",
+        )

@@ -23,17 +23,17 @@ def explain(
     findings: Iterable[Finding],
     memory_left: tuple[int, int] | None = None,
     **facts: object,
-) -> bool:
+) -> str:
     """Put the first finding that is a cause before what an error says, and what to do about it into its hint.
 
     Only two kinds of errors are explained: those of the appliance, and assertions of a test. ``memory_left`` is
     what a device that no longer answers said last: bytes left, and bytes in all. ``facts`` fill in the hints.
-    Returns whether a cause stands there, also if an earlier call has put it there.
+    Returns which cause stands there, "" when there is none; the same at a later call.
     """
     if not isinstance(error, ApplianceFault | AssertionError):
-        return False
+        return ""
     if hasattr(error, _EXPLAINED):
-        return True
+        return str(getattr(error, _EXPLAINED))
     cause = next((one for one in findings if one.name in CAUSES), None)
     if cause is not None:
         first = f"{cause.what} ({cause.line.at:.1f} s after power-on)"
@@ -43,15 +43,16 @@ def explain(
         first = f"memory runs out: {left} of {whole} MiB were left when the device last answered"
         hint = MEMORY_SHORT.format_map(facts)
     else:
-        return False
-    setattr(error, _EXPLAINED, True)
+        return ""
+    name = cause.name if cause is not None else "memory"
+    setattr(error, _EXPLAINED, name)
     if isinstance(error, AssertionError):
         error.args = ("\n".join([f"{first}; {hint}; then:", *map(str, error.args)]),)
-        return True
+        return name
     error.what = f"{first}; then: {error.what}"
     error.hint = f"{hint}; {error.hint}" if error.hint else hint
     if cause is not None and str(cause.line) not in error.evidence:
         error.evidence = "\n".join(
             [*map(str, cause.evidence[-20:]), *([error.evidence] if error.evidence else [])]
         )
-    return True
+    return name

@@ -62,6 +62,8 @@ class Check:
     """What to do about it: each fatal check says so."""
     cause: str = ""
     """What to do about it, where it explains what fails after it; ``{memory}`` and ``{more}`` are filled in."""
+    of_busy_host: bool = False
+    """Whether a guest says so too when its host gives it no processor."""
     regex: re.Pattern[str] = field(init=False, repr=False, compare=False)
     cure: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
 

@@ -217,9 +217,10 @@ class Console:
 
     def check_unseen(self) -> None:
         """Raise a crash that no wait has ended with yet: for the end of a test that looked elsewhere."""
-        crash = self.crash
-        if crash is not None and not crash.raised:
-            self.check()
+        unseen = self._intake.unseen
+        if unseen is not None:
+            unseen.raised = True
+            raise unseen.error(where=self.name)
 
     def wait(self, seconds: float) -> None:
         """Let this many seconds pass, but end at once with the error if the appliance crashes."""

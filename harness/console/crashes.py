@@ -17,6 +17,9 @@ CHECKS: tuple[Check, ...] = (*of_kernel.CHECKS, *disks.CHECKS, *gokrazy.CHECKS, 
 CAUSES = {one.name: one.cause for one in CHECKS if one.cause}
 """Findings that end no wait by themselves, and yet explain what fails after them; and what to do about it."""
 
+OF_BUSY_HOST = frozenset(one.name for one in CHECKS if one.of_busy_host)
+"""Findings that show no fault of the guest where its host was too busy."""
+
 OPEN_ENDED = frozenset({"silence", "reboot-loop"})
 """Findings that come from no single line, and can be allowed like the checks."""
 

@@ -183,6 +183,16 @@ class Intake:
         """The first fatal finding since power-on that nobody wanted."""
         return next((finding for finding in self.crashes.findings[self._life :] if finding.fatal), None)
 
+    @property
+    def unseen(self) -> Finding | None:
+        """The first crash since power-on that no wait has ended with, complete."""
+        with self.changed:
+            crashes = (one for one in self.crashes.findings[self._life :] if one.fatal and not one.raised)
+            finding = next(crashes, None)
+            if finding is not None:
+                self.changed.wait_for(lambda: finding.settled, PANIC_WINDOW + 1)
+            return finding
+
     def check(self) -> None:
         """Raise if the appliance has crashed, as soon as its last words are complete."""
         with self.changed:

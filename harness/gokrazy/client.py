@@ -362,7 +362,7 @@ class Device:
         def attempt(deadline: Deadline) -> Done[Status] | NotYet:
             # While it may be down, tries are short at first: a connection made before its network is up is found
             # dead only by the limit. They grow, as a busy device may need seconds to answer.
-            longest = min(TRY, 1 + deadline.elapsed / 10) if down else TRY
+            longest = min(3 * TRY, 1 + deadline.elapsed / 10) if down else TRY
             probe = self.probe(timeout=deadline.slice(longest, least=1.0))
             if probe.status is None:
                 self.forget_connections()

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -152,11 +153,13 @@ def connect(
         closed.overdue = isinstance(error, TimeoutError)
         raise closed from None
     transport: paramiko.Transport | None = None
+    began = time.monotonic()
     try:
         transport = paramiko.Transport(connection)
         transport.set_log_channel(CHANNEL)
         transport.banner_timeout = step
         transport.auth_timeout = step
+        transport.handshake_timeout = step
         transport.start_client(timeout=step)
         authenticate(transport)
         if not transport.is_authenticated():
@@ -183,7 +186,8 @@ def connect(
                 where=str(address),
                 hint="a forwarded port accepts before anybody listens behind it: wait until it greets",
             )
-            broken.overdue = isinstance(error, TimeoutError) or "timeout" in str(error).lower()
+            # paramiko says of most limits that passed only that the other side is gone.
+            broken.overdue = isinstance(error, TimeoutError) or time.monotonic() - began >= 0.9 * step
             raise broken from None
         raise
 

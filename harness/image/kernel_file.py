@@ -48,6 +48,11 @@ def begins_like_a_kernel(head: bytes) -> bool:
     return any(_has(head, magic) for magic in magics)
 
 
+def is_zipped(head: bytes) -> bool:
+    """Whether these are the first bytes of what gzip packed."""
+    return _has(head, _GZIP)
+
+
 def _has(head: bytes, magic: tuple[int, bytes]) -> bool:
     at, wanted = magic
     return head[at : at + len(wanted)] == wanted

@@ -326,16 +326,17 @@ def _boot_to_rest(appliance: Appliance, start: Start) -> None:
     One that gets its network card later comes only as far as it can without the card.
     """
     late = appliance.board.workarounds.nic_after_restore is not None
-    with start.watched(appliance.folder), appliance.explained():
-        appliance.power_on()
+    with appliance.explained():
+        with start.watched(appliance.folder):
+            appliance.power_on()
+            if late:
+                appliance.wait_until_it_runs()
+            else:
+                appliance.wait_until_ready()
         if late:
-            appliance.wait_until_it_runs()
+            appliance.wait_until_quiet()
         else:
-            appliance.wait_until_ready()
-    if late:
-        appliance.wait_until_quiet()
-    else:
-        appliance.wait_until_at_rest()
+            appliance.wait_until_at_rest()
 
 
 def _late(board: Board) -> list[Workaround]:

@@ -48,7 +48,9 @@ class Targets:
     def of(self, board: Board, image: Image) -> Target:
         """This image on this board."""
         key = board.name, image.digest
-        if key not in self._known:
+        known = self._known.get(key)
+        if known is None or known.image != image:
+            # The same bytes may be known better: an instance says its password, a file does not.
             self._known[key] = Target(
                 board=board.fitted(image),
                 image=image,

@@ -19,6 +19,8 @@ The harness loads the kernel, so up to the root file system the guest reads next
 init's first line, 2 MB 1.4 s later (of which up to 9 kB a second are QEMU's own wake-ups). QEMU counts no reads of
 an SD card (``query-blockstats`` says 0), the kernel of this host does: ``rchar`` in proc_pid_io(5).
 """
+ADDRESS_BY = 60.0
+"""Seconds after that in which a guest that is not heard has its address: then answers come at once."""
 BETWEEN_LOOKS = 0.5
 """Seconds between two looks at what was read; there is no event for it."""
 
@@ -27,7 +29,8 @@ class LateNetwork:
     """The network of one appliance, over as many machines as it takes.
 
     With ``nurse_network`` it does the board's workarounds ``late_answers`` and ``late_nic``; whoever reads the
-    console then calls ``init_runs`` and ``listens``. Without a console it finds out by the disk when init runs.
+    console then calls ``init_runs`` and ``listens``. It also finds out by the disk when init runs: for an image
+    without a console, and for one that an update put in the place of an image with one.
     A machine that is started for a snapshot never gets the card that waits.
     """
 
@@ -37,19 +40,32 @@ class LateNetwork:
         """Whether a machine starts without its network card."""
         self._answers_wait = nursed and spec.board.workarounds.late_answers is not None
         self._plugs = self.card_waits and not spec.for_snapshot
-        self._looks = self._plugs and spec.nurse_network == "disk"
+        self._unheard = spec.nurse_network == "disk"
 
     def hold(self, machine: Machine) -> None:
         """Have card and answers wait, in a machine that is about to run."""
         if self._answers_wait:
             _late(machine, on=True)
-        if self._looks:
-            _apart("reads", machine, lambda: _plug_in_once_it_reads(machine))
+        if self._plugs or (self._answers_wait and self._unheard):
+            _apart("reads", machine, lambda: self._follow_reads(machine))
 
     def init_runs(self, machine: Machine | None) -> None:
         """The kernel is up: plug in the card, if it waits for that. Returns at once."""
         if self._plugs and machine is not None:
             _apart("plug-in", machine, machine.plug_in)
+
+    def _follow_reads(self, machine: Machine) -> None:
+        """Do what is due once init is being loaded; returns without that when the machine ends.
+
+        Where this host does not say what QEMU reads, a guest that is not heard gets its card at once: a card is
+        better early than never.
+        """
+        if not _init_is_read(machine) and not self._unheard:
+            return
+        if self._plugs and machine.ended is None:
+            machine.plug_in()
+        if self._answers_wait and self._unheard and machine.wait_exit(ADDRESS_BY) is None:
+            _late(machine, on=False)
 
     def listens(self, machine: Machine | None) -> None:
         """The guest has an address: let answers through at once from now on. Returns at once."""
@@ -72,18 +88,17 @@ def _apart(name: str, machine: Machine, act: Callable[[], None]) -> None:
     threading.Thread(target=run, name=name, daemon=True).start()
 
 
-def _plug_in_once_it_reads(machine: Machine) -> None:
-    """Plug the card in when init is being loaded; returns without that when the machine ends.
-
-    Where this host does not say what QEMU reads, the card is plugged in at once: late is better, never is a death.
-    """
+def _init_is_read(machine: Machine) -> bool:
+    """Wait until init is being loaded. False: the machine ended before, or this host does not say what is read."""
     before = _read(machine.pid)
     while machine.ended is None:
         now = _read(machine.pid)
-        if before is None or now is None or now - before >= READ_BY_INIT:
-            machine.plug_in()
-            return
+        if before is None or now is None:
+            return False
+        if now - before >= READ_BY_INIT:
+            return True
         machine.wait_exit(BETWEEN_LOOKS)
+    return False
 
 
 def _read(pid: int) -> int | None:

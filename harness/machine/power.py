@@ -297,6 +297,8 @@ class Power:
 
     def _began(self, machine: Machine, cause: str, loaded: Loaded, *, new_process: bool = True) -> None:
         power_on = PowerOn(len(self.power_ons) + 1, cause, new_process, time.monotonic(), loaded)
+        if self._machine is not None and self._machine is not machine:
+            machine.go_on_from(self._machine)
         with self._news:
             self._machine = machine
             self.ports = machine.ports

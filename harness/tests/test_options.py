@@ -170,3 +170,9 @@ def test_every_option_has_a_field() -> None:
     for option in OPTIONS:
         value = option.choices[0] if option.choices else samples.get(option.metavar, "x")
         settings_from({option.ini: [value] if option.kind == "list" else value})
+
+
+@pytest.mark.parametrize("said", [[""], [","], [" , "]])
+def test_a_list_of_boards_without_a_board_is_refused(said: list[str]) -> None:
+    with pytest.raises(OptionError, match="--gk-board: no board is named"):
+        settings_from({"gk_board": said})

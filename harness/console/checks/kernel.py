@@ -136,7 +136,7 @@ CHECKS: tuple[Check, ...] = (
         kernel=True,
         window=PANIC_WINDOW,
         breakpoint="int3",
-        hint="the function at fault is below; try the kernel before this one (of an instance: --gk-kernel MODULE@VERSION)",
+        hint="the function at fault is below; try an older kernel (of an instance: --gk-kernel MODULE@VERSION)",
     ),
     Check(
         # check_timer() counts timer interrupts over some 40 ms of real time; a QEMU without KVM that gets no
@@ -167,7 +167,7 @@ CHECKS: tuple[Check, ...] = (
         KernelPanic,
         follows=("kernel-warning", "kernel-bug", "undefined-behaviour", "soft-lockup", "hung-task", "rcu-stall"),
         look_back=15,
-        hint="what led to it is below; try the kernel before this one (of an instance: --gk-kernel MODULE@VERSION)",
+        hint="what led to it is below; try an older kernel (of an instance: --gk-kernel MODULE@VERSION)",
     ),
     Check(
         "bad-device-tree",
@@ -186,6 +186,7 @@ CHECKS: tuple[Check, ...] = (
         NOTED,
         kernel=True,
         cause="look first at what the kernel does there",
+        of_busy_host=True,
     ),
     Check(
         "kernel-bug",
@@ -199,7 +200,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "kernel-warning",
         # Of WARN() until Linux 6.17 and since; the rest is lockdep's and RCU's. Others that begin so are notices.
-        r"\] WARNING: ((?:CPU: \d+ PID: \d+ at |\S+:\d+ at |possible |suspicious RCU|inconsistent lock"
+        r"\] WARNING: ((?:CPU: \d+ PID: \d+ at |(?:\S+:\d+ )?at |possible |suspicious RCU|inconsistent lock"
         r"|bad unlock|held lock freed|lock held when|nested lock|stack corruption).*)",
         "the kernel warns of a state that it holds to be impossible: {1}",
         NOTED,
@@ -212,6 +213,7 @@ CHECKS: tuple[Check, ...] = (
         "a processor did not come back to the kernel for a long time (on a busy host: QEMU got too little time)",
         NOTED,
         kernel=True,
+        of_busy_host=True,
     ),
     Check(
         "hung-task",
@@ -220,6 +222,7 @@ CHECKS: tuple[Check, ...] = (
         NOTED,
         kernel=True,
         cause="look first at what that task waits for",
+        of_busy_host=True,
     ),
     Check(
         "oom-kill",
@@ -258,6 +261,7 @@ CHECKS: tuple[Check, ...] = (
         NOTED,
         kernel=True,
         cause="look at the network first: what else fails may only follow from it",
+        of_busy_host=True,
     ),
     Check(
         "segfault",

@@ -115,19 +115,26 @@ def test_a_limit_that_passed_while_the_host_let_qemu_starve_is_the_hosts_fault(
     assert type(failure).fault is Fault.APPLIANCE
 
 
-def test_what_the_kernel_s_own_word_explains_is_not_excused_by_the_host(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("said", "what", "fault"),
+    [
+        ("Out of memory: Killed process 161 (hungry)", "memory ran out", Fault.APPLIANCE),
+        ("watchdog: BUG: soft lockup - CPU#0 stuck for 26s!", "a processor was stuck", Fault.HOST),
+        ("INFO: task hello:161 blocked for more than 120 seconds.", "task hello:161 blocked", Fault.HOST),
+    ],
+)
+def test_the_host_excuses_what_it_causes_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, what: str, fault: Fault
 ) -> None:
     subject = appliance(tmp_path, "virt", no_quirks=False)
     subject.console.close()
     monkeypatch.setattr(Power, "shortage", lambda _: STARVED)
     watcher = CrashWatcher()
-    watcher.see(Line(20.0, 0, "[ 1.0] Out of memory: Killed process 161 (hungry)", kernel=True), boot=1)
+    watcher.see(Line(20.0, 0, f"[ 1.0] {said}", kernel=True), boot=1)
     watcher.tick(100.0, settle=True)
-    console = SimpleNamespace(unclean=lambda: watcher.findings)
-    monkeypatch.setattr(subject, "console", console)
+    monkeypatch.setattr(subject, "console", SimpleNamespace(unclean=lambda: watcher.findings))
     failure = WaitTimeout("waited")
     subject.explain(failure)
     subject.explain(failure)
-    assert failure.fault is Fault.APPLIANCE
-    assert failure.what.startswith("memory ran out")
+    assert failure.fault is fault
+    assert failure.what.startswith(what)

@@ -1,5 +1,7 @@
 """The files of the boot partition: their order, the command line, config.txt."""
 
+import gzip
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,16 @@ def test_the_kernels_architecture_is_read_from_its_first_bytes(kernel: Path, tmp
     (kernel / "vmlinuz").write_bytes(AMD_HEAD)
     with pytest.raises(ConfigError, match="is one for amd64"):
         check_kernel(instance(tmp_path), kernel)
+
+
+@pytest.mark.parametrize(("head", "arch", "starts"), [(ARM_HEAD, "arm64", True), (AMD_HEAD, "amd64", False)])
+def test_a_zipped_kernel_is_one_only_where_something_unpacks_it(
+    kernel: Path, tmp_path: Path, head: bytes, arch: Arch, starts: bool
+) -> None:
+    (kernel / "vmlinuz").write_bytes(gzip.compress(head))
+    mine = replace(instance(tmp_path), arch=arch)
+    with nullcontext() if starts else pytest.raises(ConfigError, match="packed with gzip"):
+        check_kernel(mine, kernel)
 
 
 def test_systemd_boot_is_taken_from_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

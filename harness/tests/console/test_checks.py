@@ -51,6 +51,7 @@ EXAMPLES = (
     ("kernel-bug", K + "BUG: scheduling while atomic: kworker/0:1/12/0x00000002"),
     ("kernel-warning", K + "WARNING: CPU: 1 PID: 33 at kernel/workqueue.c:3000 check_flush+0x1/0x2"),
     ("kernel-warning", K + "WARNING: kernel/workqueue.c:3000 at check_flush+0x1/0x2, CPU#1: kworker/1:1/33"),
+    ("kernel-warning", K + "WARNING: at check_flush+0x1/0x2, CPU#1: kworker/1:1/33"),
     ("kernel-warning", K + "WARNING: possible circular locking dependency detected"),
     ("kernel-warning", K + "WARNING: suspicious RCU usage"),
     (

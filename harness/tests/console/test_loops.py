@@ -11,6 +11,7 @@ from harness.console.console import Console
 from harness.console.loops import LoopRule
 from harness.errors import (
     ConsoleSilence,
+    InitFailure,
     KernelPanic,
     RebootLoop,
 )
@@ -158,6 +159,16 @@ class TestUnseen:
             with pytest.raises(KernelPanic):
                 console.wait_for_line("never said", timeout=10)
             console.check_unseen()
+
+    def test_a_second_crash_behind_one_that_is_known_is_raised(self, console: Console) -> None:
+        with machine(console) as fake:
+            fake.say(LINUX + PANIC + LAST_WORDS)
+            with pytest.raises(KernelPanic):
+                console.wait_for_line("never said", timeout=10)
+            fake.say(f"{LINUX}{K}Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100\r\n")
+            wait_until(10, lambda: len(console.findings) > 1)
+            with pytest.raises(InitFailure):
+                console.check_unseen()
 
     def test_a_crash_that_was_wanted_or_allowed_is_none(self, tmp_path: Path) -> None:
         console = Console(tmp_path, allow=["squashfs-error"])

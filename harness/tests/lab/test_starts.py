@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +13,9 @@ from harness.firmware.voice import Voice
 from harness.lab.equipment import equipment
 from harness.lab.ssh_keys import KeyChoice
 from harness.lab.starts import How, Plan
-from harness.lab.targets import Target
+from harness.lab.targets import Target, Targets
 from harness.options import Settings
+from harness.tests.image.plain import PLAIN
 from harness.tests.lab.played import HEARD, IMAGE, wanted
 
 SILENT = Voice("ttyAMA0", kernel=False, init=False, why="nobody speaks there")
@@ -80,3 +83,11 @@ def test_a_run_gives_copies_where_it_can_capture(name: str, given: dict[str, Any
 )
 def test_only_a_board_without_a_clock_is_given_the_time(name: str, asked: Any, given: Any, sets: bool) -> None:
     assert plan(name, Settings(clock=given), clock=asked).sets_clock is sets
+
+
+def test_the_same_bytes_are_known_better_by_one_who_made_them() -> None:
+    targets = Targets(Settings(), SimpleNamespace(choice=lambda _: KeyChoice()))  # type: ignore[arg-type]
+    given = replace(PLAIN, password=None)
+    made = replace(PLAIN, password="secret")
+    for image in (given, made, given, made):
+        assert targets.of(board("virt"), image).image == image

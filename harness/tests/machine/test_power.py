@@ -87,6 +87,9 @@ class Played:
     def wait_exit(self, _: float) -> object:
         return self.ended
 
+    def go_on_from(self, _: object) -> None:
+        pass
+
     def plug_in(self) -> None:
         self.plugged.put(True)
         if self.refusal is not None:
@@ -224,6 +227,28 @@ def test_without_a_console_the_card_comes_when_init_is_read_from_the_disk(monkey
         assert machine.plugged.empty()
     reads.put(1000 + READ_BY_INIT)
     assert machine.plugged.get(timeout=5)
+
+
+def test_a_card_that_waits_comes_when_init_is_read_also_where_a_console_was_to_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reads = iter([1000, 1000, *(1000 + READ_BY_INIT for _ in range(100))])
+    monkeypatch.setattr(late_network, "_read", lambda _: next(reads))
+    assert PlayedPower("raspi4b", nurse_network="console").machines[0].plugged.get(timeout=5)
+
+
+@pytest.mark.parametrize("name", ["raspi3b", "raspi4b"])
+def test_answers_to_a_guest_that_is_not_heard_come_at_once_in_the_end(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: queue.Queue[int] = queue.Queue()
+    monkeypatch.setattr(late_network, "_read", lambda _: reads.get(timeout=5))
+    machine = PlayedPower(name, nurse_network="disk").machines[0]
+    assert machine.late.get(timeout=5) == "on"
+    reads.put(0)
+    assert machine.late.empty()
+    reads.put(READ_BY_INIT)
+    assert machine.late.get(timeout=5) == "off"
 
 
 def test_where_reads_are_not_counted_the_card_comes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

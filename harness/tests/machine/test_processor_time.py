@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 
-from harness.machine.processor_time import WINDOW, ProcessorTime, ProcessorTimes, processor_time
+from harness.machine.processor_time import WINDOW, ProcessorTime, ProcessorTimes, Shortage, processor_time
 
 
 class Played:
@@ -54,6 +54,40 @@ def test_what_was_long_ago_does_not_count() -> None:
     assert shortage is not None
     assert shortage.seconds == WINDOW + 1
     assert not shortage.is_grave
+
+
+def test_who_has_processors_again_and_does_not_use_them_lacks_none() -> None:
+    played = Played()
+    played.at(90.0, 10.0, 80.0)
+    played.at(120.0, 10.5, 80.1)
+    shortage = played.times.shortage()
+    assert shortage is not None
+    assert (shortage.seconds, shortage.is_grave) == (30.0, False)
+
+
+def test_who_has_most_of_the_host_is_starved_by_nobody_else() -> None:
+    assert Shortage(60.0, ran=59.0, waited=181.0, processors=4).is_grave
+    assert not Shortage(60.0, ran=59.0, waited=181.0, processors=1).is_grave
+
+
+def test_a_moment_says_nothing() -> None:
+    played = Played()
+    played.at(1.0, 0.1, 0.9)
+    assert played.times.shortage() is None
+
+
+def test_a_reset_that_takes_a_new_process_loses_no_count() -> None:
+    before = Played()
+    before.at(60.0, 5.0, 55.0)
+    after = Played.__new__(Played)
+    after.now = ProcessorTime(61.0, 0.0, 0.0)
+    after.times = ProcessorTimes(2, lambda _: after.now)
+    after.times.go_on_from(before.times)
+    after.at(80.0, 2.0, 17.0)
+    shortage = after.times.shortage()
+    assert shortage is not None
+    assert (shortage.seconds, shortage.ran, shortage.waited) == (80.0, 7.0, 72.0)
+    assert shortage.is_grave
 
 
 def test_where_nobody_counts_nobody_is_excused() -> None:
