@@ -29,8 +29,7 @@ class LateNetwork:
     """The network of one appliance, over as many machines as it takes.
 
     With ``nurse_network`` it does the board's workarounds ``late_answers`` and ``late_nic``; whoever reads the
-    console then calls ``init_runs`` and ``listens``. It also finds out by the disk when init runs: for an image
-    without a console, and for one that an update put in the place of an image with one.
+    console then calls ``init_runs`` and ``listens``. Without a console it finds out by the disk when init runs.
     A machine that is started for a snapshot never gets the card that waits.
     """
 
@@ -46,7 +45,7 @@ class LateNetwork:
         """Have card and answers wait, in a machine that is about to run."""
         if self._answers_wait:
             _late(machine, on=True)
-        if self._plugs or (self._answers_wait and self._unheard):
+        if self._unheard and (self._plugs or self._answers_wait):
             _apart("reads", machine, lambda: self._follow_reads(machine))
 
     def init_runs(self, machine: Machine | None) -> None:
@@ -60,8 +59,7 @@ class LateNetwork:
         Where this host does not say what QEMU reads, a guest that is not heard gets its card at once: a card is
         better early than never.
         """
-        if not _init_is_read(machine) and not self._unheard:
-            return
+        _wait_until_init_is_read(machine)
         if self._plugs and machine.ended is None:
             machine.plug_in()
         if self._answers_wait and self._unheard and machine.wait_exit(ADDRESS_BY) is None:
@@ -88,17 +86,14 @@ def _apart(name: str, machine: Machine, act: Callable[[], None]) -> None:
     threading.Thread(target=run, name=name, daemon=True).start()
 
 
-def _init_is_read(machine: Machine) -> bool:
-    """Wait until init is being loaded. False: the machine ended before, or this host does not say what is read."""
+def _wait_until_init_is_read(machine: Machine) -> None:
+    """Return when init is being loaded, the machine has ended, or this host does not say what is read."""
     before = _read(machine.pid)
     while machine.ended is None:
         now = _read(machine.pid)
-        if before is None or now is None:
-            return False
-        if now - before >= READ_BY_INIT:
-            return True
+        if before is None or now is None or now - before >= READ_BY_INIT:
+            return
         machine.wait_exit(BETWEEN_LOOKS)
-    return False
 
 
 def _read(pid: int) -> int | None:

@@ -229,14 +229,6 @@ def test_without_a_console_the_card_comes_when_init_is_read_from_the_disk(monkey
     assert machine.plugged.get(timeout=5)
 
 
-def test_a_card_that_waits_comes_when_init_is_read_also_where_a_console_was_to_say_so(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    reads = iter([1000, 1000, *(1000 + READ_BY_INIT for _ in range(100))])
-    monkeypatch.setattr(late_network, "_read", lambda _: next(reads))
-    assert PlayedPower("raspi4b", nurse_network="console").machines[0].plugged.get(timeout=5)
-
-
 @pytest.mark.parametrize("name", ["raspi3b", "raspi4b"])
 def test_answers_to_a_guest_that_is_not_heard_come_at_once_in_the_end(
     name: str, monkeypatch: pytest.MonkeyPatch
