@@ -69,8 +69,11 @@ class HarnessError(Exception):
     overdue: bool = False
     """Whether a limit that passed is all that speaks for it: with more time it might not have happened."""
 
-    def __init__(self, what: str, *, where: str = "", hint: str = "", evidence: str = "") -> None:
+    def __init__(
+        self, what: str, *, where: str = "", hint: str = "", evidence: str = "", overdue: bool = False
+    ) -> None:
         super().__init__(what)
+        self.overdue = self.overdue or overdue
         self.what = what
         self.where = where
         self.hint = hint

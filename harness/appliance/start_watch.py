@@ -77,15 +77,14 @@ class StartWatch:
         at = boot.at
         if Phase.HTTP in at:
             if now - at[Phase.HTTP] > self._budget.answer:
-                error = DeviceUnreachable(
+                raise DeviceUnreachable(
                     f"the web interface listens on {', '.join(boot.http)}, "
                     f"but nothing answered at port {self._image.http_port} for {self._budget.answer:.0f} s",
                     where=self._console.name,
                     hint=_why_no_answer(boot),
                     evidence=self._console.excerpt(10),
+                    overdue=True,
                 )
-                error.overdue = True
-                raise error
         elif Phase.UPDATER in at and now - at[Phase.UPDATER] > self._budget.network:
             raise self._stuck(
                 f"init runs its services, but after {self._budget.network:.0f} s the web interface still listens "
@@ -94,9 +93,7 @@ class StartWatch:
 
     def _stuck(self, what: str) -> BootFailure:
         said = self._console.excerpt(25) or "(the console said nothing)"
-        error = BootFailure(what, where=self._console.name, evidence=said)
-        error.overdue = True
-        return error
+        return BootFailure(what, where=self._console.name, evidence=said, overdue=True)
 
 
 def _why_no_answer(boot: Boot) -> str:

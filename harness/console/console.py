@@ -217,10 +217,7 @@ class Console:
 
     def check_unseen(self) -> None:
         """Raise a crash that no wait has ended with yet: for the end of a test that looked elsewhere."""
-        unseen = self._intake.unseen
-        if unseen is not None:
-            unseen.raised = True
-            raise unseen.error(where=self.name)
+        self._intake.check_unseen()
 
     def wait(self, seconds: float) -> None:
         """Let this many seconds pass, but end at once with the error if the appliance crashes."""

@@ -183,16 +183,6 @@ class Intake:
         """The first fatal finding since power-on that nobody wanted."""
         return next((finding for finding in self.crashes.findings[self._life :] if finding.fatal), None)
 
-    @property
-    def unseen(self) -> Finding | None:
-        """The first crash since power-on that no wait has ended with, complete."""
-        with self.changed:
-            crashes = (one for one in self.crashes.findings[self._life :] if one.fatal and not one.raised)
-            finding = next(crashes, None)
-            if finding is not None:
-                self.changed.wait_for(lambda: finding.settled, PANIC_WINDOW + 1)
-            return finding
-
     def check(self) -> None:
         """Raise if the appliance has crashed, as soon as its last words are complete."""
         with self.changed:
@@ -201,9 +191,20 @@ class Intake:
             finding = self.crash
             if finding is None:
                 return
-            self.changed.wait_for(lambda: finding.settled, PANIC_WINDOW + 1)
-            finding.raised = True
-            raise finding.error(where=self.name)
+            raise self._complete(finding)
+
+    def check_unseen(self) -> None:
+        """Raise the first crash since power-on that no wait has ended with."""
+        with self.changed:
+            for finding in self.crashes.findings[self._life :]:
+                if finding.fatal and not finding.raised:
+                    raise self._complete(finding)
+
+    def _complete(self, finding: Finding) -> HarnessError:
+        """The error for a crash, once its last words are there: whoever waits knows it now."""
+        self.changed.wait_for(lambda: finding.settled, PANIC_WINDOW + 1)
+        finding.raised = True
+        return finding.error(where=self.name)
 
     # --- inside ------------------------------------------------------------------------------------------------
 

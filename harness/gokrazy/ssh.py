@@ -145,13 +145,12 @@ def connect(
         connection = socket.create_connection((address.host, address.port), step)
     except OSError as error:
         check()
-        closed = DeviceUnreachable(
+        raise DeviceUnreachable(
             f"nothing accepts SSH connections: {error.strerror or 'no answer in time'}",
             where=str(address),
             hint="breakglass does not start by itself: start it first",
-        )
-        closed.overdue = isinstance(error, TimeoutError)
-        raise closed from None
+            overdue=isinstance(error, TimeoutError),
+        ) from None
     transport: paramiko.Transport | None = None
     began = time.monotonic()
     try:
@@ -181,14 +180,13 @@ def connect(
             ) from None
         if isinstance(error, paramiko.SSHException | EOFError | OSError):
             check()
-            broken = DeviceUnreachable(
+            raise DeviceUnreachable(
                 f"the SSH connection broke off before it was up: {_words(error)}",
                 where=str(address),
                 hint="a forwarded port accepts before anybody listens behind it: wait until it greets",
-            )
-            # paramiko says of most limits that passed only that the other side is gone.
-            broken.overdue = isinstance(error, TimeoutError) or time.monotonic() - began >= 0.9 * step
-            raise broken from None
+                # paramiko says of most limits that passed only that the other side is gone.
+                overdue=isinstance(error, TimeoutError) or time.monotonic() - began >= 0.9 * step,
+            ) from None
         raise
 
 

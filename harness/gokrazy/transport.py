@@ -242,11 +242,12 @@ class Endpoint:
             Trouble.NOT_HTTP: "is this the right port? an https port needs an https:// address",
             Trouble.NO_ROUTE: "check the address",
         }
-        error = DeviceUnreachable(
-            f"the device did not answer {doing}: {trouble}", where=self.url, hint=hints[trouble.kind]
+        return DeviceUnreachable(
+            f"the device did not answer {doing}: {trouble}",
+            where=self.url,
+            hint=hints[trouble.kind],
+            overdue=trouble.kind is Trouble.SILENT,
         )
-        error.overdue = trouble.kind is Trouble.SILENT
-        return error
 
     def refused(self, answer: Answer) -> HarnessError:
         """The error for an answer that is not the one that was asked for."""

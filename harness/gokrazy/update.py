@@ -224,11 +224,12 @@ class Updater:
             what = f"the upload to {path} broke off after {sent} of {size} bytes: {trouble}"
         else:
             what = f"all {size} bytes went to {path}, but the device did not confirm them in {self._stall:g} s"
-        error = DeviceUnreachable(
-            what, where=self.device.url, hint="what it wrote so far is on its disk; nothing was switched"
+        return DeviceUnreachable(
+            what,
+            where=self.device.url,
+            hint="what it wrote so far is on its disk; nothing was switched",
+            overdue=trouble.kind is Trouble.SILENT,
         )
-        error.overdue = trouble.kind is Trouble.SILENT
-        return error
 
     def _compare(self, path: str, algorithm: HashName, sent: str, got: str) -> None:
         if got == sent:

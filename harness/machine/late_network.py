@@ -62,7 +62,7 @@ class LateNetwork:
         _wait_until_init_is_read(machine)
         if self._plugs and machine.ended is None:
             machine.plug_in()
-        if self._answers_wait and self._unheard and machine.wait_exit(ADDRESS_BY) is None:
+        if self._answers_wait and machine.wait_exit(ADDRESS_BY) is None:
             _late(machine, on=False)
 
     def listens(self, machine: Machine | None) -> None:

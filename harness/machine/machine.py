@@ -235,17 +235,13 @@ class Machine:
                 # It has ended, and its end says how.
                 pass
             self._looked = time.monotonic()
-        self.look_at_processors()
+            if self._processors is not None:
+                self._processors.look()
 
     def go_on_from(self, earlier: Machine) -> None:
         """Be the machine that follows this one: of the same guest, after a reset or a power cut."""
         if self._processors is not None and earlier._processors is not None:
             self._processors.go_on_from(earlier._processors)
-
-    def look_at_processors(self) -> None:
-        """Note what this host gives QEMU of its processors, if it is time."""
-        if self._processors is not None:
-            self._processors.look_if_due()
 
     def shortage(self) -> Shortage | None:
         """What this host gave QEMU of its processors of late; None where nobody counts that."""

@@ -15,7 +15,6 @@ RECENT = 30.0
 """Seconds of it that are looked at apart: who has processors again, and does not use them, lacks none."""
 LEAST = 20.0
 """Seconds that say something."""
-BETWEEN_LOOKS = 5.0
 ENOUGH = 0.25
 """The share of the wanted time below which no limit counts: budgets are four times what a boot takes."""
 WANTS = 0.5
@@ -91,11 +90,6 @@ class ProcessorTimes:
         self._looks.append(now)
         while len(self._looks) > 2 and now.at - self._looks[1].at > WINDOW:
             self._looks.popleft()
-
-    def look_if_due(self) -> None:
-        """Look, unless that was done a moment ago."""
-        if not self._looks or time.monotonic() - self._looks[-1].at >= BETWEEN_LOOKS:
-            self.look()
 
     def shortage(self) -> Shortage | None:
         """What it got in the window, or of late if that was no shortage; None where too little was counted."""
