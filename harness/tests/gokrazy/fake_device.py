@@ -37,6 +37,8 @@ class FakeDevice:
         """Accept, and say nothing."""
         self.drop = 0
         """Drop that many requests without an answer."""
+        self.acted: Callable[[str], None] = lambda verb: None
+        """Called with /restart or /stop once it is done, before the answer."""
         self.power_answer: Callable[[FakeHandler], None] | None = None
         self.logs: dict[str, queue.Queue[tuple[str, str] | None]] = {}
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), FakeHandler)
@@ -213,6 +215,7 @@ class FakeHandler(BaseHTTPRequestHandler):
         service["Stopped"] = verb == "/stop"
         if verb == "/restart":
             service["Pid"] += 100
+        self.fake.acted(verb)
         self.reply(303, "", Location=f"/status?path={form['path'][0]}")
 
     def do_PUT(self) -> None:

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ class FakeBreakglass:
         self.has_shell = True
         self.mute = False
         """Accept, and drop before the greeting: a forwarded port with nobody behind it."""
+        self.last_greetings: int | None = None
+        """So many more greetings, and it is mute."""
+        self.at_command: Callable[[str], None] = lambda command: None
+        """Called with each command, once it runs."""
         self.hangs_at_exec = threading.Event()
         self.stuck = False
         self.commands: list[str] = []
@@ -54,6 +59,9 @@ class FakeBreakglass:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
+            if self.last_greetings is not None:
+                self.mute = self.last_greetings == 0
+                self.last_greetings -= 1
             if self.mute:
                 connection.close()
                 continue
@@ -111,6 +119,7 @@ def _run(fake: FakeBreakglass, channel: paramiko.Channel, command: str) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    fake.at_command(command)
     stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
     assert stdin
     assert stdout

@@ -228,11 +228,11 @@ def test_the_connection_is_lost(server: FakeBreakglass, key: KeyPair) -> None:
 
     with Breakglass("127.0.0.1", server.port, key.private, check=check) as breakglass:
         breakglass.connect()
-        threading.Timer(0.3, server.drop_connections).start()
+        server.at_command = lambda command: server.drop_connections() if "sleep" in command else None
         with pytest.raises(DeviceUnreachable, match="lost while"):
             breakglass.run("sleep 5", timeout=20)
         assert breakglass.run("echo again").text == "again"  # a new connection
-        threading.Timer(0.3, dead.set).start()
+        server.at_command = lambda command: dead.set() if "sleep" in command else None
         with pytest.raises(KernelPanic):
             breakglass.run("sleep 5", timeout=20)
 
@@ -299,18 +299,22 @@ def test_start_and_stop(fake: FakeDevice, device: Device, server: FakeBreakglass
     server.mute = True
     service_of(fake)["Stopped"] = True
 
-    def first_start_fails() -> None:
-        service_of(fake)["Stopped"] = True
-        threading.Timer(0.4, lambda: setattr(server, "mute", False)).start()
+    def first_start_fails(verb: str) -> None:
+        service_of(fake)["Stopped"] = server.mute = len(fake.posts()) == 1
 
-    threading.Timer(0.4, first_start_fails).start()
+    fake.acted = first_start_fails
     breakglass.start(timeout=10)
     assert [path for path, _ in fake.posts()] == ["/restart", "/restart"]
     breakglass.start(timeout=10)  # it answers: nothing to do
     assert len(fake.posts()) == 2
     assert breakglass.run("echo x").text == "x"
-    threading.Timer(0.3, lambda: setattr(server, "mute", True)).start()
+
+    def last_greeting(verb: str) -> None:
+        server.last_greetings = 1
+
+    fake.acted = last_greeting
     breakglass.stop(timeout=10)
+    assert server.mute
     assert service_of(fake)["Stopped"]
 
 
