@@ -292,6 +292,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     lab = item.config.stash.get(LAB, None)
     appliance = lab.live(item.nodeid) if lab is not None else None
     if appliance is not None:
+        appliance.power.check_unseen()
         appliance.console.check_unseen()
     return result
 

@@ -101,6 +101,7 @@ class Power:
         self.power_ons: list[PowerOn] = []
         self.failure: HarnessError | None = None
         """What kept the machine from running: QEMU's own failure, or a boot partition with nothing to start."""
+        self._raised: HarnessError | None = None
         self.rungs: list[Rung] = []
         """What it took each time the power was cut."""
         self.ports: dict[Port, int] = {}
@@ -140,10 +141,20 @@ class Power:
 
     def check(self) -> None:
         """Raise what kept the machine from running, if anything did: for whoever waits for the guest."""
-        if self.failure is not None:
-            raise self.failure
-        if self._machine is not None:
-            self._machine.check()
+        try:
+            if self.failure is not None:
+                raise self.failure
+            if self._machine is not None:
+                self._machine.check()
+        except HarnessError as error:
+            self._raised = error
+            raise
+
+    def check_unseen(self) -> None:
+        """Raise what kept the machine from running, unless ``check`` has raised it before."""
+        failure = self.failure or (self._machine.failure if self._machine is not None else None)
+        if failure is not None and failure is not self._raised:
+            raise failure
 
     def shortage(self) -> Shortage | None:
         """What this host gave QEMU of its processors of late; None before the first machine."""

@@ -170,6 +170,17 @@ def test_a_qemu_that_cannot_be_ended_is_what_the_check_raises() -> None:
         power.check()
 
 
+def test_a_failure_that_no_check_has_raised_is_raised_in_the_end() -> None:
+    power = PlayedPower("virt")
+    power.check_unseen()
+    power.machines[0].failure = QemuFailed("it died")
+    with pytest.raises(QemuFailed, match="it died"):
+        power.check_unseen()
+    with pytest.raises(QemuFailed, match="it died"):
+        power.check()
+    power.check_unseen()
+
+
 def test_answers_come_late_until_the_guest_has_an_address_and_again_after_a_reset() -> None:
     power = PlayedPower("raspi4b", nurse_network="console")
     first = power.machines[0]

@@ -11,9 +11,11 @@ from harness.errors import KernelPanic
 from harness.plugin import LAB, pytest_runtest_call
 
 
-def run(check: Any, error: BaseException | None = None) -> None:
+def run(check: Any, error: BaseException | None = None, *, qemu: Any = lambda: None) -> None:
     """Run a test's body around which the plugin stands; the body raises ``error``."""
-    appliance = SimpleNamespace(console=SimpleNamespace(check_unseen=check))
+    appliance = SimpleNamespace(
+        console=SimpleNamespace(check_unseen=check), power=SimpleNamespace(check_unseen=qemu)
+    )
     lab: Any = SimpleNamespace(live=lambda name: appliance if name == "test_it" else None)
     stash = pytest.Stash()
     stash[LAB] = lab
@@ -31,6 +33,11 @@ def die() -> None:
 def test_a_death_that_nobody_saw_fails_the_test() -> None:
     with pytest.raises(KernelPanic, match="while nobody looked"):
         run(die)
+
+
+def test_a_qemu_that_ended_while_nobody_looked_fails_the_test() -> None:
+    with pytest.raises(KernelPanic, match="while nobody looked"):
+        run(lambda: None, qemu=die)
 
 
 def test_a_test_that_failed_by_itself_keeps_its_error() -> None:
