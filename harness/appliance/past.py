@@ -17,6 +17,7 @@ from harness.console.slot import Slot, slot_of
 from harness.errors import ApplianceFault, DeviceUnreachable, Fault, WaitTimeout
 from harness.image.fat import FatVolume
 from harness.image.model import Image
+from harness.machine.diagnosis import diagnose
 from harness.machine.partitions import edit_boot_file
 
 
@@ -154,5 +155,7 @@ class Past(Services, WaysIn):
         silent = isinstance(failure, DeviceUnreachable | WaitTimeout)
         if silent and self.power.is_on and self.can("serial-shell"):
             parts.append(("gokrazy network, by the device's own word", self.network_from_within()))
+        if self.power.is_on and (silent or (isinstance(failure, ApplianceFault) and failure.overdue)):
+            parts.append(("gokrazy machine, as QEMU sees it", "\n".join(diagnose(self.power.machine))))
         parts.append(("gokrazy files", str(self.folder)))
         return parts

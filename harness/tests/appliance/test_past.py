@@ -33,16 +33,18 @@ from harness.tests.appliance.played import appliance
         (None, False),
     ],
 )
-def test_a_device_is_asked_for_its_network_only_when_it_could_not_be_reached(
+def test_a_device_and_its_qemu_are_asked_only_when_it_could_not_be_reached(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException | None, asked: bool
 ) -> None:
     subject = appliance(tmp_path, "virt", no_quirks=False)
     monkeypatch.setattr(Power, "is_on", True)
     monkeypatch.setattr(subject, "can", lambda ability: ability == "serial-shell")
     monkeypatch.setattr(subject, "network_from_within", lambda: "no routes")
-    said = [text for title, text in subject.excerpts(failure) if "network" in title]
+    monkeypatch.setattr(Power, "machine", None)
+    monkeypatch.setattr("harness.appliance.past.diagnose", lambda machine: ["QEMU: paused", "no disk"])
+    said = [text for title, text in subject.excerpts(failure) if "network" in title or "machine" in title]
     subject.console.close()
-    assert said == (["no routes"] if asked else [])
+    assert said == (["no routes", "QEMU: paused\nno disk"] if asked else [])
 
 
 def test_a_device_that_is_off_is_asked_nothing(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from harness.boards import board, names
 from harness.errors import HostMemoryShort, ImageLocked, InternalError, QemuFailed
 from harness.firmware.bios import BiosStage
 from harness.machine.accelerator import Accelerator, choose
+from harness.machine.diagnosis import diagnose
 from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.ending import Ended, Rung
 from harness.machine.equipment import Equipment
@@ -172,6 +173,18 @@ def test_a_guest_that_ignores_it_costs_its_rungs_limit_and_no_more(make: Make, t
     heard.close()
 
 
+def test_qemu_says_what_a_silent_guest_does(make: Make, tmp_path: Path) -> None:
+    machine, heard = guest(make, tmp_path, IDLES, equipment=REACHED)
+    with socket.create_connection(("127.0.0.1", machine.ports[HTTP]), timeout=5):
+        said = diagnose(machine)
+    machine.stop()
+    heard.close()
+    assert said[0] == "QEMU: running"
+    assert re.match(r"processor 0: in firmware, .* at 0x[0-9a-f]+", said[1])
+    assert re.match(r"disk: 0.5 KiB read, 0.0 KiB written", said[2])
+    assert said[3:] == ["network: 1x to port 80 of the guest: it does not answer"]
+
+
 def test_a_qemu_without_qmp_is_ended_by_term(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = make()
     machine.start()
@@ -185,12 +198,12 @@ def test_a_qemu_without_qmp_is_ended_by_term(make: Make, monkeypatch: pytest.Mon
     assert machine.ended.failure is None
 
 
-def guest(make: Make, tmp_path: Path, program: bytes) -> tuple[Machine, socket.socket]:
+def guest(make: Make, tmp_path: Path, program: bytes, **given: Any) -> tuple[Machine, socket.socket]:
     """A machine whose guest has said that it runs."""
     (tmp_path / "golden.img").chmod(0o600)
     (tmp_path / "golden.img").write_bytes(boot_sector(program).ljust(1 << 20, b"\0"))
     consoles: list[socket.socket] = []
-    machine = make(on_console=consoles.append)
+    machine = make(on_console=consoles.append, **given)
     machine.start()
     wait_for_r(consoles[0])
     return machine, consoles[0]
