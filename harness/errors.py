@@ -84,6 +84,13 @@ class HarnessError(Exception):
         self.fault = Fault.HOST
         self.hint = f"{reason}; {self.hint}" if self.hint else reason
 
+    def follow(self, cause: HarnessError) -> None:
+        """Say first what this one came of; fault and hint are those of the cause."""
+        self.what = f"{cause.what}; then: {self.what}"
+        self.fault, self.overdue = cause.fault, cause.overdue
+        self.hint = cause.hint or self.hint
+        self.evidence = "\n".join(text for text in (cause.evidence, self.evidence) if text)
+
     def __str__(self) -> str:
         lines = [self.what]
         if self.where:

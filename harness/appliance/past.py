@@ -14,11 +14,14 @@ from harness.console.causes import explain
 from harness.console.crashes import OF_BUSY_HOST
 from harness.console.phases import Boot, Cause
 from harness.console.slot import Slot, slot_of
-from harness.errors import ApplianceFault, DeviceUnreachable, Fault, WaitTimeout
+from harness.errors import ApplianceFault, DeviceUnreachable, Fault, HarnessError, WaitTimeout
 from harness.image.fat import FatVolume
 from harness.image.model import Image
 from harness.machine.diagnosis import diagnose
 from harness.machine.partitions import edit_boot_file
+
+AFTERMATH = 2.0
+"""Seconds in which a device whose connection was lost may still say what it dies of."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Past(Services, WaysIn):
         """How it came up from its last power-on; for a restored appliance, how that of the snapshot did."""
         self.boot_files: BootFiles | None = None
         """As read at the last ``cold_boot``."""
+        self._lost: dict[DeviceUnreachable, HarnessError | None] = {}
+        """Connections that were lost, and the death behind each."""
         self._ready: list[tuple[str, dict[str, float]]] = []
 
     # -- what runs
@@ -121,8 +126,16 @@ class Past(Services, WaysIn):
     def explain(self, error: BaseException | None) -> None:
         """Have an error say first what the kernel said before it, if that explains it.
 
-        A limit that passed while this host let QEMU starve is this host's fault, and says so.
+        A limit that passed while this host let QEMU starve is this host's fault, and says so. A connection may be
+        lost before the console shows why: what shows it within AFTERMATH seconds comes first.
         """
+        if isinstance(error, DeviceUnreachable):
+            if error not in self._lost:
+                self._lost[error] = self._death_behind()
+                if (death := self._lost[error]) is not None:
+                    error.follow(death)
+            if self._lost[error] is not None:
+                return
         started = self.cold_start.unclean if self.cold_start is not None else ()
         memory = self.power.spec.equipment.memory
         more = "" if self.board.fixed else f" (--gk-memory {2 * memory} gives it more)"
@@ -135,6 +148,16 @@ class Past(Services, WaysIn):
         shortage = self.power.shortage()
         if shortage is not None and shortage.is_grave:
             error.excuse(f"this host gave QEMU {shortage}: run less beside it, or give --gk-time-factor")
+
+    def _death_behind(self) -> HarnessError | None:
+        """What ended the appliance, or its QEMU, at the moment when a connection was lost; None if it lives."""
+        try:
+            self.power.check()
+            self.console.wait(AFTERMATH)
+            self.power.check()
+        except HarnessError as death:
+            return death
+        return None
 
     @contextmanager
     def explained(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from harness.appliance.past import AFTERMATH
 from harness.console.findings import CrashWatcher
 from harness.console.lines import Line
 from harness.console.phases import Boot, Cause
@@ -16,7 +17,9 @@ from harness.errors import (
     ConsoleSilence,
     DeviceUnreachable,
     Fault,
+    HarnessError,
     KernelPanic,
+    QemuCrashed,
     WaitTimeout,
 )
 from harness.machine.power import Power
@@ -45,6 +48,46 @@ def test_a_device_and_its_qemu_are_asked_only_when_it_could_not_be_reached(
     said = [text for title, text in subject.excerpts(failure) if "network" in title or "machine" in title]
     subject.console.close()
     assert said == (["no routes", "QEMU: paused\nno disk"] if asked else [])
+
+
+@pytest.mark.parametrize("behind", [KernelPanic, QemuCrashed])
+def test_a_death_that_shows_after_the_connection_was_lost_is_told_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: type[HarnessError]
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    death = behind("it died", hint="look there", evidence="Kernel panic")
+    asked: list[float] = []
+
+    def wait(seconds: float) -> None:
+        asked.append(seconds)
+        if behind is KernelPanic:
+            raise death
+
+    def check() -> None:
+        if asked and behind is QemuCrashed:
+            raise death
+
+    monkeypatch.setattr(subject.console, "wait", wait)
+    monkeypatch.setattr(subject.power, "check", check)
+    error = DeviceUnreachable("connection reset", evidence="GET /")
+    for _ in range(2):
+        subject.explain(error)
+    subject.console.close()
+    assert error.what == "it died; then: connection reset"
+    assert (error.hint, error.evidence, error.fault) == ("look there", "Kernel panic\nGET /", death.fault)
+    assert asked == [AFTERMATH]
+
+
+def test_only_a_lost_connection_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    asked: list[float] = []
+    monkeypatch.setattr(subject.console, "wait", asked.append)
+    lost = DeviceUnreachable("no answer")
+    for error in (AssertionError("2 == 3"), WaitTimeout("waited"), lost):
+        subject.explain(error)
+    subject.console.close()
+    assert asked == [AFTERMATH]
+    assert lost.what == "no answer"
 
 
 def test_a_device_that_is_off_is_asked_nothing(tmp_path: Path) -> None:
