@@ -8,6 +8,7 @@ from harness.appliance.console_link import ConsoleLink
 from harness.console.console import Console
 from harness.errors import OptionError
 from harness.gokrazy.client import Device
+from harness.gokrazy.transport import READ
 from harness.image.model import Image
 from harness.machine.ports import Port
 from harness.machine.power import Power
@@ -88,6 +89,7 @@ class Core:
             verify=False,
             check=self.check,
             https_url=self.url(self.image.https_port, scheme="https"),
+            patience=max(READ, self.budget.answer),
         )
         if self._device is not None and self._device.speaks_tls:
             device.over_tls()

@@ -61,7 +61,7 @@ class Budget:
     network: float = 45.0
     """From init supervising its services to the web interface listening on an address that came by DHCP."""
     answer: float = 30.0
-    """From the web interface listening on that address to its first answer."""
+    """From the web interface listening on that address to its first answer; and for each answer after it."""
     service: float = 30.0
     """For a service to change its state after it was asked to."""
     reboot: float = 240.0

@@ -21,7 +21,7 @@ from harness.gokrazy.status import (
     parse_service,
     parse_status,
 )
-from harness.gokrazy.transport import Answer, Endpoint, NoAnswer, Trouble
+from harness.gokrazy.transport import READ, Answer, Endpoint, NoAnswer, Trouble
 from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 
 Signal: TypeAlias = Literal["term", "kill"]
@@ -82,6 +82,7 @@ class Device:
     ``verify`` is for https: True for the host's authorities, a Path to trust that certificate whatever its name,
     False to trust anybody. The device redirects http to https on its own port number, which a forwarded port has
     not: give ``https_url``, and a wait or ``probe`` that is redirected goes on there, as do all calls after it.
+    ``patience`` is how many seconds may pass without a byte of an answer.
     """
 
     def __init__(
@@ -93,9 +94,10 @@ class Device:
         verify: bool | Path = True,
         check: Callable[[], None] | None = None,
         https_url: str | None = None,
+        patience: float = READ,
     ) -> None:
-        self._endpoint = Endpoint(url, password, user, verify, check)
-        self._https = Endpoint(https_url, password, user, verify, check) if https_url else None
+        self._endpoint = Endpoint(url, password, user, verify, check, patience)
+        self._https = Endpoint(https_url, password, user, verify, check, patience) if https_url else None
 
     @property
     def url(self) -> str:

@@ -127,6 +127,8 @@ class Endpoint:
     user: str = "gokrazy"
     verify: bool | Path = True
     check: Callable[[], None] | None = field(default=None, repr=False)
+    patience: float = READ
+    """Seconds without a byte of an answer, where a request names no others."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -172,12 +174,13 @@ class Endpoint:
         params: Mapping[str, str] | None = None,
         data: Mapping[str, str] | Iterable[bytes] | bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: float | tuple[float, float] = (CONNECT, READ),
+        timeout: float | tuple[float, float] | None = None,
     ) -> Answer | NoAnswer:
         """One request; redirects are not followed, and neither status nor silence raises.
 
         ``timeout`` is in seconds: for the connection and for each wait for bytes.
         """
+        timeout = timeout or (CONNECT, self.patience)
         if method != "GET":
             # A kept-alive connection may be dead without a sign, and this must not be sent twice: a fresh one.
             self.forget_connections()
@@ -215,7 +218,7 @@ class Endpoint:
         params: Mapping[str, str] | None = None,
         data: Mapping[str, str] | Iterable[bytes] | bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: float | tuple[float, float] = (CONNECT, READ),
+        timeout: float | tuple[float, float] | None = None,
         accept: tuple[int, ...] = (200,),
     ) -> Answer:
         """One request that must succeed; raises DeviceUnreachable, AuthenticationRefused, RequestRefused."""

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import (
-    OptionError,
-    WaitTimeout,
-)
+from harness.boards import board
+from harness.errors import OptionError, WaitTimeout
 from harness.firmware.voice import Voice
 from harness.machine.ports import Port
 from harness.tests.appliance.played import HEARD, appliance, played_image
@@ -41,6 +39,15 @@ def test_somebody_with_another_password_speaks_tls_where_the_device_does(tmp_pat
     subject.device.over_tls()
     assert subject.device_with_password("x").url == "https://127.0.0.1:2"
     subject.console.close()
+
+
+def test_a_slow_board_has_longer_for_each_answer(tmp_path: Path) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    subject.console.close()
+    subject.power.ports = {Port(80): 1, Port(443): 2}
+    assert subject.device.endpoint.patience == subject.budget.answer
+    subject.budget = subject.budget.scaled(3)
+    assert subject.device_with_password("x").endpoint.patience == 3 * board("virt").budget.answer
 
 
 def test_a_port_is_that_of_this_host_which_leads_to_the_appliance_s(tmp_path: Path) -> None:

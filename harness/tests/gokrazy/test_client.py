@@ -130,6 +130,14 @@ def test_silence_has_a_limit(fake: FakeDevice, device: Device) -> None:
     assert time.monotonic() - start < 3
 
 
+def test_each_answer_has_a_limit_that_its_owner_chooses(fake: FakeDevice) -> None:
+    fake.hang = True
+    device = Device(fake.url, password=PASSWORD, patience=0.1)
+    with pytest.raises(DeviceUnreachable, match=r"GET /: no answer in time") as caught:
+        device.status()
+    assert caught.value.overdue
+
+
 def test_one_stale_connection_is_forgiven(fake: FakeDevice, device: Device) -> None:
     device.status()
     fake.drop = 1
