@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+from harness.appliance.witness import Witness
 from harness.console.console import Console
 from harness.console.phases import Boot, Cause
 from harness.errors import HarnessError
@@ -11,10 +12,14 @@ from harness.machine.power import PowerEvent, PowerOn
 
 
 class ConsoleLink:
-    """Attaches the console of each QEMU process, and reports to it what happens to the machine."""
+    """Attaches the console of each QEMU process, and reports to it what happens to the machine.
 
-    def __init__(self, console: Console) -> None:
+    The witness gets to know of the machine as well.
+    """
+
+    def __init__(self, console: Console, witness: Witness) -> None:
         self._console = console
+        self._witness = witness
         self.next = Cause.POWER_ON
         """Why the next QEMU process is started."""
         self.boot: Boot | None = None
@@ -29,6 +34,7 @@ class ConsoleLink:
 
     def listener(self, news: PowerEvent) -> None:
         """Something happened to the machine."""
+        self._witness.machine(news)
         if isinstance(news, PowerOn):
             if news.cause in ("power-on", "power-cycle"):
                 self._console.powered_on()

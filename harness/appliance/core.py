@@ -5,6 +5,8 @@ from __future__ import annotations
 from harness.appliance.abilities import missing
 from harness.appliance.assembly import Assembly
 from harness.appliance.console_link import ConsoleLink
+from harness.appliance.time_line import TimeLine
+from harness.appliance.witness import Witness
 from harness.console.console import Console
 from harness.errors import OptionError
 from harness.gokrazy.client import Device
@@ -33,7 +35,10 @@ class Core:
         """Why nobody here can enter breakglass on it, "" when a key is known that can."""
         self.console = Console(made.folder, name=made.title, in_many_threads=lambda: self.power.in_many_threads)
         """Its serial console."""
-        self._link = ConsoleLink(self.console)
+        self.time_line = TimeLine()
+        """What happened to it, for the report; a scenario may add a note of its own."""
+        self._witness = Witness(self.time_line)
+        self._link = ConsoleLink(self.console, self._witness)
         self.power = Power(
             made.spec,
             made.overlay,
@@ -67,6 +72,7 @@ class Core:
         """The image that runs: the last one that was installed, or that of a checkpoint."""
         self.voice = self._voice_of(image)
         """Who is heard on its serial port."""
+        self.time_line.keep_secret(image.password)
         self.console.hears(kernel=self.voice.kernel, why=self.voice.why)
         if image.password != self._password:
             self._password = image.password
@@ -83,6 +89,7 @@ class Core:
 
     def device_with_password(self, password: str | None) -> Device:
         """Return its web interface as somebody sees it who knows this password."""
+        self.time_line.keep_secret(password)
         device = Device(
             self.url(self.image.http_port),
             password=password,
@@ -91,6 +98,7 @@ class Core:
             https_url=self.url(self.image.https_port, scheme="https"),
             patience=max(READ, self.budget.answer),
         )
+        device.report_to(self._witness.web)
         if self._device is not None and self._device.speaks_tls:
             device.over_tls()
         return device

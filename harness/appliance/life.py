@@ -8,6 +8,7 @@ from harness.appliance.assembly import Assembly
 from harness.appliance.cold_start import ColdStart
 from harness.appliance.past import Past
 from harness.appliance.start_watch import StartWatch, unheard
+from harness.appliance.time_line import Lane
 from harness.console.phases import Boot, Cause, Phase
 from harness.errors import ApplianceFault, DeviceUnreachable, HarnessError, OptionError, WaitTimeout
 from harness.gokrazy.status import Status
@@ -111,6 +112,7 @@ class Life(Past):
 
     def cut_power(self) -> None:
         """Pull the plug: nothing is written any more from this moment on."""
+        self.time_line.add(Lane.FAULTS, "the power is cut")
         self.power.off()
 
     # -- waiting until it is ready
@@ -165,6 +167,7 @@ class Life(Past):
         """It is ready: whatever boots from now on is another start."""
         self._starting = None
         self.console.serves()
+        self.time_line.add(Lane.BOOT, "ready")
         # Its console may not have said that it has an address.
         self.power.listens()
 

@@ -10,6 +10,7 @@ from harness.appliance.checkpoints import Checkpoints, CheckpointState
 from harness.appliance.clock import DeviceClock
 from harness.appliance.cold_start import ColdStart
 from harness.appliance.life import Life
+from harness.appliance.time_line import Lane
 from harness.console.phases import Cause
 from harness.errors import InternalError
 from harness.machine.snapshot import Snapshot
@@ -36,12 +37,13 @@ class Restoration(Life, DeviceClock):
         """Restore it from a snapshot of another; one that was taken without a network gets its network now."""
         began = time.monotonic()
         boots = len(self.console.boots)
-        self._resumes_at(CheckpointState(start, start.boot, self.running))
-        self.power.restore(snapshot)
-        if self.board.workarounds.nic_after_restore and self.can("http"):
-            self._until_it_listens(boots, self.budget.ready)
-        self._ask_the_time(self.budget.ready)
-        self.check()
+        with self.time_line.during(Lane.POWER, "restored from the run's snapshot"):
+            self._resumes_at(CheckpointState(start, start.boot, self.running))
+            self.power.restore(snapshot)
+            if self.board.workarounds.nic_after_restore and self.can("http"):
+                self._until_it_listens(boots, self.budget.ready)
+            self._ask_the_time(self.budget.ready)
+            self.check()
         ready = time.monotonic() - began
         if self.board.workarounds.nic_after_restore:
             self.cold_start = start.continued(self.console.current, ready)
@@ -56,7 +58,8 @@ class Restoration(Life, DeviceClock):
         snapshot of the board, or the appliance is off.
         """
         boot = self.console.current if self.can("console") else None
-        self._checkpoints.keep(name, CheckpointState(self.cold_start, boot, self.running))
+        with self.time_line.during(Lane.POWER, f"checkpoint {name!r} is taken"):
+            self._checkpoints.keep(name, CheckpointState(self.cold_start, boot, self.running))
         self.rewind(name)
 
     def rewind(self, name: str) -> None:
@@ -65,9 +68,10 @@ class Restoration(Life, DeviceClock):
         Raises OptionError for a name that is none.
         """
         began = time.monotonic()
-        self._checkpoints.rewind(name, self._resumes_at)
-        self._ask_the_time(self.budget.ready)
-        self.check()
+        with self.time_line.during(Lane.POWER, f"rewound to {name!r}"):
+            self._checkpoints.rewind(name, self._resumes_at)
+            self._ask_the_time(self.budget.ready)
+            self.check()
         self._ready.append(("rewound", {"ready": time.monotonic() - began}))
 
     def _resumes_at(self, state: CheckpointState) -> None:

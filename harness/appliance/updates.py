@@ -7,6 +7,7 @@ import time
 from harness.appliance.assembly import Assembly
 from harness.appliance.life import Life
 from harness.appliance.offline_update import install_offline
+from harness.appliance.time_line import Lane
 from harness.console.slot import Slot
 from harness.gokrazy.update import Mangle, Updater, Upload
 from harness.image.model import Image
@@ -24,7 +25,7 @@ class Updates(Life):
     def update(self, image: Image) -> list[Upload]:
         """Update to ``image`` as gok does: root, boot, MBR, switch, reboot; waits until the device runs it."""
         files = self._files_of(image)
-        updater = Updater(self.device, stall=self.budget.upload)
+        updater = Updater(self.device, stall=self.budget.upload, progress=self._witness.sent)
         uploads = updater.update(root=files.root, boot=files.boot, mbr=files.mbr)
         self._reboot_into(image)
         return uploads
@@ -35,6 +36,7 @@ class Updates(Life):
 
     def flip(self, image: Image) -> None:
         """Have it switch to the inactive slot, which holds ``image``, and reboot; waits until it runs that."""
+        self.time_line.add(Lane.UPDATE, "the other slot is to run")
         Updater(self.device).switch()
         self._reboot_into(image)
 
@@ -55,10 +57,15 @@ class Updates(Life):
     def update_boot_only(self, image: Image) -> None:
         """Install the boot file system of ``image`` for the active slot, then the MBR that fits it."""
         files = self._files_of(image)
-        updater = Updater(self.device, stall=self.budget.upload)
+        updater = Updater(self.device, stall=self.budget.upload, progress=self._witness.sent)
         updater.put_boot_only(files.boot)
         updater.put_mbr(files.mbr)
 
     def send_root(self, image: Image, *, mangle: Mangle | None = None) -> Upload:
         """Send the root file system of ``image`` to the inactive slot; ``mangle`` damages it on its way."""
-        return Updater(self.device, stall=self.budget.upload, mangle=mangle).put_root(self._files_of(image).root)
+        root = self._files_of(image).root
+        sends = Updater(self.device, stall=self.budget.upload, progress=self._witness.sent, mangle=mangle)
+        if mangle is None:
+            return sends.put_root(root)
+        with self.time_line.during(Lane.FAULTS, f"the upload is damaged: {getattr(mangle, '__name__', 'mangle')}"):
+            return sends.put_root(root)

@@ -58,6 +58,7 @@ class WaysIn(Core):
         rescue = self._breakglass(key or self._key)
         try:
             if password is not None:
+                self.time_line.keep_secret(password)
                 rescue.try_password(password)
             else:
                 rescue.connect()
@@ -77,4 +78,6 @@ class WaysIn(Core):
         if self.image.builder == "given":
             # A finished image does not contain the flags of its programs. Its device lists them, after the name.
             port = port_of(self.device.service(self.image.breakglass.path).args[1:], port)
-        return Breakglass("127.0.0.1", self.port(port), key=key, device=self.device)
+        rescue = Breakglass("127.0.0.1", self.port(port), key=key, device=self.device)
+        rescue.listener = self._witness.ssh
+        return rescue

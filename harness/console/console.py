@@ -188,6 +188,15 @@ class Console:
         with self._changed:
             return [line for line in self._intake.lines if since is None or line.offset > since.offset]
 
+    def clock_of(self, line: Line) -> float:
+        """What the console's clock said when this line came."""
+        return self.recording.power_on_before(line.offset + line.mark) + line.at
+
+    def power_on_of(self, boot: Boot) -> float:
+        """What the console's clock said at second 0 of this boot."""
+        with self._changed:
+            return self._intake.power_ons[boot.number]
+
     def excerpt(self, lines: int = 40) -> str:
         """Return the last lines with their times."""
         with self._changed:

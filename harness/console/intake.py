@@ -60,6 +60,8 @@ class Intake:
         self.when_init_runs: Callable[[], None] = lambda: None
         """Called once a boot, when init has been started."""
         self._in_init = 0
+        self.power_ons: dict[int, float] = {}
+        """What the clock said at second 0 of each boot, by the boot's number."""
         self.when_listening: Callable[[], None] = lambda: None
         """Called once a boot, when the web interface listens on an address that others reach."""
         self._listening = 0
@@ -132,7 +134,7 @@ class Intake:
         self._cause = cause
         self.crashes.forget_suspicions()
         if cause is Cause.RESTORED and boot is not None:
-            self.phases.adopt(boot, self.last_byte)
+            self._keep_power_on(self.phases.adopt(boot, self.last_byte))
         else:
             self.phases.machine_started(cause, self.last_byte)
             self._look_for_false_starts(self.lines[-1])
@@ -214,6 +216,7 @@ class Intake:
             self._keep(line)
             begun = self.phases.see(line)
             if begun is not None:
+                self._keep_power_on(begun)
                 self.crashes.forget_suspicions()
             self.crashes.see(line, boot=len(self.phases.boots), firmware=self.phases.in_firmware)
             if begun is not None:
@@ -233,6 +236,9 @@ class Intake:
     def _keep(self, line: Line) -> None:
         self.lines.append(line)
         self.seen += 1
+
+    def _keep_power_on(self, begun: Boot) -> None:
+        self.power_ons[begun.number] = self.recording.power_on_before(self.recording.size + 1)
 
     def _claim_provoked(self, known: int) -> None:
         """Mark the fatal findings after the first ``known`` ones as expected while a test provokes a crash."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class Recording:
         self.folder = folder
         self._clock = clock
         self._zero = clock()
+        self._zeros = [(-1, self._zero)]
+        """Offset and clock of each power-on."""
         flags = os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._log = os.open(folder / LOG, flags | os.O_RDWR, 0o644)
         self._index = os.open(folder / INDEX, flags | os.O_WRONLY, 0o644)
@@ -42,6 +45,10 @@ class Recording:
     def seconds(self) -> float:
         """Seconds since the last power-on."""
         return self._clock() - self._zero
+
+    def power_on_before(self, offset: int) -> float:
+        """What the clock said at the last power-on before the byte that ends at this offset came."""
+        return self._zeros[bisect_left(self._zeros, (offset,)) - 1][1]
 
     def append(self, data: bytes) -> float:
         """Record these bytes as having come now; returns the seconds since power-on.
@@ -61,6 +68,7 @@ class Recording:
         self._flush_entry()
         if zero:
             self._zero = self._clock()
+            self._zeros.append((self.size, self._zero))
         at = 0.0 if zero else self.seconds()
         self._write_index({"mark": text, "t": round(at, 4), "at": self.size})
         return at

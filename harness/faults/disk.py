@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.appliance.time_line import Lane
 from harness.image.model import SECTOR, Extent
 from harness.image.squashfs import Dir, File, Link, Node, SquashFs, Tree, pack
 
@@ -24,6 +25,7 @@ Edit = Callable[[str, Node], Node | None]
 
 def replace_root(appliance: Appliance, edit: Edit) -> None:
     """Pack the root file system of slot A anew, as ``edit`` wants it."""
+    appliance.time_line.add(Lane.FAULTS, "the root file system of slot A is packed anew")
     overlay, image = appliance.power.overlay, appliance.image
     with tempfile.TemporaryDirectory(prefix="gokrazy-root-", dir=overlay.path.parent) as folder:
         squashfs = SquashFs(image.path, image.layout.root_a.offset)
@@ -62,11 +64,13 @@ def with_file(path: str, content: bytes) -> Edit:
 
 def zero(appliance: Appliance, extent: Extent) -> None:
     """Overwrite a stretch of the disk with zeroes, as a card that lost it would read."""
+    appliance.time_line.add(Lane.FAULTS, f"{extent.size} bytes of the disk are zeroed, from {extent.offset} on")
     appliance.power.overlay.write(extent.offset, bytes(extent.size))
 
 
 def zero_boot_file(appliance: Appliance, name: str) -> None:
     """Overwrite the content of a file of the boot partition with zeroes; its length stays."""
+    appliance.time_line.add(Lane.FAULTS, f"the boot partition's {name} is zeroed")
     appliance.edit_boot_file(name, lambda content: bytes(len(content)))
 
 

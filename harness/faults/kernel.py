@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.appliance.time_line import Lane
 from harness.console.findings import Finding
 from harness.console.phases import Boot
 
@@ -35,7 +36,10 @@ def panic(appliance: Appliance) -> Fall:
     Raises WaitTimeout where no crash is seen within ``budget.service``, or no boot within ``budget.reboot``.
     """
     before = appliance.console.boots[-1].number
-    with appliance.console.expect_crash(timeout=appliance.budget.service) as crash:
+    with (
+        appliance.time_line.during(Lane.FAULTS, "the kernel is made to panic"),
+        appliance.console.expect_crash(timeout=appliance.budget.service) as crash,
+    ):
         appliance.start(PANICS)
     assert crash.finding is not None, "expect_crash waits for it"
     return Fall(crash.finding, appliance.wait_for_boot(after=before))

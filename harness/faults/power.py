@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from harness.appliance.time_line import Happening, Lane, TimeLine
+
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
     from harness.machine.machine import Machine
@@ -17,6 +19,7 @@ def cut(appliance: Appliance) -> None:
 
 def reset(appliance: Appliance) -> None:
     """Press the reset button; does not wait for what comes up."""
+    appliance.time_line.add(Lane.FAULTS, "the reset button is pressed")
     appliance.power.reset()
 
 
@@ -24,14 +27,16 @@ def pause(appliance: Appliance) -> Paused:
     """Stop the processors at once; in a ``with`` statement until its end, else until the machine ends."""
     machine = appliance.power.machine
     machine.pause()
-    return Paused(machine)
+    return Paused(machine, appliance.time_line)
 
 
 class Paused:
     """A machine whose processors stand still, as a context manager that lets them go at its end."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, time_line: TimeLine) -> None:
         self._machine = machine
+        self._time_line = time_line
+        self._happening: Happening = time_line.begin(Lane.FAULTS, "the processors stand still")
 
     def __enter__(self) -> None:
         """Nothing is left to do: it stands still already."""
@@ -40,5 +45,6 @@ class Paused:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let go of a machine that is still there: within the block it may have been cut off or rewound."""
+        self._time_line.over(self._happening)
         if self._machine.ended is None:
             self._machine.resume()

@@ -6,7 +6,9 @@ import contextlib
 import errno
 import posixpath
 import shlex
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
@@ -24,6 +26,17 @@ LISTENS = "listening on "
 UP = "host key fingerprint: "
 COMMAND = 60.0
 """Seconds that a command may take, where the caller gives no limit."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What was done over SSH, and what came of it."""
+
+    what: str
+    began: float
+    """``time.monotonic()``."""
+    outcome: str
+    well: bool
 
 
 class Breakglass:
@@ -54,6 +67,8 @@ class Breakglass:
         self._has_shell = True  # until the device refuses a command that needs one
         self.fingerprints: list[str] = []
         """Of each server key seen so far: with /perm mounted there should be one, else one for each start."""
+        self.listener: Callable[[Talk], None] = lambda _: None
+        """Gets what was done over SSH, when it is over."""
 
     def __repr__(self) -> str:
         return f"Breakglass({self.address})"
@@ -137,21 +152,23 @@ class Breakglass:
         """
         self.close()
         who = f"the key {self._key.fingerprint} of user {self.user!r}"
-        self._connection = connect(
-            self.address, lambda it: it.auth_publickey(self.user, self._key), who, self._check
-        )
+        with self._reported("connect"):
+            self._connection = connect(
+                self.address, lambda it: it.auth_publickey(self.user, self._key), who, self._check
+            )
         self.fingerprints.append(self._connection.fingerprint)
         return self._connection.fingerprint
 
     def try_password(self, password: str) -> None:
         """Log in with a password, which breakglass is to refuse: raises AuthenticationRefused then."""
         who = f"user {self.user!r} with a password"
-        connect(
-            self.address,
-            lambda it: it.auth_password(self.user, password, fallback=False),
-            who,
-            self._check,
-        ).close()
+        with self._reported("connect with a password"):
+            connect(
+                self.address,
+                lambda it: it.auth_password(self.user, password, fallback=False),
+                who,
+                self._check,
+            ).close()
 
     # commands
 
@@ -174,6 +191,20 @@ class Breakglass:
         far, DeviceUnreachable when the connection is lost.
         """
         text = command if isinstance(command, str) else shlex.join(command)
+        with self._reported(f"run {text}") as ended:
+            result = self._run(text, timeout, stdin, plain=plain)
+            ended.append(f"status {result.status}")
+        if check and result.status != 0:
+            how = f"ended with status {result.status}" if result.status >= 0 else "was ended by a signal"
+            raise CommandFailed(
+                f"{text!r} {how}",
+                status=result.status,
+                where=str(self.address),
+                evidence=excerpt("\n".join(filter(None, (result.text, result.error_text)))),
+            )
+        return result
+
+    def _run(self, text: str, timeout: float, stdin: bytes, *, plain: bool) -> Result:
         deadline = Deadline(timeout)
         wrapped = None if plain or not self._has_shell else Wrapped(text, len(stdin))
         running = self._start(text, wrapped.line if wrapped else text, deadline)
@@ -188,18 +219,9 @@ class Breakglass:
                 hint="without a shell in the image, the command's first word must be a program there",
             )
         try:
-            result = running.finish(stdin, wrapped)
+            return running.finish(stdin, wrapped)
         finally:
             hang_up(running.channel)
-        if check and result.status != 0:
-            ended = f"ended with status {result.status}" if result.status >= 0 else "was ended by a signal"
-            raise CommandFailed(
-                f"{text!r} {ended}",
-                status=result.status,
-                where=str(self.address),
-                evidence=excerpt("\n".join(filter(None, (result.text, result.error_text)))),
-            )
-        return result
 
     def _start(self, text: str, line: str, deadline: Deadline) -> Running | None:
         """The started command, or None where the device refused to start it."""
@@ -278,7 +300,7 @@ class Breakglass:
         connection = self._connected()
         client = connection.sftp(timeout)
         try:
-            with connection.limited(what, timeout):
+            with self._reported(what), connection.limited(what, timeout):
                 try:
                     yield client
                 except TimeoutError:
@@ -296,6 +318,17 @@ class Breakglass:
             client.close()
 
     # below
+
+    @contextlib.contextmanager
+    def _reported(self, what: str) -> Iterator[list[str]]:
+        """Have the listener get to know of this; the body may add how it ended."""
+        began, said = time.monotonic(), list[str]()
+        try:
+            yield said
+        except BaseException as error:
+            self.listener(Talk(what, began, str(getattr(error, "what", error)), well=False))
+            raise
+        self.listener(Talk(what, began, ", ".join(said) or "done", well=True))
 
     def _connected(self) -> Connection:
         if self._connection is None or not self._connection.alive:

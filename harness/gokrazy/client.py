@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import Enum
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from harness.errors import HarnessError, OptionError, RequestRefused
+from harness.errors import OptionError, RequestRefused
 from harness.gokrazy.logs import FIRST, LogLine, LogStream, Stream
+from harness.gokrazy.probe import FINAL, REACH, Probe, Reach
 from harness.gokrazy.status import (
     Features,
     ServiceStatus,
@@ -21,11 +20,14 @@ from harness.gokrazy.status import (
     parse_service,
     parse_status,
 )
-from harness.gokrazy.transport import READ, Answer, Endpoint, NoAnswer, Trouble
+from harness.gokrazy.transport import READ, Answer, Endpoint, Exchange, NoAnswer, Trouble
 from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 
 Signal: TypeAlias = Literal["term", "kill"]
 Supervise: TypeAlias = Literal["loop", "once"]
+
+WebNews: TypeAlias = Exchange | Status
+"""What a listener gets: each request, and each front page that came."""
 
 JSON = {"Accept": "application/json"}
 FEATURES = "/update/features"
@@ -33,43 +35,6 @@ TRY = 5.0
 """Seconds that one try of a wait may take, as the ``gok`` tool allows."""
 SIGNAL_DELAY = 100.0
 """Seconds the device gives its services per signal before a reboot (gokrazy update.go, defaultSignalDelay)."""
-
-
-class Reach(Enum):
-    """How far a request gets."""
-
-    READY = "it answers"
-    UNAUTHORISED = "it refuses the password"
-    REFUSED = "connection refused"
-    RESET = "connection accepted, then dropped"
-    SILENT = "no answer in time"
-    REDIRECTED = "it sends everybody to https"
-    UNUSABLE = "it answers with an error"
-    """Or with something else than HTTP, or with a certificate that is not trusted: waiting will not help."""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What one cheap try found."""
-
-    reach: Reach
-    seen: str
-    """In words."""
-    status: Status | None = None
-    """The front page, when it came."""
-    error: HarnessError | None = None
-    """What a call in earnest would have raised."""
-
-
-_REACH = {
-    Trouble.REFUSED: Reach.REFUSED,
-    Trouble.RESET: Reach.RESET,
-    Trouble.SILENT: Reach.SILENT,
-    Trouble.NO_ROUTE: Reach.SILENT,
-    Trouble.CERTIFICATE: Reach.UNUSABLE,
-    Trouble.NOT_HTTP: Reach.UNUSABLE,
-}
-_FINAL = (Reach.UNAUTHORISED, Reach.REDIRECTED, Reach.UNUSABLE)
 
 
 class Device:
@@ -98,6 +63,13 @@ class Device:
     ) -> None:
         self._endpoint = Endpoint(url, password, user, verify, check, patience)
         self._https = Endpoint(https_url, password, user, verify, check, patience) if https_url else None
+        self._listener: Callable[[WebNews], None] | None = None
+
+    def report_to(self, listener: Callable[[WebNews], None]) -> None:
+        """Call this with each request and each front page that comes."""
+        self._listener = self._endpoint.listener = listener
+        if self._https:
+            self._https.listener = listener
 
     @property
     def url(self) -> str:
@@ -155,10 +127,10 @@ class Device:
             self.over_tls()
             answer = self._endpoint.try_request("GET", "/", headers=JSON, timeout=timeout)
         if isinstance(answer, NoAnswer):
-            return Probe(_REACH[answer.kind], str(answer), None, self._endpoint.unreachable(answer, "GET /"))
+            return Probe(REACH[answer.kind], str(answer), None, self._endpoint.unreachable(answer, "GET /"))
         if answer.status == 200:
             try:
-                return Probe(Reach.READY, "200", parse_status(answer.text, self.url))
+                return Probe(Reach.READY, "200", self._front_page(answer))
             except RequestRefused as error:
                 return Probe(Reach.UNUSABLE, error.what, None, error)
         refused = self._endpoint.refused(answer)
@@ -173,7 +145,13 @@ class Device:
 
     def status(self) -> Status:
         """The front page."""
-        return parse_status(self._endpoint.request("GET", "/", headers=JSON).text, self.url)
+        return self._front_page(self._endpoint.request("GET", "/", headers=JSON))
+
+    def _front_page(self, answer: Answer) -> Status:
+        status = parse_status(answer.text, self.url)
+        if self._listener:
+            self._listener(status)
+        return status
 
     def service(self, name: str) -> ServiceStatus:
         """One service by path or last element; raises ServiceMissing that names those that exist."""
@@ -368,7 +346,7 @@ class Device:
             probe = self.probe(timeout=deadline.slice(longest, least=1.0))
             if probe.status is None:
                 self.forget_connections()
-                if probe.reach in _FINAL and probe.error:
+                if probe.reach in FINAL and probe.error:
                     self._endpoint.raise_cause()
                     raise probe.error
                 return NotYet(probe.seen)

@@ -13,7 +13,7 @@ from enum import Enum
 from http.cookiejar import Cookie, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 from urllib.request import Request
 
 import requests
@@ -70,6 +70,18 @@ class Answer:
     def text(self) -> str:
         """The body as UTF-8."""
         return self.body.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request, and what came of it; times are those of ``time.monotonic()``."""
+
+    method: str
+    path: str
+    """With its parameters, never with what was sent in its body."""
+    began: float
+    ended: float
+    answer: Answer | NoAnswer
 
 
 class _Basic(requests.auth.AuthBase):
@@ -129,6 +141,8 @@ class Endpoint:
     check: Callable[[], None] | None = field(default=None, repr=False)
     patience: float = READ
     """Seconds without a byte of an answer, where a request names no others."""
+    listener: Callable[[Exchange], None] | None = field(default=None, repr=False)
+    """Gets each request and what came of it."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -180,7 +194,15 @@ class Endpoint:
 
         ``timeout`` is in seconds: for the connection and for each wait for bytes.
         """
-        timeout = timeout or (CONNECT, self.patience)
+        began = time.monotonic()
+        limit = timeout or (CONNECT, self.patience)
+        answer = self._try(method, path, limit, params=params, data=data, headers=headers)
+        if self.listener:
+            asked = f"{path}?{urlencode(params)}" if params else path
+            self.listener(Exchange(method, asked, began, time.monotonic(), answer))
+        return answer
+
+    def _try(self, method: str, path: str, timeout: float | tuple[float, float], **sent: Any) -> Answer | NoAnswer:
         if method != "GET":
             # A kept-alive connection may be dead without a sign, and this must not be sent twice: a fresh one.
             self.forget_connections()
@@ -191,12 +213,10 @@ class Endpoint:
                 response = self._session.request(
                     method,
                     url,
-                    params=params,
-                    data=data,
-                    headers=headers,
                     timeout=timeout,
                     allow_redirects=False,
                     stream=True,
+                    **sent,
                 )
                 with response:
                     body = _read(response)

@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from harness.appliance.appliance import Appliance
+from harness.appliance.time_line import TimeLine
 from harness.faults import disk
 from harness.image.digest import content_digest
 from harness.image.load import load_raw
@@ -30,7 +31,9 @@ def overlay(image: Image, tmp_path: Path) -> DiskOverlay:
 
 @pytest.fixture
 def appliance(image: Image, overlay: DiskOverlay) -> Appliance:
-    return cast(Appliance, SimpleNamespace(image=image, power=SimpleNamespace(overlay=overlay)))
+    return cast(
+        Appliance, SimpleNamespace(image=image, power=SimpleNamespace(overlay=overlay), time_line=TimeLine())
+    )
 
 
 def root(overlay: DiskOverlay, image: Image, folder: Path) -> SquashFs:

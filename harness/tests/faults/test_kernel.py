@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from harness.appliance.appliance import Appliance
+from harness.appliance.time_line import TimeLine
 from harness.console.check import Severity
 from harness.console.console import ExpectedCrash
 from harness.console.findings import Finding
@@ -28,6 +29,7 @@ class Played:
         self.console = self
         self.budget = SimpleNamespace(service=20.0)
         self.boots = [FIRST]
+        self.time_line = TimeLine()
         self.done: list[object] = []
         self._finding = finding
 

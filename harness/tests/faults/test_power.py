@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from harness.appliance.appliance import Appliance
+from harness.appliance.time_line import TimeLine
 from harness.faults import power
 
 
@@ -17,6 +18,7 @@ class Played:
     def __init__(self) -> None:
         self.done: list[str] = []
         self.ended: object = None
+        self.time_line = TimeLine()
         self.power = SimpleNamespace(machine=self, reset=lambda: self.done.append("reset"))
 
     def pause(self) -> None:
@@ -54,7 +56,9 @@ def test_a_pause_lasts_without_a_with_statement(played: Played, appliance: Appli
 def test_a_pause_ends_with_its_block_and_also_when_that_fails(played: Played, appliance: Appliance) -> None:
     with power.pause(appliance):
         assert played.done == ["pause"]
+        assert played.time_line.happenings[-1].lasts
     assert played.done == ["pause", "resume"]
+    assert [(one.lane, one.lasts) for one in played.time_line.happenings] == [("faults", False)]
     with pytest.raises(RuntimeError), power.pause(appliance):
         raise RuntimeError
     assert played.done == ["pause", "resume"] * 2

@@ -24,7 +24,8 @@ from harness.errors import (
     ServiceMissing,
     WaitTimeout,
 )
-from harness.gokrazy.client import Device, Reach
+from harness.gokrazy.client import Device
+from harness.gokrazy.probe import Reach
 from harness.tests.gokrazy.fake_device import PASSWORD, FakeDevice, FakeHandler
 
 
