@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness import boards
-from harness.errors import Fault, HarnessError, UserError, fault_of
+from harness.errors import Fault, HarnessError, UserError
 from harness.options import Settings, add_options, must_be_readable, options_said, settings_from
 from harness.package_data import scenarios_folder
-from harness.report.places import must_take_results, not_written
+from harness.report.evidence import hang_under, story_for
+from harness.report.places import must_take_results
 from harness.report.properties import properties
 from harness.report.recorder import Recorder
+from harness.report.reproduce import typed
 from harness.report.verdict import Verdict
 from harness.report.words import Words, words_of
 from harness.run import durations, markers, rerun, workers
@@ -313,17 +315,15 @@ def pytest_runtest_makereport(
         return report
     # Attributes, not objects: a report may travel from another process.
     report.gk_appliance = True  # type: ignore[attr-defined]
+    report.gk_on = "" if _board(item) == NO_BOARD else _board(item)  # type: ignore[attr-defined]
+    hang_under(report, appliance, call.excinfo.value if call.excinfo else None)
     if report.failed and call.excinfo is not None:
-        fault = fault_of(call.excinfo.value)
-        report.gk_fault = fault.name if fault else None  # type: ignore[attr-defined]
         rerun.mark(report, call.excinfo.value)
     if report.when == "setup":
         # Of a try before this one, where a plugin runs a test again.
         item.user_properties[:] = [one for one in item.user_properties if not one[0].startswith("gk_")]
     if lab is not None:
-        report.gk_news = lab.journal.take()  # type: ignore[attr-defined]
-        if appliance is not None and report.failed:
-            report.sections.extend(appliance.excerpts(call.excinfo.value if call.excinfo else None))
+        report.gk_news = {**lab.journal.take(), **story_for(report, appliance)}  # type: ignore[attr-defined]
         if appliance is not None and report.when == "call":
             item.user_properties.extend(properties(appliance, appliance.power.spec.accelerator))
             report.user_properties = list(item.user_properties)
@@ -353,16 +353,14 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     # A worker of pytest-xdist sees only its share: the report is written where all of it comes together.
     if config.option.collectonly or workers.is_worker(config):
         return
-    if recorder.boots:
-        from harness.report.page import write_page
+    settings = config.stash[SETTINGS]
+    if recorder.boots and settings.repeat == 1:
+        durations.keep(_page(config).parent, recorder.outcomes.values())
+    if recorder.asked:
+        from harness.report.files import write_files
 
-        if config.stash[SETTINGS].repeat == 1:
-            durations.keep(_page(config).parent, recorder.outcomes.values())
-        try:
-            write_page(_page(config), recorder)
-        except OSError as error:
-            lost = not_written(error, _page(config).parent, what="the report", flag="--gk-artifacts")
-            recorder.notes.append(config.stash[WORDS](f"{lost.what}: {_page(config)}"))
+        for lost in write_files(recorder, settings, typed(config, config.stash[WORDS])):
+            recorder.notes.append(config.stash[WORDS](lost))
             config.stash[VERDICT].faults[Fault.HOST] += 1
     session.exitstatus = config.stash[VERDICT].exit_status(int(exitstatus))
 

@@ -1,51 +1,262 @@
-"""The report as one HTML page that needs nothing else: what ran where, what failed, what the device said."""
+"""The report as one HTML page that needs nothing else: what failed and why, when it did, and how to run it again.
+
+What a device said is data here, never markup: the template escapes it, the script sets it as text, and the policy
+of the page lets nothing run but that script.
+"""
 
 from __future__ import annotations
 
-from html import escape
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from harness.report.recorder import Recorder
-from harness.report.summary import boot_table, console_lines, remarks, run_times, service_lines
-from harness.run.outcome import Outcome
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-STYLE = """
-body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222}
-table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd}
-td.n{text-align:right;font-variant-numeric:tabular-nums}
-.passed{color:#176b2c}.failed,.error{color:#b00020;font-weight:600}.skipped{color:#8a6d00}
-pre{background:#f6f6f6;padding:.8rem;overflow:auto;font-size:12.5px}summary{cursor:pointer}
-"""
+from harness import __version__
+from harness.report.charts import Charts
+from harness.report.document import Document, Run, Test
+from harness.report.recorder import SERVICES
+
+FOLDER = Path(__file__).parent / "template"
+MOST = 4_800_000
+"""Bytes of a page: some viewers of artifacts refuse larger ones."""
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What has no picture, or turns the direction of what is around it."""
+_WHOSE = {
+    "HARNESS": "the harness's own fault",
+    "HOST": "this host's fault",
+    "SETUP": "something is not installed",
+    "USER": "wrong input",
+}
+_IN_ENGLISH = re.compile(r"(?<!^)(?=[A-Z])")
 
 
-def write_page(path: Path, recorder: Recorder) -> None:
-    """Write the page of a run that is over."""
-    rows = list(recorder.outcomes.values())
-    counts = {kind: sum(row.outcome == kind for row in rows) for kind in ("passed", "failed", "error", "skipped")}
-    title = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "nothing ran"
-    deviations = [f"known deviation  {name}: {text}" for name, text in recorder.verdict.deviations.items()]
-    services = [*console_lines(recorder.verdict.console), *service_lines(recorder.verdict.services)]
-    tables = "\n".join([*boot_table(recorder.boots), *run_times(rows), *remarks(recorder), *deviations, *services])
-    parts = [
-        f"<!doctype html><meta charset=utf-8><title>gokrazy: {escape(title)}</title><style>{STYLE}</style>",
-        f"<h1>{escape(title)}</h1><table>",
-        *(f"<tr><th>{escape(name)}<td>{escape(value)}" for name, value in recorder.facts.items()),
-        f"</table><pre>{escape(tables)}</pre><table><tr><th>test<th>outcome<th>seconds",
-        *(_row(row) for row in rows),
-        "</table>",
-    ]
+@dataclass(frozen=True)
+class Room:
+    """How much of one test is shown."""
+
+    lines: int = 1_000
+    """Of its console, from the end."""
+    characters: int = 20_000
+    """Of an error or a section, from the end."""
+    happenings: int = 10_000
+    """Of its time line, from the end."""
+
+
+_LESS = (Room(90), Room(40, 4_000), Room(0, 1_500, 60), Room(0, 400, 0))
+"""What is left of tests where the page would grow too large, one after the other."""
+
+
+def write_page(path: Path, document: Document, charts: Charts | None = None) -> None:
+    """Write the page of a run that is over, or of several; raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(parts), encoding="utf-8")
+    path.write_text(html(document, charts), encoding="utf-8", errors="replace")
 
 
-def _row(row: Outcome) -> str:
-    name = escape(row.nodeid)
-    if row.error:
-        sections = "".join(f"<h4>{escape(title)}</h4><pre>{escape(text)}</pre>" for title, text in row.sections)
-        name = (
-            f"<details><summary>{name}<br>{escape(row.reason)}</summary>"
-            f"<pre>{escape(row.error)}</pre>{sections}</details>"
+def html(document: Document, charts: Charts | None = None) -> str:
+    """The page; where it would be above ``MOST`` bytes, what is shown of tests that passed is cut first."""
+    passed = failed = Room()
+    text = _render(document, charts, passed, failed)
+    for less in _LESS:
+        for green in (True, False):
+            if len(text.encode(errors="replace")) <= MOST:
+                return text
+            passed, failed = (less, failed) if green else (passed, less)
+            text = _render(document, charts, passed, failed)
+    return text
+
+
+def _render(document: Document, charts: Charts | None, passed: Room, failed: Room) -> str:
+    style, script = ((FOLDER / name).read_text("utf-8") for name in ("page.css", "page.js"))
+    most = max((one.seconds for one in document.tests), default=0.0) or 1.0
+    rooms = [(one, failed if one.is_red else passed) for one in document.tests]
+    shown = [_shown(number, one, most, room) for number, (one, room) in enumerate(rooms)]
+    reds = [one for one in shown if one["red"]]
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            document=document,
+            policy=_policy(style, script),
+            # Ours, from the package: the only text that is taken as markup.
+            style=Markup(style),  # noqa: S704
+            script=Markup(script),  # noqa: S704
+            version=__version__,
+            lead=_lead(document),
+            spread=_spread(document),
+            boards=sorted({one.board for one in document.tests if one.board}),
+            reds=reds,
+            others=[one for one in shown if not one["red"]],
+            remarks=_remarks(document),
+            charts=charts if charts is not None and charts.rows else None,
+            facts=[
+                _facts(number, run, len(document.runs)) for number, run in enumerate(document.runs) if run.facts
+            ],
+            data={"tests": [_told(one, room) for one, room in rooms]},
         )
-    elif row.reason:
-        name += f"<br><small>{escape(row.reason)}</small>"
-    return f"<tr><td>{name}<td class={row.outcome}>{row.outcome}<td class=n>{row.seconds:.1f}"
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # What is Markup is no plain str, and ours: there is nothing to clean.
+        finalize=lambda value: _clean(value) if type(value) is str else value,
+    )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return environment
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing is loaded and nothing runs but what has these digests."""
+    return (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'; "
+        "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _clean(text: str) -> str:
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+
+
+# -- the parts
+
+
+def _lead(document: Document) -> str:
+    begun = [run.began for run in document.runs if run.began]
+    parts = [datetime.fromtimestamp(min(begun), UTC).strftime("%-d %B %Y, %H:%M UTC")] if begun else []
+    if len(document.runs) > 1:
+        parts.append(f"{len(document.runs)} runs")
+    parts.append(_took(sum(run.seconds for run in document.runs)))
+    boards = sorted({one.board for one in document.tests if one.board})
+    return " · ".join([*parts, *([", ".join(boards)] if boards else [])])
+
+
+def _spread(document: Document) -> list[dict[str, Any]]:
+    whole, at, parts = len(document.tests), 0.0, []
+    for outcome, count in document.counts.items():
+        width = 1000 * count / whole
+        at += width
+        gap = 3 if at < 999 else 0
+        parts.append({"outcome": outcome, "x": f"{at - width:.1f}", "width": f"{max(width - gap, 1):.1f}"})
+    return parts
+
+
+def _shown(number: int, one: Test, most: float, room: Room) -> dict[str, Any]:
+    return {
+        "number": number,
+        "red": one.is_red,
+        "name": one.nodeid,
+        "board": one.board,
+        "outcome": one.outcome,
+        "verdict": _verdict(one),
+        "what": one.what,
+        "hint": one.hint,
+        "where": one.where,
+        "place": f"{one.file}:{one.line}" if one.file else one.nodeid,
+        "reproduce": one.reproduce,
+        "error": one.error[-room.characters :],
+        "sections": [(title, text[-room.characters :]) for title, text in one.sections],
+        "facts": list(one.properties.items()),
+        "took": _took(one.seconds),
+        "share": f"{100 * one.seconds / most:.1f}",
+        "has_story": bool(one.story or one.stages),
+    }
+
+
+def _verdict(one: Test) -> str:
+    """What kind of failure it is, in words: "kernel panic, in its set-up"."""
+    kind = _IN_ENGLISH.sub(" ", one.kind).lower() or one.outcome
+    whose = _WHOSE.get(one.fault, "")
+    stage = {"setup": "before the test began", "teardown": "in its tear-down"}.get(one.stage, "")
+    return ", ".join(part for part in (kind, whose, stage) if part)
+
+
+def _remarks(document: Document) -> list[dict[str, str]]:
+    rows = [_row("known deviation", f"{name}: {seen}", "warn") for name, seen in document.deviations.items()]
+    rows += [
+        _row("console", f"[{one['check']}] {one['what']}", "warn", _in(one["tests"], one["boards"]))
+        for one in document.console
+    ]
+    rows += [
+        _row("service", f"{one['seen']}", "", f"{SERVICES.get(one['kind'], one['kind'])}; {_on(one['boards'])}")
+        for one in document.services
+    ]
+    rows += [_row("note", note, "") for run in document.runs for note in dict.fromkeys(run.notes)]
+    rows += [
+        _row("skipped", reason, "", f"{count} {_tests(count)}")
+        for reason, count in sorted(document.skipped.items())
+    ]
+    rows += [
+        _row("left out", part, "", f"in {count} {_tests(count)}")
+        for part, count in sorted(document.left_out.items())
+    ]
+    return rows
+
+
+def _row(kind: str, text: str, tone: str, more: str = "") -> dict[str, str]:
+    return {"kind": kind, "text": text.removeprefix("note  "), "tone": tone, "more": more}
+
+
+def _in(tests: int, boards: list[str]) -> str:
+    return f"in {tests} {_tests(tests)}, {_on(boards)}"
+
+
+def _on(boards: list[str]) -> str:
+    return f"on {', '.join(one for one in boards if one)}"
+
+
+def _tests(count: int) -> str:
+    return "test" if count == 1 else "tests"
+
+
+def _facts(number: int, run: Run, runs: int) -> dict[str, Any]:
+    when = datetime.fromtimestamp(run.began, UTC).strftime("%Y-%m-%d %H:%M UTC") if run.began else "a run"
+    share = f", shard {run.shard}" if run.shard else ""
+    return {
+        "title": f"Run {number + 1}, {when}{share}" if runs > 1 else f"{when}{share}",
+        "rows": run.facts.items(),
+    }
+
+
+def _told(one: Test, room: Room) -> dict[str, Any] | None:
+    """What the script draws of a test."""
+    if not one.story and not one.stages:
+        return None
+    happenings = _last(one.story.get("happenings", []), room.happenings)
+    console = _last(one.story.get("console", []), room.lines)
+    began = one.story.get("began", one.stages[0][1] if one.stages else 0.0)
+    return {
+        "stage": one.stage,
+        "began": began,
+        "stages": one.stages,
+        "happenings": [{**row, "text": _clean(row["text"])} for row in happenings],
+        "console": [[at, who, _clean(text)] for at, who, text in console],
+    }
+
+
+def _last(rows: list[Any], most: int) -> list[Any]:
+    return rows[-most:] if most else []
+
+
+def _took(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

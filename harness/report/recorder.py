@@ -34,6 +34,8 @@ class Recorder:
         """What the run is made of: name and value."""
         self.notes: list[str] = []
         """What went otherwise than usual, and is no test's outcome."""
+        self.asked = False
+        """Whether any test asked for an appliance."""
         self.waits: list[float] = []
         """Seconds that machines waited for room on this host."""
 
@@ -41,11 +43,17 @@ class Recorder:
         """Take in one phase of one test."""
         outcome = self.outcomes.setdefault(report.nodeid, Outcome(report.nodeid, "passed"))
         outcome.seconds += report.duration
+        outcome.file, outcome.line = report.location[0], (report.location[1] or 0) + 1
+        if report.stop:
+            outcome.stages.append((report.when, report.start, report.stop))
+        if getattr(report, "gk_appliance", False):
+            self.asked = True
         for news in (*getattr(report, EARLIER, ()), getattr(report, "gk_news", {})):
             self.boots += [(str(board), str(kind), dict(times)) for board, kind, times in news.get("boots", [])]
             self.facts.update({name: self._words(fact) for name, fact in news.get("facts", {}).items()})
             self.notes += [self._words(note) for note in news.get("notes", [])]
             self.waits += news.get("waits", [])
+            outcome.story = news.get("story", outcome.story)
         for name, value in report.user_properties:
             outcome.properties[str(name)] = str(value)
             if str(name).startswith("gk_deviation:"):
@@ -55,15 +63,9 @@ class Recorder:
                 self._take_finding(str(name).removeprefix(CONSOLE), str(value), outcome)
             if str(name).startswith(LEFT_OUT) and report.when == "call":
                 self.verdict.left_out[self._words(f"{str(name).removeprefix(LEFT_OUT)}: {value}")] += 1
-        outcome.board = outcome.properties.get("gk_board", outcome.board)
+        outcome.board = outcome.properties.get("gk_board", getattr(report, "gk_on", outcome.board))
         if report.failed:
-            outcome.outcome = "failed" if report.when == "call" else "error"
-            outcome.error = report.longreprtext
-            outcome.reason = outcome.reason or _first_line(report)
-            outcome.sections = list(report.sections)
-            fault = getattr(report, "gk_fault", None)
-            if fault:
-                self.verdict.faults[Fault[fault]] += 1
+            self._take_failure(report, outcome)
         elif report.skipped:
             outcome.outcome = "skipped"
             outcome.reason = _skip_reason(report)
@@ -71,6 +73,23 @@ class Recorder:
                 self.verdict.skipped[outcome.reason] += 1
         if report.when == "call" and not report.skipped:
             self.verdict.ran += 1
+
+    def _take_failure(self, report: pytest.TestReport, outcome: Outcome) -> None:
+        fault: str = getattr(report, "gk_fault", "")
+        if fault:
+            self.verdict.faults[Fault[fault]] += 1
+        if outcome.stage:
+            # It had failed already: what failed while it was torn down is not its cause.
+            outcome.sections.append((f"{report.when} failed as well", report.longreprtext))
+            return
+        outcome.outcome = "failed" if report.when == "call" else "error"
+        outcome.stage = report.when
+        outcome.error = report.longreprtext
+        outcome.sections = list(report.sections)
+        said: dict[str, str] = getattr(report, "gk_error", {})
+        outcome.fault, outcome.kind = fault, said.get("kind", "")
+        outcome.reason = said["what"] if said.get("what") else _first_line(report)
+        outcome.where, outcome.hint = said.get("where", ""), said.get("hint", "")
 
     def _take_service(self, name: str, text: str, outcome: Outcome) -> None:
         kind, _, service = name.removeprefix("gk_").partition(":")

@@ -119,7 +119,7 @@ def run_times(outcomes: Iterable[Outcome]) -> list[str]:
     """One line that says how many seconds of testing each board took, over all processes; none without a board."""
     seconds: dict[str, list[float]] = defaultdict(list)
     for outcome in outcomes:
-        if outcome.board:
+        if outcome.board and outcome.outcome != "skipped":
             seconds[outcome.board].append(outcome.seconds)
     parts = [f"{board} {sum(taken):.0f} ({len(taken)} tests)" for board, taken in seconds.items()]
     return [f"tests, seconds: {', '.join(parts)}"] if parts else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -19,3 +20,24 @@ class Outcome:
     error: str = ""
     sections: list[tuple[str, str]] = field(default_factory=list)
     properties: dict[str, str] = field(default_factory=dict)
+    stage: str = ""
+    """In which stage it failed: setup, call or teardown."""
+    fault: str = ""
+    """Whose fault it is, the name of a ``Fault``; "" where the error is not one of the harness."""
+    kind: str = ""
+    """The class of the error."""
+    where: str = ""
+    hint: str = ""
+    """What to do about it."""
+    file: str = ""
+    line: int = 0
+    """Where the test stands; the line counts from 1."""
+    stages: list[tuple[str, float, float]] = field(default_factory=list)
+    """Each stage with its begin and end, as seconds since 1970."""
+    story: dict[str, Any] = field(default_factory=dict)
+    """The time line of its appliance, as ``harness/appliance/story.py`` makes it."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the appliance failed the test, be it that it did not even come up for it."""
+        return self.outcome == "failed" or (self.outcome == "error" and self.fault == "APPLIANCE")

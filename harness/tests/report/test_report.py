@@ -13,7 +13,8 @@ from harness.console.findings import Finding
 from harness.console.lines import Line
 from harness.errors import ApplianceFault
 from harness.machine.accelerator import Accelerator
-from harness.report.page import write_page
+from harness.report.document import Document
+from harness.report.page import html, write_page
 from harness.report.properties import properties
 from harness.report.recorder import Recorder
 from harness.report.summary import boot_table, console_lines, run_times, service_lines, write_summary
@@ -86,9 +87,7 @@ def test_the_time_of_each_board_is_summed_up() -> None:
     assert run_times([Outcome("plain", "passed", 5.0)]) == []
 
 
-def test_services_that_are_no_trouble_are_named_and_counted_in_summary_page_and_junit(
-    recorder: Recorder, tmp_path: Path
-) -> None:
+def test_services_that_are_no_trouble_are_named_and_counted_in_summary_page_and_junit(recorder: Recorder) -> None:
     said = "display: open /dev/fb0: no such file or directory (exit status 1)"
     for board in ("virt", "raspi-virt"):
         shown = [("gk_board", board), ("gk_needs-hardware:/user/fbstatus", said), ("gk_ended:/user/job", "so")]
@@ -102,8 +101,13 @@ def test_services_that_are_no_trouble_are_named_and_counted_in_summary_page_and_
     terminal = Terminal()
     write_summary(terminal, recorder, None)
     assert wanted == [line for line in terminal.lines if line.startswith("service")]
-    write_page(tmp_path / "report.html", recorder)
-    assert all(line in (tmp_path / "report.html").read_text() for line in wanted)
+    rows = Document.of(recorder).services
+    assert [(row["kind"], row["boards"]) for row in rows] == [
+        ("needs-hardware", ["raspi-virt", "virt"]),
+        ("ended", ["raspi-virt", "virt"]),
+    ]
+    page = html(Document.of(recorder))
+    assert f"/user/fbstatus: {said}<small>needs hardware that its board lacks; on raspi-virt, virt</small>" in page
 
 
 def test_a_run_with_nothing_to_tell_of_services_says_nothing() -> None:
@@ -123,17 +127,18 @@ def test_the_summary_names_skips_deviations_and_the_report(recorder: Recorder, t
     assert f"report: {page}" in said
 
 
-def test_what_was_not_as_usual_stands_in_summary_and_page(recorder: Recorder, tmp_path: Path) -> None:
+def test_what_was_not_as_usual_stands_in_summary_and_page(recorder: Recorder) -> None:
     report = pytest.TestReport("a::b", ("a", 1, "b"), {}, "passed", None, "teardown")
     report.gk_news = {"notes": ["virt: KVM BROKE"], "waits": [1.0, 4.0]}  # type: ignore[attr-defined]
     report.gk_earlier_news = [{"notes": ["QEMU did not quit"], "waits": [2.0]}]  # type: ignore[attr-defined]
     recorder.pytest_runtest_logreport(report)
     terminal = Terminal()
     write_summary(terminal, recorder, None)
-    write_page(tmp_path / "report.html", recorder)
-    for said in ("\n".join(terminal.lines), (tmp_path / "report.html").read_text()):
-        assert "note  QEMU did not quit\nnote  virt: KVM BROKE\n" in said
-        assert "note  machines waited 3 times for room on this host: 7 s in all, 4 s at most" in said
+    notes = ["QEMU did not quit", "virt: KVM BROKE"]
+    notes.append("machines waited 3 times for room on this host: 7 s in all, 4 s at most")
+    assert [line for line in terminal.lines if line.startswith("note  ")] == [f"note  {one}" for one in notes]
+    page = html(Document.of(recorder))
+    assert all(one in page for one in notes)
 
 
 def test_the_summary_is_silent_when_there_was_no_appliance() -> None:
@@ -144,9 +149,9 @@ def test_the_summary_is_silent_when_there_was_no_appliance() -> None:
 
 def test_the_page_counts_escapes_and_keeps_what_the_device_said(recorder: Recorder, tmp_path: Path) -> None:
     page = tmp_path / "new" / "report.html"
-    write_page(page, recorder)
+    write_page(page, Document.of(recorder))
     text = page.read_text()
-    assert "<h1>1 passed, 1 failed</h1>" in text
+    assert '<h1 class="bad">1 of 2 tests failed</h1>' in text
     assert "&lt;hello&gt;" in text
     assert "E  &lt;bad&gt;" in text
     assert "Oops &amp; more" in text
@@ -195,7 +200,7 @@ def finding(name: str, what: str, severity: Severity = Severity.NOTED) -> Findin
 FATAL = finding("kernel-panic", "it died", Severity.FATAL)
 
 
-def test_what_a_clean_console_does_not_have_is_in_summary_and_page(tmp_path: Path) -> None:
+def test_what_a_clean_console_does_not_have_is_in_summary_and_page() -> None:
     recorder = Recorder(Verdict())
     for number, board in enumerate(("virt", "pc-bios", "virt")):
         properties: list[tuple[str, object]] = [("gk_board", board), ("gk_console:hung-task", f"task {number}")]
@@ -206,8 +211,8 @@ def test_what_a_clean_console_does_not_have_is_in_summary_and_page(tmp_path: Pat
     recorder.boots.append(("virt", "cold", {"ready": 9.0}))
     write_summary(terminal, recorder, None)
     assert line in terminal.lines
-    write_page(tmp_path / "report.html", recorder)
-    assert line in (tmp_path / "report.html").read_text()
+    page = html(Document.of(recorder))
+    assert "[hung-task] task 0<small>in 3 tests, on pc-bios, virt</small>" in page
     assert recorder.verdict.exit_status(0) == 0
 
 

@@ -1,0 +1,52 @@
+"""What hangs under the report of one test: the error in parts, what the device said, and its time line.
+
+All of it are attributes that travel from another process, and none of it contains a password that is known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.errors import HarnessError, causes, fault_of
+
+if TYPE_CHECKING:
+    from harness.appliance.appliance import Appliance
+
+
+def hang_under(report: pytest.TestReport, appliance: Appliance | None, error: BaseException | None) -> None:
+    """Say of a failure whose fault it is and what to do, and quote the device; does nothing for others."""
+    if not report.failed or error is None:
+        return
+    fault = fault_of(error)
+    report.gk_fault = fault.name if fault else ""  # type: ignore[attr-defined]
+    said = _parts(error)
+    if appliance is not None:
+        report.sections.extend(appliance.excerpts(error))
+        hide = appliance.time_line.hide
+        said = {name: hide(text) for name, text in said.items()}
+        report.sections = [(title, hide(text)) for title, text in report.sections]
+        if (text := hide(report.longreprtext)) != report.longreprtext:
+            report.longrepr = text
+    report.gk_error = said  # type: ignore[attr-defined]
+
+
+def story_for(report: pytest.TestReport, appliance: Appliance | None) -> dict[str, Any]:
+    """The time line of a test that is over, as news; nothing before that."""
+    if appliance is None or report.when != "teardown":
+        return {}
+    from harness.appliance.story import story
+
+    return {"story": story(appliance.time_line, appliance.console)}
+
+
+def _parts(error: BaseException) -> dict[str, str]:
+    """The class of an error, and what an error of the harness says; of another its cause's hint."""
+    ours = next((one for one in causes(error) if isinstance(one, HarnessError)), None)
+    parts = {"kind": type(error).__name__}
+    if ours is not None:
+        parts["hint"] = ours.hint
+    if ours is error:
+        parts.update(what=ours.what, where=ours.where)
+    return parts
