@@ -82,6 +82,13 @@ def _parser() -> argparse.ArgumentParser:
     _options_of("boot", boot)
     boot.set_defaults(run=_boot)
 
+    report = commands.add_parser("report", help="merge the reports of shards, or of several runs, into one page")
+    report.add_argument("sources", metavar="DIR|FILE", nargs="+", help="a folder with report.json, or such a file")
+    report.add_argument("--out", metavar="FILE", default="report.html", help="the page (default: report.html)")
+    report.add_argument("--json", metavar="FILE", help="write the merged report as JSON too")
+    _options_of("report", report, epilog="")
+    report.set_defaults(run=_report)
+
     cache = commands.add_parser("cache", help="show what the cache keeps, or prune it")
     cache.add_argument("action", choices=("show", "prune"), nargs="?", default="show")
     cache.add_argument(
@@ -237,6 +244,27 @@ def _boot(options: argparse.Namespace) -> int:
                 lab.journal.say(f"gokrazy: {wanted.board.name}: {summary}")
             show(appliance, say=lab.journal.say, out=sys.stdout)
     return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    """Merge reports by their JSON, and say what they come to; an unreadable one is an error, never left out."""
+    from harness.report.charts import charts
+    from harness.report.document import Document
+    from harness.report.history import earlier
+    from harness.report.page import write_page
+    from harness.report.places import not_written
+
+    whole = Document.merged(Document.read(Path(source).expanduser()) for source in options.sources)
+    out = Path(options.out).expanduser()
+    past = earlier(Path(options.gk_history).expanduser()) if options.gk_history else ()
+    try:
+        write_page(out, whole, charts(whole.boots, past))
+        if options.json:
+            whole.write(Path(options.json).expanduser())
+    except OSError as error:
+        raise not_written(error, out.parent, what="the report", flag="--out") from None
+    print(f"{whole.title}: {out}")
+    return whole.exit_status
 
 
 def _cache(options: argparse.Namespace) -> int:

@@ -223,6 +223,22 @@ class Settings(BuildOptions, Subject):
         place=path_always,
         commands=COMMANDS,
     ).made_by(lambda: Path.cwd() / ARTIFACTS)
+    report_json: Path | None = Option(
+        "report-json",
+        "also write the report as JSON to this file (report.json is always beside report.html)",
+        metavar="FILE",
+        reader=path,
+        place=path_always,
+        commands=("check",),
+    ).default(None)
+    history: Path | None = Option(
+        "history",
+        "compare boot times with the earlier runs in this file, and add this run to it",
+        metavar="FILE",
+        reader=path,
+        place=path_always,
+        commands=("check", "report"),
+    ).default(None)
     cache: Path | None = Option(
         "cache",
         "where built images and snapshots are kept (default: ~/.cache/gokharness)",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from harness.boards import Board
     from harness.image.model import Image
     from harness.lab.lab import Lab
+    from harness.report.document import Document
 
 NO_BOARD = "no-board"
 """Stands for the board of a test that none of the run's boards may run: it is left out, not skipped."""
@@ -337,6 +338,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
     recorder = config.stash[RECORDER]
     write_summary(terminalreporter, recorder, _page(config))
+    if recorder.asked:
+        from harness.report.github import annotation_lines
+
+        for line in annotation_lines(_document(config)):
+            terminalreporter.write_line(line)
     if config.stash[SETTINGS].repeat > 1 and recorder.outcomes:
         for line in tally(recorder.outcomes.values()):
             terminalreporter.write_line(line)
@@ -359,10 +365,17 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if recorder.asked:
         from harness.report.files import write_files
 
-        for lost in write_files(recorder, settings, typed(config, config.stash[WORDS])):
+        for lost in write_files(_document(config), settings):
             recorder.notes.append(config.stash[WORDS](lost))
             config.stash[VERDICT].faults[Fault.HOST] += 1
     session.exitstatus = config.stash[VERDICT].exit_status(int(exitstatus))
+
+
+def _document(config: pytest.Config) -> Document:
+    from harness.report.document import Document
+
+    shard = "/".join(map(str, config.stash[SETTINGS].shard or ()))
+    return Document.of(config.stash[RECORDER], typed(config, config.stash[WORDS]), shard=shard)
 
 
 def _page(config: pytest.Config) -> Path:

@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from harness.errors import OptionError
+from harness.errors import Fault, OptionError
 from harness.lab.journal import BootTimes
 from harness.report.recorder import SERVICES, Recorder
 from harness.report.reproduce import Typed
 from harness.report.summary import remarks
+from harness.report.verdict import NO_TESTS
 from harness.run.outcome import Outcome
 
 SCHEMA = 1
@@ -171,6 +172,17 @@ class Document:
             return "no test ran" if self.tests else "nothing ran"
         return f"all {ran} tests passed" if ran > 1 else "the test passed"
 
+    @property
+    def exit_status(self) -> int:
+        """What the tests mean for the caller, with the order of ``Verdict.exit_status``; 5 where none ran."""
+        reds = [one for one in self.tests if one.is_red]
+        for fault in (Fault.SETUP, Fault.HOST, Fault.HARNESS):
+            if any(one.fault == fault.name for one in reds):
+                return int(fault.value)
+        if reds:
+            return int(Fault.APPLIANCE.value)
+        return 0 if any(one.outcome != "skipped" for one in self.tests) else NO_TESTS
+
     # -- as a file
 
     def as_json(self) -> dict[str, Any]:
@@ -181,7 +193,7 @@ class Document:
     def write(self, path: Path) -> None:
         """Write it to a file; raises OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self.as_json(), indent=1)
+        text = json.dumps(self.as_json())
         path.write_text(text + "\n", encoding="utf-8")
 
     @classmethod

@@ -1,31 +1,39 @@
-"""The files of a report: the page, and the same as data."""
+"""The files of a report: the page, the same as data, and the history that the next report compares with."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from harness.options import Settings
-from harness.report.charts import charts
+from harness.report import github, history
+from harness.report.charts import Key, charts
 from harness.report.document import NAME, Document
 from harness.report.page import write_page
 from harness.report.places import not_written
-from harness.report.recorder import Recorder
-from harness.report.reproduce import Typed
 
 PAGE = "report.html"
 
 
-def write_files(recorder: Recorder, settings: Settings, typed: Typed) -> list[str]:
+def write_files(document: Document, settings: Settings) -> list[str]:
     """Write all files of a run that is over; returns a line for each that could not be written."""
-    shard = "/".join(map(str, settings.shard)) if settings.shard else ""
-    document = Document.of(recorder, typed, shard=shard)
-    folder = settings.artifacts
-    drawn = charts(document.boots)
-    return [
+    folder, past = settings.artifacts, list[dict[Key, dict[str, float]]]()
+    lost = []
+    if settings.history is not None:
+        lost += _tried(settings.history, "--gk-history", lambda path: past.extend(history.earlier(path)))
+    drawn = charts(document.boots, past)
+    lost += [
         *_tried(folder / NAME, "--gk-artifacts", document.write),
         *_tried(folder / PAGE, "--gk-artifacts", lambda path: write_page(path, document, drawn)),
     ]
+    if path := os.environ.get(github.SUMMARY):
+        lost += _tried(Path(path), github.SUMMARY, lambda path: github.summarise(document, path))
+    if settings.report_json is not None:
+        lost += _tried(settings.report_json, "--gk-report-json", document.write)
+    if settings.history is not None:
+        lost += _tried(settings.history, "--gk-history", lambda path: history.append(path, document.boots))
+    return lost
 
 
 def _tried(path: Path, flag: str, write: Callable[[Path], None]) -> list[str]:

@@ -37,6 +37,10 @@ def must_take_results(config: pytest.Config, settings: Settings, junit: str) -> 
     ``junit`` is the flag that names the XML file.
     """
     must_take_files(settings.artifacts, what="logs and the report", flag="--gk-artifacts")
+    if settings.report_json is not None:
+        must_take_files(settings.report_json.parent, what="the report as JSON", flag="--gk-report-json")
+    if settings.history is not None:
+        must_take_files(settings.history.parent, what="the history of boot times", flag="--gk-history")
     must_keep_images(settings)
     log = config.stash.get(xml_key, None)
     if log is None:

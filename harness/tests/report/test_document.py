@@ -102,7 +102,7 @@ def test_a_file_says_what_the_run_said(tmp_path: Path) -> None:
     assert (data["schema"], data["title"]) == (SCHEMA, "5 of 30 tests failed, 1 could not be judged")
     assert data["counts"] == {"failed": 5, "error": 1, "skipped": 2, "passed": 22}
     read = Document.read(tmp_path / "new")
-    assert json.loads(json.dumps(read.as_json())) == {**data, "written": read.as_json()["written"]}
+    assert json.loads(json.dumps({**read.as_json(), "written": data["written"]})) == data
     assert read.tests[0].is_red
 
 

@@ -1,0 +1,84 @@
+"""What GitHub shows of a run: failed boots too, and nothing that a device said is taken for a command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.options import Settings
+from harness.report import github
+from harness.report.document import Document, Test
+from harness.report.files import write_files
+from harness.report.github import ACTIONS, SUMMARY, annotation_lines, summary
+from harness.tests.report.samples import EVIL, failure, run_of_each_kind
+
+THERE = {ACTIONS: "true"}
+
+
+def test_each_failure_is_annotated_at_its_test_and_says_what_to_do() -> None:
+    lines = annotation_lines(run_of_each_kind(), THERE)
+    assert len(lines) == 6
+    boot = next(line for line in lines if "initfailure" in line)
+    assert boot.startswith(
+        "::error file=scenarios/test_initfailure.py,line=12,title=scenarios/test_initfailure.py%3A%3A"
+    )
+    assert "::init exited with status 1" in boot
+    assert "%0ATo do: the last lines" in boot
+    assert "%0AAgain: pytest 'scenarios/" in boot
+
+
+def test_elsewhere_nothing_is_annotated() -> None:
+    assert annotation_lines(run_of_each_kind(), {}) == []
+    assert annotation_lines(Document(tests=[Test("a", "passed")]), THERE) == []
+
+
+def test_what_a_device_said_begins_no_command() -> None:
+    said = "x\n::error::y\r::set-output name=a::b%0A"
+    (line,) = annotation_lines(Document(tests=[failure(1, "WaitTimeout", "APPLIANCE", said)]), THERE)
+    assert "\n" not in line
+    assert "\r" not in line
+    assert "x%0A::error::y%0D::set-output name=a::b%250A" in line
+
+
+def test_what_github_would_drop_is_counted() -> None:
+    reds = [failure(number, "WaitTimeout", "APPLIANCE", "x") for number in range(13)]
+    lines = annotation_lines(Document(tests=reds), THERE)
+    assert len(lines) == 11
+    assert lines[-1] == "::notice title=gokrazy::3 more failures are in the report"
+
+
+def test_the_summary_has_failures_first_and_their_cause_as_code() -> None:
+    text = "\n".join(summary(run_of_each_kind()))
+    assert text.startswith("### gokrazy: 5 of 30 tests failed, 1 could not be judged\n")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) == 6
+    assert all(row.count("|") == 4 for row in rows)
+    assert f"`{EVIL}`" in text
+    assert "<script>" not in text.replace(f"`{EVIL}`", "").replace(f"evil: {EVIL}", "")
+    assert "known deviation `kernel-and-modules-fit" in text
+
+
+def test_a_bar_and_a_backquote_end_no_cell() -> None:
+    (row,) = [
+        line
+        for line in summary(Document(tests=[failure(1, "X", "APPLIANCE", "a | b ` <img> `c`\n| d")]))
+        if line.startswith("| `")
+    ]
+    assert row.count("|") == 4
+    assert row.count("`") == 6
+
+
+def test_the_summary_is_appended_where_github_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = tmp_path / "summary.md"
+    there.write_text("before\n")
+    monkeypatch.setenv(SUMMARY, str(there))
+    monkeypatch.setattr(github, "MOST_BYTES", 200)
+    assert write_files(run_of_each_kind(), Settings(artifacts=tmp_path)) == []
+    text = there.read_text()
+    assert text.startswith("before\n### gokrazy: 5 of 30")
+    assert len(text) < 220
+    monkeypatch.setenv(SUMMARY, str(tmp_path / "no" / "folder"))
+    (lost,) = write_files(run_of_each_kind(), Settings(artifacts=tmp_path))
+    assert str(tmp_path / "no" / "folder") in lost
+    assert (tmp_path / "report.html").exists()
