@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.host import debian, needed_by_tests
+from harness.host import debian, needed_at_night, needed_by_tests
 from harness.host.host import Host, system
 from harness.host.table import GO_MINIMUM, Requirement, Version, table
 
@@ -70,11 +70,19 @@ def examine(requirement: Requirement, host: Host) -> Finding:
     return Finding(requirement, where=where, version=dotted(version), trouble=trouble)
 
 
-def examine_all(host: Host, *, for_tests: bool = False) -> tuple[Finding, ...]:
-    """Hold the whole table against the host, with what only the harness's own tests need if they are to run."""
-    rows = table(host.machine())
-    if for_tests:
-        rows += needed_by_tests.TABLE
+PURPOSES = ("use", "tests", "night")
+"""What is to be run; each needs what those before it do, and more."""
+
+
+def rows_for(purpose: str, machine: str) -> tuple[Requirement, ...]:
+    """All that is needed for a purpose."""
+    more = (table(machine), needed_by_tests.TABLE, needed_at_night.TABLE)
+    return tuple(row for rows in more[: PURPOSES.index(purpose) + 1] for row in rows)
+
+
+def examine_all(host: Host, *, purpose: str = "use") -> tuple[Finding, ...]:
+    """Hold the table against the host, with what only the harness's own tests need if they are to run."""
+    rows = rows_for(purpose, host.machine())
     return tuple(examine(requirement, host) for requirement in rows)
 
 
@@ -105,7 +113,8 @@ def packages(machine: str) -> list[str]:
 
     For ``ci/packages.txt``, from which ``ci/setup`` takes the names where there is no Python yet.
     """
-    rows = [("use", row) for row in table(machine)] + [("tests", row) for row in needed_by_tests.TABLE]
+    tables = (table(machine), needed_by_tests.TABLE, needed_at_night.TABLE)
+    rows = [(purpose, row) for purpose, rows in zip(PURPOSES, tables, strict=True) for row in rows]
     return unique(f"{row.package} {purpose}{' backports' * row.backports}" for purpose, row in rows)
 
 
@@ -155,7 +164,7 @@ def main(arguments: Sequence[str] | None = None, host: Host | None = None) -> in
     choice.add_argument("--commands", action="store_true", help="the shell commands, for root, that install it")
     choice.add_argument("--packages", action="store_true", help="the lines of ci/packages.txt")
     choice.add_argument("--go", action="store_true", help="the path of a Go toolchain that is new enough")
-    parser.add_argument("--for", dest="purpose", choices=("use", "tests"), default="use", help="what is to be run")
+    parser.add_argument("--for", dest="purpose", choices=PURPOSES, default="use", help="what is to be run")
     asked = parser.parse_args(arguments)
     host = host or Host()
     if asked.go:
@@ -165,7 +174,7 @@ def main(arguments: Sequence[str] | None = None, host: Host | None = None) -> in
     if asked.packages:
         print("\n".join(packages(host.machine())))
         return 0
-    findings = examine_all(host, for_tests=asked.purpose == "tests")
+    findings = examine_all(host, purpose=asked.purpose)
     if asked.commands:
         for line in commands(findings, host):
             print(line)

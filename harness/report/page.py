@@ -158,10 +158,13 @@ def _spread(document: Document) -> list[dict[str, Any]]:
 
 
 def _shown(number: int, one: Test, most: float, room: Room) -> dict[str, Any]:
+    before, colons, name = one.nodeid.partition("::")
+    path = before + colons if colons else ""
     return {
         "number": number,
         "red": one.is_red,
-        "name": one.nodeid,
+        "path": path,
+        "name": name or one.nodeid,
         "board": one.board,
         "outcome": one.outcome,
         "verdict": _verdict(one),

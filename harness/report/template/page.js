@@ -58,6 +58,7 @@
     }
     const active = words.length || wanted.outcome.size || wanted.board.size;
     document.getElementById("shown").textContent = active ? `${shown} of ${tests.length}` : "";
+    document.getElementById("none").hidden = !active || shown > 0;
     for (const section of all("#failures, #tests")) {
       const left = all(".test", section).some((test) => !test.hidden);
       section.hidden = !left;
@@ -257,7 +258,7 @@
         const to = this.x(one.end ?? one.at);
         if (to < this.left - 1 || from > this.left + this.width + 1) return;
         const width = cut(to) - cut(from);
-        const shape = `h ${lane} ${one.kind} ${one.lasts ? "lasts" : ""}`;
+        const shape = `h l-${lane} ${one.kind} ${one.lasts ? "lasts" : ""}`;
         if (one.end === undefined || to - from < 3) {
           const size = GRAVE.has(one.kind) ? 5 : one.kind ? 4 : 3;
           draw(this.svg, "path", { class: shape, d: `M${cut(from)} ${middle - size}l${size} ${size}l${-size} ${size}l${-size} ${-size}z` });
@@ -268,7 +269,7 @@
         const label = lane === "boot" ? one.text.replace(/^boot \d+: until |, [\d.]+ s$/g, "") : one.text;
         const room = Math.floor((width - 10) / 5.8);
         if (room >= 4 && (label.length <= room || lane !== "test")) {
-          draw(this.svg, "text", { class: `in ${lane} ${one.kind ? "strong" : ""}`, x: cut(from) + 5, y: middle + 4 },
+          draw(this.svg, "text", { class: `in l-${lane} ${one.kind ? "strong" : ""}`, x: cut(from) + 5, y: middle + 4 },
             label.length > room ? `${label.slice(0, room - 1)}…` : label);
         }
       });
@@ -308,7 +309,7 @@
         if (one.times > 1) notes.push(`${one.times} times`);
         if (one.end !== undefined && !one.lasts && one.end - one.at >= 0.001) notes.push(seconds(one.end - one.at, 0.01));
         if (past) notes.push(`${seconds(this.time - (one.end ?? one.at), 0.1)} before`);
-        return notes.length ? [...parts, make("small", {}, ` · ${notes.join(", ")}`)] : parts;
+        return notes.length ? [...parts, " ", make("small", {}, `· ${notes.join(", ")}`)] : parts;
       });
     }
 
@@ -335,6 +336,7 @@
     for (const entry of entries) if (entry.isIntersecting) { seen.unobserve(entry.target); show(entry.target); }
   }, { rootMargin: "600px" });
   for (const place of all(".story")) seen.observe(place);
+  for (const row of all("details.test")) row.addEventListener("toggle", () => { for (const place of all(".story", row)) show(place); });
   /* What is looked at first waits for nobody. */
   for (const place of all(".story[data-open]").slice(0, 2)) show(place);
   addEventListener("beforeprint", () => { for (const place of all(".story[data-open]")) show(place); });

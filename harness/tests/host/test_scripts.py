@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.host.needed_by_tests import TABLE
-from harness.host.requirements import packages
-from harness.host.table import table
+from harness.host.requirements import PURPOSES, packages, rows_for
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = sorted(
@@ -61,7 +59,7 @@ def test_the_packages_that_setup_names_without_python_are_those_of_the_table() -
     lines = (ROOT / "ci/packages.txt").read_text().splitlines()
     kept = [line for line in lines if not line.startswith("#")]
     assert kept == packages("amd64") == packages("arm64"), "renew it as its first lines say"
-    assert {line.split()[0] for line in kept} == {row.package for row in (*table("amd64"), *TABLE)}
+    assert {line.split()[0] for line in kept} == {row.package for row in rows_for("night", "amd64")}
 
 
 @pytest.fixture
@@ -81,7 +79,7 @@ def no_python(tmp_path: Path) -> Path:
     return ci / "setup"
 
 
-@pytest.mark.parametrize("purpose", ["use", "tests"])
+@pytest.mark.parametrize("purpose", PURPOSES)
 @pytest.mark.parametrize("codename", ["bookworm", "trixie"])
 def test_setup_names_all_packages_where_there_is_no_python(
     no_python: Path, tmp_path: Path, codename: str, purpose: str
@@ -96,7 +94,7 @@ def test_setup_names_all_packages_where_there_is_no_python(
     )
     assert (done.returncode, done.stderr) == (12, "")
     named = set(done.stdout.split("--no-install-recommends ")[1].split())
-    rows = (*table("amd64"), *(TABLE if purpose == "tests" else ()))
+    rows = rows_for(purpose, "amd64")
     assert named == {row.package for row in rows if not (codename == "bookworm" and row.backports)}
     assert ("bookworm-backports" in done.stdout) == (codename == "bookworm")
 
