@@ -43,12 +43,14 @@ def story(time_line: TimeLine, console: Console) -> dict[str, Any]:
             [round(at - time_line.zero, 3), who, time_line.hide(text)[:LONGEST]]
             for at, who, text in _shown(console, findings)
         ],
-        "left_out": dict(time_line.left_out),
+        "left_out": {lane.value: count for lane, count in time_line.left_out.items()},
     }
 
 
 def _as_json(one: Happening, time_line: TimeLine) -> dict[str, Any]:
+    # Of plain kinds only: it travels from worker processes.
     row = {**asdict(one), "at": round(one.at, 3), "text": time_line.hide(one.text)}
+    row["lane"], row["kind"] = one.lane.value, one.kind.value
     row["end"] = round(one.end, 3) if one.end is not None else None
     usual = {"kind": "", "end": None, "times": 1, "lasts": False}
     return {name: value for name, value in row.items() if name not in usual or usual[name] != value}

@@ -168,7 +168,7 @@ class Starts:
     @contextmanager
     def _started(self, plan: Plan) -> Iterator[Appliance]:
         """The appliance, started as planned, in room that is reserved already."""
-        booted = self.snapshot(plan.target) if plan.how is How.WARM else None
+        booted = self._booted(plan) if plan.how is How.WARM else None
         with self._made(plan, booted=booted) as appliance:
             if booted is not None:
                 appliance.restore(booted.snapshot, booted.start)
@@ -180,10 +180,21 @@ class Starts:
 
     # -- a snapshot
 
+    def _booted(self, plan: Plan) -> Booted:
+        """The snapshot for this appliance; whoever asks for one that did not come up is shown what that did."""
+        name = _captured(plan.target)
+        before = self.live.get(name)
+        try:
+            return self.snapshot(plan.target)
+        except HarnessError:
+            if (made := self.live.get(name)) is not None and made is not before:
+                self.live[plan.wanted.name] = made
+            raise
+
     def snapshot(self, target: Target) -> Booted:
         """The snapshot of this target, taken now if the run has none yet; and how the machine had come up."""
         board, image = target.board, target.image
-        name = f"captured-{board.name}-{image.hostname}"
+        name = _captured(target)
         wanted = Wanted(board, name, cold=True, image=image)
         plan = Plan.of(wanted, target, self.settings)
         # Apart from cold starts: one that comes up, but not to rest, says nothing about those.
@@ -337,6 +348,11 @@ def _boot_to_rest(appliance: Appliance, start: Start) -> None:
             appliance.wait_until_quiet()
         else:
             appliance.wait_until_at_rest()
+
+
+def _captured(target: Target) -> str:
+    """How the appliance is called of which a snapshot is taken."""
+    return f"captured-{target.board.name}-{target.image.hostname}"
 
 
 def _late(board: Board) -> list[Workaround]:

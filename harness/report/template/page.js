@@ -134,7 +134,12 @@
       this.lanes = LANES.map((lane) => [lane, lane === "test" ? stages : moved.filter((one) => one.lane === lane)])
         .filter(([lane, row]) => row.length || (lane === "console" && this.lines.length));
       this.stops = [...stages, ...moved].flatMap((one) => [one.at, one.end ?? one.at]).sort((a, b) => a - b);
-      this.range = [this.first, this.last];
+      this.whole = [this.first, this.last];
+      /* A test may have waited for an image, or for room on its host, long before there was an appliance. */
+      const born = Math.min(...moved.map((one) => one.at), ...this.lines.map((line) => line.at), this.last);
+      const waited = born - this.first > (this.last - this.first) * 0.25;
+      this.life = waited ? [born - (this.last - born) * 0.03, this.last] : this.whole;
+      this.range = this.life;
       const called = stages.find((one) => one.text === "test");
       this.build(place, called);
       this.go(this.moment(moved, stages));
@@ -166,7 +171,8 @@
         });
         bar.append(button);
       };
-      zoom("Whole", this.range);
+      zoom("Whole", this.whole);
+      if (this.life !== this.whole) zoom("Appliance", this.life);
       const whole = this.last - this.first;
       if (called && called.end - called.at > 0.01 && called.end - called.at < whole * 0.9) {
         const margin = (called.end - called.at) * 0.03;
@@ -288,11 +294,16 @@
         const near = (this.range[1] - this.range[0]) / this.width * 4;
         let found = row.filter((one) => one.at <= this.time + near && (one.end ?? one.at) >= this.time - near);
         const past = !found.length;
-        if (past) found = row.filter((one) => (one.end ?? one.at) < this.time).slice(-1);
+        if (past) {
+          /* All that came at the same moment: six services are seen in one answer. */
+          const before = row.filter((one) => (one.end ?? one.at) < this.time);
+          const last = Math.max(...before.map((one) => one.end ?? one.at));
+          found = before.filter((one) => (one.end ?? one.at) > last - 0.002);
+        }
         if (!found.length) continue;
         const grave = found.filter((one) => one.kind);
         told.push(make("div", {}, make("dt", {}, titled(lane)),
-          make("dd", { class: past ? "past" : (grave[0]?.kind ?? "") }, ...this.words(found.slice(-4), past))));
+          make("dd", { class: past ? "past" : (grave[0]?.kind ?? "") }, ...this.words(found.slice(-8), past))));
       }
       this.moments.replaceChildren(...told);
       this.plot.setAttribute("aria-valuemin", this.range[0].toFixed(3));

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import execnet
 import pytest
 
 from harness.appliance.story import LONGEST as LONGEST_LINE
@@ -247,6 +248,7 @@ def test_the_story_shows_the_death_and_what_is_around_it(line: TimeLine, clock: 
     assert "geheim" not in str(made)
     assert max(map(len, texts)) <= LONGEST_LINE
     assert sum(len(text) for text in texts) < MOST_BYTES
+    assert execnet.loads(execnet.dumps(made)) == made, "it must travel from a worker of pytest-xdist"
 
 
 def test_a_flood_leaves_the_lines_around_the_death(line: TimeLine, clock: Clock, tmp_path: Path) -> None:

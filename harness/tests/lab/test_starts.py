@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from harness.appliance.appliance import Appliance
 from harness.boards import board
+from harness.errors import KernelPanic
 from harness.firmware.voice import Voice
 from harness.lab.equipment import equipment
+from harness.lab.snapshots import Booted
 from harness.lab.ssh_keys import KeyChoice
-from harness.lab.starts import How, Plan
+from harness.lab.starts import How, Plan, Starts
 from harness.lab.targets import Target, Targets
 from harness.options import Settings
 from harness.tests.image.plain import PLAIN
@@ -91,3 +94,28 @@ def test_the_same_bytes_are_known_better_by_one_who_made_them() -> None:
     made = replace(PLAIN, password="secret")
     for image in (given, made, given, made):
         assert targets.of(board("virt"), image).image == image
+
+
+def test_a_test_whose_snapshot_did_not_come_up_is_shown_the_machine_that_died(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starts = Starts.__new__(Starts)
+    asked, dead = plan("virt", Settings()), cast(Appliance, object())
+    name = f"captured-virt-{IMAGE.hostname}"
+    starts.live = {}
+
+    def dies(_: Target) -> Booted:
+        starts.live[name] = dead
+        raise KernelPanic("the kernel gave up")
+
+    def is_refused(_: Target) -> Booted:
+        raise KernelPanic("an earlier start failed")
+
+    monkeypatch.setattr(starts, "snapshot", dies)
+    with pytest.raises(KernelPanic):
+        starts._booted(asked)
+    assert starts.live.pop("t") is dead
+    monkeypatch.setattr(starts, "snapshot", is_refused)
+    with pytest.raises(KernelPanic):
+        starts._booted(asked)
+    assert "t" not in starts.live, "it is another test's machine, long gone"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
+from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -11,6 +15,7 @@ from harness.report import page
 from harness.report.charts import charts
 from harness.report.document import Document, Test
 from harness.report.page import FOLDER, html
+from harness.tests.outside import ROOT, clean_environment
 from harness.tests.report.samples import EVIL, console, failure, run_of_each_kind, story
 
 
@@ -176,6 +181,16 @@ def test_consoles_of_tests_that_passed_are_cut_first(monkeypatch: pytest.MonkeyP
     cut = html(document)
     assert all(str(at) in cut for at, _, _ in red.story["console"][:20])
     assert len(cut.encode()) < whole
+
+
+@pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="not a clone: there is nothing to build")
+def test_the_template_is_in_the_wheel(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(command, check=True, cwd=tmp_path, env=clean_environment(), capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with ZipFile(wheel) as files:
+        for path in FOLDER.iterdir():
+            assert files.read(f"harness/report/template/{path.name}") == path.read_bytes()
 
 
 def test_a_page_without_boots_facts_or_tests_says_so() -> None:
