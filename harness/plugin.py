@@ -325,7 +325,7 @@ def pytest_runtest_makereport(
         item.user_properties[:] = [one for one in item.user_properties if not one[0].startswith("gk_")]
     if lab is not None:
         report.gk_news = {**lab.journal.take(), **story_for(report, appliance)}  # type: ignore[attr-defined]
-        if appliance is not None and report.when == "call":
+        if appliance is not None and (report.when == "call" or (report.when == "setup" and report.failed)):
             item.user_properties.extend(properties(appliance, appliance.power.spec.accelerator))
             report.user_properties = list(item.user_properties)
     return report

@@ -38,7 +38,8 @@ def story_for(report: pytest.TestReport, appliance: Appliance | None) -> dict[st
         return {}
     from harness.appliance.story import story
 
-    return {"story": story(appliance.time_line, appliance.console)}
+    made = story(appliance.time_line, appliance.console)
+    return {"story": {**made, "limits": {appliance.board.name: appliance.budget.ready}}}
 
 
 def _parts(error: BaseException) -> dict[str, str]:

@@ -1,0 +1,83 @@
+"""A lab whose appliances are played: enough for a whole run of pytest with a report, without QEMU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness import plugin
+from harness.appliance.appliance import Appliance
+from harness.appliance.wanted import Wanted
+from harness.boards import board
+from harness.console.phases import Cause
+from harness.lab.journal import Journal
+from harness.run import workers
+from harness.tests.appliance.played import appliance
+
+PASSWORD = "geheim-geheim"
+BOOT = (
+    "[    0.000000] Linux version 7.1.2 (x) #1",
+    "[    0.500000] Run /gokrazy/init as init process",
+    "2026/01/01 00:00:00 gokrazy.go:1: gokrazy build timestamp 2026",
+    f"2026/01/01 00:00:01 hello.go:2: my password is {PASSWORD} </script><script>alert(1)</script>",
+)
+PANIC = "[    1.000000] Kernel panic - not syncing: Fatal exception in interrupt"
+
+
+class PlayedLab:
+    """What the plugin uses of a lab. The appliance of a test named after a panic dies while it boots."""
+
+    def __init__(self, folder: Path) -> None:
+        self.journal = Journal()
+        self.boards = (board("virt"),)
+        self.images: Any = SimpleNamespace(kind=lambda board: board.arch)
+        self._folder = folder
+        self._live: dict[str, Appliance] = {}
+
+    def prepare(self, needed: object) -> None:
+        """There is nothing to build."""
+
+    def skip_reason(self, wanted: Wanted) -> str:
+        return "not applicable: so it is" if "skipped" in wanted.name else ""
+
+    def live(self, name: str) -> Appliance | None:
+        return self._live.get(name)
+
+    def accelerator_so_far(self, name: str) -> str:
+        return "tcg"
+
+    @contextmanager
+    def appliance(self, wanted: Wanted) -> Iterator[Appliance]:
+        made = appliance(self._folder / str(len(self._live)), wanted.board.name, no_quirks=False)
+        for name in ("digest", "build", "builder"):
+            object.__setattr__(made.image, name, name)
+        object.__setattr__(made.image, "password", PASSWORD)
+        made._now_runs(made.image)
+        self._live[wanted.name] = made
+        intake = made.console._intake
+        with made.console._changed:
+            intake.machine_started(Cause.POWER_ON, None)
+        for line in (*BOOT, *([PANIC] if "panics" in wanted.name else ())):
+            intake.data(line.encode() + b"\r\n")
+        try:
+            with made.console._changed:
+                intake.crashes.tick(0.0, settle=True)
+            made.console.check()
+            yield made
+        finally:
+            made.console.close()
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Put it in the place of a worker's own: the controller's makes no appliance."""
+    if workers.is_worker(session.config):
+        session.config.stash[plugin.LAB] = PlayedLab(session.config.rootpath / "logs")  # type: ignore[misc]

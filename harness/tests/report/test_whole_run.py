@@ -1,0 +1,107 @@
+"""A whole run of pytest, its tests in a worker: what its report, JUnit and GitHub say of each way to end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from harness.report.document import Document, Test
+from harness.tests.report.played_lab import PASSWORD
+
+TESTS = """
+def test_passes(appliance):
+    with appliance.time_line.during("notes", "a step of the test"):
+        pass
+
+def test_fails(appliance):
+    password = appliance.image.password
+    assert password == "x"
+
+def test_panics_while_it_boots(appliance):
+    pass
+
+def test_is_skipped(appliance):
+    pass
+"""
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "test_mine.py").write_text(TESTS)
+    (folder / "conftest.py").write_text("pytest_plugins = ['harness.tests.report.played_lab']\n")
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    command = [*(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "1", "--junitxml=junit.xml")]
+    environment = {**os.environ, "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(folder / "summary.md")}
+    environment.pop("PYTEST_ADDOPTS", None)
+    done = subprocess.run(
+        [*command, "--gk-board=virt", "--gk-report-json=r.json", "--gk-cache=cache"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    return folder, done.stdout
+
+
+@pytest.fixture
+def tests(ended: tuple[Path, str]) -> dict[str, Test]:
+    document = Document.read(ended[0] / "r.json")
+    assert document.title == "2 of 4 tests failed"
+    return {one.nodeid.partition("::")[2].partition("[")[0]: one for one in document.tests}
+
+
+def test_each_test_is_what_it_came_to(tests: dict[str, Test]) -> None:
+    assert {name: (one.outcome, one.stage, one.board) for name, one in tests.items()} == {
+        "test_passes": ("passed", "", "virt"),
+        "test_fails": ("failed", "call", "virt"),
+        "test_panics_while_it_boots": ("failed", "setup", "virt"),
+        "test_is_skipped": ("skipped", "", "virt"),
+    }
+    died = tests["test_panics_while_it_boots"]
+    assert (died.kind, died.fault) == ("KernelPanic", "APPLIANCE")
+    line = "pytest 'test_mine.py::test_panics_while_it_boots[virt]' --gk-board virt --gk-cache cache"
+    assert died.reproduce == line
+    assert tests["test_is_skipped"].what == "not applicable: so it is"
+
+
+def test_each_appliance_has_its_time_line(tests: dict[str, Test]) -> None:
+    told = {(one["lane"], one["text"]) for one in tests["test_passes"].story["happenings"]}
+    assert ("notes", "a step of the test") in told
+    assert any(lane == "boot" and "until init" in text for lane, text in told)
+    died = tests["test_panics_while_it_boots"].story
+    assert [one["lane"] for one in died["happenings"] if one.get("kind") == "fatal"] == ["boot", "console"]
+    assert [who for _, who, _ in died["console"]][-1] == "finding"
+    assert tests["test_is_skipped"].story == {}
+
+
+def test_junit_has_the_properties_of_a_boot_that_failed(ended: tuple[Path, str]) -> None:
+    case = next(
+        one for one in ET.parse(ended[0] / "junit.xml").iter("testcase") if "panics" in one.get("name", "")
+    )
+    found = {one.get("name"): one.get("value") for one in case.iter("property")}
+    assert (found["gk_board"], found["gk_accelerator"]) == ("virt", "tcg")
+
+
+def test_github_is_told_of_both_failures(ended: tuple[Path, str]) -> None:
+    folder, said = ended
+    lines = [line for line in said.splitlines() if line.startswith("::error")]
+    assert len(lines) == 2
+    assert all("file=test_mine.py,line=" in line for line in lines)
+    assert "2 of 4 tests failed" in (folder / "summary.md").read_text()
+
+
+def test_no_password_is_in_anything_that_was_written(ended: tuple[Path, str]) -> None:
+    folder, said = ended
+    pages = [path for path in folder.rglob("*") if path.suffix in (".html", ".json", ".md", ".xml")]
+    assert len(pages) >= 5
+    assert [path.name for path in pages if PASSWORD in path.read_text()] == []
+    assert PASSWORD not in said
+    assert "alert(1)" in (folder / ".gokharness/report.html").read_text(), "what the device said is there"
