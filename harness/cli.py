@@ -258,7 +258,7 @@ def _report(options: argparse.Namespace) -> int:
     out = Path(options.out).expanduser()
     past = earlier(Path(options.gk_history).expanduser()) if options.gk_history else ()
     try:
-        write_page(out, whole, charts(whole.boots, past))
+        write_page(out, whole, charts(whole.boots, past, whole.limits))
         if options.json:
             whole.write(Path(options.json).expanduser())
     except OSError as error:

@@ -233,7 +233,7 @@ class Settings(BuildOptions, Subject):
     ).default(None)
     history: Path | None = Option(
         "history",
-        "compare boot times with the earlier runs in this file, and add this run to it",
+        "compare boot times with the earlier runs in this file, to which a run adds its own",
         metavar="FILE",
         reader=path,
         place=path_always,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from enum import StrEnum
 
 MOST = 120
 """Happenings kept of each lane: the last ones, as a failure is at the end."""
+SOON = 2.0
+"""Seconds after which the same is another happening."""
 LONGEST = 240
 """Characters of one text."""
 SHORTEST_SECRET = 4
@@ -76,6 +79,7 @@ class TimeLine:
         """Happenings that were dropped for later ones."""
         self._lanes: dict[Lane, deque[Happening]] = {lane: deque(maxlen=MOST) for lane in Lane}
         self._secrets: list[str] = []
+        self._lock = threading.Lock()
 
     def add(
         self,
@@ -88,26 +92,26 @@ class TimeLine:
     ) -> Happening:
         """Note that something happened: now, or at what the clock said then, until ``end`` if it took time.
 
-        The same again, with nothing between on its lane, makes the last one longer.
+        The same again within two seconds, with nothing between on its lane, makes the last one longer.
         """
         now = self.clock() if at is None else at
         last = None if end is None else end - self.zero
         new = Happening(now - self.zero, Lane(lane), self.hide(text)[:LONGEST], Kind(kind), last)
-        row = self._lanes[new.lane]
-        if row and (row[-1].text, row[-1].kind, row[-1].lasts) == (new.text, new.kind, False):
-            before = row[-1]
-            before.times += 1
-            before.end = last if last is not None else new.at
-            return before
-        if len(row) == MOST:
-            self.left_out[new.lane] += 1
-        row.append(new)
+        with self._lock:
+            row = self._lanes[new.lane]
+            if row and _goes_on(row[-1], new):
+                row[-1].times += 1
+                row[-1].end = last if last is not None else new.at
+                return row[-1]
+            self._keep(new)
         return new
 
     def begin(self, lane: Lane | str, text: str, *, kind: Kind | str = Kind.USUAL) -> Happening:
         """Note that something lasts from now on, until ``over``."""
-        begun = self.add(lane, text, kind=kind)
-        begun.lasts = True
+        at = self.clock() - self.zero
+        begun = Happening(at, Lane(lane), self.hide(text)[:LONGEST], Kind(kind), lasts=True)
+        with self._lock:
+            self._keep(begun)
         return begun
 
     def over(self, begun: Happening) -> None:
@@ -141,4 +145,18 @@ class TimeLine:
     @property
     def happenings(self) -> list[Happening]:
         """All that is kept, by time."""
-        return sorted((one for row in self._lanes.values() for one in list(row)), key=lambda one: one.at)
+        with self._lock:
+            return sorted((one for row in self._lanes.values() for one in row), key=lambda one: one.at)
+
+    def _keep(self, new: Happening) -> None:
+        row = self._lanes[new.lane]
+        if len(row) == MOST:
+            self.left_out[new.lane] += 1
+        row.append(new)
+
+
+def _goes_on(before: Happening, new: Happening) -> bool:
+    """Whether the same happened again, and so soon that the two are one."""
+    ended = before.at if before.end is None else before.end
+    alike = (before.text, before.kind) == (new.text, new.kind)
+    return alike and not before.lasts and new.at - ended <= SOON

@@ -63,7 +63,7 @@ class Witness:
 
     def ssh(self, talk: Talk) -> None:
         """Something was done over SSH."""
-        kind = Kind.USUAL if talk.well else Kind.FAILED
+        kind = Kind.USUAL if talk.well else Kind.NOTED
         self._time_line.add(
             Lane.SSH, f"{talk.what}: {talk.outcome}", kind=kind, at=talk.began, end=self._time_line.clock()
         )

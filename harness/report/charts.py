@@ -50,8 +50,15 @@ def medians(boots: Sequence[BootTimes]) -> dict[Key, dict[str, float]]:
     }
 
 
-def charts(boots: Sequence[BootTimes], earlier: Sequence[Mapping[Key, Mapping[str, float]]] = ()) -> Charts:
-    """The chart of these boots; ``earlier`` has the medians of other runs, the oldest first."""
+def charts(
+    boots: Sequence[BootTimes],
+    earlier: Sequence[Mapping[Key, Mapping[str, float]]] = (),
+    limits: Mapping[str, float] | None = None,
+) -> Charts:
+    """The chart of these boots; ``earlier`` has the medians of other runs, the oldest first.
+
+    ``limits`` are the seconds in which a board must be ready after a cold start.
+    """
     now = {key: phases for key, phases in medians(boots).items() if phases}
     if not now:
         return Charts()
@@ -63,6 +70,9 @@ def charts(boots: Sequence[BootTimes], earlier: Sequence[Mapping[Key, Mapping[st
     step, count = _scale(max(max([*every[key], *past[key]]) for key in now))
     keys = sorted(now, key=lambda key: (key[1] != COLD, key[1], key[0]))
     rows = [_row(key, now[key], every[key], past[key], WIDTH / (step * count)) for key in keys]
+    for key, row in zip(keys, rows, strict=True):
+        if key[1] == COLD and (limit := (limits or {}).get(key[0])):
+            row["times"] += f", limit {limit:.0f} s"
     named = [title for phase, title in COLUMNS.items() if any(phase in phases for phases in now.values())]
     return Charts(
         rows=rows,

@@ -173,6 +173,15 @@ class Document:
         return f"all {ran} tests passed" if ran > 1 else "the test passed"
 
     @property
+    def limits(self) -> dict[str, float]:
+        """Seconds in which each board must be ready, as the tests were given them; the longest of each."""
+        found: dict[str, float] = {}
+        for one in self.tests:
+            for board, seconds in one.story.get("limits", {}).items():
+                found[board] = max(seconds, found.get(board, 0.0))
+        return found
+
+    @property
     def exit_status(self) -> int:
         """What the tests mean for the caller, with the order of ``Verdict.exit_status``; 5 where none ran."""
         reds = [one for one in self.tests if one.is_red]

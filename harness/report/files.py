@@ -22,7 +22,7 @@ def write_files(document: Document, settings: Settings) -> list[str]:
     lost = []
     if settings.history is not None:
         lost += _tried(settings.history, "--gk-history", lambda path: past.extend(history.earlier(path)))
-    drawn = charts(document.boots, past)
+    drawn = charts(document.boots, past, document.limits)
     lost += [
         *_tried(folder / NAME, "--gk-artifacts", document.write),
         *_tried(folder / PAGE, "--gk-artifacts", lambda path: write_page(path, document, drawn)),

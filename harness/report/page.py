@@ -76,7 +76,8 @@ def _render(document: Document, charts: Charts | None, passed: Room, failed: Roo
     style, script = ((FOLDER / name).read_text("utf-8") for name in ("page.css", "page.js"))
     most = max((one.seconds for one in document.tests), default=0.0) or 1.0
     rooms = [(one, failed if one.is_red else passed) for one in document.tests]
-    shown = [_shown(number, one, most, room) for number, (one, room) in enumerate(rooms)]
+    several = len(document.runs) > 1
+    shown = [_shown(number, one, room, most=most, several=several) for number, (one, room) in enumerate(rooms)]
     reds = [one for one in shown if one["red"]]
     return (
         _environment()
@@ -157,7 +158,7 @@ def _spread(document: Document) -> list[dict[str, Any]]:
     return parts
 
 
-def _shown(number: int, one: Test, most: float, room: Room) -> dict[str, Any]:
+def _shown(number: int, one: Test, room: Room, *, most: float, several: bool) -> dict[str, Any]:
     before, colons, name = one.nodeid.partition("::")
     path = before + colons if colons else ""
     return {
@@ -173,6 +174,9 @@ def _shown(number: int, one: Test, most: float, room: Room) -> dict[str, Any]:
         "where": one.where,
         "place": f"{one.file}:{one.line}" if one.file else one.nodeid,
         "reproduce": one.reproduce,
+        "run": f"run {one.run + 1}" if several else "",
+        # What an assertion compared is its whole evidence; of a device's error, the time line is the better half.
+        "open": not one.fault or not one.story,
         "error": one.error[-room.characters :],
         "sections": [(title, text[-room.characters :]) for title, text in one.sections],
         "facts": list(one.properties.items()),

@@ -44,6 +44,9 @@ class Recorder:
         outcome = self.outcomes.setdefault(report.nodeid, Outcome(report.nodeid, "passed"))
         outcome.seconds += report.duration
         outcome.file, outcome.line = report.location[0], (report.location[1] or 0) + 1
+        if report.when == "setup":
+            # Of a try before this one, where a plugin runs a test again.
+            outcome.stages.clear()
         if report.stop:
             outcome.stages.append((report.when, report.start, report.stop))
         if getattr(report, "gk_appliance", False):

@@ -11,7 +11,7 @@ import pytest
 
 from harness.appliance.story import LONGEST as LONGEST_LINE
 from harness.appliance.story import MOST_BYTES, story
-from harness.appliance.time_line import HIDDEN, LONGEST, MOST, Kind, Lane, TimeLine
+from harness.appliance.time_line import HIDDEN, LONGEST, MOST, SOON, Kind, Lane, TimeLine
 from harness.appliance.witness import Witness
 from harness.console.console import Console
 from harness.console.phases import Cause
@@ -69,6 +69,9 @@ def test_the_same_in_a_row_is_one_that_lasts(line: TimeLine, clock: Clock) -> No
         ("GET /: connection refused", 1),
     ]
     assert line.happenings[0].end == pytest.approx(2.1)
+    clock.now += SOON + 0.1
+    line.add(Lane.HTTP, "GET /: connection refused")
+    assert [one.times for one in line.happenings] == [3, 1, 1, 1], "long after is another time"
 
 
 def test_what_lasts_ends_once_and_what_fails_within_is_marked(line: TimeLine, clock: Clock) -> None:
@@ -83,6 +86,10 @@ def test_what_lasts_ends_once_and_what_fails_within_is_marked(line: TimeLine, cl
     clock.now += 5
     line.over(first)
     assert first.end == 3.0
+    for _ in range(2):
+        with line.during("faults", "the processors stand still"):
+            clock.now += 1
+    assert [one.times for one in line.happenings[2:]] == [1, 1], "each fault is one of its own"
 
 
 def test_it_is_bounded_in_number_and_length_and_says_what_it_dropped(line: TimeLine) -> None:
@@ -137,7 +144,7 @@ def test_a_witness_puts_requests_and_ssh_into_words(line: TimeLine, clock: Clock
         (2.0, "ssh", "run uname: status 0"),
         (2.5, "ssh", "connect: the device refused the key"),
     ]
-    assert [one.kind.value for one in line.happenings] == ["noted", "", "", "failed"]
+    assert [one.kind.value for one in line.happenings] == ["noted", "", "", "noted"]
     assert [one.end for one in line.happenings] == [0.5, 1.25, 3.0, 3.0]
 
 
@@ -249,6 +256,20 @@ def test_the_story_shows_the_death_and_what_is_around_it(line: TimeLine, clock: 
     assert max(map(len, texts)) <= LONGEST_LINE
     assert sum(len(text) for text in texts) < MOST_BYTES
     assert execnet.loads(execnet.dumps(made)) == made, "it must travel from a worker of pytest-xdist"
+
+
+def test_a_death_that_was_provoked_is_no_failure_of_the_time_line(
+    line: TimeLine, clock: Clock, tmp_path: Path
+) -> None:
+    console = Console(tmp_path, clock=clock)
+    start(console, clock)
+    say(console, clock, 0.5, "[    0.000000] Linux version 7.1.2 (x) #1")
+    console._intake.provoking = True
+    say(console, clock, 0.5, "[    7.000000] Kernel panic - not syncing: sysrq triggered crash")
+    console.close()
+    made = story(line, console)
+    assert {one.get("kind") for one in made["happenings"]} == {None, "noted"}
+    assert any("(provoked)" in one["text"] for one in made["happenings"])
 
 
 def test_a_flood_leaves_the_lines_around_the_death(line: TimeLine, clock: Clock, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from harness.report import history
 from harness.report.charts import WIDTH, charts, medians
+from harness.report.document import Document, Test
 from harness.report.history import append, earlier
 
 BOOTS = [
@@ -75,6 +76,12 @@ def test_it_is_compared_with_the_median_of_earlier_runs(factor: float, change: s
     assert (drawn.rows[0]["change"], drawn.rows[0]["tone"], drawn.compared) == (change, tone, 3)
     assert drawn.rows[0]["line"]["count"] == 4
     assert len(drawn.rows[0]["line"]["points"].split()) == 4
+
+
+def test_a_cold_start_has_its_limit_beside_it() -> None:
+    tests = [Test("a", "passed", story={"limits": {"virt": limit}}) for limit in (60.0, 90.0)]
+    drawn = charts(BOOTS, limits=Document(tests=[*tests, Test("b", "skipped")]).limits)
+    assert [row["times"] for row in drawn.rows] == ["2 starts, limit 90 s", "1 start"]
 
 
 def test_no_boots_no_chart() -> None:
