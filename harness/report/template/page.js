@@ -301,9 +301,8 @@
           found = before.filter((one) => (one.end ?? one.at) > last - 0.002);
         }
         if (!found.length) continue;
-        const grave = found.filter((one) => one.kind);
         told.push(make("div", {}, make("dt", {}, titled(lane)),
-          make("dd", { class: past ? "past" : (grave[0]?.kind ?? "") }, ...this.words(found.slice(-8), past))));
+          make("dd", {}, ...this.words(found.slice(-8), past))));
       }
       this.moments.replaceChildren(...told);
       this.plot.setAttribute("aria-valuemin", this.range[0].toFixed(3));
@@ -313,14 +312,16 @@
       this.follow();
     }
 
+    /* Each on a line of its own; how long ago is said once, as what is past ended at one moment. */
     words(found, past) {
       return found.flatMap((one, number) => {
-        const parts = number ? [make("br"), one.text] : [one.text];
         const notes = [];
         if (one.times > 1) notes.push(`${one.times} times`);
         if (one.end !== undefined && !one.lasts && one.end - one.at >= 0.001) notes.push(seconds(one.end - one.at, 0.01));
-        if (past) notes.push(`${seconds(this.time - (one.end ?? one.at), 0.1)} before`);
-        return notes.length ? [...parts, " ", make("small", {}, `· ${notes.join(", ")}`)] : parts;
+        if (past && number === found.length - 1) notes.push(`${seconds(this.time - (one.end ?? one.at), 0.1)} before`);
+        const said = make("div", { class: past ? "past" : one.kind }, one.text);
+        if (notes.length) said.append(" ", make("small", {}, `· ${notes.join(", ")}`));
+        return said;
       });
     }
 
