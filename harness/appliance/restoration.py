@@ -37,6 +37,8 @@ class Restoration(Life, DeviceClock):
         """Restore it from a snapshot of another; one that was taken without a network gets its network now."""
         began = time.monotonic()
         boots = len(self.console.boots)
+        if start.boot is not None:
+            self.time_line.add(Lane.BOOT, f"the snapshot is of {start.boot}")
         with self.time_line.during(Lane.POWER, "restored from the run's snapshot"):
             self._resumes_at(CheckpointState(start, start.boot, self.running))
             self.power.restore(snapshot)

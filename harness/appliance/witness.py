@@ -87,7 +87,8 @@ class Witness:
             if now.stopped:
                 says = "stopped" if before is not None or now.pid else "not started"
             else:
-                says = f"runs as {now.pid}" if before is None else f"runs anew, as {now.pid}"
+                anew = before is not None and not before.stopped
+                says = f"runs {'anew, ' if anew else ''}as {now.pid}"
             self._time_line.add(Lane.SERVICES, f"{now.name} {says}")
 
 

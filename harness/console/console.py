@@ -195,7 +195,7 @@ class Console:
     def power_on_of(self, boot: Boot) -> float:
         """What the console's clock said at second 0 of this boot."""
         with self._changed:
-            return self._intake.power_ons[boot.number]
+            return self._intake.power_ons.get(boot.number, self.recording.power_on_before(0))
 
     def excerpt(self, lines: int = 40) -> str:
         """Return the last lines with their times."""

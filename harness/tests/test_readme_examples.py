@@ -73,6 +73,7 @@ ELSEWHERE = {
     "ci/bench": "measures for hours",
     "ci/bare": "needs root, and an hour",
     "ci/lock": "needs uv, and changes the lock files",
+    "gokharness report shard-1 shard-2": "harness/tests/test_cli_report.py",
     "pip install .": "ci/setup does",
     "pip wheel --no-deps --wheel-dir dist .": "harness/tests/test_without_a_clone.py",
     "pip install dist/pytest_gokrazy-*.whl": "harness/tests/test_without_a_clone.py",

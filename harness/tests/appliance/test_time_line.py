@@ -175,7 +175,7 @@ def test_services_that_come_and_go_are_told_once_each(line: TimeLine, clock: Clo
         "hello runs as 7",
         "hello runs anew, as 9",
         "hello stopped",
-        "hello runs anew, as 11",
+        "hello runs as 11",
     ]
 
 

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from harness.options import Settings
-from harness.report import github
 from harness.report.document import Document
 from harness.report.files import write_files
 from harness.tests.report.samples import run_of_each_kind
-
-
-@pytest.fixture(autouse=True)
-def not_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(github.SUMMARY, raising=False)
 
 
 def test_a_page_and_the_same_as_data_and_a_copy_and_a_history_where_they_are_asked_for(tmp_path: Path) -> None:
