@@ -363,9 +363,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if recorder.boots and settings.repeat == 1:
         durations.keep(_page(config).parent, recorder.outcomes.values())
     if recorder.asked:
-        from harness.report.files import write_files
+        from harness.report.files import write_report
 
-        for lost in write_files(_document(config), settings):
+        for lost in write_report(_document(config), settings):
             recorder.notes.append(config.stash[WORDS](lost))
             config.stash[VERDICT].faults[Fault.HOST] += 1
     session.exitstatus = config.stash[VERDICT].exit_status(int(exitstatus))

@@ -16,7 +16,7 @@ from harness.report.places import not_written
 PAGE = "report.html"
 
 
-def write_files(document: Document, settings: Settings) -> list[str]:
+def write_report(document: Document, settings: Settings) -> list[str]:
     """Write all files of a run that is over; returns a line for each that could not be written."""
     folder, past = settings.artifacts, list[dict[Key, dict[str, float]]]()
     lost = []

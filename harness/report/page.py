@@ -38,7 +38,7 @@ _IN_ENGLISH = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 @dataclass(frozen=True)
-class Room:
+class Shown:
     """How much of one test is shown."""
 
     lines: int = 1_000
@@ -49,7 +49,7 @@ class Room:
     """Of its time line, from the end."""
 
 
-_LESS = (Room(90), Room(40, 4_000), Room(0, 1_500, 60), Room(0, 400, 0))
+_LESS = (Shown(90), Shown(40, 4_000), Shown(0, 1_500, 60), Shown(0, 400, 0))
 """What is left of tests where the page would grow too large, one after the other."""
 
 
@@ -61,7 +61,7 @@ def write_page(path: Path, document: Document, charts: Charts | None = None) -> 
 
 def html(document: Document, charts: Charts | None = None) -> str:
     """The page; where it would be above ``MOST`` bytes, what is shown of tests that passed is cut first."""
-    passed = failed = Room()
+    passed = failed = Shown()
     text = _render(document, charts, passed, failed)
     for less in _LESS:
         for green in (True, False):
@@ -72,7 +72,7 @@ def html(document: Document, charts: Charts | None = None) -> str:
     return text
 
 
-def _render(document: Document, charts: Charts | None, passed: Room, failed: Room) -> str:
+def _render(document: Document, charts: Charts | None, passed: Shown, failed: Shown) -> str:
     style, script = ((FOLDER / name).read_text("utf-8") for name in ("page.css", "page.js"))
     most = max((one.seconds for one in document.tests), default=0.0) or 1.0
     rooms = [(one, failed if one.is_red else passed) for one in document.tests]
@@ -158,7 +158,7 @@ def _spread(document: Document) -> list[dict[str, Any]]:
     return parts
 
 
-def _shown(number: int, one: Test, room: Room, *, most: float, several: bool) -> dict[str, Any]:
+def _shown(number: int, one: Test, room: Shown, *, most: float, several: bool) -> dict[str, Any]:
     before, colons, name = one.nodeid.partition("::")
     path = before + colons if colons else ""
     return {
@@ -241,7 +241,7 @@ def _facts(number: int, run: Run, runs: int) -> dict[str, Any]:
     }
 
 
-def _told(one: Test, room: Room) -> dict[str, Any] | None:
+def _told(one: Test, room: Shown) -> dict[str, Any] | None:
     """What the script draws of a test."""
     if not one.story and not one.stages:
         return None

@@ -9,7 +9,7 @@ import pytest
 from harness.options import Settings
 from harness.report import github
 from harness.report.document import Document, Test
-from harness.report.files import write_files
+from harness.report.files import write_report
 from harness.report.github import ACTIONS, SUMMARY, annotation_lines, summary
 from harness.tests.report.samples import EVIL, failure, run_of_each_kind
 
@@ -74,11 +74,11 @@ def test_the_summary_is_appended_where_github_wants_it(tmp_path: Path, monkeypat
     there.write_text("before\n")
     monkeypatch.setenv(SUMMARY, str(there))
     monkeypatch.setattr(github, "MOST_BYTES", 200)
-    assert write_files(run_of_each_kind(), Settings(artifacts=tmp_path)) == []
+    assert write_report(run_of_each_kind(), Settings(artifacts=tmp_path)) == []
     text = there.read_text()
     assert text.startswith("before\n### gokrazy: 5 of 30")
     assert len(text) < 220
     monkeypatch.setenv(SUMMARY, str(tmp_path / "no" / "folder"))
-    (lost,) = write_files(run_of_each_kind(), Settings(artifacts=tmp_path))
+    (lost,) = write_report(run_of_each_kind(), Settings(artifacts=tmp_path))
     assert str(tmp_path / "no" / "folder") in lost
     assert (tmp_path / "report.html").exists()
