@@ -10,7 +10,7 @@ from harness.host.table import Requirement
 TABLE = (
     Requirement(
         name="chromium",
-        why="shows the report as its readers see it: 124 MB to fetch, 357 MB installed",
+        why="shows the report as its readers see it: 124 MB to fetch, 414 MB installed",
         package="chromium",
     ),
     Requirement(

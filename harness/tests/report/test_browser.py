@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness.report.charts import charts
+from harness.report.document import Document
 from harness.report.page import write_page
 from harness.tests.report.browser import Browser
-from harness.tests.report.samples import EVIL, run_of_each_kind
+from harness.tests.report.samples import EVIL, failure, run_of_each_kind
 
 pytestmark = pytest.mark.gk_tier("nightly")
 
@@ -113,6 +114,20 @@ def test_it_opens_at_the_death_and_a_mouse_a_finger_and_keys_move_through_all_of
     assert fine.run(NOW) < last
     fine.press("n")
     assert fine.run(NOW) == last
+
+
+def test_a_long_wait_before_the_appliance_is_left_out_of_the_first_view(fine: Browser, tmp_path: Path) -> None:
+    red = failure(1, "AssertionError", "", "no")
+    red.stages[0] = ("setup", red.stages[0][1] - 60, red.stages[0][2])
+    write_page(tmp_path / "page.html", Document(tests=[red]))
+    fine.open(tmp_path / "page.html")
+    least = f"Number({PLOT}.getAttribute('aria-valuemin'))"
+    assert fine.run(least) > 55
+    assert fine.run("[...document.querySelectorAll('.tl-bar button')].map((one) => one.textContent)") == [
+        *("Whole", "Appliance", "Test", "Set-up"),
+    ]
+    fine.run("document.querySelector('.tl-bar button').click()")
+    assert fine.run(least) == 0
 
 
 def test_chips_text_and_address_filter_the_tests(fine: Browser, page: Path) -> None:
