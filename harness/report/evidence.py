@@ -21,7 +21,8 @@ def hang_under(report: pytest.TestReport, appliance: Appliance | None, error: Ba
         return
     fault = fault_of(error)
     report.gk_fault = fault.name if fault else ""  # type: ignore[attr-defined]
-    said = _parts(error)
+    # The class of the error stands in a place of its own.
+    said = {"what": first_line(report).removeprefix(f"{type(error).__name__}: "), **_parts(error)}
     if appliance is not None:
         report.sections.extend(appliance.excerpts(error))
         hide = appliance.time_line.hide
@@ -40,6 +41,13 @@ def story_for(report: pytest.TestReport, appliance: Appliance | None) -> dict[st
 
     made = story(appliance.time_line, appliance.console)
     return {"story": {**made, "limits": {appliance.board.name: appliance.budget.ready}}}
+
+
+def first_line(report: pytest.TestReport) -> str:
+    """The first line of what went wrong, as pytest has it."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = str(crash.message) if crash is not None else report.longreprtext
+    return text.strip().splitlines()[0] if text.strip() else "no message"
 
 
 def _parts(error: BaseException) -> dict[str, str]:

@@ -8,6 +8,7 @@ import pytest
 
 from harness.errors import Fault
 from harness.lab.journal import BootTimes
+from harness.report.evidence import first_line
 from harness.report.properties import CONSOLE, LEFT_OUT
 from harness.report.verdict import Noted, Verdict
 from harness.run.outcome import Outcome
@@ -91,7 +92,7 @@ class Recorder:
         outcome.sections = list(report.sections)
         said: dict[str, str] = getattr(report, "gk_error", {})
         outcome.fault, outcome.kind = fault, said.get("kind", "")
-        outcome.reason = said["what"] if said.get("what") else _first_line(report)
+        outcome.reason = said["what"] if said.get("what") else first_line(report)
         outcome.where, outcome.hint = said.get("where", ""), said.get("hint", "")
 
     def _take_service(self, name: str, text: str, outcome: Outcome) -> None:
@@ -104,12 +105,6 @@ class Recorder:
         noted = self.verdict.console.setdefault(check, Noted(what))
         noted.tests += 1
         noted.boards.add(outcome.properties.get("gk_board", outcome.board))
-
-
-def _first_line(report: pytest.TestReport) -> str:
-    crash = getattr(report.longrepr, "reprcrash", None)
-    text = str(crash.message) if crash is not None else report.longreprtext
-    return text.strip().splitlines()[0] if text.strip() else "no message"
 
 
 def _skip_reason(report: pytest.TestReport) -> str:

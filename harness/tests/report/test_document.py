@@ -74,7 +74,7 @@ def test_another_error_keeps_its_own_words_and_its_cause_s_hint() -> None:
     recorder = Recorder(Verdict())
     recorder.pytest_runtest_logreport(failed)
     (test,) = Document.of(recorder).tests
-    assert (test.kind, test.what, test.hint) == ("AssertionError", "AssertionError: not so", "look above")
+    assert (test.kind, test.what, test.hint) == ("AssertionError", "not so", "look above")
 
 
 def test_what_fails_in_the_tear_down_hides_no_failure_before_it() -> None:

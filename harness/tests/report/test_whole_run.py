@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.appliance.time_line import HIDDEN
 from harness.report.document import Document, Test
 from harness.tests.report.played_lab import PASSWORD
 
@@ -65,6 +66,7 @@ def test_each_test_is_what_it_came_to(tests: dict[str, Test]) -> None:
         "test_panics_while_it_boots": ("failed", "setup", "virt"),
         "test_is_skipped": ("skipped", "", "virt"),
     }
+    assert tests["test_fails"].what == f"assert '{HIDDEN}' == 'x'"
     died = tests["test_panics_while_it_boots"]
     assert (died.kind, died.fault) == ("KernelPanic", "APPLIANCE")
     line = "pytest 'test_mine.py::test_panics_while_it_boots[virt]' --gk-board virt --gk-cache cache"
