@@ -217,7 +217,8 @@ class Life(Past):
             raise OptionError(f"{self.console.name}: {reason}")
         if not self.can("console"):
             return
-        with self.console.watch_silence(self.budget.silence):
+        starting = self._starting is not None and self._starting.watches_network
+        with self.console.watch_silence(self.budget.silence, until=Phase.UPDATER if starting else None):
             self._until(Phase.HTTP if self.can("http") else Phase.SOCKET, after, limit)
 
     def _until(self, phase: Phase, after: int, limit: float) -> None:

@@ -41,6 +41,11 @@ class StartWatch:
         self._boots = len(console.boots)
         self._answered = False
 
+    @property
+    def watches_network(self) -> bool:
+        """Whether it says what is wrong with a device whose init runs its services, and that nobody can reach."""
+        return self._voice.init and self._image.serves_tcp
+
     def has_answered(self) -> None:
         """The web interface has answered, though the start is not over: whether it answers is settled."""
         self._answered = True
@@ -51,7 +56,7 @@ class StartWatch:
         boots = self._console.boots
         self._look_for_reboots(boots[self._boots :])
         if len(boots) > self._boots:
-            if not self._answered and self._voice.init and self._image.serves_tcp:
+            if not self._answered and self.watches_network:
                 self._check_network(boots[-1], now)
         elif self._voice.kernel:
             if now > self._budget.kernel:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from harness.console.check import Severity
 from harness.console.findings import Finding
-from harness.console.intake import Intake
+from harness.console.intake import Intake, Silence
 from harness.console.lines import Line, plain
 from harness.console.loops import LoopRule
 from harness.console.match import Mark, Match, Pattern
@@ -269,11 +269,11 @@ class Console:
                 self._intake.allow(before)
 
     @contextlib.contextmanager
-    def watch_silence(self, limit: float) -> Iterator[None]:
-        """Within this block, ``limit`` seconds without a byte before the appliance serves are ConsoleSilence."""
+    def watch_silence(self, limit: float, *, until: Phase | None = None) -> Iterator[None]:
+        """Within this block, ``limit`` silent seconds before it serves, or before a phase, are an error."""
         intake = self._intake
         with self._changed:
-            before, intake.silence = intake.silence, limit
+            before, intake.silence = intake.silence, Silence(limit, until)
             intake.last_byte = self.recording.seconds()
             if self._reader is not None:
                 self._reader.wake()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.console.check import PANIC_WINDOW, Severity
@@ -17,12 +18,21 @@ from harness.console.feed import Feed
 from harness.console.findings import CrashWatcher, Finding
 from harness.console.lines import Line, LineSplitter
 from harness.console.loops import LoopRule, reboot_loop
-from harness.console.phases import Boot, Cause, PhaseWatcher
+from harness.console.phases import Boot, Cause, Phase, PhaseWatcher
 from harness.console.recording import Recording
 from harness.errors import ConsoleSilence, HarnessError, HostFault, InternalError, OptionError, RebootLoop
 
 _KEPT_LINES = 20_000
 """Lines kept in memory; the recording has all of them."""
+
+
+@dataclass(frozen=True)
+class Silence:
+    """For how many seconds a console may be silent while the appliance does not serve."""
+
+    limit: float
+    until: Phase | None = None
+    """The phase after which others watch the start, and say better what is wrong."""
 
 
 class Intake:
@@ -53,8 +63,8 @@ class Intake:
         self.provoking = False
         """Whether a test wants a crash now."""
         self.provoked: Finding | None = None
-        self.silence: float | None = None
-        """Seconds of silence that are an error while the appliance does not serve; None: nobody watches."""
+        self.silence: Silence | None = None
+        """What silence is an error while the appliance does not serve; None: nobody watches."""
         self.when_halted: Callable[[bool], None] = lambda _: None
         """Called when the kernel has halted, with whether it had wanted to restart."""
         self.when_init_runs: Callable[[], None] = lambda: None
@@ -282,10 +292,10 @@ class Intake:
     def _look_for_silence(self, now: float) -> float | None:
         """Report silence if it has lasted; returns when it would have, None while nobody watches."""
         boot = self.phases.current
-        if self.silence is None or (boot is not None and boot.ready):
+        if self.silence is None or (boot is not None and (boot.ready or self.silence.until in boot.at)):
             return None
-        if now - self.last_byte < self.silence:
-            return self.last_byte + self.silence
+        if now - self.last_byte < self.silence.limit:
+            return self.last_byte + self.silence.limit
         came = f"boot {boot.number} came to {boot.last_phase}" if boot else self.no_boot
         what = f"the console has said nothing for {now - self.last_byte:.0f} s and nothing serves yet; {came}"
         line = self.lines[-1] if self.lines else Line(now, self.recording.size, "(nothing)", mark=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,7 @@ from harness.errors import (
 )
 from harness.firmware.voice import Voice
 from harness.image.model import Extent, Layout, Service
-from harness.tests.appliance.played import appliance
+from harness.tests.appliance.played import HEARD, appliance
 
 
 def test_what_falls_for_ever_keeps_nobody_from_being_at_rest(
@@ -49,6 +50,32 @@ def test_what_falls_for_ever_keeps_nobody_from_being_at_rest(
     with pytest.raises(QemuFailed):
         subject.wait_until_at_rest()
     subject.console.close()
+
+
+@pytest.mark.parametrize(
+    ("starts", "voice", "until"),
+    [
+        (True, HEARD, Phase.UPDATER),
+        # No init is heard: only its silence tells that it is stuck.
+        (True, Voice("ttyAMA0", kernel=True, init=False), None),
+        # It reboots: nobody watches that start by its phases.
+        (False, HEARD, None),
+    ],
+)
+def test_one_whose_services_run_is_judged_by_its_network_and_not_by_its_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, starts: bool, voice: Voice, until: Phase | None
+) -> None:
+    subject = appliance(tmp_path, "raspi4b", no_quirks=False, voice=voice)
+    monkeypatch.setattr(subject, "missing", lambda ability: "")
+    watched = Mock(side_effect=nullcontext)
+    monkeypatch.setattr(subject.console, "watch_silence", lambda limit, until: watched(until))
+    monkeypatch.setattr(subject, "_until", lambda phase, after, limit: None)
+    monkeypatch.setattr(subject.power, "on", lambda: None)
+    if starts:
+        subject.power_on()
+    subject._until_it_listens(0, 10.0)
+    subject.console.close()
+    watched.assert_called_once_with(until)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from harness.console.console import Console
 from harness.console.loops import LoopRule
+from harness.console.phases import Phase
 from harness.errors import (
     ConsoleSilence,
     InitFailure,
@@ -122,6 +123,18 @@ class TestLoopAndSilence:
                 with pytest.raises(ConsoleSilence, match=r"said nothing for 0 s .* boot 1 came to kernel"):
                     console.expect("never", timeout=30)
                 assert 0.2 < time.monotonic() - began < 5
+
+    def test_silence_after_a_phase_that_others_watch_is_theirs(self, console: Console) -> None:
+        with machine(console) as fake:
+            fake.say(LINUX)
+            console.wait_for_phase("kernel", timeout=5)
+            with console.watch_silence(0.1, until=Phase.KERNEL):
+                console.wait(0.4)
+            with (
+                console.watch_silence(0.1, until=Phase.UPDATER),
+                pytest.raises(ConsoleSilence, match="came to kernel"),
+            ):
+                console.wait(30)
 
     def test_silence_from_the_start_is_one_too(self, console: Console) -> None:
         silence = pytest.raises(ConsoleSilence, match="no kernel has started")
