@@ -77,8 +77,19 @@ def _parser() -> argparse.ArgumentParser:
     _options_of("build", build)
     build.set_defaults(run=_build)
 
-    boot = commands.add_parser("boot", help="boot an instance or image and show its console, until Ctrl-C")
+    boot = commands.add_parser("boot", help="boot an instance or image, and type at its console")
     boot.add_argument("subject", metavar="INSTANCE|IMAGE")
+    boot.add_argument("--name", metavar="NAME", help="what ctl calls this machine (default: its host name)")
+    boot.add_argument(
+        "--warm",
+        dest="gk_warm",
+        action="store_const",
+        const="persist",
+        help="start from a snapshot, which is kept for the next time; cold where the board allows none",
+    )
+    boot.add_argument(
+        "--watch", action="store_true", help="when files of the instance change, build it and update the device"
+    )
     _options_of("boot", boot)
     boot.set_defaults(run=_boot)
 
@@ -88,6 +99,15 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--json", metavar="FILE", help="write the merged report as JSON too")
     _options_of("report", report, epilog="")
     report.set_defaults(run=_report)
+
+    ctl = commands.add_parser(
+        "ctl",
+        help="command a machine that boot runs",
+        epilog="'gokharness ctl help' lists the commands. It answers a line of JSON. Status: 0 done, 1 not done.",
+    )
+    ctl.add_argument("--name", metavar="NAME", help="which machine, where several run")
+    ctl.add_argument("words", nargs="+", metavar="COMMAND")
+    ctl.set_defaults(run=_ctl)
 
     cache = commands.add_parser("cache", help="show what the cache keeps, or prune it")
     cache.add_argument("action", choices=("show", "prune"), nargs="?", default="show")
@@ -222,27 +242,29 @@ def _facts(image: Image) -> dict[str, object]:
 
 
 def _boot(options: argparse.Namespace) -> int:
-    """Boot on the first board that fits, and show the console until Ctrl-C."""
-    from harness.appliance.show import show
-    from harness.appliance.wanted import Wanted
+    """Boot on the first board that fits, and stay until whoever stands in front of it leaves."""
+    from harness.hand.boot import Asked, boot
+    from harness.hand.terminal import Terminal
     from harness.lab.lab import Lab
     from harness.report.places import must_keep_images, must_take_files
     from harness.report.words import Words
 
     settings, words = _settings(options), Words(options.command)
+    subject = str(settings.image or settings.instance)
+    asked = Asked(subject, options.name or "", warm=settings.warm == "persist", watch=options.watch)
     must_take_files(settings.artifacts, what="logs", flag="--gk-artifacts")
     must_keep_images(settings)
-    with Lab(settings, say=lambda line: print(words(line))) as lab:
+    terminal = Terminal.of(sys.stdin, sys.stdout)
+    say = terminal.say if terminal is not None else print
+    with Lab(settings, say=lambda line: say(words(line))) as lab:
         fitting = lab.boards
         if not fitting:
             raise OptionError("no board fits this image", hint=f"boards: {', '.join(boards.names())}")
-        wanted = Wanted(fitting[0], "boot", running=False, network=settings.network)
-        with lab.appliance(wanted) as appliance:
-            if settings.qemu_arg:
-                lab.journal.say(f"gokrazy: WARNING: {OWN_ARGUMENTS}")
-            if summary := settings.equipment.summary_on(wanted.board):
-                lab.journal.say(f"gokrazy: {wanted.board.name}: {summary}")
-            show(appliance, say=lab.journal.say, out=sys.stdout)
+        if settings.qemu_arg:
+            lab.journal.say(f"gokrazy: WARNING: {OWN_ARGUMENTS}")
+        if summary := settings.equipment.summary_on(fitting[0]):
+            lab.journal.say(f"gokrazy: {fitting[0].name}: {summary}")
+        boot(lab, fitting[0], asked, terminal=terminal, out=sys.stdout, words=words)
     return 0
 
 
@@ -265,6 +287,17 @@ def _report(options: argparse.Namespace) -> int:
         raise not_written(error, out.parent, what="the report", flag="--out") from None
     print(f"{whole.title}: {out}")
     return whole.exit_status
+
+
+def _ctl(options: argparse.Namespace) -> int:
+    """Have a machine that runs by hand do something, and print its answer, a line of JSON."""
+    from harness.hand import commands, ctl
+
+    words = options.words
+    if words == ["help"]:
+        print(commands.table())
+        return 0
+    return 0 if ctl.ask(ctl.chosen(options.name), words, say=print) else 1
 
 
 def _cache(options: argparse.Namespace) -> int:

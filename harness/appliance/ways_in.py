@@ -27,6 +27,8 @@ class WaysIn(Core):
         super().__init__(made)
         self._key = made.access.key
         self._shell: SerialShell | None = None
+        self._ssh_here = 0
+        """The port of this host that led to breakglass when it was started last."""
 
     @property
     def shell(self) -> SerialShell:
@@ -52,6 +54,26 @@ class WaysIn(Core):
             yield rescue
         finally:
             rescue.close()
+
+    def start_breakglass(self) -> None:
+        """Have the device start breakglass, and wait until it takes connections."""
+        rescue = self._breakglass(self._key)
+        self._ssh_here = rescue.address.port
+        try:
+            rescue.start(timeout=self.budget.service)
+        finally:
+            rescue.close()
+
+    @property
+    def ssh_command(self) -> str:
+        """The command of OpenSSH that enters breakglass once that runs, "" where no key is known that can."""
+        if self.missing("breakglass") or self.image.breakglass is None:
+            return ""
+        known = self._ssh_here in self.power.ports.values()
+        port = self._ssh_here if known else self.port(self.image.breakglass.port)
+        # The device makes its host key anew with each /perm, and the port is another one each time.
+        trust = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+        return f"ssh {trust} -o IdentitiesOnly=yes -i {self._key} -p {port} root@127.0.0.1"
 
     def connect_breakglass(self, *, key: Path | None = None, password: str | None = None) -> None:
         """Try to connect to breakglass as it is now, with this key or password, and close again."""

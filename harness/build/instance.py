@@ -37,6 +37,8 @@ class Instance:
     https_port: int = 443
     password: str | None = field(default=None, repr=False)
     """The web interface's password; None with NoPassword."""
+    password_place: str = ""
+    """Where a person finds it; "" with NoPassword."""
     certificate: Certificate | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     old_layout: bool = False
@@ -125,6 +127,11 @@ def load_instance(spec: str | Path, *, environ: Mapping[str, str] = os.environ) 
             "http-port.txt holds no port number", where=f"{hosts.folder} or {hosts.fallback}", hint="write one"
         )
     password = None if update.no_password else update.http_password or hosts.read("http-password.txt")
+    place = ""
+    if update.http_password:
+        place = f"HTTPPassword in {folder / 'config.json'}"
+    elif not update.no_password:
+        place = str(hosts.path("http-password.txt"))
     if password is None and not update.no_password:
         password = hosts.new_password()
         notes.append(f"a new password was made, as gok does: {hosts.fallback / 'http-password.txt'}")
@@ -139,6 +146,7 @@ def load_instance(spec: str | Path, *, environ: Mapping[str, str] = os.environ) 
         http_port=int(http),
         https_port=int(https),
         password=password,
+        password_place=place,
         certificate=certificate_for(config, folder=folder, host_folder=hosts.folder, notes=notes),
         notes=tuple(notes),
         old_layout=old_layout,
@@ -159,6 +167,12 @@ class _HostFiles:
             except OSError:
                 continue
         return None
+
+    def path(self, name: str) -> Path:
+        """Where this file is, or where it would be made."""
+        return next(
+            (one for one in (self.folder / name, self.fallback / name) if one.is_file()), self.fallback / name
+        )
 
     def new_password(self) -> str:
         letters = string.ascii_letters + string.digits

@@ -350,14 +350,10 @@ class Console:
                 self._changed.wait(min(seconds - quiet, left))
             self.check()
 
-    def wait_for_more(self, since: Mark, *, ended: float) -> None:
-        """Wait until something is said after the mark; while no machine is attached, at most ``ended`` seconds."""
+    def wait_for_more(self, since: Mark, *, at_most: float) -> None:
+        """Wait until something is said after the mark, at most so many seconds; raises no crash."""
         with self._changed:
-            while self.recording.size == since.offset:
-                self.check()
-                attached = self.attached
-                if not self._changed.wait(None if attached else ended) or not attached:
-                    return
+            self._changed.wait_for(lambda: self.recording.size != since.offset, at_most)
 
     def send(self, text: str | bytes, *, timeout: float = 10.0) -> None:
         """Type this on the console; raises DeviceUnreachable when no machine is attached."""

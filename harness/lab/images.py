@@ -37,7 +37,7 @@ class Images:
         self._journal = journal
         self._open = ExitStack()
         self._images: dict[tuple[str, str], Image] = {}
-        self._given: dict[str, Image] = {}
+        self._given: dict[tuple[str, int, int, int], Image] = {}
         self._files: dict[str, UpdateFiles] = {}
         self._missing: set[tuple[str, str]] = set()
         self._names: tuple[frozenset[str] | None] | None = None
@@ -163,14 +163,15 @@ class Images:
         self._open.close()
 
     def given(self, name: str) -> Image:
-        """A finished image, read once."""
-        if name not in self._given:
+        """A finished image, read once for as long as its file stays the same."""
+        key = name, *_state_of(Path(name))
+        if key not in self._given:
             password = None
             if self.settings.password_file is not None:
                 password = self.settings.password_file.read_text().strip()
             image = image_from_file(Path(name), work=self._folders.folder("given"), password=password)
-            self._given[name] = self._with_perm(image)
-        return self._given[name]
+            self._given[key] = self._with_perm(image)
+        return self._given[key]
 
     def _with_perm(self, image: Image) -> Image:
         """The image with /perm as this run wants it, where its file has it otherwise; raises OptionError."""
@@ -189,6 +190,15 @@ class Images:
         if image.digest not in self._files:
             self._files[image.digest] = update_files(image, self._folders.folder("update"))
         return self._files[image.digest]
+
+
+def _state_of(path: Path) -> tuple[int, int, int]:
+    """What changes when a file does; of one that is not there, nothing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def fitting(image: Image, board: Board) -> Image:

@@ -95,6 +95,10 @@ class Lab:
         """
         return self.starts.appliance(wanted)
 
+    def starts_warm(self, wanted: Wanted) -> bool:
+        """Whether what is wanted starts from a snapshot."""
+        return self.starts.is_warm(wanted)
+
     def live(self, name: str) -> Appliance | None:
         """The last appliance that was made under this name, also after its end; None when there was none."""
         return self._starts.live.get(name) if self._starts is not None else None

@@ -145,8 +145,7 @@ class Starts:
         It waits until this host has room for it. Where KVM breaks while it starts, it starts once more under TCG.
         """
         board = wanted.board
-        image = wanted.image or self.images.image(board, wanted.family)
-        plan = Plan.of(wanted, self.targets.of(board, image), self.settings)
+        plan = self._plan(wanted)
         known = self._start_of(plan) if wanted.running else None
         if known is not None:
             known.check()
@@ -164,6 +163,14 @@ class Starts:
                     self.accelerators.fall_back(board, error)
                 appliance = stack.enter_context(self._started(plan))
             yield appliance
+
+    def is_warm(self, wanted: Wanted) -> bool:
+        """Whether what is wanted starts from a snapshot."""
+        return self._plan(wanted).how is How.WARM
+
+    def _plan(self, wanted: Wanted) -> Plan:
+        image = wanted.image or self.images.image(wanted.board, wanted.family)
+        return Plan.of(wanted, self.targets.of(wanted.board, image), self.settings)
 
     @contextmanager
     def _started(self, plan: Plan) -> Iterator[Appliance]:

@@ -1,4 +1,4 @@
-"""What whoever boots an appliance to watch it gets to see."""
+"""What whoever boots an appliance without a terminal gets to see."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import io
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from harness.appliance.show import show
 from harness.console.console import Console
 from harness.errors import KernelPanic
+from harness.hand.show import START, show
 from harness.tests.console.replay import LAST_WORDS, LINUX, PANIC, machine
 
 
@@ -36,28 +34,29 @@ class Seen(io.StringIO):
 
 
 class Watched:
-    """An appliance that is shown in a thread."""
+    """A console that is shown in a thread."""
 
     def __init__(self, console: Console) -> None:
-        self.power = SimpleNamespace(is_on=True, ports={80: 40001})
-        played: Any = SimpleNamespace(
-            console=console, power=self.power, voice=SimpleNamespace(why=""), power_on=lambda: None
-        )
-        self.said: list[str] = []
+        self.is_on = True
         self.out = Seen()
         self.error: Exception | None = None
-        self._played = played
+        self._console = console
         self.thread = threading.Thread(target=self._show)
+
+    def _goes_on(self) -> bool:
+        self._console.check()
+        return self.is_on
 
     def _show(self) -> None:
         try:
-            show(self._played, say=self.said.append, out=self.out)
+            show(self._console, goes_on=self._goes_on, out=self.out)
         except KernelPanic as error:
             self.error = error
 
 
 @pytest.fixture
-def console(tmp_path: Path) -> Iterator[Console]:
+def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
+    monkeypatch.setattr("harness.hand.show.BETWEEN", 0.05)
     console = Console(tmp_path)
     yield console
     console.close()
@@ -71,10 +70,20 @@ def test_every_word_comes_at_once_and_half_a_line_too_until_it_is_off(console: C
         assert watched.out.wait_for("Linux version")
         fake.say("login: ")
         assert watched.out.wait_for("login: ")
-        watched.power.is_on = False
+        watched.is_on = False
     watched.thread.join(10)
     assert not watched.thread.is_alive()
-    assert watched.said == ["gokrazy: port 80: 127.0.0.1:40001"]
+
+
+def test_what_was_said_before_is_shown_too(console: Console) -> None:
+    with machine(console) as fake:
+        fake.say("early\r\n")
+        console.wait_for_line("early", timeout=10, since=START)
+        watched = Watched(console)
+        watched.thread.start()
+        assert watched.out.wait_for("early")
+        watched.is_on = False
+    watched.thread.join(10)
 
 
 def test_a_machine_that_starts_again_is_shown_on(console: Console) -> None:
@@ -87,7 +96,7 @@ def test_a_machine_that_starts_again_is_shown_on(console: Console) -> None:
     with machine(console) as fake:
         fake.say("after\r\n")
         assert watched.out.wait_for("after")
-        watched.power.is_on = False
+        watched.is_on = False
     watched.thread.join(10)
     assert not watched.thread.is_alive()
 

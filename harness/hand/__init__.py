@@ -1,0 +1,1 @@
+"""By hand: somebody in front of one running appliance types at its console, and commands its machine."""
