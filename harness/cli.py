@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
 
     ctl = commands.add_parser(
         "ctl",
-        help="command a machine that boot runs",
+        help="command a machine that boot, or pytest --gk-pause, runs",
         epilog="'gokharness ctl help' lists the commands. It answers a line of JSON. Status: 0 done, 1 not done.",
     )
     ctl.add_argument("--name", metavar="NAME", help="which machine, where several run")

@@ -265,6 +265,9 @@ class Settings(BuildOptions, Subject):
         kind="flag",
         commands=RUNS,
     ).default(False)
+    pause: bool = Option(
+        "pause", "stop at a failed test with its machine alive, and say how to reach it, until Enter", kind="flag"
+    ).default(False)
     list: bool = Option(
         "list", "only list what would run, and about how long it takes", kind="flag", commands=("check",)
     ).default(False)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from harness.lab.lab import Lab
     from harness.report.document import Document
 
+PAUSE = "gokrazy-pause"
 NO_BOARD = "no-board"
 """Stands for the board of a test that none of the run's boards may run: it is left out, not skipped."""
 
@@ -72,6 +73,11 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if settings.list:
         config.option.collectonly = True
+    if settings.pause and not workers.is_worker(config):
+        from harness.hand import pause
+
+        pause.check(config)
+        config.pluginmanager.register(pause.Pause(config, lambda: config.stash.get(LAB, None), words), PAUSE)
     config.stash[VERDICT] = verdict = Verdict(strict=settings.strict)
     config.stash[RECORDER] = recorder = Recorder(verdict, words)
     config.pluginmanager.register(recorder, "gokrazy-recorder")
@@ -247,6 +253,8 @@ def _lab(config: pytest.Config) -> Lab:
 
         words = config.stash[WORDS]
         lab = Lab(config.stash[SETTINGS], shared=workers.shared_folder(config), say=say)
+        if pause := config.pluginmanager.get_plugin(PAUSE):
+            lab.failed_start = pause.failed_start
         config.stash[LAB] = lab
     return lab
 

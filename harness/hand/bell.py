@@ -18,6 +18,12 @@ class Bell:
         self.rung = True
         os.eventfd_write(self._file, 1)
 
+    def wait(self) -> None:
+        """Wait until it is rung."""
+        poll = select.poll()
+        poll.register(self._file, select.POLLIN)
+        poll.poll()
+
     def wait_for_keys(self, keys: int) -> bytes | None:
         """Return what was typed, None once the bell rings or nobody can type any more."""
         poll = select.poll()

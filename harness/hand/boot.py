@@ -61,7 +61,7 @@ def boot(lab: Lab, board: Board, asked: Asked, *, terminal: Terminal | None, out
         wanted = _warm(lab, wanted)
     with lab.appliance(wanted) as appliance, ExitStack() as stack:
         bell = Bell()
-        hand = Hand(lab, appliance, name=name, source=asked.source, quit=bell.ring)
+        hand = Hand(lab, appliance, name=name, quit=bell.ring)
         hand.words = words
         _switch_on(lab, hand, appliance)
         stack.enter_context(Desk(hand, lab.folders.run_dir.path, title=f"{image.hostname} on {board.name}"))

@@ -23,24 +23,15 @@ CUT = "the power was cut by hand"
 class Hand:
     """One appliance under the hand of somebody; every verb returns what a reader is to know of it.
 
-    ``source`` is what its image was made of. ``quit`` is called when somebody has had enough.
+    ``quit`` is called when somebody has had enough.
     """
 
-    def __init__(
-        self,
-        lab: Lab,
-        appliance: Appliance,
-        *,
-        name: str,
-        source: str,
-        quit: Callable[[], None],  # noqa: A002
-    ) -> None:
+    def __init__(self, lab: Lab, appliance: Appliance, *, name: str, quit: Callable[[], None]) -> None:  # noqa: A002
         self.lab = lab
         self.appliance = appliance
         self.name = name
         self.words: Callable[[str], str] = str
         """Puts options into the words of the command that was typed."""
-        self._password = password_place(source, lab.settings)
         self._quit = quit
         self._one = threading.Lock()
         self._busy = False
@@ -81,7 +72,8 @@ class Hand:
         if not power.is_on:
             return "the machine is off: 'power on' switches it on"
         ports = [f"port {port}: 127.0.0.1:{here}" for port, here in power.ports.items()]
-        return "\n".join([*ways_in(self.appliance, self._password), *ports])
+        password = password_place(self.lab.images.source_of(self.appliance.running), self.lab.settings)
+        return "\n".join([*ways_in(self.appliance, password), *ports])
 
     def wait(self) -> str:
         """Wait until it is ready."""
@@ -172,7 +164,6 @@ class Hand:
         with _timed() as updated:
             self.appliance.update(image)
         self._other = before
-        self._password = password_place(source, self.lab.settings)
         return f"{source} runs: image made in {built()}, updated and ready in {updated()}"
 
     def flip(self) -> str:

@@ -6,18 +6,23 @@ from pathlib import Path
 
 from harness.appliance.appliance import Appliance
 from harness.build.instance import load_instance
+from harness.errors import ConfigError
 from harness.options import Settings
 
 IN_THE_IMAGE = "the image's own (/etc/gokr-pw.txt)"
 
 
 def password_place(source: str, settings: Settings) -> str:
-    """Where the password of what was made of ``source`` is, an instance or an image; "" where there is none."""
-    if settings.password_file is not None:
+    """Where the password of what was made of ``source`` is, an instance or an image."""
+    if settings.password_file is not None and (is_image(source) or not source):
         return str(settings.password_file)
-    if is_image(source):
+    if is_image(source) or not source:
         return IN_THE_IMAGE
-    return load_instance(source).password_place
+    try:
+        return load_instance(source).password_place
+    except ConfigError:
+        # Somebody edits it just now. The image has what it had.
+        return IN_THE_IMAGE
 
 
 def is_image(source: str) -> bool:

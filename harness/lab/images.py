@@ -38,6 +38,8 @@ class Images:
         self._open = ExitStack()
         self._images: dict[tuple[str, str], Image] = {}
         self._given: dict[tuple[str, int, int, int], Image] = {}
+        self._sources: dict[str, str] = {}
+        """Digest of an image -> the file or instance that it was made of last."""
         self._files: dict[str, UpdateFiles] = {}
         self._missing: set[tuple[str, str]] = set()
         self._names: tuple[frozenset[str] | None] | None = None
@@ -152,6 +154,7 @@ class Images:
         started = time.monotonic()
         image = build(request, cache=cache, progress=self._journal.say)
         self._journal.built(f"{image.hostname}{' next' if after else ''}", time.monotonic() - started)
+        self._sources[image.digest] = instance
         return self._with_perm(image)
 
     def _request(self, instance: str, *, after: Image | None = None) -> BuildRequest:
@@ -171,7 +174,12 @@ class Images:
                 password = self.settings.password_file.read_text().strip()
             image = image_from_file(Path(name), work=self._folders.folder("given"), password=password)
             self._given[key] = self._with_perm(image)
+        self._sources[self._given[key].digest] = name
         return self._given[key]
+
+    def source_of(self, image: Image) -> str:
+        """The file or instance that an image of this run was made of, "" where that is not known."""
+        return self._sources.get(image.digest, "")
 
     def _with_perm(self, image: Image) -> Image:
         """The image with /perm as this run wants it, where its file has it otherwise; raises OptionError."""

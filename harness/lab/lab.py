@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from harness.appliance.abilities import NOT
 from harness.appliance.wanted import Wanted
 from harness.boards import Board
+from harness.errors import HarnessError
 from harness.lab.boards import boards_of_run
 from harness.lab.folders import Folders
 from harness.lab.foreseen import foreseen
@@ -37,6 +38,8 @@ class Lab:
         self.journal = Journal(say)
         self.folders = Folders(self.journal)
         self.images = Images(settings, self.folders, self.journal)
+        self.failed_start: Callable[[Appliance, HarnessError], None] = lambda *_: None
+        """Called with an appliance that does not come up, before it ends."""
         self._shared = shared
         self._starts: Starts | None = None
 
@@ -53,6 +56,7 @@ class Lab:
             from harness.lab.starts import Starts
 
             self._starts = Starts(self.settings, self.folders, self.images, self.journal, shared=self._shared)
+            self._starts.failed_start = self.failed_start
         return self._starts
 
     def prepare(self, needed: Mapping[tuple[str, str], bool]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from harness.appliance.wanted import Clock, Wanted
 from harness.boards import Board, Budget
 from harness.boards.board import SD
 from harness.boards.workarounds import Workaround
-from harness.errors import AcceleratorFailed, HarnessError, HostDiskFull
+from harness.errors import AcceleratorFailed, HarnessError, HostDiskFull, caused_by
 from harness.firmware.choice import stage_for
 from harness.lab.accelerators import Accelerators
 from harness.lab.folders import Folders
@@ -117,6 +117,8 @@ class Starts:
         self.targets = Targets(settings, self.keys)
         self.live: dict[str, Appliance] = {}
         """The last appliance that was made under each name, also after its end."""
+        self.failed_start: Callable[[Appliance, HarnessError], None] = lambda *_: None
+        """Called with an appliance that does not come up, before it ends; not where it is tried again."""
         self._shared = shared
 
     @cached_property
@@ -242,6 +244,10 @@ class Starts:
                     appliance.power.overlay.written.clear()
                 appliance.knows_time = True
             yield appliance
+        except HarnessError as error:
+            if not caused_by(error, AcceleratorFailed):
+                self.failed_start(appliance, error)
+            raise
         finally:
             self.journal.lived(_life(appliance))
             appliance.close()

@@ -60,6 +60,7 @@ class PlayedAppliance:
         self.asked: list[str] = []
         self.lacks: dict[str, str] = {}
         self.fails: dict[str, HarnessError] = {}
+        self.image = SimpleNamespace(hostname="mine")
         self.running: Any = SimpleNamespace(digest="d1", hostname="mine", http_port=80, https_port=443)
         self.device = SimpleNamespace(speaks_tls=False)
         self.ssh_command = "ssh -p 40022 root@127.0.0.1"
@@ -78,6 +79,9 @@ class PlayedAppliance:
     def url(self, port: int, path: str, *, scheme: str) -> str:
         """Where it answers."""
         return f"{scheme}://127.0.0.1:{40000 + port}{path}"
+
+    def explain(self, error: BaseException | None) -> None:
+        """It knows no more."""
 
     def cut_power(self) -> None:
         """Pull the plug."""
@@ -117,6 +121,10 @@ class PlayedImages:
     def __init__(self) -> None:
         self.made: list[str] = []
 
+    def source_of(self, image: Any) -> str:
+        """Nobody knows."""
+        return ""
+
     def build(self, source: str) -> Any:
         """An image of an instance."""
         self.made.append(source)
@@ -144,7 +152,7 @@ class Played:
         self.bell = Bell()
         lab: Any = self.lab
         appliance: Any = self.appliance
-        self.hand = Hand(lab, appliance, name="mine", source=str(folder / "a.img"), quit=self.bell.ring)
+        self.hand = Hand(lab, appliance, name="mine", quit=self.bell.ring)
         self.guest = FakeMachine()
         self.appliance.console.attach(self.guest.theirs)
 

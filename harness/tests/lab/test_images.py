@@ -48,3 +48,15 @@ def test_an_image_without_the_partition_cannot_have_it_formatted(
     monkeypatch.setattr("harness.lab.images.image_from_file", lambda *_, **__: without)
     with pytest.raises(OptionError, match="no permanent partition"):
         images(tmp_path, "ext4").given(str(disk))
+
+
+def test_an_image_that_was_replaced_under_its_name_is_read_again(tmp_path: Path) -> None:
+    path = synthetic.write_image(tmp_path / "disk.img", tmp_path, perm="blank")
+    known = images(tmp_path / "run", None)
+    first = known.given(str(path))
+    assert known.given(str(path)) is first
+    assert known.source_of(first) == str(path)
+    with path.open("r+b") as file:
+        file.seek(440)
+        file.write(b"other")
+    assert known.given(str(path)).digest != first.digest

@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from harness.appliance.failed_starts import FailedStarts
-from harness.errors import ApplianceFault, HarnessError, HostTooBusy, KernelPanic, QemuFailed, RequestRefused
+from harness.errors import (
+    AcceleratorFailed,
+    ApplianceFault,
+    HarnessError,
+    HostTooBusy,
+    KernelPanic,
+    QemuFailed,
+    RequestRefused,
+)
 from harness.image.model import Breakglass
 from harness.options import Settings
 from harness.tests.lab.played import IMAGE, PlayedLab, wanted
@@ -207,3 +215,30 @@ def test_one_that_waited_for_room_learns_meanwhile_that_it_does_not_come_up(
         assert type(told) is KernelPanic
         assert told is not panic
         assert waits.played.asked == []
+
+
+@pytest.mark.parametrize(
+    ("error", "stops"),
+    [(KernelPanic("no root"), True), (QemuFailed("QEMU ended"), True), (AcceleratorFailed("KVM broke"), False)],
+    ids=str,
+)
+def test_whoever_wants_to_look_gets_what_did_not_come_up_before_it_ends(
+    tmp_path: Path, shared: Path, error: HarnessError, stops: bool
+) -> None:
+    with failing(tmp_path, shared, Settings(), wait_until_ready=error) as lab:
+        seen: list[list[str]] = []
+        lab.played.failed_start = lambda _, cause: seen.append([*lab.played.asked, str(cause)])
+        # What breaks under KVM is started again: nobody is to look at that.
+        lab.played.accelerators.fall_back = lambda *_: None
+        assert starts(lab, "one") is error
+        assert bool(seen) is stops
+        assert all(asked == ["power_on", "wait_until_ready", str(error)] for asked in seen)
+        assert lab.played.asked[-1] == "close"
+
+
+@pytest.mark.usefixtures("captures")
+def test_it_is_known_before_whether_one_starts_from_a_snapshot(lab: PlayedLab) -> None:
+    assert lab.starts_warm(wanted("t"))
+    assert not lab.starts_warm(wanted("t", running=False))
+    assert not lab.starts_warm(wanted("t", cold=True))
+    assert lab.played.asked == []
