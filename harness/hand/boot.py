@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TextIO
 
 from harness.appliance.appliance import Appliance
 from harness.appliance.wanted import Wanted
 from harness.boards import Board
-from harness.errors import OptionError
+from harness.errors import HarnessError, OptionError
 from harness.hand.bell import Bell
+from harness.hand.commands import carry_out, parse
 from harness.hand.ctl import Desk, free_name
 from harness.hand.hand import Hand
 from harness.hand.reach import is_image
@@ -68,6 +70,7 @@ def boot(lab: Lab, board: Board, asked: Asked, *, terminal: Terminal | None, out
         if watch is not None:
             stack.enter_context(_in_thread(lambda over: watch.follow(hand, lab.journal.say, over)))
         if terminal is None:
+            threading.Thread(target=_say_when_ready, args=(hand, lab.journal.say), daemon=True).start()
             show(appliance.console, goes_on=lambda: hand.look() and not bell.rung, out=out)
             return
         lab.journal.say(KEYS_HINT)
@@ -97,6 +100,13 @@ def _switch_on(lab: Lab, hand: Hand, appliance: Appliance) -> None:
     for line in hand.where().splitlines():
         lab.journal.say(f"gokrazy: {line}")
     lab.journal.say(f"gokrazy: for scripts: gokharness ctl --name {hand.name} help")
+
+
+def _say_when_ready(hand: Hand, say: Callable[[str], None]) -> None:
+    """Wait until it is ready, before the commands of scripts, and say so; a crash is shown otherwise."""
+    if not hand.appliance.missing("ready"):
+        with suppress(HarnessError):
+            say(f"gokrazy: {carry_out(hand, parse(['wait'], Path.cwd()))}")
 
 
 @contextmanager

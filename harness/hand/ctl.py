@@ -143,7 +143,7 @@ def chosen(name: str | None) -> Running:
     found = running()
     there = "; ".join(f"{one.name} ({one.title})" for one in found)
     if not found:
-        raise OptionError(NONE, hint="start one: gokharness boot INSTANCE|IMAGE, or pytest --gk-pause")
+        raise OptionError(NONE, hint="start one with gokharness boot INSTANCE|IMAGE")
     fitting = [one for one in found if name in (None, one.name)]
     if not fitting:
         raise OptionError(f"no machine of the name {name!r} runs by hand", hint=f"those that do: {there}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness import boards
 from harness.appliance.abilities import NOT
 from harness.appliance.appliance import Appliance
 from harness.errors import OptionError, QemuFailed
@@ -80,6 +81,8 @@ class Hand:
         self._must_be_on()
         if reason := self.appliance.missing("ready"):
             raise OptionError(reason.removeprefix(NOT))
+        # It starts and ends nothing: a machine that goes off meanwhile is off.
+        self._busy = False
         self.appliance.wait_until_ready()
         return "it is ready"
 
@@ -93,7 +96,7 @@ class Hand:
             raise OptionError(
                 f"there is no picture of the board {self.appliance.board.name}",
                 where=file,
-                hint="boards with a screen: pc-bios, pc-uefi; a file has a name that ends in .png or .ppm",
+                hint="a Raspberry Pi's boards have a screen, a PC has one for an image with a program that draws",
                 evidence=error.evidence,
             ) from error
         return f"the screen is in {file}"
@@ -136,6 +139,12 @@ class Hand:
 
     def checkpoint(self, name: str) -> str:
         """Keep disk and memory under a name."""
+        board = self.appliance.board
+        if not board.can_checkpoint:
+            able = ", ".join(one.name for one in boards.boards() if one.can_checkpoint)
+            raise OptionError(
+                f"QEMU cannot keep all of the board {board.name}", hint=f"boards that it can: {able}"
+            )
         with _timed() as took:
             self.appliance.checkpoint(name)
         self._others[name] = self._other

@@ -14,11 +14,15 @@ from harness.hand.bell import Bell
 from harness.hand.commands import Order, carry_out, parse, split
 from harness.hand.hand import Hand
 from harness.hand.keys import Keyboard, table
-from harness.hand.show import BETWEEN, START
+from harness.hand.show import START
 from harness.hand.terminal import Terminal
 
 TAKES = 1.0
 """Seconds for a guest to take what was typed: its serial port holds thousands of keys."""
+LOOK = 0.25
+"""Seconds between two looks whether the machine is off, or somebody leaves, while the guest says nothing."""
+LAST_PIECE = 2.0
+"""Seconds for the terminal to take what is being shown when somebody leaves."""
 MOST = 1 << 16
 """Bytes that are shown at once."""
 
@@ -33,6 +37,7 @@ class Session:
         self._keyboard = Keyboard()
         self._said: Finding | None = None
         self._takes = True
+        self._left = False
 
     def run(self, *first: Sequence[str]) -> None:
         """Show and type until Ctrl-A x, or until the appliance has switched itself off.
@@ -42,10 +47,11 @@ class Session:
         """
         with self._terminal.raw(), self._shown():
             for words in first:
-                self._begin(parse(words, Path.cwd()))
+                self._begin(parse(words, Path.cwd()), unasked="gokrazy: ")
             while (data := self._bell.wait_for_keys(self._terminal.keys)) is not None:
                 if not self._take(data):
                     break
+            self._left = True
         self._hand.appliance.power.check()
 
     def _take(self, data: bytes) -> bool:
@@ -86,8 +92,8 @@ class Session:
             self._say(str(error))
         return rest
 
-    def _begin(self, order: Order) -> None:
-        """Carry it out beside the console, which goes on."""
+    def _begin(self, order: Order, *, unasked: str = "") -> None:
+        """Carry it out beside the console, which goes on; ``unasked`` heads what nobody asked for."""
 
         def act() -> None:
             try:
@@ -97,7 +103,7 @@ class Session:
             except Exception as error:
                 # A person at a prompt must see what went wrong, also what nobody has thought of.
                 said = f"{order.command.name}: {type(error).__name__}: {error}"
-            self._say(said)
+            self._say(unasked + said)
 
         threading.Thread(target=act, name="hand-command", daemon=True).start()
 
@@ -111,13 +117,13 @@ class Session:
             yield
         finally:
             over.set()
-            shower.join(2 * BETWEEN)
+            shower.join(LAST_PIECE)
 
     def _show(self, over: threading.Event) -> None:
         console, shown = self._hand.appliance.console, START
         while not over.is_set():
             on = self._hand.goes_on
-            console.wait_for_more(shown, at_most=BETWEEN)
+            console.wait_for_more(shown, at_most=LOOK)
             while not over.is_set() and (data := console.recording.read(shown.offset, MOST)):
                 self._terminal.write(data)
                 shown = Mark(shown.offset + len(data))
@@ -128,7 +134,8 @@ class Session:
                 return
 
     def _say(self, text: str) -> None:
-        self._terminal.say(self._hand.words(text))
+        if not self._left:
+            self._terminal.say(self._hand.words(text))
 
     def _say_once(self, crash: Finding | None) -> None:
         """Say in our own words what the console showed."""

@@ -122,8 +122,8 @@ class Terminal:
 
         The guest's output waits meanwhile, and so does what is to be said.
         """
-        self.say("")
         with self._free:
+            self._put(b"" if self._new_line else b"\r\n")
             self._asking = True
         try:
             readline.set_startup_hook(lambda: readline.insert_text(typed))

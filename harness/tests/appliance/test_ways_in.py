@@ -12,6 +12,7 @@ from harness.errors import (
     OptionError,
 )
 from harness.image.model import Breakglass
+from harness.machine.ports import Port
 from harness.tests.appliance.played import appliance
 
 
@@ -43,3 +44,22 @@ def test_breakglass_of_a_finished_image_is_looked_for_where_its_device_says(
     with pytest.raises(OptionError, match=f"port {port}/tcp of the appliance is not forwarded") as caught:
         subject.connect_breakglass(key=tmp_path)
     assert f"--gk-forward {port}/tcp" in caught.value.hint
+
+
+def test_the_command_for_ssh_leads_to_breakglass_as_it_was_started_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    subject.console.close()
+    assert subject.ssh_command == "", "it has no breakglass"
+    object.__setattr__(subject.image, "breakglass", Breakglass(port=80))
+    subject._key = tmp_path / "key"
+    subject.power.ports = {Port(80): 40080, Port(443): 40443}
+    assert subject.ssh_command.endswith(f" -i {tmp_path}/key -p 40080 root@127.0.0.1")
+    # The device says that it is started with another port.
+    started = SimpleNamespace(address=SimpleNamespace(port=40443), start=lambda timeout: None, close=lambda: None)
+    monkeypatch.setattr(subject, "_breakglass", lambda key: started)
+    subject.start_breakglass()
+    assert " -p 40443 " in subject.ssh_command
+    subject.power.ports = {Port(80): 50080}
+    assert " -p 50080 " in subject.ssh_command, "another machine has other ports"

@@ -49,6 +49,9 @@ class PlayedPower:
     def check(self) -> None:
         """Nothing failed."""
 
+    def check_unseen(self) -> None:
+        """Nothing failed that nobody has seen."""
+
 
 class PlayedAppliance:
     """Notes what it is asked for; ``lacks`` is what it cannot do."""
@@ -56,7 +59,9 @@ class PlayedAppliance:
     def __init__(self, folder: Path) -> None:
         self.console = Console(folder, name="played")
         self.power = PlayedPower()
-        self.board = SimpleNamespace(name="virt", nic=board("virt").nic, misfit=lambda image: "")
+        self.board = SimpleNamespace(
+            name="virt", nic=board("virt").nic, misfit=lambda image: "", can_checkpoint=True
+        )
         self.asked: list[str] = []
         self.lacks: dict[str, str] = {}
         self.fails: dict[str, HarnessError] = {}

@@ -145,6 +145,26 @@ def test_checkpoints_remember_the_other_slot(made: Played, tmp_path: Path) -> No
         do(made, "flip")
 
 
+def test_a_board_that_cannot_be_kept_says_which_can(made: Played) -> None:
+    made.appliance.board.can_checkpoint = False
+    with pytest.raises(OptionError, match="cannot keep all of the board virt") as raised:
+        do(made, "checkpoint a")
+    assert "pc-bios" in raised.value.hint
+    assert made.appliance.asked == []
+
+
+def test_a_machine_that_goes_off_while_it_is_waited_for_is_off(made: Played) -> None:
+    made.appliance.hold.clear()
+    waiting = threading.Thread(target=do, args=(made, "wait"))
+    waiting.start()
+    assert wait_until(10, lambda: made.appliance.asked == ["wait_until_ready"])
+    assert made.hand.goes_on
+    made.appliance.power.is_on = False
+    assert wait_until(10, lambda: not made.hand.goes_on)
+    made.appliance.hold.set()
+    waiting.join(10)
+
+
 def test_an_update_builds_and_one_to_what_runs_does_nothing(made: Played) -> None:
     said = do(made, "update two")
     assert "image made in" in said
