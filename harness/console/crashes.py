@@ -29,20 +29,26 @@ def allowable() -> frozenset[str]:
     return frozenset(one.name for one in CHECKS) | OPEN_ENDED
 
 
-def classify(text: str, *, kernel: bool, firmware: bool) -> tuple[Check, re.Match[str]] | None:
+def classify(text: str, *, kernel: bool | None, firmware: bool) -> tuple[Check, re.Match[str]] | None:
     """Return the check that this line fits, and how; None if it is an ordinary or a benign line.
 
-    ``kernel`` says whether the kernel printed it, ``firmware`` whether no kernel runs.
+    ``kernel`` says whether the kernel printed it, None where that cannot be known; ``firmware`` whether none runs.
     """
     for one in CHECKS:
         if one.firmware and not firmware:
             continue
-        if one.kernel is not None and one.kernel != kernel:
+        if None not in (one.kernel, kernel) and one.kernel != kernel:
             continue
         match = one.regex.search(text)
-        if match is not None and match.start() and one.severity is Severity.FATAL and not (kernel or one.firmware):
-            # A kernel that prints no times begins its lines with these words; here a program quotes them.
+        if match is None or (one.severity is Severity.FATAL and not one.firmware and _is_quoted(match, kernel)):
             continue
-        if match is not None:
-            return None if is_benign(text) else (one, match)
+        return None if is_benign(text) else (one, match)
     return None
+
+
+def _is_quoted(match: re.Match[str], kernel: bool | None) -> bool:
+    """Whether the words stand inside of a line: a kernel begins its lines with what is fatal.
+
+    With times they follow the time; a kernel that dies can begin its line within another one.
+    """
+    return match.start() > 0 and not (kernel and match.string.endswith("] ", 0, match.start()))

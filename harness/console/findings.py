@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from harness.console.check import PANIC_WINDOW, Check, Severity
 from harness.console.crashes import classify
-from harness.console.lines import Line
+from harness.console.lines import Line, said_by_kernel
 from harness.errors import HarnessError, QemuFailed
 
 _LAST_WORDS = re.compile(r"Rebooting in \d+ seconds|---\[ end Kernel panic|reboot: machine restart")
@@ -127,14 +127,18 @@ class CrashWatcher:
         self._suspicions: list[_Suspicion] = []
         self._alike: dict[str, list[Finding]] = {}
 
-    def see(self, line: Line, *, boot: int, firmware: bool = False) -> None:
-        """Take in the next line; ``boot`` is the boot's number, ``firmware`` says whether no kernel runs."""
+    def see(self, line: Line, *, boot: int, firmware: bool = False, bare: bool = False) -> None:
+        """Take in the next line of the boot with this number.
+
+        ``firmware`` says whether no kernel runs, ``bare`` whether the kernel prints no times.
+        """
+        kernel = said_by_kernel(line, bare=bare)
         for suspicion in list(self._suspicions):
             cure = suspicion.check.cure
             if cure is not None and cure.search(line.text):
                 self._suspicions.remove(suspicion)
-        absorbed = self._extend_open(line)
-        hit = None if line.mark else classify(line.text, kernel=line.kernel, firmware=firmware)
+        absorbed = self._extend_open(line, kernel=kernel)
+        hit = None if line.mark else classify(line.text, kernel=kernel, firmware=firmware)
         if hit is not None:
             check, match = hit
             deadly = check.severity is Severity.FATAL and check.name not in self.allowed
@@ -221,7 +225,7 @@ class CrashWatcher:
                 return one
         return None
 
-    def _extend_open(self, line: Line) -> Finding | None:
+    def _extend_open(self, line: Line, *, kernel: bool | None) -> Finding | None:
         """Add the line to what is open; return the crash that it belongs to, if there is one.
 
         What the test allowed is no crash: a death behind it is one of its own.
@@ -229,7 +233,7 @@ class CrashWatcher:
         owner: Finding | None = None
         for item in list(self._open):
             fatal = item.finding.severity is Severity.FATAL
-            if not fatal and not line.kernel:
+            if not fatal and kernel is False:
                 self._settle(item)
                 continue
             item.finding.evidence.append(line)

@@ -18,7 +18,7 @@ from harness.console.feed import Feed
 from harness.console.findings import CrashWatcher, Finding
 from harness.console.lines import Line, LineSplitter
 from harness.console.loops import LoopRule, reboot_loop
-from harness.console.phases import Boot, Cause, Phase, PhaseWatcher
+from harness.console.phases import Boot, Cause, Phase, PhaseWatcher, says_halted
 from harness.console.recording import Recording
 from harness.errors import ConsoleSilence, HarnessError, HostFault, InternalError, OptionError, RebootLoop
 
@@ -228,18 +228,19 @@ class Intake:
             if begun is not None:
                 self._keep_power_on(begun)
                 self.crashes.forget_suspicions()
-            self.crashes.see(line, boot=len(self.phases.boots), firmware=self.phases.in_firmware)
+            boot = self.phases.current
+            bare = boot is not None and boot.bare
+            self.crashes.see(line, boot=len(self.phases.boots), firmware=self.phases.in_firmware, bare=bare)
             if begun is not None:
                 self._look_for_loop(begun, line)
             self._look_for_false_starts(line)
-            boot = self.phases.current
             if boot is not None and boot.in_init and boot.number > self._in_init:
                 self._in_init = boot.number
                 self.when_init_runs()
             if boot is not None and boot.ready and boot.number > self._listening:
                 self._listening = boot.number
                 self.when_listening()
-            if line.kernel and line.text.endswith("System halted"):
+            if says_halted(line, bare=bare):
                 self.when_halted("Reboot failed" in line.text)
         self._claim_provoked(known)
 

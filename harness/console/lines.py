@@ -17,6 +17,9 @@ _CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\n")
 KERNEL_STAMP = re.compile(r"\[ *(\d+\.\d{6})\](?:\[ *[TC]\d+\])? ")
 """How the kernel begins its lines (the second bracket: CONFIG_PRINTK_CALLER)."""
 
+_OF_PROGRAM = re.compile(r"\d{4}/\d\d/\d\d ")
+"""How Go's log begins its lines, that of gokrazy's init among them."""
+
 LONGEST = 8192
 """Bytes; a longer line is cut, so that a stream without line ends cannot eat the memory."""
 
@@ -37,6 +40,16 @@ class Line:
 
     def __str__(self) -> str:
         return f"---- {self.text}" if self.mark else f"{self.at:9.3f}  {self.text}"
+
+
+def said_by_kernel(line: Line, *, bare: bool) -> bool | None:
+    """Return whether the kernel said it, None where that cannot be known.
+
+    ``bare`` says whether the kernel prints no times: lines with times are another machine's then.
+    """
+    if not bare or line.mark:
+        return line.kernel
+    return False if line.kernel or _OF_PROGRAM.match(line.text) else None
 
 
 def plain(data: bytes) -> str:

@@ -103,7 +103,8 @@ class Boot:
         return ", ".join(parts) + (f": {phases}" if phases else "")
 
 
-_LINUX = re.compile(r"Linux version (\S+)")
+_LINUX = re.compile(r"\] Linux version (\S+)")
+_BANNER_OF_LINUX = "Linux version "
 _BARE_LINUX = re.compile(r"^Linux version (\S+) \(")
 _INIT_SPEAKS = "gokrazy build timestamp "
 _KERNEL: tuple[tuple[str, re.Pattern[str], Phase], ...] = (
@@ -111,11 +112,15 @@ _KERNEL: tuple[tuple[str, re.Pattern[str], Phase], ...] = (
     (" as init process", re.compile(r"Run (\S+) as init process"), Phase.INIT),
     ("Starting new kernel", re.compile(r"kexec_core: Starting new kernel"), Phase.KEXEC),
     ("reboot: ", re.compile(r"reboot: Power down"), Phase.POWER_DOWN),
-    ("System halted", re.compile(r"System halted"), Phase.HALTED),
+    ("System halted", re.compile(r"(?:reboot: |Reboot failed -- )System halted"), Phase.HALTED),
     ("reboot: ", re.compile(r"reboot: Restarting system"), Phase.RESTART),
     ("Kernel panic", re.compile(r"Kernel panic - not syncing"), Phase.PANIC),
 )
+_HALTED = re.compile(r"(?:^|\] )(?:reboot: |Reboot failed -- )System halted$")
+_PRINTS_TIMES = re.compile(r"\bprintk\.time(?:=(\w+))?(?!\S)")
+_OFF = frozenset({"0", "n", "N", "no", "off"})
 _OF_KERNEL = frozenset(phase for _, _, phase in _KERNEL)
+_ENDS = frozenset({Phase.KEXEC, Phase.RESTART, Phase.SHUTDOWN, Phase.HALTED, Phase.POWER_DOWN})
 # init's lines; gokrazy's own init logs with "file.go:line:" before the text, another one may not.
 _USER: tuple[tuple[str, re.Pattern[str], Phase], ...] = (
     ("gokrazy build timestamp ", re.compile(r"gokrazy build timestamp (\S+)"), Phase.BUILD),
@@ -136,6 +141,11 @@ _FIRST_WORDS = re.compile(r"^SeaBIOS \(version|^UEFI firmware \(version")
 _BANNER = re.compile(rf"{_FIRST_WORDS.pattern}|BdsDxe: ")
 
 
+def says_halted(line: Line, *, bare: bool) -> bool:
+    """Whether a kernel says that it has halted; ``bare`` says whether it prints no times."""
+    return line.kernel != bare and _HALTED.search(line.text) is not None
+
+
 class PhaseWatcher:
     """Makes Boots out of lines. No threads, no clock."""
 
@@ -145,6 +155,8 @@ class PhaseWatcher:
         self._began: float | None = None
         self._early: dict[Phase, float] = {}
         self._announced = self._banners = 0
+        self._doubtful: Boot | None = None
+        """A start that may be a quotation."""
 
     @property
     def false_starts(self) -> int:
@@ -202,21 +214,23 @@ class PhaseWatcher:
         if line.mark:
             return None
         text = line.text
-        if line.kernel and "Linux version " in text:
-            match = _LINUX.search(text)
-            if match is not None:
-                return self._kernel_started(match[1], line.at)
         boot = self.current
-        bare = None if line.kernel else _BARE_LINUX.match(text)
-        if bare is not None and (boot is None or self.in_firmware or self._ended(boot)):
-            begun = self._kernel_started(bare[1], line.at)
-            begun.bare = True
+        match = (
+            (_LINUX.search(text) if line.kernel else _BARE_LINUX.match(text)) if _BANNER_OF_LINUX in text else None
+        )
+        if match is not None and self._may_start(boot, bare=not line.kernel):
+            begun = self._kernel_started(match[1], line.at)
+            begun.bare = not line.kernel
             return begun
-        if not line.kernel and text.startswith(_INIT_SPEAKS) and (boot is None or self._ended(boot)):
-            # With `quiet` the kernel says nothing of its start: init's first line is all there is.
-            boot = begun = self._kernel_started("", line.at, Phase.BUILD)
-            self._see_system(boot, line)
-            return begun
+        if match is not None and line.kernel and boot is not None and not boot.bare:
+            # `dmesg` typed by hand, or a start that nobody announced: the first word of an init will tell.
+            self._doubtful = Boot(0, Cause.RESET, line.at, {Phase.KERNEL: line.at}, kernel=match[1])
+        elif self._doubtful is not None and line.kernel:
+            self._see_system(self._doubtful, line)
+        if not line.kernel and text.startswith(_INIT_SPEAKS):
+            by_init = self._init_started(boot, line)
+            if by_init is not None:
+                return by_init
         if self.in_firmware or _BANNER.search(text):
             self._see_firmware(line)
         if boot is not None:
@@ -229,10 +243,34 @@ class PhaseWatcher:
         if self.current is not None:
             self.current.served = True
 
+    def _may_start(self, boot: Boot | None, *, bare: bool) -> bool:
+        """Whether a kernel that names itself may be a new one; if not, a program quotes it.
+
+        Before init runs nobody can quote, but a bare line may be anybody's.
+        """
+        if boot is None or self.in_firmware or self._ended(boot):
+            return True
+        return not bare and not boot.in_init
+
+    def _init_started(self, boot: Boot | None, line: Line) -> Boot | None:
+        """The boot that init's first word begins: where the kernel was not heard, or was taken for a quotation."""
+        heard, self._doubtful = self._doubtful, None
+        if boot is None or self._ended(boot):
+            # With `quiet` the kernel says nothing of its start: init's first line is all there is.
+            begun = self._kernel_started("", line.at, Phase.BUILD)
+        elif heard is not None:
+            begun = self._kernel_started(heard.kernel, heard.at[Phase.KERNEL])
+            begun.at.update(heard.at)
+            begun.cmdline, begun.root_device = heard.cmdline, heard.root_device
+        else:
+            return None
+        self._see_system(begun, line)
+        return begun
+
     @staticmethod
     def _ended(boot: Boot) -> bool:
-        """Whether the kernel of this boot has said that it goes."""
-        return Phase.KEXEC in boot.at or Phase.RESTART in boot.at
+        """Whether the kernel of this boot has said that it goes, or init that it wants to."""
+        return not _ENDS.isdisjoint(boot.at)
 
     def _kernel_started(self, release: str, at: float, first: Phase = Phase.KERNEL) -> Boot:
         last = self.boots[-1] if self.boots else None
@@ -249,6 +287,7 @@ class PhaseWatcher:
         self._announced = self._banners = 0
         boot.asked = last is not None and Phase.SHUTDOWN in last.at
         self._mark, self._began, self._early = None, None, {}
+        self._doubtful = None
         self.boots.append(boot)
         return boot
 
@@ -269,7 +308,7 @@ class PhaseWatcher:
         of_kernel = line.kernel or boot.bare
         for word, pattern, phase in (*(_KERNEL if of_kernel else ()), *(() if line.kernel else _USER)):
             match = pattern.search(text) if word in text else None
-            if match is None or (match.start() and phase in _OF_KERNEL and not line.kernel):
+            if match is None or (match.start() and phase in _OF_KERNEL and (boot.bare or not line.kernel)):
                 continue
             if phase is Phase.ROOT:
                 boot.root_device = match[1]
@@ -289,7 +328,8 @@ class PhaseWatcher:
             return
         if of_kernel and not boot.cmdline and "Kernel command line: " in text:
             boot.cmdline = text.split("Kernel command line: ", 1)[1].strip()
-        elif line.kernel and text.endswith("System halted"):
-            boot.at.setdefault(Phase.HALTED, line.at)
+            for said in _PRINTS_TIMES.finditer(boot.cmdline):
+                # What was printed before it was read (earlycon) may be otherwise.
+                boot.bare = (said[1] or "1") in _OFF
         elif not line.kernel and text.startswith("gokrazy device model "):
             boot.model = text.removeprefix("gokrazy device model ").strip()

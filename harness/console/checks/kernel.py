@@ -200,7 +200,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "kernel-warning",
         # Of WARN() until Linux 6.17 and since; the rest is lockdep's and RCU's. Others that begin so are notices.
-        r"\] WARNING: ((?:CPU: \d+ PID: \d+ at |(?:\S+:\d+ )?at |possible |suspicious RCU|inconsistent lock"
+        r"(?:^|\] )WARNING: ((?:CPU: \d+ PID: \d+ at |(?:\S+:\d+ )?at |possible |suspicious RCU|inconsistent lock"
         r"|bad unlock|held lock freed|lock held when|nested lock|stack corruption).*)",
         "the kernel warns of a state that it holds to be impossible: {1}",
         NOTED,
@@ -265,7 +265,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "segfault",
-        r"\] (\S+)\[\d+\]: segfault at .*|traps: (\S+)\[\d+\] .*",
+        r"(?:^|\] )(\S+)\[\d+\]: segfault at .*|traps: (\S+)\[\d+\] .*",
         "a program was killed by the processor: {0}",
         NOTED,
         kernel=True,
