@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.console.checks.kernel import MEMORY_SHORT
-from harness.console.crashes import CAUSES
 from harness.console.findings import Finding
 from harness.errors import ApplianceFault, DeviceUnreachable, WaitTimeout
 
@@ -34,10 +33,10 @@ def explain(
         return ""
     if hasattr(error, _EXPLAINED):
         return str(getattr(error, _EXPLAINED))
-    cause = next((one for one in findings if one.name in CAUSES), None)
+    cause = next((one for one in findings if one.cause), None)
     if cause is not None:
         first = f"{cause.what} ({cause.line.at:.1f} s after power-on)"
-        hint = CAUSES[cause.name].format_map(facts)
+        hint = cause.cause.format_map(facts)
     elif isinstance(error, _SILENT) and memory_left is not None and memory_left[0] < SCARCE * memory_left[1]:
         left, whole = (amount >> 20 for amount in memory_left)
         first = f"memory runs out: {left} of {whole} MiB were left when the device last answered"

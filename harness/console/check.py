@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 
+from harness.console.literals import literals
 from harness.errors import ApplianceFault, HarnessError
 
 PANIC_WINDOW = 2.0
@@ -64,9 +65,19 @@ class Check:
     """What to do about it, where it explains what fails after it; ``{memory}`` and ``{more}`` are filled in."""
     of_busy_host: bool = False
     """Whether a guest says so too when its host gives it no processor."""
+    anywhere: bool = False
+    """Whether a fatal one counts inside of a line, too; else what a program quotes is none."""
     regex: re.Pattern[str] = field(init=False, repr=False, compare=False)
     cure: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+    words: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """A line that has none of them does not fit; empty where each line must be searched."""
+
+    @property
+    def begins_line(self) -> bool:
+        """Whether its words count only at the beginning of a line."""
+        return self.severity is Severity.FATAL and not (self.firmware or self.anywhere)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "regex", re.compile(self.pattern))
+        object.__setattr__(self, "words", literals(self.regex))
         object.__setattr__(self, "cure", re.compile(self.cured_by) if self.cured_by else None)

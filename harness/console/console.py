@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.console.check import Severity
+from harness.console.crashes import Table
 from harness.console.findings import Finding
 from harness.console.intake import Intake, Silence
 from harness.console.lines import Line, plain
@@ -47,6 +48,7 @@ class Console:
         clock: Callable[[], float] = time.monotonic,
         name: str = "",
         allow: Sequence[str] = (),
+        table: Table | None = None,
         loop: LoopRule | None = None,
         in_many_threads: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -57,7 +59,12 @@ class Console:
         """
         self.name = name
         self._intake = Intake(
-            folder, clock=clock, name=name, loop=loop or LoopRule(), in_many_threads=in_many_threads
+            folder,
+            clock=clock,
+            name=name,
+            loop=loop or LoopRule(),
+            table=Table() if table is None else table,
+            in_many_threads=in_many_threads,
         )
         self._changed = self._intake.changed
         self._reader: Reader | None = None
@@ -243,6 +250,7 @@ class Console:
             if intake.provoking:
                 raise InternalError("expect_crash does not nest", where=self.name)
             intake.provoking, intake.provoked = True, None
+            intake.crashes.count_anew()
         expected = ExpectedCrash()
         try:
             yield expected
@@ -254,6 +262,7 @@ class Console:
         finally:
             with self._changed:
                 intake.provoking = False
+                intake.crashes.count_anew()
 
     @contextlib.contextmanager
     def allow(self, *names: str) -> Iterator[None]:

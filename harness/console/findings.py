@@ -7,9 +7,10 @@ import signal
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from harness.console.check import PANIC_WINDOW, Check, Severity
-from harness.console.crashes import classify
+from harness.console.crashes import Table
 from harness.console.lines import Line, said_by_kernel
 from harness.errors import HarnessError, QemuFailed
 
@@ -25,7 +26,11 @@ _LONGEST_TAIL = 80
 _NOTED_TAIL = 30
 """Lines of a kernel warning that belong to it."""
 _MOST_ALIKE = 20
-"""Findings kept of one check; later ones are only counted."""
+"""Findings kept of one check, in one life of the machine; later ones are only counted."""
+_LONGEST_WORDS = 500
+"""Characters of what a finding says."""
+_MOST_EVIDENCE = 32768
+"""Characters that the lines of one finding have; what comes after them is left out."""
 
 
 @dataclass
@@ -43,6 +48,8 @@ class Finding:
     evidence: list[Line] = field(default_factory=list)
     hint: str = ""
     """What to do about it."""
+    cause: str = ""
+    """What to do about it, where it explains what fails after it."""
     also: list[str] = field(default_factory=list)
     """Other checks that fitted the same last words."""
     count: int = 1
@@ -52,7 +59,9 @@ class Finding:
     expected: bool = False
     """Whether a test provoked it."""
     allowed: bool = False
-    """Whether the test said that it may happen."""
+    """Whether the test, or the run, said that it may happen."""
+    reason: str = ""
+    """Why the run allows it."""
     raised: bool = False
     """Whether a wait has ended with it: who waited knows."""
 
@@ -89,12 +98,29 @@ def shortened(lines: Sequence[Line], most: int) -> list[Line]:
     return [*lines[:head], gap, *lines[-tail:]]
 
 
+def shorten(words: str) -> str:
+    """Return the words of a finding, not too many of them."""
+    return words if len(words) <= _LONGEST_WORDS else words[:_LONGEST_WORDS] + " ..."
+
+
+def _last(lines: Sequence[Line]) -> list[Line]:
+    """The last of these lines, as many as a finding keeps."""
+    room, first = _MOST_EVIDENCE, len(lines)
+    while first and room >= len(lines[first - 1].text):
+        first -= 1
+        room -= len(lines[first].text)
+    return list(lines[first:])
+
+
 @dataclass
 class _Open:
     """A finding whose evidence still comes in."""
 
     finding: Finding
     room: int
+    """Lines that it still takes."""
+    text: int
+    """Characters that these may have."""
     until: float
     """Seconds since power-on at which it is settled at the latest."""
     panic: bool
@@ -117,7 +143,8 @@ class CrashWatcher:
     ``in_many_threads`` says whether QEMU now translates the guest's code in a thread for each processor.
     """
 
-    def __init__(self, *, in_many_threads: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, table: Table | None = None, *, in_many_threads: Callable[[], bool] = lambda: False) -> None:
+        self.table = Table() if table is None else table
         self._in_many_threads = in_many_threads
         self.findings: list[Finding] = []
         self.allowed: Collection[str] = frozenset()
@@ -125,7 +152,7 @@ class CrashWatcher:
         self._recent: deque[Line] = deque(maxlen=200)
         self._open: list[_Open] = []
         self._suspicions: list[_Suspicion] = []
-        self._alike: dict[str, list[Finding]] = {}
+        self._alike: dict[tuple[str, bool], list[Finding]] = {}
 
     def see(self, line: Line, *, boot: int, firmware: bool = False, bare: bool = False) -> None:
         """Take in the next line of the boot with this number.
@@ -138,10 +165,10 @@ class CrashWatcher:
             if cure is not None and cure.search(line.text):
                 self._suspicions.remove(suspicion)
         absorbed = self._extend_open(line, kernel=kernel)
-        hit = None if line.mark else classify(line.text, kernel=kernel, firmware=firmware)
+        hit = None if line.mark else self.table.classify(line.text, kernel=kernel, firmware=firmware)
         if hit is not None:
             check, match = hit
-            deadly = check.severity is Severity.FATAL and check.name not in self.allowed
+            deadly = check.severity is Severity.FATAL and not self.allows(check.name)
             if absorbed is not None and not (absorbed.allowed and deadly):
                 if check.name != absorbed.name and check.name not in absorbed.also:
                     absorbed.also.append(check.name)
@@ -151,7 +178,8 @@ class CrashWatcher:
 
     def add(self, finding: Finding) -> None:
         """Take in a finding that comes from no single line; it counts as settled."""
-        finding.allowed = finding.name in self.allowed
+        finding.allowed = self.allows(finding.name)
+        finding.reason = self.table.excused.get(finding.name, "")
         finding.settled = True
         finding.evidence = finding.evidence or list(self._recent)[-15:]
         self.findings.append(finding)
@@ -171,17 +199,26 @@ class CrashWatcher:
         times = [item.until for item in self._open] + [item.due for item in self._suspicions]
         return min(times, default=None)
 
+    def allows(self, name: str) -> bool:
+        """Whether what this check finds may happen now."""
+        return name in self.allowed or name in self.table.excused
+
+    def count_anew(self) -> None:
+        """Keep what is found from now on, however often it was found before."""
+        self._alike.clear()
+
     def forget_suspicions(self) -> None:
         """The machine starts anew: what was only suspected no longer counts."""
         self._suspicions.clear()
 
     def _found(self, check: Check, match: re.Match[str], line: Line, boot: int) -> None:
-        alike = self._alike.setdefault(check.name, [])
+        allowed = self.allows(check.name)
+        alike = self._alike.setdefault((check.name, allowed), [])
         fatal = check.severity is Severity.FATAL
-        if (not fatal or check.name in self.allowed) and len(alike) >= _MOST_ALIKE:
+        if len(alike) >= _MOST_ALIKE:
             alike[-1].count += 1
             return
-        before = list(self._recent)[-check.look_back :]
+        before = list(islice(self._recent, max(0, len(self._recent) - check.look_back), None))
         what = check.meaning.format(match[0], *((group or "") for group in match.groups()))
         if check.of_init:
             before = self._last_of_init()
@@ -193,14 +230,16 @@ class CrashWatcher:
             before = [*(one for one in cause.evidence[:_NOTED_TAIL] if one.offset not in at), *before]
         finding = Finding(
             check.name,
-            what,
+            shorten(what),
             check.severity,
             check.error,
             line,
             boot,
-            evidence=[*before, line],
+            evidence=[*_last(before), line],
             hint=check.hint,
-            allowed=check.name in self.allowed,
+            cause=check.cause,
+            allowed=allowed,
+            reason=self.table.excused.get(check.name, ""),
         )
         if check.patience:
             self._suspicions.append(_Suspicion(check, finding, line.at + check.patience))
@@ -213,7 +252,7 @@ class CrashWatcher:
         stopped = bool(check.breakpoint) and re.search(check.breakpoint, match[0]) is not None
         trapped = stopped and self._in_many_threads()
         room = _LONGEST_TAIL if fatal else _NOTED_TAIL
-        self._open.append(_Open(finding, room, line.at + window, panic, trapped))
+        self._open.append(_Open(finding, room, _MOST_EVIDENCE, line.at + window, panic, trapped))
 
     def _cause_of(self, check: Check, boot: int) -> Finding | None:
         """The last finding among the lines just before that says more than one of this check."""
@@ -236,7 +275,9 @@ class CrashWatcher:
             if not fatal and kernel is False:
                 self._settle(item)
                 continue
-            item.finding.evidence.append(line)
+            item.text -= len(line.text)
+            if item.text > 0:
+                item.finding.evidence.append(line)
             item.room -= 1
             if fatal:
                 if owner is None or owner.allowed:

@@ -10,20 +10,24 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from sys import getsizeof
 
 from harness.console.check import PANIC_WINDOW, Severity
-from harness.console.crashes import OPEN_ENDED, allowable
+from harness.console.crashes import OPEN_ENDED, Table
 from harness.console.feed import Feed
 from harness.console.findings import CrashWatcher, Finding
 from harness.console.lines import Line, LineSplitter
 from harness.console.loops import LoopRule, reboot_loop
 from harness.console.phases import Boot, Cause, Phase, PhaseWatcher, says_halted
 from harness.console.recording import Recording
-from harness.errors import ConsoleSilence, HarnessError, HostFault, InternalError, OptionError, RebootLoop
+from harness.errors import ConsoleSilence, HarnessError, HostFault, InternalError, RebootLoop
 
 _KEPT_LINES = 20_000
 """Lines kept in memory; the recording has all of them."""
+_KEPT_BYTES = 20_000_000
+"""The same in bytes: there are fewer lines if they are long."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Intake:
         clock: Callable[[], float],
         name: str,
         loop: LoopRule,
+        table: Table,
         in_many_threads: Callable[[], bool],
     ) -> None:
         self.name = name
@@ -52,9 +57,10 @@ class Intake:
         self.recording = Recording(folder, clock=clock)
         self.feed = Feed(self.recording)
         self.splitter = LineSplitter()
-        self.crashes = CrashWatcher(in_many_threads=in_many_threads)
+        self.crashes = CrashWatcher(table, in_many_threads=in_many_threads)
         self.phases = PhaseWatcher()
-        self.lines: deque[Line] = deque(maxlen=_KEPT_LINES)
+        self.lines: deque[Line] = deque()
+        self._kept = 0
         self.seen = 0
         """Lines so far, those that were dropped from memory included."""
         self.last_byte = 0.0
@@ -137,6 +143,7 @@ class Intake:
             self.last_byte = self.note("reset", zero=False)
         else:
             self._power_ons += 1
+            self.crashes.count_anew()
             self._life = len(self.crashes.findings)
             self.aborted = None
             self.feed.skip()
@@ -182,12 +189,7 @@ class Intake:
 
     def allow(self, names: Sequence[str]) -> None:
         """Let exactly these checks fit without harm; raises OptionError for a name that is none."""
-        unknown = sorted(set(names) - allowable())
-        if unknown:
-            raise OptionError(
-                f"there is no console check named {', '.join(unknown)}",
-                hint=f"choose from: {', '.join(sorted(allowable()))}",
-            )
+        self.crashes.table.must_know(names)
         self.crashes.allowed = frozenset(names)
 
     @property
@@ -247,6 +249,9 @@ class Intake:
     def _keep(self, line: Line) -> None:
         self.lines.append(line)
         self.seen += 1
+        self._kept += getsizeof(line.text)
+        while len(self.lines) > _KEPT_LINES or self._kept > _KEPT_BYTES:
+            self._kept -= getsizeof(self.lines.popleft().text)
 
     def _keep_power_on(self, begun: Boot) -> None:
         self.power_ons[begun.number] = self.recording.power_on_before(self.recording.size + 1)
@@ -264,14 +269,12 @@ class Intake:
         chain = reboot_loop(self.phases.boots, self._loop)
         if not chain:
             return
-        crashes = [
-            finding
-            for finding in self.crashes.findings[self._life :]
+        crashes = (
+            finding.what
+            for finding in reversed(self.crashes.findings[self._life :])
             if finding.severity is Severity.FATAL and finding.name not in OPEN_ENDED and not finding.expected
-        ]
-        cause = (
-            crashes[-1].what if crashes else "none was printed (a watchdog, or a fault that stops the processor)"
         )
+        cause = next(crashes, "none was printed (a watchdog, or a fault that stops the processor)")
         seconds = chain[-1].started - chain[0].started
         what = f"it started {len(chain)} times within {seconds:.0f} s and never came to serve; last cause: {cause}"
         self._add("reboot-loop", what, RebootLoop, line, begun.number)
@@ -312,4 +315,5 @@ class Intake:
                 # It goes on as it was: one finding says so.
                 one.count += 1
                 return
-        self.crashes.add(Finding(name, what, Severity.FATAL, error, line, boot, evidence=list(self.lines)[-30:]))
+        last = list(islice(self.lines, max(0, len(self.lines) - 30), None))
+        self.crashes.add(Finding(name, what, Severity.FATAL, error, line, boot, evidence=last))

@@ -12,6 +12,9 @@ _ESCAPE = re.compile(
 # Firmware menus move the cursor instead of ending their lines.
 _END = re.compile(rb"\n|\x1b\[[0-9;]{0,8}[Hf]")
 _LONGEST_END = 11
+_EMPTY = re.compile(rb"[\r\n]*")
+_MOST_EMPTY = 10
+"""Empty lines in a row that are kept."""
 _CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\n")
 
 KERNEL_STAMP = re.compile(r"\[ *(\d+\.\d{6})\](?:\[ *[TC]\d+\])? ")
@@ -62,12 +65,15 @@ class LineSplitter:
 
     The kernel prints synchronously while a program's output trickles through the UART, so a kernel line can
     begin in the middle of a program's line. It is taken out, and the two halves of the program's line are joined.
+    Of many empty lines in a row the first few are kept.
     """
 
     def __init__(self, *, longest: int = LONGEST) -> None:
         self._longest = longest
         self._partial = b""
         self._carry = ""
+        self._empty = 0
+        """Empty lines that came last."""
 
     def feed(self, data: bytes, *, offset: int, at: float) -> list[Line]:
         """Return the lines that this chunk completes; ``offset`` is where the chunk begins in the stream."""
@@ -76,6 +82,8 @@ class LineSplitter:
         offset -= len(self._partial)
         begin, search_from = 0, max(0, len(self._partial) - _LONGEST_END)
         while True:
+            if self._empty >= _MOST_EMPTY:
+                begin = _EMPTY.match(buffer, begin).end()  # type: ignore[union-attr]
             found = _END.search(buffer, max(begin, search_from), begin + self._longest)
             if found is not None:
                 end = found.end()
@@ -110,9 +118,11 @@ class LineSplitter:
             return
         stamp = KERNEL_STAMP.search(text)
         if stamp is None:
+            self._empty = 0 if text or self._carry else self._empty + 1
             lines.append(Line(at, offset, self._carry + text))
             self._carry = ""
             return
+        self._empty = 0
         head = text[: stamp.start()]
         if head and stamp[1] == "0.000000":
             # The first line of a kernel: no program can be in the middle of a line, so this was the firmware.

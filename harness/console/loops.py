@@ -26,10 +26,9 @@ def reboot_loop(boots: Sequence[Boot], rule: LoopRule) -> list[Boot]:
         if chain and (boot.ready or boot.served):
             break
         chain.append(boot)
-        if boot.asked or boot.cause in (Cause.POWER_ON, Cause.RESTORED):
+        if len(chain) == rule.starts or boot.asked or boot.cause in (Cause.POWER_ON, Cause.RESTORED):
             break
     chain.reverse()
-    chain = chain[-rule.starts :]
     if len(chain) < rule.starts or chain[-1].started - chain[0].started > rule.window:
         return []
     return chain

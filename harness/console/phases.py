@@ -146,6 +146,10 @@ def says_halted(line: Line, *, bare: bool) -> bool:
     return line.kernel != bare and _HALTED.search(line.text) is not None
 
 
+_MOST_BOOTS = 10_000
+"""Boots that are kept; whatever starts more often is a loop of one."""
+
+
 class PhaseWatcher:
     """Makes Boots out of lines. No threads, no clock."""
 
@@ -288,7 +292,11 @@ class PhaseWatcher:
         boot.asked = last is not None and Phase.SHUTDOWN in last.at
         self._mark, self._began, self._early = None, None, {}
         self._doubtful = None
-        self.boots.append(boot)
+        if len(self.boots) < _MOST_BOOTS:
+            self.boots.append(boot)
+        else:
+            boot.number = _MOST_BOOTS
+            self.boots[-1] = boot
         return boot
 
     def _see_firmware(self, line: Line) -> None:

@@ -65,7 +65,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "kernel-damaged",
-        r"(?:data is corrupt|crc error|invalid magic|Decoding failed|-- System halted)$",
+        r"data is corrupt$|crc error$|invalid magic$|Decoding failed$|-- System halted$",
         "the kernel could not be unpacked, its file is damaged ({0})",
         FATAL,
         FirmwareFailure,

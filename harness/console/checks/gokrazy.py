@@ -9,8 +9,8 @@ NOTED, INFO = Severity.NOTED, Severity.INFO
 CHECKS: tuple[Check, ...] = (
     Check(
         "go-panic",
-        r"^(?:panic: |fatal error: )(.*)",
-        "a Go program that writes to the console (init, if the kernel panics next) panicked: {1}",
+        r"^panic: .*|^fatal error: .*",
+        "a Go program that writes to the console (init, if the kernel panics next) died: {0}",
         NOTED,
         kernel=False,
     ),

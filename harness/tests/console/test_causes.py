@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from harness.console.causes import explain
-from harness.console.crashes import CAUSES, allowable
 from harness.console.findings import CrashWatcher, Finding
 from harness.console.lines import Line
 from harness.errors import ApplianceFault, DeviceUnreachable, HostDiskFull, OptionError, WaitTimeout
@@ -86,10 +85,6 @@ def test_what_explains_nothing_changes_nothing() -> None:
     error = ApplianceFault("waited 30 s")
     explain(error, found("BUG: a bug of no consequence", "usb 1-1: new device"), **MEMORY)
     assert error.what == "waited 30 s"
-
-
-def test_every_cause_is_a_finding_of_the_table() -> None:
-    assert set(CAUSES) <= allowable()
 
 
 MIB = 1 << 20

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from harness.console import crashes
 from harness.console.check import Check, Severity
-from harness.console.crashes import CHECKS, allowable, classify
+from harness.console.crashes import Table
 from harness.console.findings import CrashWatcher, Finding, shortened
 from harness.console.lines import Line
 from harness.errors import BootFailure, FirmwareFailure, HarnessError, InitFailure, KernelPanic, QemuFailed
 from harness.tests.console.replay import K, lines
+
+classify = Table().classify
 
 
 def watch(text: str, *, in_many_threads: bool = False) -> list[Finding]:
@@ -239,12 +240,11 @@ def test_what_a_program_quotes_of_a_dead_kernel_is_no_death(words: str) -> None:
     assert classify(f"2026/01/01 10:00:00 before the last start: {words}", kernel=False, firmware=False) is None
 
 
-def test_a_new_pattern_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_pattern_is_one_row() -> None:
     row = Check("disk-on-fire", r"lp0 on (\S+)", "paper burns: {1}", Severity.FATAL, KernelPanic, kernel=True)
-    monkeypatch.setattr(crashes, "CHECKS", (row, *CHECKS))
-    watcher = CrashWatcher()
+    watcher = CrashWatcher(Table((row,)))
     watcher.see(Line(3.0, 0, "[    3.000000] lp0 on fire", kernel=True), boot=1)
     watcher.tick(10.0)
     (found,) = watcher.findings
     assert (found.name, found.what, found.fatal) == ("disk-on-fire", "paper burns: fire", True)
-    assert "disk-on-fire" in allowable()
+    assert "disk-on-fire" in watcher.table.names

@@ -1,0 +1,44 @@
+"""The words that a pattern cannot do without."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from harness.console.crashes import CHECKS
+from harness.console.literals import literals
+from harness.tests.console.test_checks import EXAMPLES
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("panic", ("panic",)),
+        (r"Kernel panic - (\S+)", ("Kernel panic - ",)),
+        (r"disks? on fire", (" on fire",)),
+        (r"ab*cde|fgh", ("cde", "fgh")),
+        (r"(?:one|two) three", (" three",)),
+        (r"(?<!ex)FAT-fs \(.*?\): (?:error|x)", ("FAT-fs (",)),
+        (r"[abc]{2}def[^\]x]gh", ("def",)),
+        (r"(?:one|two)", ()),
+        (r"one|\d+", ()),
+        (r"(?i)panic", ()),
+        (r"\bBUG: .*", ("BUG: ",)),
+        (r"a(b|c(d))e|xyz", ()),
+        (r"", ()),
+    ],
+)
+def test_words_are_found(pattern: str, words: tuple[str, ...]) -> None:
+    assert literals(re.compile(pattern)) == words
+
+
+@pytest.mark.parametrize(("name", "text"), EXAMPLES)
+def test_a_line_that_fits_has_one_of_them(name: str, text: str) -> None:
+    for check in CHECKS:
+        if check.name == name and check.regex.search(text):
+            assert not check.words or any(word in text for word in check.words)
+
+
+def test_most_checks_have_some() -> None:
+    assert sum(not check.words for check in CHECKS) <= 2
