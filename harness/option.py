@@ -39,7 +39,8 @@ class Option:
 
     name: str
     help: str
-    kind: Literal["text", "flag", "list"] = "text"
+    kind: Literal["text", "flag", "list", "lines"] = "text"
+    """``lines`` is a list of which each line of a file is a whole word, with blanks and backslashes."""
     metavar: str = ""
     choices: tuple[str, ...] = ()
     reader: Reader | None = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.appliance.wanted import Clock
 from harness.build.request import COMMANDS, BuildOptions
+from harness.console.options import ConsoleOptions
 from harness.errors import OptionError
 from harness.gokrazy.expected import Expectations, expectations
 from harness.machine.ports import Port
@@ -114,7 +115,7 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(BuildOptions, Subject):
+class Settings(ConsoleOptions, BuildOptions, Subject):
     """The options of a run, checked; None or empty where nothing was said."""
 
     boards: tuple[str, ...] | None = Option(
@@ -349,11 +350,12 @@ def add_options(parser: pytest.Parser) -> None:
         if option.kind == "flag":
             group.addoption(option.flag, dest=option.ini, action="store_true", default=None, help=text)
             parser.addini(option.ini, option.help, type="bool", default=None)
-        elif option.kind == "list":
+        elif option.kind in ("list", "lines"):
             group.addoption(
                 option.flag, dest=option.ini, action="append", default=None, metavar=option.metavar, help=text
             )
-            parser.addini(option.ini, option.help, type="args", default=None)
+            kind: Literal["args", "linelist"] = "args" if option.kind == "list" else "linelist"
+            parser.addini(option.ini, option.help, type=kind, default=None)
         else:
             group.addoption(
                 option.flag,

@@ -27,6 +27,7 @@ from harness.report.reproduce import typed
 from harness.report.verdict import Verdict
 from harness.report.words import Words, words_of
 from harness.run import durations, markers, rerun, workers
+from harness.run.hooks import with_checks
 from harness.run.repeat import Repeat, tally
 from harness.run.shard import Shard, digest
 from harness.run.whose import chooses_boards, is_our_board, needs_appliance
@@ -54,6 +55,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the hooks that a user's plugin may have."""
+    from harness.run import hooks
+
+    pluginmanager.add_hookspecs(hooks)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and check the options."""
     for line in markers.LINES:
@@ -62,6 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         said = options_said(config)
         settings = settings_from(said, folder=config.invocation_params.dir)
+        settings = with_checks(settings, config)
         for name in settings.boards or ():
             boards.board(name)
     except UserError as error:

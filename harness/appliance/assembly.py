@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.appliance.failed_starts import Start
 from harness.boards import Boot, Budget
+from harness.console.crashes import Table
 from harness.firmware.stage import Stage
 from harness.firmware.voice import Voice
 from harness.gokrazy.expected import Expectations
@@ -51,6 +52,10 @@ class Assembly:
     access: Access = field(default_factory=Access)
     expected: Expectations = field(default_factory=Expectations)
     """What the owner of the instance says of its services."""
+    table: Table = field(default_factory=Table)
+    """What is looked for on the console."""
+    allow: tuple[str, ...] = ()
+    """Checks of the console that may fit in this test."""
     first_start: Start | None = None
     """What became of starts of this image in this run; None when no start may stand for another."""
 

@@ -33,7 +33,13 @@ class Core:
         """Where this appliance's logs go."""
         self.no_key = made.access.no_key
         """Why nobody here can enter breakglass on it, "" when a key is known that can."""
-        self.console = Console(made.folder, name=made.title, in_many_threads=lambda: self.power.in_many_threads)
+        self.console = Console(
+            made.folder,
+            name=made.title,
+            allow=made.allow,
+            table=made.table,
+            in_many_threads=lambda: self.power.in_many_threads,
+        )
         """Its serial console."""
         self.time_line = TimeLine()
         """What happened to it, for the report; a scenario may add a note of its own."""

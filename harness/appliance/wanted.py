@@ -99,6 +99,15 @@ class Wanted:
             read=together,
         ),
     )
+    allow: tuple[str, ...] = field(
+        default=(),
+        metadata=marker(
+            "gk_allow",
+            "what the console may say in this test: names of checks (docs/console.md)",
+            arguments="(*checks)",
+            read=together,
+        ),
+    )
     cold: bool = field(
         default=False, metadata=marker("gk_cold", "the appliance boots cold and never starts from a snapshot")
     )

@@ -63,6 +63,8 @@ class Check:
     """What to do about it: each fatal check says so."""
     cause: str = ""
     """What to do about it, where it explains what fails after it; ``{memory}`` and ``{more}`` are filled in."""
+    example: str = ""
+    """A line of a real console that it fits, without the kernel's time."""
     of_busy_host: bool = False
     """Whether a guest says so too when its host gives it no processor."""
     anywhere: bool = False

@@ -303,6 +303,8 @@ class Starts:
             files_of=self.images.update_files,
             voice_of=partial(self.targets.voice, board),
             expected=settings.expected,
+            table=settings.table,
+            allow=plan.wanted.allow,
             first_start=self._start_of(plan),
         )
         return Appliance(made)

@@ -32,5 +32,8 @@ def properties(appliance: Appliance, accelerator: Accelerator) -> list[tuple[str
     for finding in reversed(appliance.console.unclean()):
         if not finding.fatal:
             facts[f"{CONSOLE}{finding.name}"] = finding.what
+    for finding in reversed(appliance.console.findings):
+        if finding.reason:
+            facts[f"{CONSOLE}{finding.name}"] = f"{finding.what} (allowed: {finding.reason})"
     facts.update({f"gk_{remark}": text for remark, text in appliance.remarks.items()})
     return list(facts.items())

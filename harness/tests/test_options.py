@@ -166,10 +166,12 @@ def test_every_option_has_a_field() -> None:
         "MIB": "256",
         "FILE|SIZE": "1M",
         "SERVICE:FATE": "x:runs",
+        "NAME:SEVERITY:PATTERN->MEANING": "x: noted: y",
+        "CHECK:REASON": "oom-kill: why",
     }
     for option in OPTIONS:
         value = option.choices[0] if option.choices else samples.get(option.metavar, "x")
-        settings_from({option.ini: [value] if option.kind == "list" else value})
+        settings_from({option.ini: [value] if option.kind in ("list", "lines") else value})
 
 
 @pytest.mark.parametrize("said", [[""], [","], [" , "]])

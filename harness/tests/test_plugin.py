@@ -185,9 +185,54 @@ def test_what_services_are_expected_to_do_stands_in_a_file_as_it_is_written(
     assert "--gk-expect does not know 'wifi:falls'" in said
 
 
+def test_checks_of_the_console_stand_in_a_file_as_they_are_written(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.makeini(
+        "[pytest]\ngk_console_check =\n  modem-lost: fatal: modem: no (\\S+) -> no {1} there\n"
+        "  hot: noted: too hot\n"
+        "gk_allow =\n  modem-lost: there is none here\n  oom-kill: too big\n"
+    )
+    pytester.makeconftest(
+        "def pytest_sessionstart(session):\n"
+        "    from harness import plugin\n"
+        "    table = session.config.stash[plugin.SETTINGS].table\n"
+        "    print([(one.name, one.pattern, one.meaning) for one in table.checks[:3]], table.excused)\n"
+        "def pytest_gokrazy_console_checks():\n"
+        "    from harness.console.check import Check, Severity\n"
+        "    return [Check('from-hook', 'x', 'y', Severity.NOTED)]\n"
+    )
+    status, said = run("--collect-only", "-q", "-s", "--gk-board=virt")
+    assert status == 0, said
+    assert r"[('from-hook', 'x', 'y'), ('modem-lost', 'modem: no (\\S+)', 'no {1} there'), ('hot'," in said
+    assert "{'modem-lost': 'there is none here', 'oom-kill': 'too big'}" in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("['x']", "'x' is no console check"),
+        ("[Check('oom-kill', 'x', 'y', Severity.NOTED)]", "two console checks named 'oom-kill'"),
+    ],
+)
+def test_a_bad_answer_of_a_hook_is_a_usage_error(
+    run: Run, pytester: pytest.Pytester, answer: str, message: str
+) -> None:
+    pytester.makeconftest(
+        "from harness.console.check import Check, Severity\n"
+        f"def pytest_gokrazy_console_checks():\n    return {answer}\n"
+    )
+    status, said = run("--collect-only", "-q", "--gk-board=virt")
+    assert status == 4
+    assert message in said
+    assert "pytest_gokrazy_console_checks" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--gk-console-check=x"], "--gk-console-check: 'x' is no console check"),
+        (["--gk-console-check=x: noted: (y"], "--gk-console-check: the pattern '(y'"),
+        (["--gk-allow=nonsense: why"], "--gk-allow: there is no console check named nonsense"),
+        (["--gk-allow=oom-kill"], "--gk-allow: 'oom-kill' does not say why"),
         (["--gk-board=toaster"], "there is no board 'toaster'"),
         (["--gk-time-factor=0"], "--gk-time-factor"),
         (["--gk-instance=/nowhere/at/all"], "/nowhere/at/all"),

@@ -167,7 +167,7 @@ def test_a_test_is_told_which_appliance_it_had_and_what_that_showed() -> None:
         deviations={},
         left_out={},
         remarks={},
-        console=SimpleNamespace(unclean=list),
+        console=SimpleNamespace(unclean=list, findings=[]),
     )
     told = dict(properties(appliance, Accelerator("tcg", "asked for")))
     assert told == {
@@ -182,6 +182,9 @@ def test_a_test_is_told_which_appliance_it_had_and_what_that_showed() -> None:
     appliance.remarks = {"ended:/user/job": "with status 0"}
     appliance.left_out = {"whether data stays": "not applicable: it is blank"}
     appliance.console.unclean = lambda: [finding("hung-task", "a"), finding("hung-task", "b"), FATAL]
+    allowed = finding("oom-kill", "it was killed")
+    allowed.reason = "too big"
+    appliance.console.findings = [allowed, finding("io-error", "in vain")]
     more = dict(properties(appliance, Accelerator("tcg", "asked for")))
     assert {name: more[name] for name in more.keys() - told.keys()} == {
         "gk_clock_behind_seconds": "3.0",
@@ -189,6 +192,7 @@ def test_a_test_is_told_which_appliance_it_had_and_what_that_showed() -> None:
         "gk_deviation:a demand": "v1: seen",
         "gk_ended:/user/job": "with status 0",
         "gk_console:hung-task": "a",
+        "gk_console:oom-kill": "it was killed (allowed: too big)",
         "gk_left_out:whether data stays": "not applicable: it is blank",
     }
 
