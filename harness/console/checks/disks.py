@@ -16,6 +16,7 @@ CHECKS: tuple[Check, ...] = (
         NOTED,
         kernel=True,
         cause="look at the disk first: what else fails may only follow from it",
+        example="critical medium error, dev sda, sector 2048 op 0x0:(READ) flags 0x0 phys_seg 1",
     ),
     Check(
         "card-error",
@@ -25,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
         NOTED,
         kernel=True,
         cause="look at the card first: what else fails may only follow from it",
+        example="mmc0: error -110 whilst initialising SD card",
     ),
     Check(
         "ext4-error",
@@ -34,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
         NOTED,
         kernel=True,
         cause="look at /perm first: what else fails may only follow from it",
+        example="Aborting journal on device vda4-8.",
     ),
     Check(
         "fat-error",
@@ -42,5 +45,6 @@ CHECKS: tuple[Check, ...] = (
         NOTED,
         kernel=True,
         cause="look at the boot partition first: what else fails may only follow from it",
+        example="FAT-fs (vda1): FAT read failed (blocknr 33)",
     ),
 )

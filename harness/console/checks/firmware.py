@@ -19,6 +19,7 @@ CHECKS: tuple[Check, ...] = (
         firmware=True,
         look_back=15,
         hint="was the image made for this kind of board? (--gk-board names others)",
+        example="No bootable device.",
     ),
     Check(
         "boot-menu",
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
         kernel=False,
         firmware=True,
         hint="compare loader/entries/gokrazy.conf and vmlinuz in the boot partition with a fresh build",
+        example="Reboot Into Firmware Interface",
     ),
     Check(
         "boot-loader-failed",
@@ -42,6 +44,7 @@ CHECKS: tuple[Check, ...] = (
         firmware=True,
         look_back=15,
         hint="compare vmlinuz in the boot partition with that of the kernel package",
+        example="Error loading \\vmlinuz: Not Found",
     ),
     Check(
         "firmware-crash",
@@ -54,6 +57,7 @@ CHECKS: tuple[Check, ...] = (
         firmware=True,
         look_back=15,
         hint="compare the boot partition with a fresh build; the same everywhere is a defect of the firmware",
+        example="!!!! X64 Exception Type - 0D(#GP - General Protection)  CPU Apic ID - 00000000 !!!!",
     ),
     Check(
         "boot-option-failed",
@@ -62,6 +66,7 @@ CHECKS: tuple[Check, ...] = (
         NOTED,
         kernel=False,
         firmware=True,
+        example='BdsDxe: failed to load Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0): Not Found',
     ),
     Check(
         "kernel-damaged",
@@ -72,5 +77,6 @@ CHECKS: tuple[Check, ...] = (
         kernel=False,
         firmware=True,
         hint="compare vmlinuz in the boot partition with that of the kernel package",
+        example="ZSTD-compressed data is corrupt",
     ),
 )

@@ -22,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         InitFailure,
         hint="is /gokrazy/init in the root file system, and does init= of cmdline.txt name it?",
+        example="Kernel panic - not syncing: Requested init /nope failed (error -2).",
     ),
     Check(
         "init-not-executable",
@@ -30,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         InitFailure,
         hint="compare GOARCH in the instance's Environment with its KernelPackage",
+        example="Kernel panic - not syncing: Requested init /gokrazy/init failed (error -8).",
     ),
     Check(
         "init-not-permitted",
@@ -38,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         InitFailure,
         hint="build the image again; if it stays, look at the mode of that file in the root file system",
+        example="Kernel panic - not syncing: Requested init /gokrazy/init failed (error -13).",
     ),
     Check(
         "init-unreadable",
@@ -47,6 +50,7 @@ CHECKS: tuple[Check, ...] = (
         InitFailure,
         look_back=15,
         hint="compare the image with a fresh build, then look at what wrote the disk",
+        example="Kernel panic - not syncing: Requested init /gokrazy/init failed (error -5).",
     ),
     Check(
         "init-failed",
@@ -55,6 +59,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         InitFailure,
         hint="look up that error number of Linux, then look at the file in the root file system",
+        example="Kernel panic - not syncing: Requested init /gokrazy/init failed (error -40).",
     ),
     Check(
         "init-missing",
@@ -63,6 +68,7 @@ CHECKS: tuple[Check, ...] = (
         FATAL,
         InitFailure,
         hint="is /gokrazy/init in the root file system, and does init= of cmdline.txt name it?",
+        example="Kernel panic - not syncing: No working init found.  Try passing init= option to kernel.",
     ),
     Check(
         "init-died",
@@ -72,6 +78,7 @@ CHECKS: tuple[Check, ...] = (
         InitFailure,
         of_init=True,
         hint="its last words are above; if init is not gokrazy's (InitPkg), look at that program",
+        example="Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000200",
     ),
     # --- the root file system --------------------------------------------------------------------------------
     Check(
@@ -82,6 +89,7 @@ CHECKS: tuple[Check, ...] = (
         KernelPanic,
         look_back=15,
         hint="look at cmdline.txt in the boot partition, and at KernelExtraArgs",
+        example='VFS: Cannot open root device "" or unknown-block(0,0): error -6',
     ),
     Check(
         "root-not-found",
@@ -92,6 +100,7 @@ CHECKS: tuple[Check, ...] = (
         KernelPanic,
         look_back=15,
         hint="compare root= in cmdline.txt with the partition table (sfdisk --dump IMAGE)",
+        example='VFS: Cannot open root device "PARTUUID=60c24cc1/PARTNROFF=1" or unknown-block(0,0): error -6',
     ),
     Check(
         "root-not-found",
@@ -104,6 +113,7 @@ CHECKS: tuple[Check, ...] = (
         patience=20.0,
         cured_by=r"VFS: Mounted root|Linux version ",
         hint="compare root= in cmdline.txt with the partition table (sfdisk --dump IMAGE)",
+        example="Waiting for root device PARTUUID=60c24cc1/PARTNROFF=1...",
     ),
     Check(
         "squashfs-error",
@@ -114,6 +124,7 @@ CHECKS: tuple[Check, ...] = (
         follows=("io-error", "card-error"),
         look_back=15,
         hint="compare the image with a fresh build; after an update, look at what was uploaded",
+        example="SQUASHFS error: unable to read id index table",
     ),
     Check(
         "root-not-mountable",
@@ -124,6 +135,7 @@ CHECKS: tuple[Check, ...] = (
         KernelPanic,
         look_back=25,
         hint="look at the root partition (unsquashfs -s), and at whether this kernel has squashfs built in",
+        example="Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(253,2)",
     ),
     # --- the kernel ------------------------------------------------------------------------------------------
     Check(
@@ -137,6 +149,7 @@ CHECKS: tuple[Check, ...] = (
         window=PANIC_WINDOW,
         breakpoint="int3",
         hint="the function at fault is below; try an older kernel (of an instance: --gk-kernel MODULE@VERSION)",
+        example="BUG: unable to handle page fault for address: ffffffffdeadbeef",
     ),
     Check(
         # check_timer() counts timer interrupts over some 40 ms of real time; a QEMU without KVM that gets no
@@ -148,6 +161,7 @@ CHECKS: tuple[Check, ...] = (
         HostTooBusy,
         look_back=15,
         hint="run less beside it, or fewer tests at once",
+        example="Kernel panic - not syncing: IO-APIC + timer doesn't work!  Boot with apic=debug",
     ),
     Check(
         # Of raspi4b, where its card is in from power-on: see docs/raspberry-pi.md, "The network card".
@@ -158,6 +172,7 @@ CHECKS: tuple[Check, ...] = (
         HostTooBusy,
         kernel=True,
         hint="run less beside it, or fewer tests at once",
+        example="dwc2 fe980000.usb: Not connected",
     ),
     Check(
         "kernel-panic",
@@ -168,6 +183,7 @@ CHECKS: tuple[Check, ...] = (
         follows=("kernel-warning", "kernel-bug", "undefined-behaviour", "soft-lockup", "hung-task", "rcu-stall"),
         look_back=15,
         hint="what led to it is below; try an older kernel (of an instance: --gk-kernel MODULE@VERSION)",
+        example="Kernel panic - not syncing: sysrq triggered crash",
     ),
     Check(
         "bad-device-tree",
@@ -177,6 +193,7 @@ CHECKS: tuple[Check, ...] = (
         BootFailure,
         kernel=True,
         hint="look at the .dtb files of the kernel package, and at dtoverlay= in config.txt",
+        example="Error: invalid device tree blob: PA=0x0000000048000000, VA=0x0",
     ),
     Check(
         "soft-lockup",
@@ -187,6 +204,7 @@ CHECKS: tuple[Check, ...] = (
         kernel=True,
         cause="look first at what the kernel does there",
         of_busy_host=True,
+        example="watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [hello:104]",
     ),
     Check(
         "kernel-bug",
@@ -195,8 +213,16 @@ CHECKS: tuple[Check, ...] = (
         "the kernel reports a bug of its own: {0}",
         NOTED,
         kernel=True,
+        example="BUG kmalloc-64 (Not tainted): Redzone overwritten",
     ),
-    Check("undefined-behaviour", r"\bUBSAN: .*", "the kernel did what C does not define: {0}", NOTED, kernel=True),
+    Check(
+        "undefined-behaviour",
+        r"\bUBSAN: .*",
+        "the kernel did what C does not define: {0}",
+        NOTED,
+        kernel=True,
+        example="UBSAN: array-index-out-of-bounds in fs/ext4/super.c:2719:24",
+    ),
     Check(
         "kernel-warning",
         # Of WARN() until Linux 6.17 and since; the rest is lockdep's and RCU's. Others that begin so are notices.
@@ -205,6 +231,7 @@ CHECKS: tuple[Check, ...] = (
         "the kernel warns of a state that it holds to be impossible: {1}",
         NOTED,
         kernel=True,
+        example="WARNING: CPU: 1 PID: 33 at kernel/workqueue.c:3000 check_flush+0x1/0x2",
     ),
     Check(
         "rcu-stall",
@@ -214,6 +241,7 @@ CHECKS: tuple[Check, ...] = (
         NOTED,
         kernel=True,
         of_busy_host=True,
+        example="rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 1-.... } 21 jiffies s: 9",
     ),
     Check(
         "hung-task",
@@ -223,6 +251,7 @@ CHECKS: tuple[Check, ...] = (
         kernel=True,
         cause="look first at what that task waits for",
         of_busy_host=True,
+        example="INFO: task hello:104 blocked for more than 120 seconds.",
     ),
     Check(
         "oom-kill",
@@ -231,6 +260,7 @@ CHECKS: tuple[Check, ...] = (
         NOTED,
         kernel=True,
         cause=MEMORY_SHORT,
+        example="Out of memory: Killed process 105 (leaker) total-vm:1234kB, anon-rss:1kB",
     ),
     Check(
         "no-memory",
@@ -239,6 +269,7 @@ CHECKS: tuple[Check, ...] = (
         NOTED,
         kernel=True,
         cause=MEMORY_SHORT,
+        example="hello: page allocation failure: order:4, mode:0xcc0(GFP_KERNEL), nodemask=(null)",
     ),
     Check(
         "cpu-missing",
@@ -246,6 +277,7 @@ CHECKS: tuple[Check, ...] = (
         "{0}",
         NOTED,
         kernel=True,
+        example="CPU3: failed to come online",
     ),
     Check(
         "interrupt-lost",
@@ -253,6 +285,7 @@ CHECKS: tuple[Check, ...] = (
         "the kernel switched off an interrupt that no driver takes: {0}",
         NOTED,
         kernel=True,
+        example='irq 16: nobody cared (try booting with the "irqpoll" option)',
     ),
     Check(
         "network-stuck",
@@ -262,6 +295,7 @@ CHECKS: tuple[Check, ...] = (
         kernel=True,
         cause="look at the network first: what else fails may only follow from it",
         of_busy_host=True,
+        example="NETDEV WATCHDOG: eth0 (smsc95xx): transmit queue 0 timed out",
     ),
     Check(
         "segfault",
@@ -269,5 +303,6 @@ CHECKS: tuple[Check, ...] = (
         "a program was killed by the processor: {0}",
         NOTED,
         kernel=True,
+        example="hello[104]: segfault at 0 ip 0000000000401000 sp 00007ffe error 4 in hello[401000+1000]",
     ),
 )

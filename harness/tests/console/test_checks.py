@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from harness.console.check import Severity
+from harness.console.check import Check, Severity
 from harness.console.crashes import CHECKS, OPEN_ENDED, Table
+from harness.console.described import tables
 from harness.console.findings import CrashWatcher
 from harness.console.lines import KERNEL_STAMP
 from harness.tests.console.replay import K, lines
@@ -154,6 +157,7 @@ GOOD = (
 )
 
 
+ROOT = Path(__file__).parents[3]
 classify = Table().classify
 
 
@@ -177,8 +181,20 @@ def test_every_fatal_check_says_what_to_do() -> None:
     assert [check.name for check in CHECKS if (check.severity is Severity.FATAL) != bool(check.hint)] == []
 
 
-def test_every_check_has_an_example() -> None:
-    assert {name for name, _ in EXAMPLES} == {check.name for check in CHECKS} == Table().names - OPEN_ENDED
+@pytest.mark.parametrize("check", CHECKS, ids=[check.name for check in CHECKS])
+def test_every_check_finds_its_example_and_none_before_it_does(check: Check) -> None:
+    text = check.example if check.kernel is False or check.firmware else K + check.example
+    found = classify(text, kernel=is_kernel(text), firmware=check.firmware)
+    assert found is not None
+    assert found[0] is check
+
+
+def test_there_is_a_name_for_all_that_can_be_allowed() -> None:
+    assert {check.name for check in CHECKS} == Table().names - OPEN_ENDED
+
+
+def test_the_tables_of_the_documentation_are_these() -> None:
+    assert tables() in (ROOT / "docs" / "console.md").read_text()
 
 
 @pytest.mark.parametrize(("name", "text"), EXAMPLES)
