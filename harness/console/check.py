@@ -57,6 +57,8 @@ class Check:
     """Whether what init said last belongs to the evidence and to the meaning, whatever ``look_back`` says."""
     window: float = FATAL_WINDOW
     """Seconds in which the lines after it belong to the evidence; a panic has ``PANIC_WINDOW`` anyway."""
+    names_function: bool = False
+    """Whether the function at fault, which stands in the lines after it, belongs to the meaning."""
     breakpoint: str = ""
     """A pattern in what was matched: a breakpoint stopped the kernel, and QEMU's translation may be to blame."""
     hint: str = ""

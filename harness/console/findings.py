@@ -19,6 +19,10 @@ _GO_CRASH = re.compile(r"^(?:panic: |fatal error: )")
 _TRAPPED = re.compile(r"\bCode: .*?([0-9a-f]{2}) <[0-9a-f]{2}>")
 """The byte that the processor ran last: after a trap, the program counter stands behind it."""
 _BREAKPOINT = "cc"
+_AT_FAULT = re.compile(r"\b(?:RIP: 0010:|pc : |PC is at )([A-Za-z_][\w.]*)(?:\+0x|$)")
+"""The function of the kernel that the processor was in."""
+_NOT_LONG_AGO = 200_000
+"""Bytes of the console within which what one finding says belongs to the next."""
 _EXIT_CODE = re.compile(r"exitcode=0x([0-9a-f]+)")
 
 _LONGEST_TAIL = 80
@@ -124,6 +128,8 @@ class _Open:
     until: float
     """Seconds since power-on at which it is settled at the latest."""
     panic: bool
+    wants_function: bool = False
+    """Whether the function at fault is still to come."""
     trapped: bool = False
     """Whether a breakpoint stopped the kernel, and the code around it is still to come."""
 
@@ -223,7 +229,7 @@ class CrashWatcher:
         if check.of_init:
             before = self._last_of_init()
             what = _why_init_died(match[0], before)
-        cause = self._cause_of(check, boot)
+        cause = self._cause_of(check, line, boot)
         if cause is not None:
             what = f"{cause.what}; then: {what}"
             at = {one.offset for one in before}
@@ -252,13 +258,13 @@ class CrashWatcher:
         stopped = bool(check.breakpoint) and re.search(check.breakpoint, match[0]) is not None
         trapped = stopped and self._in_many_threads()
         room = _LONGEST_TAIL if fatal else _NOTED_TAIL
-        self._open.append(_Open(finding, room, _MOST_EVIDENCE, line.at + window, panic, trapped))
+        until = line.at + window
+        self._open.append(_Open(finding, room, _MOST_EVIDENCE, until, panic, check.names_function, trapped))
 
-    def _cause_of(self, check: Check, boot: int) -> Finding | None:
-        """The last finding among the lines just before that says more than one of this check."""
-        first = self._recent[0].offset if self._recent else 0
+    def _cause_of(self, check: Check, line: Line, boot: int) -> Finding | None:
+        """The last finding not long before the line that says more than one of this check."""
         for one in reversed(self.findings if check.follows else []):
-            if one.boot != boot or one.line.offset < first:
+            if one.boot != boot or line.offset - one.line.offset > _NOT_LONG_AGO:
                 return None
             if one.name in check.follows:
                 return one
@@ -282,6 +288,10 @@ class CrashWatcher:
             if fatal:
                 if owner is None or owner.allowed:
                     owner = item.finding
+                at = _AT_FAULT.search(line.text) if item.wants_function else None
+                if at is not None:
+                    item.wants_function = False
+                    item.finding.what += f" (in {at[1]})"
                 code = _TRAPPED.search(line.text) if item.trapped else None
                 if code is not None:
                     item.trapped = False

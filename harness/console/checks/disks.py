@@ -10,7 +10,8 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "io-error",
         # blk_errors in block/blk-core.c has these words.
-        r"(?:(?:Buffer )?I/O|critical [a-z ]+|timeout|protection|recoverable transport) error,? (?:on )?dev \w+.*"
+        r"(?:(?:Buffer )?I/O|critical [a-z ]+|timeout|protection|recoverable transport|device offline)"
+        r" error,? (?:on )?dev \w+.*"
         r"|attempt to access beyond end of device.*",
         "the disk does not read or write: {0}",
         NOTED,

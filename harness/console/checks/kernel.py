@@ -48,6 +48,7 @@ CHECKS: tuple[Check, ...] = (
         "the kernel cannot read {1}: the root file system or the disk under it is damaged (error -5)",
         FATAL,
         InitFailure,
+        follows=("io-error", "card-error"),
         look_back=15,
         hint="compare the image with a fresh build, then look at what wrote the disk",
         example="Kernel panic - not syncing: Requested init /gokrazy/init failed (error -5).",
@@ -133,6 +134,7 @@ CHECKS: tuple[Check, ...] = (
         "(squashfs with gzip or without compression), or it is damaged",
         FATAL,
         KernelPanic,
+        follows=("io-error", "card-error"),
         look_back=25,
         hint="look at the root partition (unsquashfs -s), and at whether this kernel has squashfs built in",
         example="Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(253,2)",
@@ -141,13 +143,16 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "kernel-oops",
         r"BUG: (?:unable to handle|kernel NULL|Unable)[^\n]*|kernel BUG at [^\n]*|Unable to handle kernel [^\n]*"
-        r"|Internal error: [^\n]*|Oops: [^\n]*|general protection fault[:,] [^\n]*",
+        r"|Internal error: [^\n]*|Oops: [^\n]*|general protection fault[:,] [^\n]*"
+        # Linux before 6.10 has no "Oops: " before the name of the trap.
+        r"|[a-z][\w -]*: [0-9a-f]{4,16} \[#\d+\][^\n]*|(?:traps: )?PANIC: double fault[^\n]*",
         "the kernel made an error: {0}",
         FATAL,
         KernelPanic,
         kernel=True,
         window=PANIC_WINDOW,
         breakpoint="int3",
+        names_function=True,
         hint="the function at fault is below; try an older kernel (of an instance: --gk-kernel MODULE@VERSION)",
         example="BUG: unable to handle page fault for address: ffffffffdeadbeef",
     ),
@@ -197,7 +202,9 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "soft-lockup",
-        r"watchdog: BUG: soft lockup.*|watchdog: (?:CPU\d+: )?Watchdog detected hard LOCKUP.*"
+        # A work queue is stuck as well where its processor is.
+        r"watchdog: BUG: soft lockup.*|BUG: workqueue lockup .*"
+        r"|watchdog: (?:CPU\d+: )?Watchdog detected hard LOCKUP.*"
         r"|NMI watchdog: .*LOCKUP.*",
         "a processor was stuck inside the kernel: {0}",
         NOTED,
@@ -226,9 +233,13 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "kernel-warning",
         # Of WARN() until Linux 6.17 and since; the rest is lockdep's and RCU's. Others that begin so are notices.
-        r"(?:^|\] )WARNING: ((?:CPU: \d+ PID: \d+ at |(?:\S+:\d+ )?at |possible |suspicious RCU|inconsistent lock"
-        r"|bad unlock|held lock freed|lock held when|nested lock|stack corruption).*)",
-        "the kernel warns of a state that it holds to be impossible: {1}",
+        r"(?:^|\] )WARNING: ((?:CPU: \d+ PID: \d+ at |(?:\[.*\] )?(?:\S+:\d+ )?at |possible "
+        r"|suspicious RCU"
+        r"|inconsistent lock|bad unlock|bad contention|held lock freed|lock held when|[Nn]ested lock"
+        r"|stack corruption"
+        r"|\S+-safe -> \S+-unsafe lock order|\S+/\d+ still has locks held).*)"
+        r"|(INFO: trying to register non-static key.*)",
+        "the kernel warns of a state that it holds to be impossible: {1}{2}",
         NOTED,
         kernel=True,
         example="WARNING: CPU: 1 PID: 33 at kernel/workqueue.c:3000 check_flush+0x1/0x2",
@@ -245,7 +256,9 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "hung-task",
-        r"\btask .{1,32}:\d+ blocked\s+(?:in I/O wait\s+)?for more than \d+ seconds",
+        # A name may have blanks, and even ends of lines.
+        r"\btask .{1,32}:\d+ blocked\s+(?:in I/O wait\s+)?for more than \d+ seconds"
+        r"|\S*:\d+ blocked\s+(?:in I/O wait\s+)?for more than \d+ seconds",
         "{0}",
         NOTED,
         kernel=True,
@@ -264,7 +277,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "no-memory",
-        r"\S+: page allocation failure: .*",
+        r"\S+: (?:page allocation failure|vmalloc error): .*|SLUB: Unable to allocate memory on .*",
         "the kernel found no memory for a program or a driver: {0}",
         NOTED,
         kernel=True,
@@ -273,7 +286,9 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "cpu-missing",
-        r"\bCPU\d+: failed to (?:come online|boot).*|do_boot_cpu failed.*",
+        r"\bCPU\d+:? failed to (?:come online|boot|report alive state).*|failed to boot CPU\d+ \(.*"
+        r"|do_boot_cpu failed.*"
+        r"|\bCPU\d+: (?:is stuck in kernel|will not boot|died during early boot|failed in unknown state).*",
         "{0}",
         NOTED,
         kernel=True,

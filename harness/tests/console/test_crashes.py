@@ -151,6 +151,39 @@ def test_a_panic_that_only_says_that_it_follows_names_what_it_follows() -> None:
     assert [line.text for line in panic.evidence].count(warning.line.text) == 1
 
 
+def test_what_led_to_a_panic_may_stand_far_above_it() -> None:
+    findings = watch(
+        f"{K}rcu: INFO: rcu_preempt self-detected stall on CPU\n"
+        + "".join(f"{K} of a long list of tasks: number {number}\n" for number in range(1000))
+        + f"{K}Kernel panic - not syncing: RCU Stall\n"
+    )
+    assert findings[-1].what.endswith("; then: the kernel gave up: RCU Stall")
+    assert "did not come back" in findings[-1].what
+
+
+@pytest.mark.parametrize(
+    ("said", "function"),
+    [
+        ("Oops: Oops: 0002 [#1] SMP\n{K}RIP: 0010:ext4_evict+0x1/0x2\n{K}RIP: 0010:later+0x1/0x2", "ext4_evict"),
+        (
+            "Internal error: Oops: 0096 [#1] SMP\n{K}pc : smsc95xx_reset.isra.0+0x1c/0x2\n{K}lr : x+0x1/0x2",
+            "smsc95xx_reset.isra.0",
+        ),
+    ],
+)
+def test_an_oops_names_the_function_at_fault(said: str, function: str) -> None:
+    (finding,) = watch(f"{K}{said.format(K=K)}\n{K}Kernel panic - not syncing: Fatal exception\n")
+    assert finding.what.endswith(f" (in {function})")
+
+
+def test_a_dying_disk_is_not_called_a_damaged_root_file_system() -> None:
+    findings = watch(
+        f"{K}critical medium error, dev mmcblk0, sector 2048 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 0\n"
+        f"{K}Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(179,2)\n"
+    )
+    assert findings[-1].what.startswith("the disk does not read or write: critical medium error, dev mmcblk0")
+
+
 def test_a_panic_of_another_boot_follows_nothing() -> None:
     watcher = CrashWatcher()
     for boot, text in ((1, "WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2"), (2, "Kernel panic - not syncing: mine")):
