@@ -235,7 +235,8 @@ class Intake:
             self.crashes.see(line, boot=len(self.phases.boots), firmware=self.phases.in_firmware, bare=bare)
             if begun is not None:
                 self._look_for_loop(begun, line)
-            self._look_for_false_starts(line)
+            if self.phases.false_starts != self._reported_starts:
+                self._look_for_false_starts(line)
             if boot is not None and boot.in_init and boot.number > self._in_init:
                 self._in_init = boot.number
                 self.when_init_runs()
@@ -267,7 +268,7 @@ class Intake:
 
     def _look_for_loop(self, begun: Boot, line: Line) -> None:
         chain = reboot_loop(self.phases.boots, self._loop)
-        if not chain:
+        if not chain or self._goes_on("reboot-loop"):
             return
         crashes = (
             finding.what
@@ -308,12 +309,17 @@ class Intake:
         self.notify()
         return None
 
-    def _add(self, name: str, what: str, error: type[RebootLoop | ConsoleSilence], line: Line, boot: int) -> None:
-        allowed, provokes = name in self.crashes.allowed, self.provoking and self.provoked is None
-        for one in self.crashes.findings[self._life :]:
+    def _goes_on(self, name: str) -> bool:
+        """Whether what comes from no single line goes on as it was: one finding says so, and counts."""
+        allowed, provokes = self.crashes.allows(name), self.provoking and self.provoked is None
+        for one in reversed(self.crashes.findings[self._life :]):
             if one.name == name and one.allowed == allowed and not one.expected and not provokes:
-                # It goes on as it was: one finding says so.
                 one.count += 1
-                return
+                return True
+        return False
+
+    def _add(self, name: str, what: str, error: type[RebootLoop | ConsoleSilence], line: Line, boot: int) -> None:
+        if self._goes_on(name):
+            return
         last = list(islice(self.lines, max(0, len(self.lines) - 30), None))
         self.crashes.add(Finding(name, what, Severity.FATAL, error, line, boot, evidence=last))

@@ -57,7 +57,9 @@ def said_by_kernel(line: Line, *, bare: bool) -> bool | None:
 
 def plain(data: bytes) -> str:
     """Return the text without escape sequences and control characters, lines ending in a newline alone."""
-    return _ESCAPE.sub(b"", data).translate(None, _CONTROLS).decode("utf-8", "replace")
+    if b"\x1b" in data:
+        data = _ESCAPE.sub(b"", data)
+    return data.translate(None, _CONTROLS).decode("utf-8", "replace")
 
 
 class LineSplitter:

@@ -147,7 +147,7 @@ def says_halted(line: Line, *, bare: bool) -> bool:
 
 
 _MOST_BOOTS = 10_000
-"""Boots that are kept; whatever starts more often is a loop of one."""
+"""Boots that are kept from one power-on to the next; the last stands for all after it."""
 
 
 class PhaseWatcher:
@@ -159,6 +159,8 @@ class PhaseWatcher:
         self._began: float | None = None
         self._early: dict[Phase, float] = {}
         self._announced = self._banners = 0
+        self._before = 0
+        """Boots before the last power-on."""
         self._doubtful: Boot | None = None
         """A start that may be a quotation."""
 
@@ -182,6 +184,7 @@ class PhaseWatcher:
         """The machine starts from its firmware (or its kernel, on boards without one)."""
         if cause is not Cause.RESET:
             self._announced = self._banners = 0
+            self._before = len(self.boots)
         self._announced += 1
         self._mark = cause, at
         self._began = at
@@ -235,7 +238,7 @@ class PhaseWatcher:
             by_init = self._init_started(boot, line)
             if by_init is not None:
                 return by_init
-        if self.in_firmware or _BANNER.search(text):
+        if not line.kernel and (self.in_firmware or _BANNER.search(text)):
             self._see_firmware(line)
         if boot is not None:
             self._see_system(boot, line)
@@ -292,10 +295,10 @@ class PhaseWatcher:
         boot.asked = last is not None and Phase.SHUTDOWN in last.at
         self._mark, self._began, self._early = None, None, {}
         self._doubtful = None
-        if len(self.boots) < _MOST_BOOTS:
+        if len(self.boots) - self._before < _MOST_BOOTS:
             self.boots.append(boot)
         else:
-            boot.number = _MOST_BOOTS
+            boot.number = len(self.boots)
             self.boots[-1] = boot
         return boot
 
@@ -305,7 +308,7 @@ class PhaseWatcher:
             return
         self._banners += _FIRST_WORDS.search(line.text) is not None
         loader = _LOADER.search(line.text) is not None
-        if line.kernel or (line.text[:4].isdigit() and not loader):
+        if line.text[:4].isdigit() and not loader:
             return
         if self._began is None:
             self._began = line.at

@@ -17,7 +17,8 @@ from harness.console import intake
 from harness.console.console import Console
 from harness.console.findings import CrashWatcher
 from harness.console.lines import LineSplitter
-from harness.console.phases import PhaseWatcher
+from harness.console.loops import LoopRule, reboot_loop
+from harness.console.phases import Cause, PhaseWatcher
 from harness.errors import KernelPanic
 from harness.tests.console.replay import LAST_WORDS, LINUX, PANIC, K, lines, machine, replay
 
@@ -50,6 +51,13 @@ def test_a_machine_that_starts_for_ever_is_so_many_boots() -> None:
     for _ in range(10_100):
         watcher.see(line)
     assert len(watcher.boots) == watcher.boots[-1].number == 10_000
+    watcher.machine_started(Cause.POWER_ON, 1.0)
+    watcher.see(line)
+    assert (watcher.boots[-1].number, watcher.boots[-1].cause) == (10_001, Cause.POWER_ON)
+    assert reboot_loop(watcher.boots, LoopRule()) == []
+    watcher.see(line)
+    watcher.see(line)
+    assert len(reboot_loop(watcher.boots, LoopRule())) == 3
 
 
 def test_a_flood_of_panics_is_counted_not_kept(console: Console) -> None:
