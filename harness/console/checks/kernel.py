@@ -238,7 +238,7 @@ CHECKS: tuple[Check, ...] = (
         r"|inconsistent lock|bad unlock|bad contention|held lock freed|lock held when|[Nn]ested lock"
         r"|stack corruption"
         r"|\S+-safe -> \S+-unsafe lock order|\S+/\d+ still has locks held).*)"
-        r"|(INFO: trying to register non-static key.*)",
+        r"|INFO: (trying to register non-static key.*)",
         "the kernel warns of a state that it holds to be impossible: {1}{2}",
         NOTED,
         kernel=True,
@@ -277,7 +277,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "no-memory",
-        r"\S+: (?:page allocation failure|vmalloc error): .*|SLUB: Unable to allocate memory on .*",
+        r"\S+: page allocation failure: .*|\S+: vmalloc error: .*|SLUB: Unable to allocate memory on .*",
         "the kernel found no memory for a program or a driver: {0}",
         NOTED,
         kernel=True,
