@@ -134,7 +134,7 @@ def _add(parser: argparse.ArgumentParser, option: Option, flag: str) -> None:
     parser.add_argument(
         flag,
         dest=option.ini,
-        action="append" if option.kind == "list" else "store",
+        action="append" if option.kind in ("list", "lines") else "store",
         metavar="|".join(option.choices) or option.metavar,
         help=option.help,
     )
