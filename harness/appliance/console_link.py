@@ -8,7 +8,11 @@ from harness.appliance.witness import Witness
 from harness.console.console import Console
 from harness.console.phases import Boot, Cause
 from harness.errors import HarnessError
+from harness.machine.ending import Ended
 from harness.machine.power import PowerEvent, PowerOn
+
+_BY_HOST = "host-"
+"""How QEMU's words for a reset begin that came by QMP."""
 
 
 class ConsoleLink:
@@ -24,13 +28,15 @@ class ConsoleLink:
         """Why the next QEMU process is started."""
         self.boot: Boot | None = None
         """The boot that a restored machine continues."""
+        self._by_host = False
+        """Whether the harness wanted the reset that ended the last QEMU process."""
 
     def on_console(self, sock: socket.socket) -> None:
         """A QEMU process is there, and its machine is paused."""
         self._console.detach()
-        self._console.attach(sock, reason=self.next, boot=self.boot)
+        self._console.attach(sock, reason=self.next, boot=self.boot, by_host=self._by_host)
         # What comes next without being asked for is a reset.
-        self.next, self.boot = Cause.RESET, None
+        self.next, self.boot, self._by_host = Cause.RESET, None, False
 
     def listener(self, news: PowerEvent) -> None:
         """Something happened to the machine."""
@@ -39,6 +45,8 @@ class ConsoleLink:
             if news.cause in ("power-on", "power-cycle"):
                 self._console.powered_on()
             elif not news.new_process:
-                self._console.was_reset()
+                self._console.was_reset(by_host=news.cause.startswith(_BY_HOST))
+        elif isinstance(news, Ended):
+            self._by_host = news.reason.startswith(_BY_HOST)
         elif isinstance(news, HarnessError):
             self._console.abort(news)

@@ -7,14 +7,13 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from harness.console.check import Severity
 from harness.console.crashes import Table
-from harness.console.findings import Finding
+from harness.console.findings import ExpectedCrash, Finding
 from harness.console.intake import Intake, Silence
 from harness.console.lines import Line, plain
 from harness.console.loops import LoopRule
@@ -25,13 +24,6 @@ from harness.console.recording import Recording
 from harness.errors import DeviceUnreachable, HarnessError, InternalError, WaitTimeout
 
 T = TypeVar("T")
-
-
-@dataclass
-class ExpectedCrash:
-    """A crash that a test provokes; ``finding`` is set when the block is left."""
-
-    finding: Finding | None = None
 
 
 class Console:
@@ -78,17 +70,23 @@ class Console:
     # --- machines come and go --------------------------------------------------------------------------------
 
     def attach(
-        self, sock: socket.socket, *, reason: Cause | str = Cause.POWER_ON, boot: Boot | None = None
+        self,
+        sock: socket.socket,
+        *,
+        reason: Cause | str = Cause.POWER_ON,
+        boot: Boot | None = None,
+        by_host: bool = False,
     ) -> None:
         """Take over a connected socket and drain it from now on.
 
         ``reason`` is power-on, reset (the harness starts QEMU again after the guest's reset) or restored, with
         the ``boot`` of the snapshot. Power-on and restored set the time to 0 and forget an earlier crash.
+        ``by_host`` says whether the harness wanted the reset.
         """
         with self._changed:
             if self._reader is not None:
                 raise InternalError("the console is attached already: detach it first", where=self.name)
-            self._intake.machine_started(Cause(reason), boot)
+            self._intake.machine_started(Cause(reason), boot, by_host=by_host)
             intake = self._intake
             self._reader = Reader(
                 sock, on_data=intake.data, on_tick=intake.tick, on_end=intake.ended, on_failure=intake.failed
@@ -103,10 +101,10 @@ class Console:
         with self._changed:
             self._intake.runs_now()
 
-    def was_reset(self) -> None:
-        """The machine was reset without QEMU ending (QMP said so)."""
+    def was_reset(self, *, by_host: bool = False) -> None:
+        """The machine was reset without QEMU ending (QMP said so), if ``by_host`` since the harness wanted it."""
         with self._changed:
-            self._intake.machine_started(Cause.RESET, None)
+            self._intake.machine_started(Cause.RESET, None, by_host=by_host)
 
     def detach(self) -> None:
         """Read what is left and let go of the socket; does nothing when nothing is attached."""

@@ -20,7 +20,7 @@ CHECKS: tuple[Check, ...] = (*of_kernel.CHECKS, *disks.CHECKS, *gokrazy.CHECKS, 
 OF_BUSY_HOST = frozenset(one.name for one in CHECKS if one.of_busy_host)
 """Findings that show no fault of the guest where its host was too busy."""
 
-OPEN_ENDED = frozenset({"silence", "reboot-loop"})
+OPEN_ENDED = frozenset({"silence", "reboot-loop", "unasked-restart"})
 """Findings that come from no single line, and can be allowed like the checks."""
 
 

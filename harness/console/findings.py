@@ -91,6 +91,13 @@ class Finding:
         return f"[{self.name}] {self.line.at:.1f} s: {self.what}{times}"
 
 
+@dataclass
+class ExpectedCrash:
+    """A crash that a test provokes; ``finding`` is set when the block is left."""
+
+    finding: Finding | None = None
+
+
 def shortened(lines: Sequence[Line], most: int) -> list[Line]:
     """Return at most ``most`` lines: two thirds from the beginning, a note of what is left out, the rest."""
     if len(lines) <= most:

@@ -89,6 +89,8 @@ class Intake:
         self._power_ons = 0
         self._reported_starts = 0
         self._cause = Cause.POWER_ON
+        self._by_host = False
+        """Whether the harness wanted the next start."""
         self._life = 0
 
     # --- what the reader calls -------------------------------------------------------------------------------
@@ -137,8 +139,12 @@ class Intake:
 
     # --- what the owner calls --------------------------------------------------------------------------------
 
-    def machine_started(self, cause: Cause, boot: Boot | None) -> None:
-        """A machine begins: by power-on, by a reset that it asked for, or restored in the middle of ``boot``."""
+    def machine_started(self, cause: Cause, boot: Boot | None, *, by_host: bool = False) -> None:
+        """A machine begins: by power-on, by a reset, or restored in the middle of ``boot``.
+
+        ``by_host`` says whether the harness reset it.
+        """
+        self._by_host = by_host
         if cause is Cause.RESET:
             self.last_byte = self.note("reset", zero=False)
         else:
@@ -193,9 +199,13 @@ class Intake:
         self.crashes.allowed = frozenset(names)
 
     @property
+    def _of_life(self) -> list[Finding]:
+        return self.crashes.findings[self._life :]
+
+    @property
     def crash(self) -> Finding | None:
         """The first fatal finding since power-on that nobody wanted."""
-        return next((finding for finding in self.crashes.findings[self._life :] if finding.fatal), None)
+        return next((finding for finding in self._of_life if finding.fatal), None)
 
     def check(self) -> None:
         """Raise if the appliance has crashed, as soon as its last words are complete."""
@@ -210,7 +220,7 @@ class Intake:
     def check_unseen(self) -> None:
         """Raise the first crash since power-on that no wait has ended with."""
         with self.changed:
-            for finding in self.crashes.findings[self._life :]:
+            for finding in self._of_life:
                 if finding.fatal and not finding.raised:
                     raise self._complete(finding)
 
@@ -234,6 +244,7 @@ class Intake:
             bare = boot is not None and boot.bare
             self.crashes.see(line, boot=len(self.phases.boots), firmware=self.phases.in_firmware, bare=bare)
             if begun is not None:
+                self._look_for_restart(begun, line)
                 self._look_for_loop(begun, line)
             if self.phases.false_starts != self._reported_starts:
                 self._look_for_false_starts(line)
@@ -266,13 +277,24 @@ class Intake:
                 finding.expected = True
                 self.provoked = self.provoked or finding
 
+    def _look_for_restart(self, begun: Boot, line: Line) -> None:
+        """A kernel that starts although the one before neither ended nor died in words."""
+        by_host, self._by_host = self._by_host, False
+        before = self.phases.boots[-2] if len(self.phases.boots) > 1 else None
+        if before is None or begun.cause is not Cause.RESET or before.is_over or not before.in_init:
+            return
+        if by_host or self.provoking or any(one.boot == before.number and one.fatal for one in self._of_life):
+            return
+        what = f"the appliance started again {line.at:.1f} s after power-on, and nothing had asked for it"
+        self._add("unasked-restart", what, RebootLoop, line, begun.number, Severity.NOTED)
+
     def _look_for_loop(self, begun: Boot, line: Line) -> None:
         chain = reboot_loop(self.phases.boots, self._loop)
         if not chain or self._goes_on("reboot-loop"):
             return
         crashes = (
             finding.what
-            for finding in reversed(self.crashes.findings[self._life :])
+            for finding in reversed(self._of_life)
             if finding.severity is Severity.FATAL and finding.name not in OPEN_ENDED and not finding.expected
         )
         cause = next(crashes, "none was printed (a watchdog, or a fault that stops the processor)")
@@ -312,14 +334,22 @@ class Intake:
     def _goes_on(self, name: str) -> bool:
         """Whether what comes from no single line goes on as it was: one finding says so, and counts."""
         allowed, provokes = self.crashes.allows(name), self.provoking and self.provoked is None
-        for one in reversed(self.crashes.findings[self._life :]):
+        for one in reversed(self._of_life):
             if one.name == name and one.allowed == allowed and not one.expected and not provokes:
                 one.count += 1
                 return True
         return False
 
-    def _add(self, name: str, what: str, error: type[RebootLoop | ConsoleSilence], line: Line, boot: int) -> None:
+    def _add(
+        self,
+        name: str,
+        what: str,
+        error: type[RebootLoop | ConsoleSilence],
+        line: Line,
+        boot: int,
+        severity: Severity = Severity.FATAL,
+    ) -> None:
         if self._goes_on(name):
             return
         last = list(islice(self.lines, max(0, len(self.lines) - 30), None))
-        self.crashes.add(Finding(name, what, Severity.FATAL, error, line, boot, evidence=last))
+        self.crashes.add(Finding(name, what, severity, error, line, boot, evidence=last))

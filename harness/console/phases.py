@@ -87,6 +87,11 @@ class Boot:
         return Phase.HTTP in self.at
 
     @property
+    def is_over(self) -> bool:
+        """Whether its kernel has said that it goes or gives up, or init that it wants to."""
+        return Phase.PANIC in self.at or not _ENDS.isdisjoint(self.at)
+
+    @property
     def last_phase(self) -> Phase | None:
         """The phase reached last."""
         return max(self.at, key=self.at.__getitem__, default=None)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.console.check import Severity
 from harness.console.console import Console
 from harness.console.loops import LoopRule
 from harness.console.phases import Phase
@@ -192,3 +193,52 @@ class TestUnseen:
             console.wait_for_line("SQUASHFS", timeout=10, since=START)
             console.check_unseen()
         console.close()
+
+
+BIOS = "SeaBIOS (version 1.16.3)\r\nBooting from Hard Disk...\r\n"
+RUNS = f"{LINUX}{K}Run /gokrazy/init as init process\r\n{UP}"
+
+
+class TestUnaskedRestart:
+    def test_a_start_that_nothing_asked_for_is_noted_and_ends_no_wait(self, console: Console) -> None:
+        replay(console, f"{RUNS}{BIOS}{RUNS}".encode())
+        console.check()
+        (found,) = console.unclean()
+        assert (found.name, found.severity, found.boot) == ("unasked-restart", Severity.NOTED, 2)
+        assert "nothing had asked for it" in found.what
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "2026/11/22 sending sigterm to all services\r\n",
+            f"{K}reboot: Restarting system\r\n",
+            f"{K}kexec_core: Starting new kernel\r\n",
+            f"{K}reboot: Power down\r\n",
+        ],
+    )
+    def test_one_that_was_asked_for_is_none(self, console: Console, said: str) -> None:
+        replay(console, f"{RUNS}{said}{BIOS}{RUNS}".encode())
+        assert console.unclean() == []
+
+    def test_one_after_a_panic_is_told_by_that(self, console: Console) -> None:
+        replay(console, f"{RUNS}{PANIC}{LAST_WORDS}{BIOS}{RUNS}".encode())
+        assert [one.name for one in console.unclean()] == ["kernel-panic"]
+
+    def test_one_by_the_harness_is_none(self, console: Console) -> None:
+        with machine(console) as fake:
+            fake.say(RUNS)
+            console.wait_for_phase("http", timeout=5)
+            console.was_reset(by_host=True)
+            fake.say(f"{BIOS}{RUNS}")
+            console.wait_for_boot(after=1, timeout=5)
+            assert console.unclean() == []
+            console.wait_for_phase("http", timeout=5, after=1)
+            console.was_reset()
+            fake.say(f"{BIOS}{RUNS}")
+            console.wait_for_boot(after=2, timeout=5)
+            assert [one.boot for one in console.unclean()] == [3]
+
+    def test_a_power_cycle_and_one_before_init_are_none(self, console: Console) -> None:
+        replay(console, RUNS.encode())
+        replay(console, f"{LINUX}{BIOS}{RUNS}".encode())
+        assert console.unclean() == []

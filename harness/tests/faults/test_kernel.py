@@ -12,8 +12,7 @@ import pytest
 from harness.appliance.appliance import Appliance
 from harness.appliance.time_line import TimeLine
 from harness.console.check import Severity
-from harness.console.console import ExpectedCrash
-from harness.console.findings import Finding
+from harness.console.findings import ExpectedCrash, Finding
 from harness.console.lines import Line
 from harness.console.phases import Boot, Cause
 from harness.errors import KernelPanic
