@@ -22,7 +22,9 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "card-error",
         # "Timeout waiting for hardware interrupt" is also what the Pi's Wi-Fi controller says where QEMU has none.
-        r"\bmmc\d+: error -\d+ whilst initialising (?:SD|MMC) card",
+        r"\bmmc\d+: error -\d+ whilst initialising (?:SD|MMC) card|\bmmcblk\d+: recovery failed!"
+        r"|\bmmcblk\d+: error -\d+ (?:sending|requesting) .*|\bmmc\d+: cache flush error -\d+"
+        r"|\bmmc\d+: (?:card never left busy state|Card stuck being busy!.*)",
         "the SD card does not answer: {0}",
         NOTED,
         kernel=True,
