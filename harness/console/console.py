@@ -46,17 +46,11 @@ class Console:
     ) -> None:
         """Record into ``folder``; ``name`` is the appliance in errors, ``allow`` names checks that may fit.
 
-        ``in_many_threads`` says whether QEMU now translates the guest's code in a thread for each processor.
-        Such a QEMU may be to blame for a crash of the kernel.
+        ``in_many_threads`` says whether QEMU translates in a thread for each processor: then it may be to blame.
         """
         self.name = name
         self._intake = Intake(
-            folder,
-            clock=clock,
-            name=name,
-            loop=loop or LoopRule(),
-            table=Table() if table is None else table,
-            in_many_threads=in_many_threads,
+            folder, clock=clock, name=name, loop=loop, table=table, in_many_threads=in_many_threads
         )
         self._changed = self._intake.changed
         self._reader: Reader | None = None
@@ -80,8 +74,8 @@ class Console:
         """Take over a connected socket and drain it from now on.
 
         ``reason`` is power-on, reset (the harness starts QEMU again after the guest's reset) or restored, with
-        the ``boot`` of the snapshot. Power-on and restored set the time to 0 and forget an earlier crash.
-        ``by_host`` says whether the harness wanted the reset.
+        the ``boot`` of the snapshot. Power-on and restored set the time to 0 and forget an earlier crash. A reset
+        ``by_host`` was wanted here.
         """
         with self._changed:
             if self._reader is not None:

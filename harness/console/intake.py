@@ -48,8 +48,8 @@ class Intake:
         *,
         clock: Callable[[], float],
         name: str,
-        loop: LoopRule,
-        table: Table,
+        loop: LoopRule | None,
+        table: Table | None,
         in_many_threads: Callable[[], bool],
     ) -> None:
         self.name = name
@@ -85,7 +85,7 @@ class Intake:
         """Whether the kernel reports its start on this console."""
         self.why_not_heard = ""
         """Why init is not heard, "" when it is."""
-        self._loop = loop
+        self._loop = loop or LoopRule()
         self._power_ons = 0
         self._reported_starts = 0
         self._cause = Cause.POWER_ON
@@ -144,7 +144,7 @@ class Intake:
 
         ``by_host`` says whether the harness reset it.
         """
-        self._by_host = by_host
+        self._by_host = by_host and cause is Cause.RESET
         if cause is Cause.RESET:
             self.last_byte = self.note("reset", zero=False)
         else:

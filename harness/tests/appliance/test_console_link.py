@@ -32,7 +32,8 @@ class Heard:
 )
 def test_a_reset_by_the_harness_is_one_that_was_asked_for(cause: str, by_host: bool) -> None:
     heard: Any = Heard()
-    link = ConsoleLink(heard)
+    witness: Any = SimpleNamespace(machine=lambda _: None)
+    link = ConsoleLink(heard, witness)
     sock: Any = object()
     link.on_console(sock)
     link.listener(PowerOn(2, cause, new_process=False, at=1.0, loaded=SimpleNamespace()))  # type: ignore[arg-type]
