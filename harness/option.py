@@ -7,6 +7,7 @@ messages and documentation are made from the rows.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,3 +166,19 @@ def factor(value: object) -> float:
     if not number > 0:
         raise OptionError(f"{value!r} is not a number above 0", hint="for example 2.5")
     return number
+
+
+def boards(value: object) -> tuple[str, ...]:
+    """Names, at least one."""
+    found = names(value)
+    if not found:
+        raise OptionError("no board is named", hint="leave it out for the default boards")
+    return found
+
+
+def share(value: object) -> tuple[int, int]:
+    """Which share of how many: ``2/3``."""
+    found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", str(value).strip())
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise OptionError(f"{value!r} is not a share of a run", hint="for example 2/3: the second of 3")
+    return int(found[1]), int(found[2])

@@ -5,7 +5,6 @@ A new option is a field of ``Settings`` that begins with its row; one of a build
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,24 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.appliance.wanted import Clock
 from harness.build.request import COMMANDS, BuildOptions
+from harness.build.subject import Subject
 from harness.console.options import ConsoleOptions
 from harness.errors import OptionError
 from harness.gokrazy.expected import Expectations, expectations
 from harness.machine.ports import Port
-from harness.option import Option, factor, names, path, path_always, path_if_there, rows, whole, words
+from harness.option import (
+    Option,
+    boards,
+    factor,
+    names,
+    path,
+    path_always,
+    path_if_there,
+    rows,
+    share,
+    whole,
+    words,
+)
 from harness.store.root import default_root
 
 if TYPE_CHECKING:
@@ -42,22 +54,6 @@ OWN_ARGUMENTS = "with --gk-qemu-arg, the machine is no longer the board as docum
 # What is not on the way of ``pytest --help`` is imported where it is needed.
 
 
-def _is_instance(word: str, path: Path) -> bool:
-    """Whether a word is the path of an instance or a file; not if only gok knows an instance of that name."""
-    from harness.build.instance import parent_dir
-
-    if path.is_dir() and not (path / "config.json").is_file():
-        return not (parent_dir() / word / "config.json").is_file()
-    return path.exists()
-
-
-def _boards(value: object) -> tuple[str, ...]:
-    found = names(value)
-    if not found:
-        raise OptionError("no board is named", hint="leave it out for the default boards")
-    return found
-
-
 def _ports(value: object) -> tuple[Port, ...]:
     return tuple(map(Port.parse, names(value)))
 
@@ -66,52 +62,6 @@ def _disks(value: object) -> tuple[ExtraDisk, ...]:
     from harness.machine.extra_disk import ExtraDisk
 
     return tuple(map(ExtraDisk.parse, words(value)))
-
-
-def _share(value: object) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", str(value).strip())
-    if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise OptionError(f"{value!r} is not a share of a run", hint="for example 2/3: the second of 3")
-    return int(found[1]), int(found[2])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """What is tested; the project's own images where nothing is named."""
-
-    instance: str | None = Option(
-        "instance",
-        "gokrazy instance to build and test: a folder, or a name under ~/gokrazy",
-        metavar="DIR|NAME",
-        place=_is_instance,
-    ).default(None)
-    image: Path | None = Option(
-        "image",
-        "finished disk image to test instead: raw, .gz, .xz, .zst, qcow2 or .gaf",
-        metavar="FILE",
-        reader=path,
-        place=path_always,
-    ).default(None)
-    next_image: str | None = Option(
-        "next-image",
-        "image or instance that the update scenarios install",
-        metavar="FILE|DIR",
-        place=_is_instance,
-        commands=("check",),
-        called="next",
-    ).default(None)
-    from_image: str | None = Option(
-        "from",
-        "older image or instance: boot it, update it to what is tested, and go back",
-        metavar="FILE|DIR",
-        place=_is_instance,
-        commands=("check",),
-    ).default(None)
-
-    @property
-    def is_own(self) -> bool:
-        """Whether the project's own images are tested, so that no scenario may be skipped."""
-        return self.instance is None and self.image is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +74,7 @@ class Settings(ConsoleOptions, BuildOptions, Subject):
         "raspi-virt,raspi3b,raspi4b)",
         kind="list",
         metavar="NAME[,NAME]",
-        reader=_boards,
+        reader=boards,
         commands=RUNS,
     ).default(None)
     accel: Literal["auto", "tcg", "kvm"] = Option(
@@ -196,7 +146,7 @@ class Settings(ConsoleOptions, BuildOptions, Subject):
         reader=path,
         place=path_always,
         is_read=True,
-        commands=COMMANDS,
+        commands=(*COMMANDS, "repro"),
     ).default(None)
     ssh_key: Path | None = Option(
         "ssh-key",
@@ -205,7 +155,7 @@ class Settings(ConsoleOptions, BuildOptions, Subject):
         reader=path,
         place=path_always,
         is_read=True,
-        commands=COMMANDS,
+        commands=(*COMMANDS, "repro"),
     ).default(None)
     clock: Clock = Option(
         "clock",
@@ -222,7 +172,7 @@ class Settings(ConsoleOptions, BuildOptions, Subject):
         metavar="DIR",
         reader=path,
         place=path_always,
-        commands=COMMANDS,
+        commands=(*COMMANDS, "repro"),
     ).made_by(lambda: Path.cwd() / ARTIFACTS)
     report_json: Path | None = Option(
         "report-json",
@@ -246,13 +196,27 @@ class Settings(ConsoleOptions, BuildOptions, Subject):
         metavar="DIR",
         reader=path,
         place=path_always,
-        commands=(*COMMANDS, "cache"),
+        commands=(*COMMANDS, "cache", "repro"),
     ).default(None)
+    bundle: Literal["failed", "all", "off"] | None = Option(
+        "bundle",
+        "of which tests a bundle is kept, one file that gokharness repro opens elsewhere (default: of the first 3 "
+        "that fail in each process)",
+        metavar="WHICH",
+        choices=("failed", "all", "off"),
+        commands=("check",),
+    ).default(None)
+    bundle_disk: bool = Option(
+        "bundle-disk",
+        "put disk and memory into bundles also where they may have secrets of the owner of the image",
+        kind="flag",
+        commands=("check",),
+    ).default(False)
     tier: Literal["ci", "nightly", "all"] = Option(
         "tier", "which tests to run", metavar="TIER", choices=("ci", "nightly", "all")
     ).default("ci")
     shard: tuple[int, int] | None = Option(
-        "shard", "run one share of the tests; the shares take about equally long", metavar="I/N", reader=_share
+        "shard", "run one share of the tests; the shares take about equally long", metavar="I/N", reader=share
     ).default(None)
     repeat: int = Option(
         "repeat",

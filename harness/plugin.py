@@ -30,7 +30,7 @@ from harness.run import durations, markers, rerun, workers
 from harness.run.hooks import with_checks
 from harness.run.repeat import Repeat, tally
 from harness.run.shard import Shard, digest
-from harness.run.whose import chooses_boards, is_our_board, needs_appliance
+from harness.run.whose import chooses_boards, fixtures_of, is_our_board, needs_appliance
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
@@ -198,7 +198,8 @@ def _foreseen(item: pytest.Item) -> str:
     if not needs_appliance(item) or _board(item) == NO_BOARD:
         return ""
     board = boards.board(_board(item))
-    return _lab(item.config).foreseen_skip(markers.wanted_of(item, board, running="appliance" in _fixtures(item)))
+    running = "appliance" in fixtures_of(item)
+    return _lab(item.config).foreseen_skip(markers.wanted_of(item, board, running=running))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -215,7 +216,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         must_take_results(config, config.stash[SETTINGS], "--junit" if words.command else "--junitxml")
     for item in items:
         key = _board(item), markers.family_of(item)
-        needed[key] = needed.get(key, False) or "next_image" in _fixtures(item)
+        needed[key] = needed.get(key, False) or "next_image" in fixtures_of(item)
     with _as_pytest_says(config):
         lab.prepare(needed)
 
@@ -243,10 +244,6 @@ def _may_break(item: pytest.Item) -> bool:
 
 def _board(item: pytest.Item) -> str:
     return str(item.callspec.params["board"]) if isinstance(item, pytest.Function) else NO_BOARD
-
-
-def _fixtures(item: pytest.Item) -> list[str]:
-    return item.fixturenames if isinstance(item, pytest.Function) else []
 
 
 def _lab(config: pytest.Config) -> Lab:
@@ -341,6 +338,10 @@ def pytest_runtest_makereport(
         # Of a try before this one, where a plugin runs a test again.
         item.user_properties[:] = [one for one in item.user_properties if not one[0].startswith("gk_")]
     if lab is not None:
+        if appliance is not None and report.when != "teardown":
+            from harness.bundle.offer import offer
+
+            offer(item, report, lab, appliance)
         report.gk_news = {**lab.journal.take(), **story_for(report, appliance)}  # type: ignore[attr-defined]
         if appliance is not None and (report.when == "call" or (report.when == "setup" and report.failed)):
             item.user_properties.extend(properties(appliance, appliance.power.spec.accelerator))

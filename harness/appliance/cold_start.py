@@ -51,13 +51,14 @@ class ColdStart:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ColdStart:
         """A start as ``as_json`` wrote it, perhaps in another process."""
-        boot = _boot(data["boot"]) if data["boot"] is not None else None
-        earlier = tuple(_boot(one) for one in data["earlier"])
+        boot = boot_from_json(data["boot"]) if data["boot"] is not None else None
+        earlier = tuple(boot_from_json(one) for one in data["earlier"])
         unclean = tuple(_found(one) for one in data["unclean"])
         return cls(boot, unclean, data["ready"], earlier, data["resets"])
 
 
-def _boot(data: Mapping[str, Any]) -> Boot:
+def boot_from_json(data: Mapping[str, Any]) -> Boot:
+    """A boot as ``dataclasses.asdict`` and JSON made it."""
     at = {Phase(name): seconds for name, seconds in data["at"].items()}
     return Boot(**{**data, "cause": Cause(data["cause"]), "at": at, "http": tuple(data["http"])})
 

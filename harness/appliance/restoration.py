@@ -51,6 +51,11 @@ class Restoration(Life, DeviceClock):
             self.cold_start = start.continued(self.console.current, ready)
         self._ready.append(("warm", {"ready": ready} if self.can("http") else {}))
 
+    def resume(self, snapshot: Snapshot, state: CheckpointState) -> None:
+        """Let it go on where another was left, perhaps broken: nothing is asked of it, and nothing awaited."""
+        self._resumes_at(state)
+        self.power.restore(snapshot)
+
     # -- within one test
 
     def checkpoint(self, name: str) -> None:

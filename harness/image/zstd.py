@@ -18,6 +18,19 @@ def zstd_reader(source: BinaryIO) -> BinaryIO:
     return cast("BinaryIO", _Careful(cast("BinaryIO", reader)))
 
 
+def zstd_writer(dest: BinaryIO, *, level: int) -> BinaryIO:
+    """A stream that packs what is written to it, with a checksum; closing it leaves ``dest`` open."""
+    if sys.version_info >= (3, 14):
+        from compression.zstd import CompressionParameter, ZstdFile
+
+        options = {CompressionParameter.compression_level: level, CompressionParameter.checksum_flag: 1}
+        return cast("BinaryIO", ZstdFile(dest, "w", options=options))
+    import zstandard
+
+    packer = zstandard.ZstdCompressor(level=level, write_checksum=True)
+    return cast("BinaryIO", packer.stream_writer(dest, closefd=False))
+
+
 class _Careful:
     """Makes one kind of error out of those that the libraries raise."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.errors import HostDiskFull
 from harness.lab.journal import Journal
 
 if TYPE_CHECKING:
@@ -40,3 +43,18 @@ class Folders:
         if self._run_dir is not None:
             self._run_dir.close()
             self._run_dir = None
+
+
+def fresh(folder: Path) -> Path:
+    """A folder with nothing of an earlier run in it; raises HostDiskFull."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise HostDiskFull(f"cannot keep logs any more: {error.strerror}", where=str(folder)) from error
+    return folder
+
+
+def slug(name: str) -> str:
+    """A test's name as a folder's."""
+    return re.sub(r"[^A-Za-z0-9.=-]+", "_", name.replace(".py::", "-")).strip("_")

@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.image.model import Image
+
+if TYPE_CHECKING:
+    from harness.appliance.appliance import Appliance
 
 BootTimes = tuple[str, str, dict[str, float]]
 """Board, "cold" or "warm", and the seconds since power-on of each phase."""
@@ -26,6 +30,20 @@ class Life:
     """What its firmware stage noted at each power-on."""
     halts: int = 0
     """How often its kernel halted where it wanted to restart."""
+
+    @classmethod
+    def of(cls, appliance: Appliance) -> Life:
+        """What this one went through so far."""
+        # Imported here: a run that only collects tests has a journal as well.
+        from harness.machine.power import HALTED
+
+        power_ons = appliance.power.power_ons
+        return cls(
+            board=appliance.board.name,
+            boots=appliance.boot_times(),
+            firmware=[note for power_on in power_ons for note in power_on.loaded.notes],
+            halts=sum(power_on.cause == HALTED for power_on in power_ons),
+        )
 
 
 class Journal:

@@ -82,6 +82,11 @@ class SshKeys:
             return None
         return self.private if choice.own is None else choice.own.path
 
+    def throw_away(self, choice: KeyChoice) -> Path | None:
+        """The private key, if it was made for this run alone, so that it may be given away; else None."""
+        lasts = self._settings.ssh_key is not None or self._settings.warm == "persist"
+        return self.private if choice.is_put_on and not lasts else None
+
     def check_given(self, image: Image) -> None:
         """Raise OptionError when a key was given that cannot be used, or that this image does not let in."""
         if self._settings.ssh_key is None or image.breakglass is None:

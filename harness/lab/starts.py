@@ -6,7 +6,6 @@ of a machine that has booted and that no test has used. An appliance that is off
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,18 +14,21 @@ from datetime import UTC, datetime
 from enum import Enum
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from harness.appliance.appliance import Appliance
 from harness.appliance.assembly import Access, Assembly
+from harness.appliance.checkpoints import CheckpointState
+from harness.appliance.cold_start import ColdStart
 from harness.appliance.failed_starts import FailedStarts, Start
 from harness.appliance.wanted import Clock, Wanted
 from harness.boards import Board, Budget
 from harness.boards.board import SD
 from harness.boards.workarounds import Workaround
-from harness.errors import AcceleratorFailed, HarnessError, HostDiskFull, caused_by
+from harness.errors import AcceleratorFailed, HarnessError, caused_by
 from harness.firmware.choice import stage_for
 from harness.lab.accelerators import Accelerators
-from harness.lab.folders import Folders
+from harness.lab.folders import Folders, fresh, slug
 from harness.lab.images import Images
 from harness.lab.journal import Journal, Life
 from harness.lab.qemus import Qemus
@@ -37,8 +39,8 @@ from harness.lab.targets import Target, Targets
 from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.ending import Rung
 from harness.machine.equipment import Equipment
-from harness.machine.power import HALTED
-from harness.machine.snapshot import RAM
+from harness.machine.identity import machine_identity
+from harness.machine.snapshot import RAM, Snapshot
 from harness.machine.spec import Nursed, Spec
 from harness.options import Settings
 
@@ -187,6 +189,28 @@ class Starts:
                     appliance.wait_until_ready()
             yield appliance
 
+    @contextmanager
+    def resumed(
+        self, wanted: Wanted, snapshot: Snapshot, state: CheckpointState, equipment: Equipment
+    ) -> Iterator[Appliance]:
+        """An appliance that goes on where another was left; its machine must have ``identity_of``."""
+        plan = self._plan_of(wanted, equipment)
+        start = state.start or ColdStart(None, (), 0.0)
+        with (
+            self.room.reserve(plan.equipment.memory, plan.equipment.cpus),
+            self._made(plan, booted=Booted(snapshot, start)) as appliance,
+        ):
+            appliance.resume(snapshot, state)
+            yield appliance
+
+    def identity_of(self, wanted: Wanted, equipment: Equipment) -> dict[str, Any]:
+        """The identity that a machine of this equipment has here."""
+        return machine_identity(self._spec(self._plan_of(wanted, equipment)))
+
+    def _plan_of(self, wanted: Wanted, equipment: Equipment) -> Plan:
+        image = wanted.image or self.images.image(wanted.board, wanted.family)
+        return replace(Plan.of(wanted, self.targets.of(wanted.board, image), self.settings), equipment=equipment)
+
     # -- a snapshot
 
     def _booted(self, plan: Plan) -> Booted:
@@ -249,7 +273,7 @@ class Starts:
                 self.failed_start(appliance, error)
             raise
         finally:
-            self.journal.lived(_life(appliance))
+            self.journal.lived(Life.of(appliance))
             appliance.close()
             self._conclude(appliance, name)
             shutil.rmtree(firmware, ignore_errors=True)
@@ -298,7 +322,7 @@ class Starts:
             overlay=overlay,
             stage=stage_for(board, target.image.layout, firmware, fast_boot=spec.fast_boot, quirks=spec.quirks),
             run_dir=self.folders.run_dir,
-            folder=_fresh(self._logs(plan.wanted.name)),
+            folder=fresh(self._logs(plan.wanted.name)),
             access=Access(self.keys.private_for(target.key), target.key.refusal),
             files_of=self.images.update_files,
             voice_of=partial(self.targets.voice, board),
@@ -343,7 +367,7 @@ class Starts:
             pass
 
     def _logs(self, name: str) -> Path:
-        return self.settings.artifacts / _slug(name)
+        return self.settings.artifacts / slug(name)
 
 
 def _boot_to_rest(appliance: Appliance, start: Start) -> None:
@@ -373,28 +397,3 @@ def _captured(target: Target) -> str:
 def _late(board: Board) -> list[Workaround]:
     """What the harness does to have the board's network come late."""
     return [one for one in (board.workarounds.late_nic, board.workarounds.late_answers) if one is not None]
-
-
-def _life(appliance: Appliance) -> Life:
-    power_ons = appliance.power.power_ons
-    return Life(
-        board=appliance.board.name,
-        boots=appliance.boot_times(),
-        firmware=[note for power_on in power_ons for note in power_on.loaded.notes],
-        halts=sum(power_on.cause == HALTED for power_on in power_ons),
-    )
-
-
-def _fresh(folder: Path) -> Path:
-    """A folder with nothing of an earlier run in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise HostDiskFull(f"cannot keep logs any more: {error.strerror}", where=str(folder)) from error
-    return folder
-
-
-def _slug(name: str) -> str:
-    """A test's name as a folder's."""
-    return re.sub(r"[^A-Za-z0-9.=-]+", "_", name.replace(".py::", "-")).strip("_")

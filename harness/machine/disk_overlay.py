@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import HostDiskFull, InternalError, QemuFailed, ToolMissing
+from harness.image.copying import copy_sparse
 from harness.image.extents import data_of
 from harness.image.model import SECTOR, Extent
 from harness.machine.failure import classify
@@ -195,6 +196,15 @@ class DiskOverlay:
         except OSError as error:
             raise HostDiskFull(f"cannot keep a disk: {error.strerror}", where=str(path)) from error
         beside = [disk.moved(folder) for disk in self.beside]
+        return DiskOverlay(path, self.base, self.size, (path, *self.chain[1:]), beside=beside)
+
+    def copied(self, folder: Path) -> DiskOverlay:
+        """Copy the file into another folder; returns the disk there; raises HostDiskFull.
+
+        A machine may have it attached, if that is paused: QEMU writes all that it holds back when it pauses.
+        """
+        path = copy_sparse(self.path, folder / self.path.name)
+        beside = [disk.copied(folder) for disk in self.beside]
         return DiskOverlay(path, self.base, self.size, (path, *self.chain[1:]), beside=beside)
 
     def remove(self) -> None:

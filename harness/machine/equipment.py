@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -99,3 +100,15 @@ class Equipment:
             "disks": list(map(str, self.disks)),
             "qemu_args": list(self.qemu_args),
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Equipment:
+        """The equipment that ``as_json`` wrote; raises OptionError, KeyError, TypeError, ValueError."""
+        return cls(
+            forwards=tuple(map(Port.parse, data["forwards"])),
+            network=data["network"],
+            memory=int(data["memory"]),
+            cpus=int(data["cpus"]),
+            disks=tuple(map(ExtraDisk.of_str, data["disks"])),
+            qemu_args=tuple(data["qemu_args"]),
+        )

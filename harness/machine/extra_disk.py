@@ -14,6 +14,7 @@ from harness.image.formats import kind_of
 from harness.machine.disk_overlay import BaseFormat, DiskOverlay
 
 _SIZE = re.compile(r"(\d+)([KMGT])")
+_EMPTY = re.compile(r"empty, (\d+) bytes")
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -44,6 +45,12 @@ class ExtraDisk:
         if kind in ("raw", "qcow2"):
             return cls(path.resolve(), file_format="qcow2" if kind == "qcow2" else "raw")
         raise OptionError(f"{text!r} is a {kind} file", hint="unpack it first")
+
+    @classmethod
+    def of_str(cls, text: str) -> ExtraDisk:
+        """The disk that ``str`` wrote; of a file, neither the format nor whether it is there."""
+        size = _EMPTY.fullmatch(text)
+        return cls(size=int(size[1])) if size is not None else cls(Path(text))
 
     @classmethod
     def _empty(cls, text: str, size: int) -> ExtraDisk:

@@ -20,6 +20,7 @@ from harness.machine.ending import Ended, Rung
 from harness.machine.late_network import LateNetwork
 from harness.machine.launch import Launch, Ram
 from harness.machine.machine import ConsoleSink, Machine
+from harness.machine.moment import Moment, keep_moment
 from harness.machine.ports import Port
 from harness.machine.processor_time import Shortage
 from harness.machine.qmp import Event
@@ -254,6 +255,11 @@ class Power:
                 machine.stop()
             first.state.unlink()
             return snapshot
+
+    def keep(self, folder: Path, *, base: Path) -> Moment:
+        """Copy what the machine is at this moment into ``folder``, and let it go on: see ``keep_moment``."""
+        with self._lock:
+            return keep_moment(self._machine if self.is_on else None, self.overlay, self.stage, folder, base=base)
 
     def rewind(self, snapshot: Snapshot, folder: Path) -> None:
         """End the machine, whatever it does, and restore a snapshot of it, with a new overlay in ``folder``."""

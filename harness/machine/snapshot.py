@@ -152,12 +152,7 @@ def take(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = No
     pause_at_rest(machine)
     ram = machine.launch.ram
     shared = ram is not None and ram.shared
-    _allow(machine, "x-ignore-shared" if shared else "mapped-ram")
-    machine.execute("migrate-set-parameters", UNLIMITED)
-    state = folder / STATE
-    # Made first, so that memory with the guest's secrets is never readable to others.
-    os.close(os.open(state, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    _migrate(machine, "migrate", state, SAVE_LIMIT)
+    save(machine, folder / STATE, memory=not shared)
     machine.stop()
     loaded = stage.keep(machine.launch.loaded, folder)
     disk = machine.overlay.moved(folder)
@@ -168,6 +163,18 @@ def take(machine: Machine, stage: Stage, folder: Path, *, base: Path | None = No
     return Snapshot(
         folder, machine_identity(machine.spec), loaded, tuple(map(SnapshotDisk.of, (disk, *disk.beside)))
     )
+
+
+def save(machine: Machine, state: Path, *, memory: bool) -> None:
+    """Write the state of a paused machine into a new file; raises HostDiskFull, QemuFailed.
+
+    ``memory`` says whether the memory goes in, else it is in a file of its own.
+    """
+    _allow(machine, "mapped-ram" if memory else "x-ignore-shared")
+    machine.execute("migrate-set-parameters", UNLIMITED)
+    # Made first, so that memory with the guest's secrets is never readable to others.
+    os.close(os.open(state, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    _migrate(machine, "migrate", state, SAVE_LIMIT)
 
 
 def restore(machine: Machine, snapshot: Snapshot) -> None:

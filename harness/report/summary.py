@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from harness.bundle.quota import PROPERTY
 from harness.errors import Fault
 from harness.lab.journal import BootTimes
 from harness.report.recorder import SERVICES, Recorder
@@ -51,6 +52,8 @@ def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> 
         terminal.write_line(line)
     for line in remarks(recorder):
         terminal.write_line(line)
+    for line in bundle_lines(recorder.outcomes.values()):
+        terminal.write_line(line)
     for name, evidence in sorted(verdict.deviations.items()):
         terminal.write_line(f"known deviation  {name}: {evidence}")
     for line in [*console_lines(verdict.console), *service_lines(verdict.services)]:
@@ -64,6 +67,12 @@ def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> 
             terminal.write_line(f"{verdict.faults[fault]} failures: {explanation}")
     if page is not None and page.exists():
         terminal.write_line(f"report: {page}")
+
+
+def bundle_lines(outcomes: Iterable[Outcome]) -> list[str]:
+    """One line for each test of which a bundle was kept: the test, then the line to copy."""
+    kept = [one for one in outcomes if PROPERTY in one.properties]
+    return [line for one in kept for line in (f"bundle of {one.nodeid}:", f"  {one.properties[PROPERTY]}")]
 
 
 def console_lines(console: Mapping[str, Noted]) -> list[str]:

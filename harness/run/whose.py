@@ -29,3 +29,8 @@ def _names(mark: pytest.Mark) -> list[str]:
     """The arguments that a parametrize mark gives."""
     names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
     return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+
+
+def fixtures_of(item: pytest.Item) -> list[str]:
+    """The names of all fixtures that a test takes, also those that others take for it."""
+    return item.fixturenames if isinstance(item, pytest.Function) else []

@@ -17,6 +17,7 @@ FLOORS = (
     "__main__ entry",
     "plugin cli",
     "report",
+    "bundle",
     "run hand",
     "lab",
     "options host faults",

@@ -79,7 +79,7 @@ def test_of_several_choices_the_first_is_the_default_but_where_the_page_says_oth
         for option in OPTIONS
         if option.choices and getattr(settings, option.ini[3:]) != option.choices[0]
     }
-    assert others == {"perm", "warm"}
+    assert others == {"bundle", "perm", "warm"}
 
 
 def test_what_is_not_applicable_is_said_as_the_readme_has_it() -> None:

@@ -1,0 +1,149 @@
+"""Keeps a bundle of a test: what its appliance is at this moment, packed into the folder of its logs.
+
+It never makes anything fail: what cannot be kept is a note, in the bundle and in the report.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.bundle.archive import FIRST, NAME, pack
+from harness.bundle.manifest import Case, Left, Manifest, Qemu, Subject, wanted_facts
+from harness.bundle.secret import Secrets, own_name, secrets_of
+from harness.errors import HarnessError
+from harness.machine.moment import Moment, why_no_state
+
+if TYPE_CHECKING:
+    from harness.appliance.appliance import Appliance
+    from harness.appliance.wanted import Wanted
+    from harness.lab.lab import Lab
+
+LARGEST_LOG = 64 << 20
+"""Bytes of a log that goes in."""
+KEY = "ssh-key"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A bundle that was made."""
+
+    path: Path
+    size: int
+    """Bytes."""
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """The line to copy, and how large it is."""
+        return f"gokharness repro {self.path}  ({self.size / 1e6:.1f} MB)"
+
+    @property
+    def section(self) -> tuple[str, str]:
+        """What the report of the test says."""
+        return "gokrazy bundle", "\n".join([str(self), *(f"not in it: {note}" for note in self.notes)])
+
+
+def keep(lab: Lab, appliance: Appliance, case: Case, wanted: Wanted, options: Mapping[str, object]) -> Kept:
+    """Make the bundle of this test; raises HostDiskFull where not even the logs find room.
+
+    An appliance that runs stands still meanwhile, and goes on.
+    """
+    secrets = secrets_of(appliance.image)
+    notes: list[str] = []
+    folder = lab.folders.folder("bundle", bulky=True)
+    try:
+        moment = None
+        if secrets.reason and not lab.settings.bundle_disk:
+            notes.append(f"disk and memory: {secrets.reason} (--gk-bundle-disk puts them in)")
+        else:
+            moment = _moment(appliance, folder, notes)
+        files = dict(moment.files) if moment is not None else {}
+        key = _key(lab, appliance, secrets, notes) if moment is not None else None
+        texts = {KEY: key} if key is not None else {}
+        texts |= _logs(appliance.folder, secrets, notes)
+        manifest = _manifest(lab, appliance, case, wanted, options)
+        manifest = replace(
+            manifest,
+            disks=moment.disks if moment is not None else (),
+            state=moment.state if moment is not None else None,
+            key=KEY if key is not None else "",
+            members=(*texts, *files),
+            notes=tuple(notes),
+        )
+        dest = appliance.folder / NAME
+        size = pack(dest, {FIRST: manifest.to_json(secrets.hide).encode(), **texts}, files)
+        return Kept(dest, size, tuple(notes))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _moment(appliance: Appliance, folder: Path, notes: list[str]) -> Moment | None:
+    power = appliance.power
+    if not power.overlay.path.exists():
+        notes.append("disk and memory: the machine had ended, and its disk is gone")
+        return None
+    try:
+        moment = power.keep(folder, base=appliance.image.path)
+    except HarnessError as error:
+        notes.append(f"disk and memory: {error.what}")
+        return None
+    if moment.state is None:
+        notes.append(f"memory: {why_no_state(power.spec) or 'the machine was off'}")
+    return moment
+
+
+def _key(lab: Lab, appliance: Appliance, secrets: Secrets, notes: list[str]) -> bytes | None:
+    """The key that breakglass accepts, if the harness made it for this run alone."""
+    if appliance.image.breakglass is None or appliance.no_key:
+        return None
+    starts = lab.starts
+    path = starts.keys.throw_away(starts.targets.of(appliance.board, appliance.image).key)
+    if path is None or secrets.reason:
+        notes.append("the SSH key that opens breakglass: it was not made for this run alone")
+        return None
+    return path.read_bytes()
+
+
+def _logs(folder: Path, secrets: Secrets, notes: list[str]) -> dict[str, bytes]:
+    texts = {}
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or path.name.startswith(NAME) or path.is_symlink():
+            continue
+        if path.stat().st_size > LARGEST_LOG:
+            notes.append(f"{path.name}: it has {path.stat().st_size / 1e6:.0f} MB")
+            continue
+        texts[f"logs/{path.name}"] = secrets.hide(path.read_bytes())
+    return texts
+
+
+def _manifest(
+    lab: Lab, appliance: Appliance, case: Case, wanted: Wanted, options: Mapping[str, object]
+) -> Manifest:
+    spec, image, power = appliance.power.spec, appliance.image, appliance.power
+    boot = appliance.console.current if appliance.can("console") else None
+    given = lab.settings.from_image if wanted.family == "from" else lab.settings.image
+    file = str(given) if given is not None and image.builder == "given" else ""
+    return Manifest(
+        case=case,
+        board=spec.board.name,
+        wanted=wanted_facts(wanted),
+        options=dict(options),
+        subject=Subject.of(image, own=own_name(image), file=file),
+        qemu=Qemu(
+            version=spec.qemu.version,
+            digest=spec.qemu.digest,
+            accelerator=spec.accelerator.name,
+            command=power.machine.argv if power.power_ons else (),
+        ),
+        equipment=spec.equipment.as_json(),
+        firmware=lab.starts.snapshots.firmware(spec.board, spec.qemu),
+        clock=wanted.clock or lab.settings.clock,
+        left=Left(
+            start=appliance.cold_start.as_json() if appliance.cold_start is not None else None,
+            boot=asdict(boot) if boot is not None else None,
+            last_words=tuple(appliance.console.excerpt().splitlines()),
+        ),
+    )

@@ -1,0 +1,104 @@
+"""What of an appliance is secret: whether its disk and memory may go into a bundle, and what no text may say."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.build.config import Config
+from harness.build.instance import Instance, load_instance
+from harness.errors import HarnessError
+from harness.image.model import Image
+from harness.package_data import images_folder
+
+SHORTEST = 4
+"""Characters of a secret that is looked for in texts: a shorter one cannot be distinguished from any word."""
+SHORTEST_VALUE = 6
+"""The same of the value of a flag or variable, which may be such a word as ``true`` or ``http``."""
+SHORTEST_LINE = 8
+"""The same of a line of a secret file."""
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The secrets of one image."""
+
+    reason: str = ""
+    """Why its disk and memory are its owner's to give away; "" where all its secrets are throw-away ones."""
+    words: tuple[str, ...] = field(default=(), repr=False)
+
+    def hide(self, text: bytes) -> bytes:
+        """The text with a star for each byte of a secret: offsets into it stay what they are."""
+        for word in self.words:
+            secret = word.encode()
+            text = text.replace(secret, b"*" * len(secret))
+        return text
+
+
+def own_name(image: Image) -> str:
+    """The name of the project's own instance that it was built from, "" if it is of another one."""
+    folder = Path(image.instance)
+    return str(folder.relative_to(images_folder())) if image.instance and _is_own(folder) else ""
+
+
+def _is_own(folder: Path) -> bool:
+    return folder.resolve().is_relative_to(images_folder().resolve())
+
+
+def secrets_of(image: Image) -> Secrets:
+    """The secrets of this image, as far as its instance says them."""
+    if own_name(image):
+        return Secrets()
+    given = (image.password,) if image.password else ()
+    if image.builder == "given" or not image.instance:
+        return Secrets("the image was given as a file, and may have secrets of its owner", _longest_first(given))
+    try:
+        instance = load_instance(image.instance)
+    except HarnessError as error:
+        return Secrets(f"its instance cannot be read any more ({error.what})", _longest_first(given))
+    words = [*given, *_words(instance)]
+    reason = _reason(instance)
+    return Secrets(reason, _longest_first(words))
+
+
+def _reason(instance: Instance) -> str:
+    config = instance.config
+    packages = config.package_config.values()
+    has = {
+        "a password": instance.password is not None,
+        "a certificate": instance.certificate is not None,
+        "CommandLineFlags": any(one.command_line_flags for one in packages),
+        "Environment": any(one.environment for one in packages),
+        "ExtraFileContents": any(one.extra_file_contents for one in packages),
+        "ExtraFilePaths": any(one.extra_file_paths for one in packages),
+        "files of an older layout": instance.old_layout,
+    }
+    found = [title for title, is_there in has.items() if is_there]
+    return f"the instance has {', '.join(found)}" if found else ""
+
+
+def _words(instance: Instance) -> Iterator[str]:
+    if instance.password:
+        yield instance.password
+        # As HTTP sends it.
+        yield base64.b64encode(f"gokrazy:{instance.password}".encode()).decode()
+    yield from _of_config(instance.config)
+
+
+def _of_config(config: Config) -> Iterator[str]:
+    yield from config.update.key_pem.splitlines()
+    for package in config.package_config.values():
+        for entry in (*package.command_line_flags, *package.environment):
+            yield entry
+            if len(value := entry.partition("=")[2]) >= SHORTEST_VALUE:
+                yield value
+        for content in package.extra_file_contents.values():
+            yield content
+            yield from (line.strip() for line in content.splitlines() if len(line.strip()) >= SHORTEST_LINE)
+
+
+def _longest_first(words: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    """Those that can be looked for; one that contains another is hidden whole."""
+    return tuple(sorted({word for word in words if len(word) >= SHORTEST}, key=len, reverse=True))

@@ -1,0 +1,252 @@
+"""Which tests get a bundle, what goes into it and what does not, and that none of it makes a test fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.appliance.wanted import Wanted
+from harness.boards import board
+from harness.bundle.archive import FIRST, NAME, unpack
+from harness.bundle.keep import KEY, LARGEST_LOG, Kept, keep
+from harness.bundle.manifest import Case, Manifest
+from harness.bundle.offer import offer
+from harness.bundle.quota import MOST, PROPERTY, Quota
+from harness.errors import HostDiskFull, QemuFailed
+from harness.machine.moment import Moment, State
+from harness.options import Settings
+from harness.package_data import images_folder
+from harness.tests.bundle.test_secret import image, instance
+from harness.tests.lab.played import PlayedFolders
+from harness.tests.machine.specs import NO_QEMU, spec_of
+
+SECRET = "planted-secret"
+CASE = Case("test_mine.py::test_it[virt]", "/there", error=f"E  it said {SECRET}")
+
+
+class Subject:
+    """An appliance of which only what a bundle needs is there, and the lab that made it."""
+
+    def __init__(self, tmp_path: Path, of: Path, **settings: Any) -> None:
+        self.disk, self.logs = tmp_path / "disk.qcow2", tmp_path / "logs"
+        self.logs.mkdir()
+        self.disk.write_text(SECRET)
+        (self.logs / "console.log").write_text(f"before {SECRET} after")
+        self.key: Path | None = tmp_path / "key"
+        self.key.write_text("a private key")
+        self.notes: list[str] = []
+        made = image(of)
+        kernel, breakglass = SimpleNamespace(release="7.1", version=""), SimpleNamespace(port=22)
+        facts = {"digest": "d1", "hostname": "mine", "build": "2026", "arch": "arm64", "kernel": kernel}
+        for name, value in {**facts, "modules": {}, "breakglass": breakglass, "path": of / "disk.img"}.items():
+            object.__setattr__(made, name, value)
+        power = SimpleNamespace(
+            spec=SimpleNamespace(**vars(spec_of("virt", qemu=NO_QEMU))),
+            overlay=SimpleNamespace(path=self.disk),
+            power_ons=[1],
+            machine=SimpleNamespace(argv=("qemu", f"-append=token={SECRET}")),
+            keep=self.moment,
+        )
+        power.spec.qemu = SimpleNamespace(version="10.0", digest="q1")
+        self.appliance: Any = SimpleNamespace(
+            image=made,
+            power=power,
+            board=board("virt"),
+            folder=self.logs,
+            no_key="",
+            cold_start=None,
+            console=SimpleNamespace(current=None, excerpt=lambda: f"[ 1.0]  {SECRET}\nlast"),
+            can=lambda _: True,
+        )
+        self.lab: Any = SimpleNamespace(
+            settings=Settings(**settings),
+            folders=PlayedFolders(tmp_path / "work"),
+            journal=SimpleNamespace(note=self.notes.append),
+            starts=SimpleNamespace(
+                keys=SimpleNamespace(throw_away=lambda _: self.key),
+                targets=SimpleNamespace(of=lambda *_: SimpleNamespace(key="its choice")),
+                snapshots=SimpleNamespace(firmware=lambda *_: "f1"),
+            ),
+        )
+        self.fails: Exception | None = None
+
+    def moment(self, folder: Path, *, base: Path) -> Moment:
+        if self.fails is not None:
+            raise self.fails
+        (folder / "disk.qcow2").write_text(f"on the disk {SECRET}")
+        (folder / "state").write_text(f"in memory {SECRET}")
+        return Moment(folder, ("disk.qcow2",), State({"qemu": "q1"}))
+
+    def keep(self) -> Kept:
+        wanted = Wanted(board("virt"), CASE.id)
+        return keep(self.lab, self.appliance, CASE, wanted, {"gk_qemu_arg": [f"-x={SECRET}"]})
+
+
+Open = Callable[[Kept], tuple[Manifest, dict[str, bytes]]]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Open:
+    """What a bundle says, and all that is in it, unpacked."""
+
+    def open_it(kept: Kept) -> tuple[Manifest, dict[str, bytes]]:
+        folder = tmp_path / "unpacked"
+        folder.mkdir()
+        unpack(kept.path, folder)
+        content = {
+            str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+        }
+        return Manifest.of_json(content[FIRST], kept.path), content
+
+    return open_it
+
+
+def secret_instance(tmp_path: Path) -> Path:
+    folder = tmp_path / "instance"
+    folder.mkdir()
+    flags = {"CommandLineFlags": [f"-token={SECRET}"]}
+    return instance(folder, PackageConfig={"example.org/hello": flags})
+
+
+def test_of_the_project_s_own_instances_all_goes_in(tmp_path: Path, opened: Open) -> None:
+    subject = Subject(tmp_path, images_folder() / "hello-arm64")
+    kept = subject.keep()
+    manifest, content = opened(kept)
+    assert kept.path == subject.logs / NAME
+    assert kept.size == kept.path.stat().st_size
+    assert set(content) == {FIRST, "state", "disk.qcow2", KEY, "logs/console.log"}
+    assert set(manifest.members) == set(content) - {FIRST}
+    assert content["state"] == f"in memory {SECRET}".encode()
+    assert (manifest.notes, manifest.key, manifest.subject.own) == ((), KEY, "hello-arm64")
+    assert manifest.case == CASE
+    assert manifest.qemu.command[0] == "qemu"
+
+
+def test_no_secret_of_somebody_s_instance_is_in_a_bundle(tmp_path: Path, opened: Open) -> None:
+    kept = Subject(tmp_path, secret_instance(tmp_path)).keep()
+    manifest, content = opened(kept)
+    assert {name for name, text in content.items() if SECRET.encode() in text} == set()
+    assert set(content) == {FIRST, "logs/console.log"}
+    assert content["logs/console.log"] == b"before ************** after"
+    assert manifest.state is None
+    assert "CommandLineFlags (--gk-bundle-disk puts them in)" in manifest.notes[0]
+    assert "CommandLineFlags" in kept.section[1]
+
+
+def test_who_asks_for_it_gets_disk_and_memory_and_texts_are_still_without(tmp_path: Path, opened: Open) -> None:
+    manifest, content = opened(Subject(tmp_path, secret_instance(tmp_path), bundle_disk=True).keep())
+    assert {name for name, text in content.items() if SECRET.encode() in text} == {"state", "disk.qcow2"}
+    assert KEY not in content
+    assert manifest.state is not None
+
+
+def test_a_key_that_lasts_stays_where_it_is(tmp_path: Path, opened: Open) -> None:
+    subject = Subject(tmp_path, images_folder() / "hello-arm64")
+    subject.key = None
+    manifest, content = opened(subject.keep())
+    assert KEY not in content
+    assert "was not made for this run alone" in manifest.notes[0]
+
+
+def test_a_machine_that_cannot_be_kept_leaves_its_logs_and_a_note(tmp_path: Path, opened: Open) -> None:
+    subject = Subject(tmp_path, images_folder() / "hello-arm64")
+    subject.fails = QemuFailed("QEMU could not migrate the state of the machine")
+    manifest, content = opened(subject.keep())
+    assert set(content) == {FIRST, "logs/console.log"}
+    assert manifest.notes == ("disk and memory: QEMU could not migrate the state of the machine",)
+
+
+def test_a_machine_that_has_ended_leaves_its_logs(tmp_path: Path, opened: Open) -> None:
+    subject = Subject(tmp_path, images_folder() / "hello-arm64")
+    subject.disk.unlink()
+    assert opened(subject.keep())[0].notes == ("disk and memory: the machine had ended, and its disk is gone",)
+
+
+def test_neither_an_older_bundle_nor_a_huge_log_goes_in(tmp_path: Path, opened: Open) -> None:
+    subject = Subject(tmp_path, images_folder() / "hello-arm64")
+    (subject.logs / NAME).write_text("of an earlier try")
+    with (subject.logs / "flood.log").open("wb") as file:
+        file.truncate(LARGEST_LOG + 1)
+    manifest, content = opened(subject.keep())
+    assert set(content) == {FIRST, "state", "disk.qcow2", KEY, "logs/console.log"}
+    assert manifest.notes == ("flood.log: it has 67 MB",)
+
+
+def test_nothing_is_left_on_this_host_but_the_bundle(tmp_path: Path) -> None:
+    subject = Subject(tmp_path, images_folder() / "hello-arm64")
+    subject.keep()
+    assert list((tmp_path / "work").iterdir()) == []
+    assert sorted(path.name for path in subject.logs.iterdir()) == [NAME, "console.log"]
+
+
+def test_the_first_failures_get_one_unless_more_are_asked_for() -> None:
+    def takes(which: str | None) -> list[bool]:
+        quota = Quota(which)
+        return [quota.takes(failed=failed) for failed in [False, *[True] * (MOST + 1)]]
+
+    assert takes(None) == [False, *[True] * MOST, False]
+    assert takes("failed") == [False, *[True] * (MOST + 1)]
+    assert takes("all") == [True] * (MOST + 2)
+    assert takes("off") == [False] * (MOST + 2)
+
+
+def report(subject: Subject, *, when: str = "call", outcome: str = "failed") -> Any:
+    """The report of a test of this appliance after it was offered."""
+    item: Any = SimpleNamespace(
+        nodeid=CASE.id,
+        path=Path("/there/test_mine.py"),
+        config=SimpleNamespace(
+            stash=pytest.Stash(),
+            option=SimpleNamespace(randomly_seed=7),
+            rootpath=Path("/there"),
+            getoption=lambda _: None,
+            getini=lambda _: None,
+            inipath=None,
+            invocation_params=SimpleNamespace(dir=Path("/there")),
+        ),
+        iter_markers=lambda _: (),
+        user_properties=[],
+        fixturenames=["appliance"],
+    )
+    made = pytest.TestReport(CASE.id, ("", 0, ""), {}, outcome, "it failed", when)  # type: ignore[arg-type]
+    offer(item, made, subject.lab, subject.appliance)
+    return made
+
+
+def test_the_report_of_a_failed_test_has_the_line_to_copy(tmp_path: Path, opened: Open) -> None:
+    subject = Subject(tmp_path, images_folder() / "hello-arm64")
+    made = report(subject)
+    line = dict(made.user_properties)[PROPERTY]
+    assert line.startswith(f"gokharness repro {subject.logs / NAME}  (")
+    assert ("gokrazy bundle", line) in made.sections
+    manifest = opened(Kept(subject.logs / NAME, 0, ()))[0]
+    assert (manifest.case.error, manifest.case.seed) == ("it failed", "7")
+    assert manifest.wanted["running"] is True
+
+
+@pytest.mark.parametrize(("when", "outcome"), [("call", "passed"), ("call", "skipped"), ("setup", "passed")])
+def test_a_test_that_did_not_fail_gets_none(tmp_path: Path, when: str, outcome: str) -> None:
+    subject = Subject(tmp_path, images_folder() / "hello-arm64")
+    assert report(subject, when=when, outcome=outcome).user_properties == []
+    assert not (subject.logs / NAME).exists()
+
+
+@pytest.mark.parametrize("error", [ValueError("a slip"), HostDiskFull("no room"), OSError(28, "No space left")])
+def test_whatever_goes_wrong_with_a_bundle_is_a_note_and_the_report_stays(
+    tmp_path: Path, error: Exception
+) -> None:
+    subject = Subject(tmp_path, images_folder() / "hello-arm64")
+
+    def fail(*_: Any) -> Any:
+        raise error
+
+    subject.lab.folders = SimpleNamespace(folder=fail)
+    subject.lab.starts.snapshots.firmware = fail
+    made = report(subject)
+    assert (made.sections, made.user_properties) == ([], [])
+    assert len(subject.notes) == 1
+    assert "no bundle is kept" in subject.notes[0]

@@ -1,0 +1,178 @@
+"""What ``gokharness repro`` says before any machine is started, and where it refuses to."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness.bundle import repro as module
+from harness.bundle.archive import FIRST, pack
+from harness.bundle.manifest import Manifest
+from harness.bundle.repro import Asked, beside, introduction, repro, ways_in
+from harness.cli import main
+from harness.errors import OptionError, QemuFailed
+from harness.machine.ports import Port
+from harness.options import Settings
+from harness.tests.bundle.facts import manifest
+from harness.tests.bundle.test_source import image
+from harness.tests.lab.played import PlayedFolders
+
+MEMBERS = ("state", "disk.qcow2", "code.fd")
+
+
+def bundle(tmp_path: Path, made: Manifest, *members: str) -> Path:
+    path = tmp_path / "bundle.tar.zst"
+    pack(path, {FIRST: made.to_json().encode(), **dict.fromkeys(members, b"x")}, {})
+    return path
+
+
+class Here:
+    """This computer, where a machine has this identity; ``shown`` is what was shown of whom."""
+
+    def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, identity: dict[str, str]) -> None:
+        self.said: list[str] = []
+        self.shown: list[str] = []
+        self.switched_on: list[bool] = []
+        self.settings: list[Settings] = []
+        self.resumed: list[Any] = []
+        ports = {Port(80): 4080, Port(22): 4022, Port(8080): 4888, Port(53, "udp"): 4053}
+        running = SimpleNamespace(
+            http_port=80, https_port=443, tls=False, serves_tcp=True, breakglass=SimpleNamespace(port=22)
+        )
+        self.appliance: Any = SimpleNamespace(
+            power=SimpleNamespace(ports=ports), running=running, power_on=lambda: self.switched_on.append(True)
+        )
+
+        @contextlib.contextmanager
+        def resumed(wanted: Any, snapshot: Any, state: Any, equipment: Any) -> Any:
+            self.resumed.append((wanted, snapshot, state, equipment))
+            yield self.appliance
+
+        @contextlib.contextmanager
+        def lab(settings: Settings, **_: Any) -> Any:
+            self.settings.append(settings)
+            qemu = SimpleNamespace(version="11.0", digest="q2")
+            yield SimpleNamespace(
+                settings=settings,
+                images=SimpleNamespace(image=lambda *_: image("d1")),
+                appliance=lambda wanted: contextlib.nullcontext(self.appliance),
+                starts=SimpleNamespace(
+                    identity_of=lambda *_: identity,
+                    qemus=SimpleNamespace(of=lambda _: qemu),
+                    accelerators=SimpleNamespace(of=lambda _: SimpleNamespace(name="tcg")),
+                    resumed=resumed,
+                ),
+            )
+
+        self.folders = PlayedFolders(tmp_path / "run")
+        monkeypatch.setattr(module, "Lab", lab)
+        monkeypatch.setattr(module, "Folders", lambda _: self.folders)
+        monkeypatch.setattr(module, "opened", lambda moment, image: ("snapshot", sorted(moment.files)))
+
+    def repro(self, path: Path, **asked: Any) -> None:
+        def show(appliance: Any) -> None:
+            assert appliance is self.appliance
+            self.shown.append("on" if not self.switched_on else "switched on")
+
+        repro(Asked(path, **asked), say=self.said.append, show=show)
+
+
+SAME = {"qemu": "q1"}
+
+
+def test_it_says_what_failed_and_how_to_reach_it_and_shows_it_as_it_stood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Here(tmp_path, monkeypatch, SAME)
+    made = manifest(key="ssh-key", members=(*MEMBERS, "ssh-key"))
+    here.repro(bundle(tmp_path, made, *MEMBERS, "ssh-key"))
+    assert here.shown == ["on"]
+    text = "\n".join(here.said)
+    order = [
+        "test_mine.py::test_it[virt]",
+        "E assert 1 == 2",
+        "  two",
+        "http://127.0.0.1:4080/",
+        "ssh -p 4022 -i ",
+    ]
+    order += ["port 8080/tcp: 127.0.0.1:4888", "port 53/udp: 127.0.0.1:4053", module.STANDS]
+    assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)
+    wanted, snapshot, _, equipment = here.resumed[0]
+    assert (wanted.name, equipment.memory) == ("repro", 700)
+    assert snapshot == ("snapshot", sorted(MEMBERS))
+    assert here.settings[0].ssh_key is not None
+    assert here.settings[0].ssh_key.name == "ssh-key"
+
+
+def test_from_start_boots_it_and_asks_for_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Here(tmp_path, monkeypatch, {"qemu": "another"})
+    here.repro(bundle(tmp_path, manifest(state=None, disks=(), members=())), from_start=True)
+    assert here.shown == ["switched on"]
+
+
+def test_a_bundle_without_memory_says_what_is_left_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Here(tmp_path, monkeypatch, SAME)
+    made = manifest(state=None, disks=(), members=(), notes=("memory: QEMU cannot freeze the board raspi3b",))
+    with pytest.raises(OptionError, match="no memory of the machine") as raised:
+        here.repro(bundle(tmp_path, made))
+    assert "--from-start" in raised.value.hint
+    assert "--rerun" in raised.value.hint
+    assert "cannot freeze the board" in raised.value.evidence
+
+
+@pytest.mark.parametrize(
+    ("identity", "then", "why"),
+    [
+        ({"qemu": "q2"}, {"qemu": "q1"}, "saved by QEMU 10.0, and this host has another build: 11.0"),
+        ({"qemu": "q1", "host": "b"}, {"qemu": "q1", "host": "a"}, "under KVM, on another processor or kernel"),
+        ({"qemu": "q1", "quirks": True}, {"qemu": "q1", "quirks": False}, "differs in: quirks"),
+    ],
+)
+def test_memory_that_does_not_fit_here_is_refused_with_what_is_left_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, identity: dict[str, str], then: dict[str, str], why: str
+) -> None:
+    here = Here(tmp_path, monkeypatch, identity)
+    made = manifest()
+    assert made.state is not None
+    made = replace(made, state=replace(made.state, identity=then))
+    with pytest.raises(QemuFailed, match=why) as raised:
+        here.repro(bundle(tmp_path, made, *MEMBERS))
+    assert "--from-start" in raised.value.hint
+    assert here.resumed == []
+
+
+def test_a_bundle_that_lacks_a_file_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Here(tmp_path, monkeypatch, SAME)
+    with pytest.raises(OptionError, match=r"it lacks code\.fd"):
+        here.repro(bundle(tmp_path, manifest(), "state", "disk.qcow2"))
+
+
+def test_the_command_ends_with_the_status_of_wrong_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text").write_text("hello")
+    assert main(["repro", str(tmp_path / "text")]) == 4
+    assert "this bundle is damaged" in capsys.readouterr().err
+    assert main(["repro", "--rerun", str(tmp_path / "nothing")]) == 4
+    assert "No such file" in capsys.readouterr().err
+
+
+def test_a_passed_test_and_an_image_without_ways_in_are_said_as_they_are(tmp_path: Path) -> None:
+    made = manifest()
+    lines = introduction(replace(made, case=replace(made.case, error="")))
+    assert "  it passed" in lines
+    running = SimpleNamespace(http_port=80, https_port=443, tls=True, serves_tcp=False, breakglass=None)
+    closed: Any = SimpleNamespace(power=SimpleNamespace(ports={Port(443): 1}), running=running)
+    assert ways_in(closed, Settings()) == []
+
+
+def test_logs_never_go_where_the_bundle_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    usual = tmp_path / ".gokharness" / "repro"
+    assert beside(tmp_path / "b") == str(usual)
+    assert beside(usual / "again" / "test" / "b") == str(usual / "again" / "again")
