@@ -27,9 +27,9 @@ def offer(item: pytest.Item, report: pytest.TestReport, lab: Lab, appliance: App
     """Keep a bundle of this test, if the run wants one; whatever goes wrong there is a note, and no error."""
     if report.skipped or not (report.failed or report.when == "call"):
         return
-    if not item.config.stash.setdefault(QUOTA, Quota(lab.settings.bundle)).takes(failed=report.failed):
-        return
     try:
+        if not item.config.stash.setdefault(QUOTA, Quota(lab.settings.bundle)).takes(failed=report.failed):
+            return
         running = "appliance" in getattr(item, "fixturenames", ())
         wanted = markers.wanted_of(item, boards.board(appliance.board.name), running=running)
         kept = keep(lab, appliance, case_of(item, report), wanted, options_said(item.config))

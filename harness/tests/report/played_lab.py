@@ -16,6 +16,7 @@ from harness.appliance.wanted import Wanted
 from harness.boards import board
 from harness.console.phases import Cause
 from harness.lab.journal import Journal
+from harness.options import settings_from
 from harness.run import workers
 from harness.tests.appliance.played import appliance
 
@@ -34,6 +35,7 @@ class PlayedLab:
 
     def __init__(self, folder: Path) -> None:
         self.journal = Journal()
+        self.settings = settings_from({"gk_bundle": "off"})
         self.boards = (board("virt"),)
         self.images: Any = SimpleNamespace(kind=lambda board: board.arch)
         self._folder = folder
