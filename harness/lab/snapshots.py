@@ -30,7 +30,7 @@ from harness.machine.spec import Spec
 from harness.options import Settings
 from harness.store.store import Store
 
-FORMAT = 6
+FORMAT = 7
 """To be raised when a snapshot contains something else, or otherwise. The harness's own firmware has a digest."""
 MOST = 4 * 10**9
 """Bytes that snapshots may take up in the cache: some twenty of them."""

@@ -1,5 +1,5 @@
-"""Locks by key, shared between processes: who uses what a key stands for holds its lock shared, who makes or
-removes it exclusively. Whatever ends a process frees its locks.
+"""Locks by key, shared between processes: who uses or makes what a key stands for holds its lock shared, who
+removes it exclusively. Of those who want to make it, one at a time does. Whatever ends a process frees its locks.
 """
 
 from __future__ import annotations
@@ -33,22 +33,33 @@ class KeyLocks:
         if handle is None:
             handle = self._open(key)
         try:
-            while True:
-                # Again after making it: going from exclusive to shared lets somebody else in between.
-                _lock(handle, fcntl.LOCK_SH, waiting)
-                found = read()
-                if found is not None:
-                    break
-                # The shared lock goes first: two that both keep one while asking for more wait for ever.
-                fcntl.flock(handle, fcntl.LOCK_UN)
-                _lock(handle, fcntl.LOCK_EX, waiting)
-                if read() is None:
-                    make()
+            # Kept from here on: nobody removes what is found or made.
+            _lock(handle, fcntl.LOCK_SH, waiting)
+            found = read()
+            if found is None:
+                with self._making(key, waiting):
+                    # Whoever was waited for may have made it.
+                    while (found := read()) is None:
+                        make()
         except BaseException:
             os.close(handle)
             raise
         self._held[key] = handle
         return found
+
+    @contextlib.contextmanager
+    def _making(self, key: str, waiting: Callable[[], None]) -> Iterator[None]:
+        """Wait until nobody else makes what this key stands for.
+
+        This is a lock of its own. With one that goes from exclusive to shared, its maker can be a user before
+        those who wait to make it, and they would wait until that user ends.
+        """
+        handle = os.open(self._folder / f"{key}.make", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(handle, fcntl.LOCK_EX, waiting)
+            yield
+        finally:
+            os.close(handle)
 
     @contextlib.contextmanager
     def alone(self, key: str) -> Iterator[None]:

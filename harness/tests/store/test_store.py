@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.store.store import ABOUT, Store
+from harness.store.store import ABOUT, Entry, Store
 
 
 @pytest.fixture
@@ -78,6 +78,35 @@ def test_two_who_need_the_same_make_it_once(tmp_path: Path) -> None:
     assert made == [1]
     one.close()
     other.close()
+
+
+def test_who_saw_nothing_does_not_wait_for_one_who_has_made_and_uses_it(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    user = Store(root)
+
+    class Late(Store):
+        """Sees nothing at its first look: another one makes the entry right after it, and goes on using it."""
+
+        looks = 0
+
+        def _read(self, key: str) -> Entry | None:
+            self.looks += 1
+            if self.looks > 1:
+                return super()._read(key)
+            other = threading.Thread(target=user.get, args=(key, fill), daemon=True)
+            other.start()
+            other.join(10)
+            assert not other.is_alive()
+            return None
+
+    late = Late(root)
+    got: list[Entry] = []
+    thread = threading.Thread(target=lambda: got.append(late.get("a", fill)), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert [entry.title for entry in got] == ["a"]
+    late.close()
+    user.close()
 
 
 def test_what_a_killed_process_began_is_made_anew(tmp_path: Path, store: Store) -> None:
