@@ -20,14 +20,13 @@ from harness.errors import Fault, HarnessError, UserError
 from harness.options import Settings, add_options, must_be_readable, options_said, settings_from
 from harness.package_data import scenarios_folder
 from harness.report.evidence import hang_under, story_for
-from harness.report.places import must_take_results
+from harness.report.places import PAGE, must_take_results
 from harness.report.properties import properties
 from harness.report.recorder import Recorder
 from harness.report.reproduce import typed
 from harness.report.verdict import Verdict
 from harness.report.words import Words, words_of
-from harness.run import durations, markers, rerun, workers
-from harness.run.hooks import with_checks
+from harness.run import durations, hooks, markers, rerun, workers
 from harness.run.repeat import Repeat, tally
 from harness.run.shard import Shard, digest
 from harness.run.whose import chooses_boards, fixtures_of, is_our_board, needs_appliance
@@ -46,6 +45,7 @@ NO_BOARD = "no-board"
 SETTINGS = pytest.StashKey[Settings]()
 VERDICT = pytest.StashKey[Verdict]()
 RECORDER = pytest.StashKey[Recorder]()
+DOCUMENT: pytest.StashKey[Document] = pytest.StashKey()
 LAB = pytest.StashKey["Lab"]()
 WORDS = pytest.StashKey[Words]()
 
@@ -57,8 +57,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Add the hooks that a user's plugin may have."""
-    from harness.run import hooks
-
     pluginmanager.add_hookspecs(hooks)
 
 
@@ -70,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         said = options_said(config)
         settings = settings_from(said, folder=config.invocation_params.dir)
-        settings = with_checks(settings, config)
+        settings = hooks.with_checks(settings, config)
         for name in settings.boards or ():
             boards.board(name)
     except UserError as error:
@@ -356,10 +354,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
     recorder = config.stash[RECORDER]
     write_summary(terminalreporter, recorder, _page(config))
-    if recorder.asked:
+    if (document := config.stash.get(DOCUMENT, None)) is not None:
         from harness.report.github import annotation_lines
 
-        for line in annotation_lines(_document(config)):
+        for line in annotation_lines(document):
             terminalreporter.write_line(line)
     if config.stash[SETTINGS].repeat > 1 and recorder.outcomes:
         for line in tally(recorder.outcomes.values()):
@@ -381,20 +379,17 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if recorder.boots and settings.repeat == 1:
         durations.keep(_page(config).parent, recorder.outcomes.values())
     if recorder.asked:
+        from harness.report import document
         from harness.report.files import write_report
 
-        for lost in write_report(_document(config), settings):
+        shard = "/".join(map(str, settings.shard or ()))
+        whole = document.Document.of(recorder, typed(config, config.stash[WORDS]), shard=shard)
+        config.stash[DOCUMENT] = whole
+        for lost in write_report(whole, settings):
             recorder.notes.append(config.stash[WORDS](lost))
             config.stash[VERDICT].faults[Fault.HOST] += 1
     session.exitstatus = config.stash[VERDICT].exit_status(int(exitstatus))
 
 
-def _document(config: pytest.Config) -> Document:
-    from harness.report.document import Document
-
-    shard = "/".join(map(str, config.stash[SETTINGS].shard or ()))
-    return Document.of(config.stash[RECORDER], typed(config, config.stash[WORDS]), shard=shard)
-
-
 def _page(config: pytest.Config) -> Path:
-    return config.stash[SETTINGS].artifacts / "report.html"
+    return config.stash[SETTINGS].artifacts / PAGE

@@ -106,10 +106,10 @@ class TimeLine:
             self._keep(new)
         return new
 
-    def begin(self, lane: Lane | str, text: str, *, kind: Kind | str = Kind.USUAL) -> Happening:
+    def begin(self, lane: Lane | str, text: str) -> Happening:
         """Note that something lasts from now on, until ``over``."""
         at = self.clock() - self.zero
-        begun = Happening(at, Lane(lane), self.hide(text)[:LONGEST], Kind(kind), lasts=True)
+        begun = Happening(at, Lane(lane), self.hide(text)[:LONGEST], lasts=True)
         with self._lock:
             self._keep(begun)
         return begun

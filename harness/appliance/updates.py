@@ -25,7 +25,7 @@ class Updates(Life):
     def update(self, image: Image) -> list[Upload]:
         """Update to ``image`` as gok does: root, boot, MBR, switch, reboot; waits until the device runs it."""
         files = self._files_of(image)
-        updater = Updater(self.device, stall=self.budget.upload, progress=self._witness.sent)
+        updater = self._updater()
         uploads = updater.update(root=files.root, boot=files.boot, mbr=files.mbr)
         self._reboot_into(image)
         return uploads
@@ -57,15 +57,18 @@ class Updates(Life):
     def update_boot_only(self, image: Image) -> None:
         """Install the boot file system of ``image`` for the active slot, then the MBR that fits it."""
         files = self._files_of(image)
-        updater = Updater(self.device, stall=self.budget.upload, progress=self._witness.sent)
+        updater = self._updater()
         updater.put_boot_only(files.boot)
         updater.put_mbr(files.mbr)
 
     def send_root(self, image: Image, *, mangle: Mangle | None = None) -> Upload:
         """Send the root file system of ``image`` to the inactive slot; ``mangle`` damages it on its way."""
         root = self._files_of(image).root
-        sends = Updater(self.device, stall=self.budget.upload, progress=self._witness.sent, mangle=mangle)
+        sends = self._updater(mangle)
         if mangle is None:
             return sends.put_root(root)
         with self.time_line.during(Lane.FAULTS, f"the upload is damaged: {getattr(mangle, '__name__', 'mangle')}"):
             return sends.put_root(root)
+
+    def _updater(self, mangle: Mangle | None = None) -> Updater:
+        return Updater(self.device, stall=self.budget.upload, progress=self._witness.sent, mangle=mangle)

@@ -51,6 +51,6 @@ def case_of(item: pytest.Item, report: pytest.TestReport) -> Case:
         root=str(item.config.rootpath),
         scenario=f"{file.relative_to(scenarios)}::{below}" if file.is_relative_to(scenarios) else "",
         error=report.longreprtext if report.failed else "",
-        fault=getattr(report, "gk_fault", None) or "",
+        fault=getattr(report, "gk_fault", ""),
         seed=next((str(seed) for seed in seeds if seed is not None), ""),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.lab.journal import BootTimes
-from harness.report.summary import COLUMNS
+from harness.report.summary import COLUMNS, Key, medians
 
 WIDTH = 1000
 """Units of a bar, in the drawing's own measure."""
@@ -20,34 +20,17 @@ NOTABLE = 0.1
 _SHOWN = 30
 """Earlier runs in a line."""
 
-Key = tuple[str, str]
-"""Board, and how it started."""
-
 
 @dataclass
 class Charts:
     """The rows of the chart and what they have in common."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-    phases: list[str] = field(default_factory=list)
+    phases: list[tuple[int, str]] = field(default_factory=list)
+    """Those that were reached: which one it is of the columns, and its title."""
     ticks: list[str] = field(default_factory=list)
     compared: int = 0
     """How many earlier runs there are."""
-
-
-def medians(boots: Sequence[BootTimes]) -> dict[Key, dict[str, float]]:
-    """Of each board and way of starting the median seconds to each phase, in the order of the phases."""
-    groups: dict[Key, list[dict[str, float]]] = defaultdict(list)
-    for board, start, phases in boots:
-        groups[board, start].append(phases)
-    return {
-        key: {
-            phase: statistics.median(found)
-            for phase in COLUMNS
-            if (found := [row[phase] for row in rows if phase in row])
-        }
-        for key, rows in groups.items()
-    }
 
 
 def charts(
@@ -73,10 +56,13 @@ def charts(
     for key, row in zip(keys, rows, strict=True):
         if key[1] == COLD and (limit := (limits or {}).get(key[0])):
             row["times"] += f", limit {limit:.0f} s"
-    named = [title for phase, title in COLUMNS.items() if any(phase in phases for phases in now.values())]
     return Charts(
         rows=rows,
-        phases=list(COLUMNS.values()) if len(named) == len(COLUMNS) else named,
+        phases=[
+            (number, title)
+            for number, (phase, title) in enumerate(COLUMNS.items(), 1)
+            if any(phase in phases for phases in now.values())
+        ],
         ticks=[f"{step * number:g} s" for number in range(count + 1)],
         compared=max(map(len, past.values())),
     )

@@ -19,7 +19,7 @@ from harness.lab.journal import BootTimes
 from harness.report.recorder import SERVICES, Recorder
 from harness.report.reproduce import Typed
 from harness.report.summary import remarks
-from harness.report.verdict import NO_TESTS
+from harness.report.verdict import NO_TESTS, TESTS_FAILED, Verdict
 from harness.run.outcome import Outcome
 
 SCHEMA = 1
@@ -173,6 +173,16 @@ class Document:
         return f"all {ran} tests passed" if ran > 1 else "the test passed"
 
     @property
+    def reds(self) -> list[Test]:
+        """The tests that failed, or had an error."""
+        return [one for one in self.tests if one.is_red]
+
+    @property
+    def boards(self) -> list[str]:
+        """All boards that a test ran on."""
+        return sorted({one.board for one in self.tests if one.board})
+
+    @property
     def limits(self) -> dict[str, float]:
         """Seconds in which each board must be ready, as the tests were given them; the longest of each."""
         found: dict[str, float] = {}
@@ -184,13 +194,10 @@ class Document:
     @property
     def exit_status(self) -> int:
         """What the tests mean for the caller, with the order of ``Verdict.exit_status``; 5 where none ran."""
-        reds = [one for one in self.tests if one.is_red]
-        for fault in (Fault.SETUP, Fault.HOST, Fault.HARNESS):
-            if any(one.fault == fault.name for one in reds):
-                return int(fault.value)
-        if reds:
-            return int(Fault.APPLIANCE.value)
-        return 0 if any(one.outcome != "skipped" for one in self.tests) else NO_TESTS
+        if all(one.outcome == "skipped" for one in self.tests):
+            return NO_TESTS
+        faults = Counter(fault for one in self.reds for fault in Fault if fault.name == one.fault)
+        return Verdict(faults=faults).exit_status(TESTS_FAILED if self.reds else 0)
 
     # -- as a file
 
@@ -239,7 +246,7 @@ def _test(one: Outcome, typed: Typed | None) -> Test:
     return Test(
         nodeid=one.nodeid,
         outcome="failed" if one.is_failure else one.outcome,
-        board=one.board or str(one.properties.get("gk_board", "")),
+        board=one.board,
         seconds=round(one.seconds, 3),
         stage=one.stage,
         fault=one.fault,

@@ -28,7 +28,8 @@ def hang_under(report: pytest.TestReport, appliance: Appliance | None, error: Ba
         hide = appliance.time_line.hide
         said = {name: hide(text) for name, text in said.items()}
         report.sections = [(title, hide(text)) for title, text in report.sections]
-        if (text := hide(report.longreprtext)) != report.longreprtext:
+        error_text = report.longreprtext
+        if (text := hide(error_text)) != error_text:
             report.longrepr = text
     report.gk_error = said  # type: ignore[attr-defined]
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from harness.options import Settings
 from harness.report import github, history
-from harness.report.charts import Key, charts
+from harness.report.charts import charts
 from harness.report.document import NAME, Document
 from harness.report.page import write_page
-from harness.report.places import not_written
-
-PAGE = "report.html"
+from harness.report.places import PAGE, not_written
+from harness.report.summary import Key
 
 
 def write_report(document: Document, settings: Settings) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from html import escape
 from pathlib import Path
 
 from harness.report.document import Document, Test
@@ -19,7 +20,7 @@ def annotation_lines(document: Document, environment: Mapping[str, str] = os.env
     """The lines that make annotations, where GitHub runs this; a boot that failed in a fixture is one of them."""
     if environment.get(ACTIONS) != "true":
         return []
-    reds = [one for one in document.tests if one.is_red]
+    reds = document.reds
     lines = [_annotation(one) for one in reds[:MOST]]
     if len(reds) > MOST:
         lines.append(f"::notice title=gokrazy::{len(reds) - MOST} more failures are in the report")
@@ -37,7 +38,7 @@ def summary(document: Document) -> Iterable[str]:
     """The run in Markdown, failures first; what a device said stands in code, where nothing is markup."""
     yield f"### gokrazy: {document.title}\n"
     yield ", ".join(f"{count} {name}" for name, count in document.counts.items()) + "\n"
-    reds = [one for one in document.tests if one.is_red]
+    reds = document.reds
     if reds:
         yield "| test | board | why |\n| --- | --- | --- |"
         yield from (f"| {_code(one.nodeid)} | {_code(one.board)} | {_code(one.what)} |" for one in reds)
@@ -83,5 +84,4 @@ def _code(text: str) -> str:
 
 
 def _code_html(text: str) -> str:
-    flat = " ".join(text.split())
-    return f"<code>{flat.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')}</code>"
+    return f"<code>{escape(' '.join(text.split()), quote=False)}</code>"

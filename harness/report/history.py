@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.lab.journal import BootTimes
-from harness.report.charts import Key, medians
+from harness.report.summary import Key, medians
 
 KEPT = 200
 """Runs that are kept, the last ones: some 100 kB."""

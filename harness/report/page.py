@@ -91,7 +91,7 @@ def _render(document: Document, charts: Charts | None, passed: Shown, failed: Sh
             version=__version__,
             lead=_lead(document),
             spread=_spread(document),
-            boards=sorted({one.board for one in document.tests if one.board}),
+            boards=document.boards,
             reds=reds,
             others=[one for one in shown if not one["red"]],
             remarks=_remarks(document),
@@ -144,8 +144,7 @@ def _lead(document: Document) -> str:
     if len(document.runs) > 1:
         parts.append(f"{len(document.runs)} runs")
     parts.append(_took(sum(run.seconds for run in document.runs)))
-    boards = sorted({one.board for one in document.tests if one.board})
-    return " · ".join([*parts, *([", ".join(boards)] if boards else [])])
+    return " · ".join([*parts, *([", ".join(document.boards)] if document.boards else [])])
 
 
 def _spread(document: Document) -> list[dict[str, Any]]:
@@ -201,7 +200,7 @@ def _remarks(document: Document) -> list[dict[str, str]]:
         for one in document.console
     ]
     rows += [
-        _row("service", f"{one['seen']}", "", f"{SERVICES.get(one['kind'], one['kind'])}; {_on(one['boards'])}")
+        _row("service", one["seen"], "", f"{SERVICES.get(one['kind'], one['kind'])}; {_on(one['boards'])}")
         for one in document.services
     ]
     rows += [_row("note", note, "") for run in document.runs for note in dict.fromkeys(run.notes)]

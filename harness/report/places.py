@@ -12,6 +12,8 @@ from _pytest.junitxml import xml_key
 from harness.errors import HarnessError, HostDiskFull, OptionError
 from harness.options import Settings
 
+PAGE = "report.html"
+"""The name of the page."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 

@@ -92,7 +92,7 @@ class Recorder:
         outcome.sections = list(report.sections)
         said: dict[str, str] = getattr(report, "gk_error", {})
         outcome.fault, outcome.kind = fault, said.get("kind", "")
-        outcome.reason = said["what"] if said.get("what") else first_line(report)
+        outcome.reason = said.get("what") or first_line(report)
         outcome.where, outcome.hint = said.get("where", ""), said.get("hint", "")
 
     def _take_service(self, name: str, text: str, outcome: Outcome) -> None:

@@ -42,13 +42,13 @@ class Typed:
         if not self.command:
             path, _, name = nodeid.partition("::")
             test = f"{os.path.normpath(Path(self.root) / path)}::{name}" if name else nodeid
-            return _joined(["pytest", test, *_flags(values, lambda option: option.flag)])
+            return shlex.join(["pytest", test, *_flags(values, lambda option: option.flag)])
         subject = [value for option, value in values if option.name in _SUBJECT]
         rest = [one for one in values if one[0].name not in _SUBJECT]
         own = [one for one in rest if self.command in one[0].commands]
         others = [one for one in rest if self.command not in one[0].commands]
         test = _PARAMETERS.sub("", nodeid.rpartition("::")[2])
-        return _joined(
+        return shlex.join(
             [
                 *("gokharness", self.command, *subject),
                 *_flags(own, lambda option: option.flag_of(self.command)),
@@ -72,8 +72,9 @@ def typed(config: pytest.Config, words: Words) -> Typed:
 
 
 def _flags(values: list[tuple[Option, str]], flag: Callable[[Option], str]) -> list[str]:
-    return [word for option, value in values for word in ((flag(option), value) if value else (flag(option),))]
-
-
-def _joined(words: list[str]) -> str:
-    return shlex.join(words)
+    """Each option as it is typed; a value that looks like a flag is joined to its own."""
+    words: list[str] = []
+    for option, value in values:
+        name = flag(option)
+        words += [f"{name}={value}"] if value.startswith("-") else [name, value] if value else [name]
+    return words

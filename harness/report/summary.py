@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +24,9 @@ COLUMNS = {
     "ready": "http-200",
 }
 """The phases of the table and their headings: the web interface listens on an address that came by DHCP."""
+
+Key = tuple[str, str]
+"""Board, and how it started."""
 
 EXPLANATIONS = {
     Fault.HARNESS: "the harness broke its own promise (exit status 10): please report it",
@@ -106,21 +109,31 @@ def remarks(recorder: Recorder) -> list[str]:
     return lines
 
 
+def medians(boots: Sequence[BootTimes]) -> dict[Key, dict[str, float]]:
+    """Of each board and way of starting the median seconds to each phase, in the order of the phases."""
+    groups: dict[Key, list[dict[str, float]]] = defaultdict(list)
+    for board, start, phases in boots:
+        groups[board, start].append(phases)
+    return {
+        key: {
+            phase: statistics.median(found)
+            for phase in COLUMNS
+            if (found := [row[phase] for row in rows if phase in row])
+        }
+        for key, rows in groups.items()
+    }
+
+
 def boot_table(boots: Sequence[BootTimes]) -> list[str]:
     """One aligned line a board and way of starting: the median seconds since power-on at which each phase came."""
     if not boots:
         return []
-    groups: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
-    for board, kind, phases in boots:
-        groups[board, kind].append(phases)
+    counts = Counter((board, start) for board, start, _ in boots)
     head = f"{'boot, seconds':14} {'start':8} {'n':>3} " + " ".join(f"{name:>9}" for name in COLUMNS.values())
     lines = [head]
-    for (board, kind), rows in groups.items():
-        cells = []
-        for phase in COLUMNS:
-            values = [row[phase] for row in rows if phase in row]
-            cells.append(f"{statistics.median(values):9.1f}" if values else f"{'-':>9}")
-        lines.append(f"{board:14} {kind:8} {len(rows):3} " + " ".join(cells))
+    for (board, start), phases in medians(boots).items():
+        cells = [f"{phases[phase]:9.1f}" if phase in phases else f"{'-':>9}" for phase in COLUMNS]
+        lines.append(f"{board:14} {start:8} {counts[board, start]:3} " + " ".join(cells))
     return lines
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from harness.report import history
-from harness.report.charts import WIDTH, charts, medians
+from harness.report.charts import WIDTH, charts
 from harness.report.document import Document, Test
 from harness.report.history import append, earlier
+from harness.report.summary import medians
 
 BOOTS = [
     ("virt", "cold", {"kernel": 1.0, "ready": 6.0}),
@@ -87,3 +88,9 @@ def test_a_cold_start_has_its_limit_beside_it() -> None:
 def test_no_boots_no_chart() -> None:
     assert charts([]).rows == []
     assert charts([("virt", "off", {})]).rows == []
+
+
+def test_a_phase_keeps_its_colour_where_others_were_not_reached() -> None:
+    drawn = charts([("virt", "warm", {"ready": 0.4}), ("virt", "cold", {"kernel": 1.0, "ready": 9.0})])
+    assert drawn.phases == [(1, "kernel"), (6, "http-200")]
+    assert {part["number"] for row in drawn.rows for part in row["parts"]} == {1, 6}

@@ -25,6 +25,11 @@ NODE = "scenarios/test_boot.py::test_it_boots[virt]"
             f"pytest '{NODE}' --gk-board virt --gk-instance 'my app' --gk-no-quirks --gk-with a@1 --gk-with b@2",
         ),
         (
+            # An option of QEMU's own: it would be taken for one of pytest's.
+            Typed(said=(("qemu-arg", "-d"), ("qemu-arg", "guest_errors"))),
+            f"pytest '{NODE}' --gk-board virt --gk-qemu-arg=-d --gk-qemu-arg guest_errors",
+        ),
+        (
             Typed("check", said=(("image", "/x/disk.img"), ("memory", "512"), ("tier", "all"))),
             "gokharness check /x/disk.img --board virt --memory 512 -- -k test_it_boots --gk-tier all",
         ),
