@@ -132,4 +132,8 @@ class LineSplitter:
             self._carry = ""
         else:
             self._carry += head
+            if len(self._carry) >= self._longest:
+                # The kernel's lines stand in a program's line that does not end.
+                lines.append(Line(at, offset, self._carry))
+                self._carry = ""
         lines.append(Line(at, offset, text[stamp.start() :], kernel=True))

@@ -10,7 +10,7 @@ SHORTEST = 3
 _TOKEN = re.compile(
     r"(?P<group>\(\?:|\(\?<?[=!]|\(\?P?<\w+>|\()|(?P<close>\))|(?P<bar>\|)"
     r"|(?P<set>\[\^?\]?(?:\\.|[^\]])*\])|(?P<repeat>(?:[*?+]|\{\d*,?\d*\})[?+]?)"
-    r"|(?P<plain>\\[^\w]|[^\\.^$])|(?P<other>\\x..|\\.|.)",
+    r"|(?P<plain>\\[^\w]|[^\\.^$])|(?P<other>\\x..|\\u.{4}|\\U.{8}|\\N\{[^}]*\}|\\\d+|\\.|.)",
     re.DOTALL,
 )
 
@@ -24,17 +24,12 @@ def literals(pattern: re.Pattern[str]) -> tuple[str, ...]:
     for token in _TOKEN.finditer(pattern.pattern):
         kind = token.lastgroup
         depth += (kind == "group") - (kind == "close")
-        if depth or kind == "close":
-            run, kept = "", run
-        elif kind == "plain":
+        if kind == "plain" and not depth:
             run += token[0][-1]
             continue
-        elif kind == "repeat":
-            # What stands before it may be missing, or come twice.
-            run, kept = "", run[:-1]
-        else:
-            run, kept = "", run
-        runs.append(kept)
+        # What stands before a repetition may be missing, or come twice.
+        runs.append(run[:-1] if kind == "repeat" else run)
+        run = ""
         if kind == "bar" and not depth:
             found.append(max(runs, key=len))
             runs = [""]

@@ -74,10 +74,14 @@ PURPOSES = ("use", "tests", "night")
 """What is to be run; each needs what those before it do, and more."""
 
 
+def _tables(machine: str) -> tuple[tuple[Requirement, ...], ...]:
+    """What each purpose needs beyond those before it."""
+    return table(machine), needed_by_tests.TABLE, needed_at_night.TABLE
+
+
 def rows_for(purpose: str, machine: str) -> tuple[Requirement, ...]:
     """All that is needed for a purpose."""
-    more = (table(machine), needed_by_tests.TABLE, needed_at_night.TABLE)
-    return tuple(row for rows in more[: PURPOSES.index(purpose) + 1] for row in rows)
+    return tuple(row for rows in _tables(machine)[: PURPOSES.index(purpose) + 1] for row in rows)
 
 
 def examine_all(host: Host, *, purpose: str = "use") -> tuple[Finding, ...]:
@@ -113,8 +117,7 @@ def packages(machine: str) -> list[str]:
 
     For ``ci/packages.txt``, from which ``ci/setup`` takes the names where there is no Python yet.
     """
-    tables = (table(machine), needed_by_tests.TABLE, needed_at_night.TABLE)
-    rows = [(purpose, row) for purpose, rows in zip(PURPOSES, tables, strict=True) for row in rows]
+    rows = [(purpose, row) for purpose, rows in zip(PURPOSES, _tables(machine), strict=True) for row in rows]
     return unique(f"{row.package} {purpose}{' backports' * row.backports}" for purpose, row in rows)
 
 

@@ -48,7 +48,7 @@ def _state(machine: Machine) -> Iterator[str]:
 
 
 def _processors(machine: Machine) -> Iterator[str]:
-    yield from processors(machine.hmp("info registers -a"))
+    yield from processors(machine.hmp("info registers -a", timeout=LIMIT))
 
 
 def processors(registers: str) -> list[str]:
@@ -85,7 +85,7 @@ def used(stats: dict[str, Any]) -> str:
 
 
 def _connections(machine: Machine) -> Iterator[str]:
-    yield from connections(machine.hmp("info usernet"))
+    yield from connections(machine.hmp("info usernet", timeout=LIMIT))
 
 
 def connections(usernet: str) -> list[str]:

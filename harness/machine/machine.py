@@ -256,9 +256,9 @@ class Machine:
             raise InternalError("the machine has no QMP connection", where=self.board.name)
         return self._qmp.execute(name, arguments, **limits)
 
-    def hmp(self, line: str) -> str:
-        """Run a command of QEMU's human monitor."""
-        return str(self.execute("human-monitor-command", {"command-line": line}))
+    def hmp(self, line: str, **limits: float) -> str:
+        """Run a command of QEMU's human monitor (``timeout=`` in seconds)."""
+        return str(self.execute("human-monitor-command", {"command-line": line}, **limits))
 
     def pause(self) -> None:
         """Stop the machine's processors."""

@@ -37,7 +37,9 @@ class KeyLocks:
             _lock(handle, fcntl.LOCK_SH, waiting)
             found = read()
             if found is None:
-                with self._making(key, waiting):
+                # A lock of its own: with one that goes from exclusive to shared, its maker can be a user before
+                # those who wait to make it, and they would wait until that user ends.
+                with self.alone(f"{key}.make", waiting):
                     # Whoever was waited for may have made it.
                     while (found := read()) is None:
                         make()
@@ -48,25 +50,11 @@ class KeyLocks:
         return found
 
     @contextlib.contextmanager
-    def _making(self, key: str, waiting: Callable[[], None]) -> Iterator[None]:
-        """Wait until nobody else makes what this key stands for.
-
-        This is a lock of its own. With one that goes from exclusive to shared, its maker can be a user before
-        those who wait to make it, and they would wait until that user ends.
-        """
-        handle = os.open(self._folder / f"{key}.make", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            _lock(handle, fcntl.LOCK_EX, waiting)
-            yield
-        finally:
-            os.close(handle)
-
-    @contextlib.contextmanager
-    def alone(self, key: str) -> Iterator[None]:
+    def alone(self, key: str, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Wait until nobody else uses this key, and keep it so while the context lasts."""
         handle = self._open(key)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            _lock(handle, fcntl.LOCK_EX, waiting)
             yield
         finally:
             os.close(handle)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from harness.console import intake
 from harness.console.console import Console
 from harness.console.findings import CrashWatcher
-from harness.console.lines import LineSplitter
+from harness.console.lines import LONGEST, LineSplitter
 from harness.console.loops import LoopRule, reboot_loop
 from harness.console.phases import Cause, PhaseWatcher
 from harness.errors import KernelPanic
@@ -86,6 +86,16 @@ def test_a_panic_that_is_provoked_is_found_however_many_came_before(tmp_path: Pa
         with pytest.raises(KernelPanic):
             console.wait(10)
     console.close()
+
+
+def test_a_line_that_the_kernel_breaks_into_again_and_again_is_cut_too() -> None:
+    splitter = LineSplitter()
+    lines = splitter.feed(b"xxxxxxxx[    1.000000] y\n" * 3000, offset=0, at=0.0)
+    lines += splitter.close(offset=0, at=0.0)
+    ours = [line.text for line in lines if not line.kernel]
+    assert "".join(ours) == "x" * 24_000
+    assert max(map(len, ours)) <= LONGEST
+    assert sum(line.kernel for line in lines) == 3000
 
 
 def test_of_many_empty_lines_a_few_are_kept() -> None:

@@ -27,6 +27,12 @@ from harness.tests.console.test_checks import EXAMPLES
         (r"\bBUG: .*", ("BUG: ",)),
         (r"a(b|c(d))e|xyz", ()),
         (r"", ()),
+        # An escape stands for one character, and not for those that it is written with.
+        (r"\u2713 ready", (" ready",)),
+        (r"\U0001F600 ready", (" ready",)),
+        (r"\N{CHECK MARK} ready", (" ready",)),
+        (r"\0333 ready", (" ready",)),
+        (r"\x1bready", ("ready",)),
     ],
 )
 def test_words_are_found(pattern: str, words: tuple[str, ...]) -> None:

@@ -104,7 +104,7 @@ class Restless(Machine):
         self._said = list(said)
         self.done: list[str] = []
 
-    def hmp(self, line: str) -> str:
+    def hmp(self, line: str, **limits: float) -> str:
         assert line == "xp /8wx 0x40000060"
         return self._said.pop(0) if len(self._said) > 1 else self._said[0]
 
