@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pexpect
 import pytest
@@ -14,11 +14,6 @@ import pytest
 from harness.package_data import images_folder
 from harness.store.root import default_root
 from harness.tests.traces import Traces
-
-if TYPE_CHECKING:
-    Spawn = pexpect.spawn[str]
-else:
-    Spawn = pexpect.spawn
 
 pytestmark = pytest.mark.gk_tier("ci")
 
@@ -39,7 +34,7 @@ def test_a_machine_is_typed_at_and_commanded_and_leaves_nothing(tmp_path: Path) 
             "mine",
         ]
         command += ["--cache", str(default_root())]
-        child: Spawn = pexpect.spawn(
+        child: pexpect.spawn[str] = pexpect.spawn(
             sys.executable, command, encoding="utf-8", timeout=COMES_UP, cwd=tmp_path, env=traces.environment
         )
         try:
@@ -52,7 +47,7 @@ def test_a_machine_is_typed_at_and_commanded_and_leaves_nothing(tmp_path: Path) 
     assert "test-password" not in recorded
 
 
-def stand(child: Spawn, traces: Traces, folder: Path) -> None:
+def stand(child: pexpect.spawn[str], traces: Traces, folder: Path) -> None:
     """Do what a person does, and a script."""
     child.expect(
         r"web interface: http://127\.0\.0\.1:\d+/  user gokrazy, password: HTTPPassword in \S+config\.json"

@@ -28,20 +28,6 @@ from harness.tests.gokrazy.fake_ssh import FakeBreakglass
 
 
 @pytest.fixture
-def key(tmp_path: Path) -> KeyPair:
-    return generate_key(tmp_path / "keys")
-
-
-@pytest.fixture
-def server(tmp_path: Path, key: KeyPair) -> Iterator[FakeBreakglass]:
-    folder = tmp_path / "device"
-    folder.mkdir()
-    server = FakeBreakglass(folder, key.load())
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def breakglass(server: FakeBreakglass, key: KeyPair) -> Iterator[Breakglass]:
     with Breakglass("127.0.0.1", server.port, key.private) as breakglass:
         yield breakglass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from harness.errors import AuthenticationRefused, CommandFailed, DeviceUnreachable
 from harness.gokrazy.breakglass import Breakglass, Talk
 from harness.gokrazy.client import Device, WebNews
-from harness.gokrazy.keys import KeyPair, generate_key
+from harness.gokrazy.keys import KeyPair
 from harness.gokrazy.status import Status
 from harness.gokrazy.transport import Answer, Exchange, NoAnswer
 from harness.tests.gokrazy.fake_device import PASSWORD, FakeDevice
@@ -47,20 +46,6 @@ def test_each_request_and_each_front_page_is_reported(fake: FakeDevice) -> None:
     assert isinstance(requests[-1].answer, NoAnswer)
     assert all(one.began <= one.ended for one in requests)
     assert PASSWORD not in "".join(one.path for one in requests)
-
-
-@pytest.fixture
-def server(tmp_path: Path, key: KeyPair) -> Iterator[FakeBreakglass]:
-    folder = tmp_path / "device"
-    folder.mkdir()
-    server = FakeBreakglass(folder, key.load())
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> KeyPair:
-    return generate_key(tmp_path / "keys")
 
 
 def test_what_is_done_over_ssh_is_reported_with_how_it_ended(

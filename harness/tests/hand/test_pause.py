@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pexpect
 import pytest
 
 from harness.tests.traces import Traces, wait_until
-
-if TYPE_CHECKING:
-    Spawn = pexpect.spawn[str]
-else:
-    Spawn = pexpect.spawn
 
 LIMIT = 60
 """Seconds for anything to be shown, on a busy host."""
@@ -73,11 +68,13 @@ def traces(pytester: pytest.Pytester) -> Iterator[Traces]:
         yield made
 
 
-def begin(traces: Traces, *more: str) -> Spawn:
+def begin(traces: Traces, *more: str) -> pexpect.spawn[str]:
     """Run pytest in a terminal until it pauses."""
     command = ["-m", "pytest", "-p", "no:cacheprovider", "--gk-pause", "test_mine.py", *more]
     environment = {**traces.environment, "TERM": "dumb", "COLUMNS": "200"}
-    child: Spawn = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=LIMIT, env=environment)
+    child: pexpect.spawn[str] = pexpect.spawn(
+        sys.executable, command, encoding="utf-8", timeout=LIMIT, env=environment
+    )
     child.expect_exact("gokrazy: paused: test_mine.py::test_ill failed in its call")
     child.expect_exact("waited 3 s for the moon")
     child.expect_exact("web interface: http://127.0.0.1:40080/  user gokrazy, password: ")
@@ -147,16 +144,21 @@ def test_what_is_killed_leaves_nothing(traces: Traces) -> None:
     child.close(force=True)
 
 
-def run(traces: Traces, *more: str) -> subprocess.Popen[str]:
-    """Run pytest without a terminal."""
-    return subprocess.Popen(
+@contextlib.contextmanager
+def run(traces: Traces, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """Run pytest without a terminal; it is gone at the end of the block, also where that fails."""
+    with subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--gk-pause", "test_mine.py", *more],
-        env={**os.environ, **traces.environment},
+        env=traces.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_without_a_terminal_and_uncaptured_a_command_goes_on(traces: Traces) -> None:

@@ -10,7 +10,6 @@ import sys
 import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pexpect
 import pytest
@@ -19,11 +18,6 @@ from harness.hand import commands
 from harness.hand.keys import KEYS
 from harness.hand.terminal import GuestModes
 from harness.tests.hand.played import PROMPT
-
-if TYPE_CHECKING:
-    Spawn = pexpect.spawn[str]
-else:
-    Spawn = pexpect.spawn
 
 SHELL = """
 # Ctrl-C at a prompt is for all who have the terminal.
@@ -46,7 +40,7 @@ class Person:
         script = folder / "typed.sh"
         script.write_text(SHELL.format(python=sys.executable, folder=folder))
         environment = {**os.environ, "TERM": "dumb", "INPUTRC": "/dev/null"}
-        self.child: Spawn = pexpect.spawn(
+        self.child: pexpect.spawn[str] = pexpect.spawn(
             "/bin/sh", [str(script)], encoding="utf-8", timeout=LIMIT, env=environment
         )
         self.sees(PROMPT)

@@ -84,6 +84,7 @@ def test_what_was_said_before_is_shown_too(console: Console) -> None:
         assert watched.out.wait_for("early")
         watched.is_on = False
     watched.thread.join(10)
+    assert not watched.thread.is_alive()
 
 
 def test_a_machine_that_starts_again_is_shown_on(console: Console) -> None:
