@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from harness import __version__, boards
+from harness.build.subject import is_image
 from harness.errors import Fault, HarnessError, OptionError
 from harness.option import Option
 from harness.options import OPTIONS, OWN_ARGUMENTS, Settings, must_be_readable, settings_from
@@ -152,8 +153,7 @@ def _add(parser: argparse.ArgumentParser, option: Option, flag: str) -> None:
 
 def _said(options: argparse.Namespace) -> dict[str, object]:
     """What the command line says, by the options' ini names, with paths made absolute."""
-    subject = Path(options.subject).expanduser()
-    kind = "gk_image" if subject.is_file() and subject.name != "config.json" else "gk_instance"
+    kind = "gk_image" if is_image(Path(options.subject).expanduser()) else "gk_instance"
     given = {**vars(options), kind: options.subject}
     return {option.ini: option.located(given.get(option.ini), Path.cwd()) for option in OPTIONS}
 

@@ -8,6 +8,11 @@ from pathlib import Path
 from harness.option import Option, path, path_always
 
 
+def is_image(name: str | Path) -> bool:
+    """Whether a path is that of a finished image, and of no instance."""
+    return Path(name).is_file() and Path(name).name != "config.json"
+
+
 def _is_instance(word: str, path: Path) -> bool:
     """Whether a word is the path of an instance or a file; not if only gok knows an instance of that name."""
     # Imported here: reading an instance takes more than ``pytest --help`` needs.

@@ -177,10 +177,7 @@ class Manifest:
 
     def wanted_again(self, name: str) -> Wanted:
         """What the test asked of its appliance, for one that is called otherwise; raises OptionError."""
-        said: dict[str, Any] = {
-            one: tuple(value) if isinstance(value, list) else value for one, value in self.wanted.items()
-        }
-        return Wanted(board(self.board), name, **said)
+        return Wanted(board(self.board), name, **_tuples(self.wanted))
 
 
 def wanted_facts(wanted: Wanted) -> dict[str, Any]:

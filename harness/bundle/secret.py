@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.appliance.time_line import SHORTEST_SECRET
 from harness.build.config import Config
 from harness.build.instance import Instance, load_instance
 from harness.errors import HarnessError
 from harness.image.model import Image
 from harness.package_data import images_folder
 
-SHORTEST = 4
-"""Characters of a secret that is looked for in texts: a shorter one cannot be distinguished from any word."""
 SHORTEST_VALUE = 6
 """The same of the value of a flag or variable, which may be such a word as ``true`` or ``http``."""
 SHORTEST_LINE = 8
@@ -39,28 +38,23 @@ class Secrets:
 
 def own_name(image: Image) -> str:
     """The name of the project's own instance that it was built from, "" if it is of another one."""
-    folder = Path(image.instance)
-    return str(folder.relative_to(images_folder())) if image.instance and _is_own(folder) else ""
-
-
-def _is_own(folder: Path) -> bool:
-    return folder.resolve().is_relative_to(images_folder().resolve())
+    folder, ours = Path(image.instance).resolve(), images_folder().resolve()
+    return str(folder.relative_to(ours)) if image.instance and folder.is_relative_to(ours) else ""
 
 
 def secrets_of(image: Image) -> Secrets:
     """The secrets of this image, as far as its instance says them."""
     if own_name(image):
         return Secrets()
-    given = (image.password,) if image.password else ()
+    given = tuple(_of_password(image.password))
     if image.builder == "given" or not image.instance:
         return Secrets("the image was given as a file, and may have secrets of its owner", _longest_first(given))
     try:
         instance = load_instance(image.instance)
     except HarnessError as error:
         return Secrets(f"its instance cannot be read any more ({error.what})", _longest_first(given))
-    words = [*given, *_words(instance)]
-    reason = _reason(instance)
-    return Secrets(reason, _longest_first(words))
+    words = (*given, *_of_password(instance.password), *_of_config(instance.config))
+    return Secrets(_reason(instance), _longest_first(words))
 
 
 def _reason(instance: Instance) -> str:
@@ -79,12 +73,11 @@ def _reason(instance: Instance) -> str:
     return f"the instance has {', '.join(found)}" if found else ""
 
 
-def _words(instance: Instance) -> Iterator[str]:
-    if instance.password:
-        yield instance.password
+def _of_password(password: str | None) -> Iterator[str]:
+    if password:
+        yield password
         # As HTTP sends it.
-        yield base64.b64encode(f"gokrazy:{instance.password}".encode()).decode()
-    yield from _of_config(instance.config)
+        yield base64.b64encode(f"gokrazy:{password}".encode()).decode()
 
 
 def _of_config(config: Config) -> Iterator[str]:
@@ -99,6 +92,6 @@ def _of_config(config: Config) -> Iterator[str]:
             yield from (line.strip() for line in content.splitlines() if len(line.strip()) >= SHORTEST_LINE)
 
 
-def _longest_first(words: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+def _longest_first(words: tuple[str, ...]) -> tuple[str, ...]:
     """Those that can be looked for; one that contains another is hidden whole."""
-    return tuple(sorted({word for word in words if len(word) >= SHORTEST}, key=len, reverse=True))
+    return tuple(sorted({word for word in words if len(word) >= SHORTEST_SECRET}, key=len, reverse=True))

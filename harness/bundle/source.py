@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.build.subject import is_image
 from harness.bundle.manifest import Manifest, Subject
 from harness.errors import BoardMismatch, OptionError
 from harness.image.model import Image
@@ -47,10 +48,11 @@ def source(manifest: Manifest, given: str) -> dict[str, object]:
         # The project's own images of this board: nothing is named, as in the run.
         return values
     path = Path(found).expanduser().absolute()
+    # Only gok may know an instance of that name.
+    word = str(path) if path.exists() else found
     if of_older:
-        return {**values, "gk_from": str(path)}
-    is_file = path.is_file() and path.name != "config.json"
-    return {**values, "gk_image" if is_file else "gk_instance": str(path) if path.exists() else found}
+        return {**values, "gk_from": word}
+    return {**values, "gk_image" if is_image(path) else "gk_instance": word}
 
 
 def _place(manifest: Manifest) -> str:

@@ -13,12 +13,12 @@ from typing import TextIO
 from harness.appliance.appliance import Appliance
 from harness.appliance.wanted import Wanted
 from harness.boards import Board
+from harness.build.subject import is_image
 from harness.errors import HarnessError, OptionError
 from harness.hand.bell import Bell
 from harness.hand.commands import carry_out, parse
 from harness.hand.ctl import Desk, free_name
 from harness.hand.hand import Hand
-from harness.hand.reach import is_image
 from harness.hand.session import Session
 from harness.hand.show import show
 from harness.hand.terminal import Terminal

@@ -11,8 +11,9 @@ from pathlib import Path
 from harness import boards
 from harness.appliance.abilities import NOT
 from harness.appliance.appliance import Appliance
+from harness.build.subject import is_image
 from harness.errors import OptionError, QemuFailed
-from harness.hand.reach import is_image, password_place, ways_in
+from harness.hand.reach import password_place, ways_in
 from harness.image.model import Image
 from harness.lab.images import fitting
 from harness.lab.lab import Lab

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from harness.appliance.appliance import Appliance
 from harness.build.instance import load_instance
+from harness.build.subject import is_image
 from harness.errors import ConfigError
 from harness.options import Settings
 
@@ -14,20 +13,13 @@ IN_THE_IMAGE = "the image's own (/etc/gokr-pw.txt)"
 
 def password_place(source: str, settings: Settings) -> str:
     """Where the password of what was made of ``source`` is, an instance or an image."""
-    if settings.password_file is not None and (is_image(source) or not source):
-        return str(settings.password_file)
     if is_image(source) or not source:
-        return IN_THE_IMAGE
+        return str(settings.password_file) if settings.password_file is not None else IN_THE_IMAGE
     try:
         return load_instance(source).password_place
     except ConfigError:
         # Somebody edits it just now. The image has what it had.
         return IN_THE_IMAGE
-
-
-def is_image(source: str) -> bool:
-    """Whether this is a finished image, and no instance."""
-    return Path(source).is_file() and Path(source).name != "config.json"
 
 
 def ways_in(appliance: Appliance, password: str) -> list[str]:

@@ -36,13 +36,13 @@ class Watch:
             if files and settled:
                 self._known = now
                 say(f"gokrazy: {_named(files)} changed: {self._update(hand)}")
-                latest = now
 
     def _update(self, hand: Hand) -> str:
         """What came of it, in one line, or with what the compiler says."""
         try:
             # There may be other places now. What is wrong with them, the build says better.
             self._places = places(load_instance(self._source))
+            self._known = states(self._places)
             return carry_out(hand, parse(["update", self._source], Path.cwd()))
         except HarnessError as error:
             return str(error)

@@ -208,8 +208,7 @@ class Starts:
         return machine_identity(self._spec(self._plan_of(wanted, equipment)))
 
     def _plan_of(self, wanted: Wanted, equipment: Equipment) -> Plan:
-        image = wanted.image or self.images.image(wanted.board, wanted.family)
-        return replace(Plan.of(wanted, self.targets.of(wanted.board, image), self.settings), equipment=equipment)
+        return replace(self._plan(wanted), equipment=equipment)
 
     # -- a snapshot
 

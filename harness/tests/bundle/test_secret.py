@@ -42,6 +42,8 @@ def test_a_given_image_keeps_its_disk_and_its_password(tmp_path: Path) -> None:
     found = secrets_of(image(builder="given", password="hunter2"))
     assert "given as a file" in found.reason
     assert found.hide(b"the hunter2 password") == b"the ******* password"
+    # echo -n 'gokrazy:hunter2' | base64
+    assert found.hide(b"Basic Z29rcmF6eTpodW50ZXIy") == b"Basic " + b"*" * 20
     assert own_name(image(builder="given")) == ""
 
 
