@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +27,9 @@ from harness.report.verdict import Verdict
 from harness.report.words import Words, words_of
 from harness.run import durations, hooks, markers, rerun, workers
 from harness.run.repeat import Repeat, tally
+from harness.run.selection import NO_BOARD, board_of, give_boards, select
 from harness.run.shard import Shard, digest
-from harness.run.whose import chooses_boards, fixtures_of, is_our_board, needs_appliance
+from harness.run.whose import fixtures_of, needs_appliance
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
     from harness.report.document import Document
 
 PAUSE = "gokrazy-pause"
-NO_BOARD = "no-board"
-"""Stands for the board of a test that none of the run's boards may run: it is left out, not skipped."""
-
 SETTINGS = pytest.StashKey[Settings]()
 VERDICT = pytest.StashKey[Verdict]()
 RECORDER = pytest.StashKey[Recorder]()
@@ -127,55 +124,12 @@ def pytest_collection(session: pytest.Session) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that needs a board once on each board that it and the run allow."""
-    if chooses_boards(metafunc.definition) or not is_our_board(metafunc.definition):
-        return
-    place = markers.place_of(metafunc.definition)
-    for name in chain(*place.boards):
-        boards.board(name)
-    names = [board.name for board in _lab(metafunc.config).boards if place.allows(board.name)]
-    metafunc.parametrize("board", names or [NO_BOARD], ids=names or [NO_BOARD], indirect=True, scope="session")
+    give_boards(metafunc, lambda: _lab(metafunc.config))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what belongs to another tier, and the release path when there is nothing to come from."""
-    settings = config.stash[SETTINGS]
-    kept: list[pytest.Item] = []
-    left_out: list[pytest.Item] = []
-    enough = _one_for_each_image(config) if settings.tier == "ci" else frozenset(boards.names())
-    slow = {board.name for board in boards.boards() if board.slow_upload}
-    for item in items:
-        place = markers.place_of(item)
-        on_a_board = not needs_appliance(item) or _board(item) != NO_BOARD
-        if needs_appliance(item) and place.any_firmware:
-            on_a_board = _board(item) in enough
-        if place.uploads and on_a_board:
-            on_a_board = _board(item) not in slow
-        runs = (
-            on_a_board
-            and settings.tier in ("all", place.tier)
-            and (settings.from_image is not None or markers.family_of(item) != "from")
-        )
-        (kept if runs else left_out).append(item)
-    known = durations.load(_page(config).parent) if settings.shard is not None or workers.is_worker(config) else {}
-    if settings.shard is not None:
-        mine = Shard(*settings.shard).take([item.nodeid for item in kept], known)
-        left_out += [item for item in kept if item.nodeid not in mine]
-        kept = [item for item in kept if item.nodeid in mine]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-    if workers.is_worker(config):
-        # A run with several workers ends when the last one does: what takes minutes must not come last.
-        kept.sort(key=lambda item: -known.get(item.nodeid, 0.0))
-    items[:] = kept
-
-
-def _one_for_each_image(config: pytest.Config) -> frozenset[str]:
-    """Of the run's boards that run the same image the first, one whose snapshot is complete if there is one."""
-    lab = _lab(config)
-    first: dict[str, str] = {}
-    for board in sorted(lab.boards, key=lambda board: not board.can_checkpoint):
-        first.setdefault(lab.images.kind(board), board.name)
-    return frozenset(first.values())
+    """Leave out what belongs to another tier or share, and what none of the boards may run."""
+    select(config, items, config.stash[SETTINGS], lambda: _lab(config))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -193,9 +147,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _foreseen(item: pytest.Item) -> str:
     """Why a test will be skipped, as far as that is known without building or starting anything."""
-    if not needs_appliance(item) or _board(item) == NO_BOARD:
+    if not needs_appliance(item) or board_of(item) == NO_BOARD:
         return ""
-    board = boards.board(_board(item))
+    board = boards.board(board_of(item))
     running = "appliance" in fixtures_of(item)
     return _lab(item.config).foreseen_skip(markers.wanted_of(item, board, running=running))
 
@@ -213,7 +167,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     with _as_pytest_says(config):
         must_take_results(config, config.stash[SETTINGS], "--junit" if words.command else "--junitxml")
     for item in items:
-        key = _board(item), markers.family_of(item)
+        key = board_of(item), markers.family_of(item)
         needed[key] = needed.get(key, False) or "next_image" in fixtures_of(item)
     with _as_pytest_says(config):
         lab.prepare(needed)
@@ -234,14 +188,10 @@ def _as_pytest_says(config: pytest.Config) -> Iterator[None]:
 
 def _may_break(item: pytest.Item) -> bool:
     """Whether a test runs on KVM, so that TCG is left when that breaks."""
-    if not needs_appliance(item) or _board(item) == NO_BOARD:
+    if not needs_appliance(item) or board_of(item) == NO_BOARD:
         return False
     lab = item.config.stash.get(LAB, None)
-    return lab is not None and lab.accelerator_so_far(_board(item)) == "kvm"
-
-
-def _board(item: pytest.Item) -> str:
-    return str(item.callspec.params["board"]) if isinstance(item, pytest.Function) else NO_BOARD
+    return lab is not None and lab.accelerator_so_far(board_of(item)) == "kvm"
 
 
 def _lab(config: pytest.Config) -> Lab:
@@ -328,7 +278,7 @@ def pytest_runtest_makereport(
         return report
     # Attributes, not objects: a report may travel from another process.
     report.gk_appliance = True  # type: ignore[attr-defined]
-    report.gk_on = "" if _board(item) == NO_BOARD else _board(item)  # type: ignore[attr-defined]
+    report.gk_on = "" if board_of(item) == NO_BOARD else board_of(item)  # type: ignore[attr-defined]
     hang_under(report, appliance, call.excinfo.value if call.excinfo else None)
     if report.failed and call.excinfo is not None:
         rerun.mark(report, call.excinfo.value)

@@ -1,17 +1,12 @@
-"""Starts: how each appliance of a run starts, cold, warm or off, which is decided here and nowhere else.
-
-A cold start is from power-on, through the firmware. A warm start is restored from a snapshot, which is taken once,
-of a machine that has booted and that no test has used. An appliance that is off is switched on by its test.
-"""
+"""Starts: makes each appliance of a run, as it is planned, and ends it."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import Enum
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -21,16 +16,16 @@ from harness.appliance.assembly import Access, Assembly
 from harness.appliance.checkpoints import CheckpointState
 from harness.appliance.cold_start import ColdStart
 from harness.appliance.failed_starts import FailedStarts, Start
-from harness.appliance.wanted import Clock, Wanted
-from harness.boards import Board, Budget
+from harness.appliance.wanted import Wanted
+from harness.boards import Budget
 from harness.boards.board import SD
-from harness.boards.workarounds import Workaround
 from harness.errors import AcceleratorFailed, HarnessError, caused_by
 from harness.firmware.choice import stage_for
 from harness.lab.accelerators import Accelerators
 from harness.lab.folders import Folders, fresh, slug
 from harness.lab.images import Images
 from harness.lab.journal import Journal, Life
+from harness.lab.plan import How, Plan, late_network
 from harness.lab.qemus import Qemus
 from harness.lab.room import Room
 from harness.lab.snapshots import Booted, Snapshots, identity
@@ -43,59 +38,6 @@ from harness.machine.identity import machine_identity
 from harness.machine.snapshot import RAM, Snapshot
 from harness.machine.spec import Nursed, Spec
 from harness.options import Settings
-
-
-class How(Enum):
-    """How an appliance starts."""
-
-    OFF = "off"
-    COLD = "cold"
-    WARM = "warm"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What one appliance is to be, all of it decided."""
-
-    wanted: Wanted
-    target: Target
-    how: How
-    equipment: Equipment
-    clock: Clock
-
-    @classmethod
-    def of(cls, wanted: Wanted, target: Target, settings: Settings) -> Plan:
-        """The plan for what a test asks of this target in this run."""
-        equipment = replace(target.equipment, network=wanted.network or settings.network)
-        clock = wanted.clock or settings.clock
-        how = How.OFF
-        if wanted.running:
-            usual = (equipment, clock) == (target.equipment, settings.clock)
-            how = How.WARM if usual and not _is_cold(wanted, target, settings) else How.COLD
-        return cls(wanted, target, how, equipment, clock)
-
-    @property
-    def sets_clock(self) -> bool:
-        """Whether a board without a clock is given the time before it starts."""
-        return self.clock == "now" and not self.target.board.knows_time
-
-
-def _is_cold(wanted: Wanted, target: Target, settings: Settings) -> bool:
-    """Whether this appliance starts cold although its equipment and clock are those of the snapshots."""
-    board = target.board
-    hotplugs = board.workarounds.nic_after_restore is not None
-    if wanted.cold or settings.warm == "off" or not board.can_snapshot:
-        return True
-    if wanted.about_boot and (hotplugs or settings.warm == "persist"):
-        # A snapshot contains the boot that led to it, but no network card that is plugged in later, and it may be
-        # of an earlier run.
-        return True
-    if target.equipment.qemu_args:
-        # It is not known whether a snapshot contains the state of what the user's own arguments add.
-        return True
-    # A snapshot without the network card is taken when the console says that init runs: that needs a console.
-    # Without the quirks the guest does not find the card that is plugged in later.
-    return hotplugs and (settings.no_quirks or not target.voice.init)
 
 
 class Starts:
@@ -281,7 +223,7 @@ class Starts:
         """What the machine of this appliance is to be."""
         board, settings = plan.target.board, self.settings
         nursed: Nursed = "no"
-        if _late(board) and not settings.no_quirks:
+        if late_network(board) and not settings.no_quirks:
             nursed = "console" if plan.target.voice.init else "disk"
         return Spec(
             board=board,
@@ -312,7 +254,7 @@ class Starts:
         if board.disk == SD:
             overlay.resize_to_power_of_two()
         if spec.nurse_network != "no":
-            self.journal.firmware(board.name, *(f"network: {one.note}" for one in _late(board)))
+            self.journal.firmware(board.name, *(f"network: {one.note}" for one in late_network(board)))
         settings = self.settings
         made = Assembly(
             spec=spec,
@@ -391,8 +333,3 @@ def _boot_to_rest(appliance: Appliance, start: Start) -> None:
 def _captured(target: Target) -> str:
     """How the appliance is called of which a snapshot is taken."""
     return f"captured-{target.board.name}-{target.image.hostname}"
-
-
-def _late(board: Board) -> list[Workaround]:
-    """What the harness does to have the board's network come late."""
-    return [one for one in (board.workarounds.late_nic, board.workarounds.late_answers) if one is not None]

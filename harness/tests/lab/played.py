@@ -15,9 +15,10 @@ from harness.lab.equipment import equipment
 from harness.lab.folders import Folders
 from harness.lab.journal import Journal
 from harness.lab.lab import Lab
+from harness.lab.plan import Plan
 from harness.lab.snapshots import Booted
 from harness.lab.ssh_keys import KeyChoice
-from harness.lab.starts import Plan, Starts
+from harness.lab.starts import Starts
 from harness.lab.targets import Target
 from harness.machine.accelerator import TCG
 from harness.machine.qemu import QemuProgram

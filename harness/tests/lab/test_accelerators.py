@@ -17,7 +17,7 @@ from harness.boards import board
 from harness.errors import AcceleratorFailed
 from harness.lab.accelerators import Accelerators
 from harness.lab.journal import Journal
-from harness.lab.starts import Plan
+from harness.lab.plan import Plan
 from harness.machine import accelerator
 from harness.machine.accelerator import Accelerator
 from harness.machine.qemu import QemuProgram

@@ -13,9 +13,10 @@ from harness.boards import board
 from harness.errors import KernelPanic
 from harness.firmware.voice import Voice
 from harness.lab.equipment import equipment
+from harness.lab.plan import How, Plan
 from harness.lab.snapshots import Booted
 from harness.lab.ssh_keys import KeyChoice
-from harness.lab.starts import How, Plan, Starts
+from harness.lab.starts import Starts
 from harness.lab.targets import Target, Targets
 from harness.options import Settings
 from harness.tests.image.plain import PLAIN
