@@ -20,6 +20,7 @@ from _pytest.config.argparsing import Parser
 from harness import cli, faults, options
 from harness.appliance import wanted
 from harness.boards import board
+from harness.commands import arguments
 from harness.errors import OptionError
 from harness.option import Option, rows
 from harness.run import markers
@@ -117,27 +118,23 @@ def test_a_fault_is_a_public_function_that_its_page_must_name(
         sys.modules.pop("harness.faults.network", None)
 
 
-def test_a_command_is_a_function_and_its_lines_in_the_parser(
+def test_a_command_is_a_module_with_its_lines_in_the_parser(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    usual = cli._parser()
-
     def say(asked: argparse.Namespace) -> int:
-        print(f"memory: {cli._settings(asked).memory}")
+        print(f"memory: {arguments.settings_of(asked).memory}")
         return 0
 
-    def parser() -> argparse.ArgumentParser:
-        commands: Any = usual._subparsers._group_actions[0]  # type: ignore[union-attr]
+    def add(commands: arguments.Commands) -> None:
         added = commands.add_parser("say", help="say what was asked for")
-        cli._options_of("say", added)
+        arguments.options_of("say", added)
         added.set_defaults(run=say, subject=str(ROOT))
-        return usual
 
     shared = tuple(
         replace(one, commands=(*one.commands, "say")) for one in options.OPTIONS if one.name == "memory"
     )
-    monkeypatch.setattr(cli, "OPTIONS", shared)
-    monkeypatch.setattr(cli, "_parser", parser)
+    monkeypatch.setattr(arguments, "OPTIONS", shared)
+    monkeypatch.setattr(cli, "COMMANDS", (*cli.COMMANDS, SimpleNamespace(add=add)))
     assert cli.main(["say", "--memory", "1024"]) == 0
     assert capsys.readouterr().out == "memory: 1024\n"
 

@@ -14,7 +14,7 @@ import pytest
 
 import harness
 from harness.build.request import COMMANDS
-from harness.cli import _parser
+from harness.cli import parser_of_all
 from harness.errors import OptionError, ToolMissing
 from harness.options import OPTIONS
 from harness.report.words import Words
@@ -66,7 +66,7 @@ def test_a_message_names_an_option_by_the_flag_that_pytest_knows() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_message_is_told_in_flags_that_the_command_takes(command: str) -> None:
-    actions = next(action for action in _parser()._actions if isinstance(action.choices, dict)).choices
+    actions = next(action for action in parser_of_all()._actions if isinstance(action.choices, dict)).choices
     assert isinstance(actions, dict)
     taken = set(actions[command]._option_string_actions)
     for place, text in NAMED:

@@ -1,0 +1,1 @@
+"""The commands of gokharness, one module each: ``add`` registers it, ``run`` returns the exit status."""

@@ -1,0 +1,63 @@
+"""``gokharness build``: an instance, built."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from harness.commands.arguments import Commands, options_of, settings_of
+from harness.errors import OptionError
+
+if TYPE_CHECKING:
+    from harness.image.model import Image
+
+
+def add(commands: Commands) -> None:
+    """Add it to the commands."""
+    build = commands.add_parser("build", help="build an instance and print where its image is")
+    build.add_argument("subject", metavar="INSTANCE")
+    build.add_argument("--json", action="store_true", help="print JSON")
+    options_of("build", build)
+    build.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Build an instance, and print its image's path or, as JSON, what is known of the image."""
+    from harness.lab.lab import Lab
+    from harness.report.places import must_keep_images
+    from harness.report.words import Words
+
+    settings, words = settings_of(options), Words(options.command)
+    must_keep_images(settings)
+    if settings.instance is None:
+        raise OptionError(
+            "this is a file, but only an instance can be built",
+            where=str(settings.image),
+            hint="name the folder that has the instance's config.json",
+        )
+    with Lab(settings, say=lambda line: print(words(line), file=sys.stderr)) as lab:
+        image = lab.images.build(settings.instance)
+    for note in image.notes:
+        print(words(f"note: {note}"), file=sys.stderr)
+    print(json.dumps(_facts(image), indent=2) if options.json else image.path)
+    return 0
+
+
+def _facts(image: Image) -> dict[str, object]:
+    from harness.image.digest import sha256_of
+
+    return {
+        "path": str(image.path),
+        "sha256": sha256_of(image.path),
+        "digest": image.digest,
+        "arch": image.arch,
+        "build": image.build,
+        "builder": image.builder,
+        "kernel": image.kernel.release,
+        "boot_sector": image.boot_sector,
+        "boot_loader": image.boot_loader,
+        "modules": dict(image.modules),
+        "notes": list(image.notes),
+    }
