@@ -10,18 +10,55 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harness.console.benign import is_benign
 from harness.console.check import Check
-from harness.console.checks import disks, firmware, gokrazy
+from harness.console.checks import disks, firmware, gokrazy, hardware
 from harness.console.checks import kernel as of_kernel
 from harness.console.literals import SHORTEST
 from harness.errors import OptionError
 
-CHECKS: tuple[Check, ...] = (*of_kernel.CHECKS, *disks.CHECKS, *gokrazy.CHECKS, *firmware.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *of_kernel.CHECKS,
+    *disks.CHECKS,
+    *hardware.CHECKS,
+    *gokrazy.CHECKS,
+    *firmware.CHECKS,
+)
 
 OF_BUSY_HOST = frozenset(one.name for one in CHECKS if one.of_busy_host)
 """Findings that show no fault of the guest where its host was too busy."""
 
 OPEN_ENDED = frozenset({"silence", "reboot-loop", "unasked-restart"})
 """Findings that come from no single line, and can be allowed like the checks."""
+
+
+class _Sieve:
+    """The checks for the lines of one speaker, and the words of which a line that fits any of them has one."""
+
+    def __init__(self, checks: Iterable[Check]) -> None:
+        self._checks = tuple(checks)
+        self._wordless = {number for number, one in enumerate(self._checks) if not one.words}
+        words = {word for one in self._checks for word in one.words}
+        self._numbers: dict[str, set[int]] = {}
+        for number, one in enumerate(self._checks):
+            for word in one.words:
+                # A line that has a word has those within it as well: the shortest is enough.
+                within = min((other for other in words if other in word), key=lambda other: (len(other), other))
+                self._numbers.setdefault(within, set()).add(number)
+        self._words = tuple(self._numbers)
+        self._encoded = tuple((word, word.encode()) for word in self._words)
+
+    def let_through(self, text: str) -> list[Check]:
+        """Return the checks that the line may fit, the first row of the table first."""
+        numbers = self._wordless.union(*(self._numbers[word] for word in self._words_of(text)))
+        return [self._checks[number] for number in sorted(numbers)]
+
+    def _words_of(self, text: str) -> list[str]:
+        if len(text) < SHORTEST:
+            return []
+        if text.isascii():
+            return [word for word in self._words if word in text]
+        # Python looks for a narrow word in a wide string very slowly.
+        data = text.encode()
+        return [word for word, encoded in self._encoded if encoded in data]
 
 
 class Table:
@@ -31,12 +68,15 @@ class Table:
         """``excused`` gives a reason for each check that may fit in every test; raises OptionError."""
         self.checks = (*own, *CHECKS)
         self.excused = dict(excused or {})
-        self._by_word: dict[str, list[int]] = {}
-        for number, one in enumerate(self.checks):
-            for word in one.words:
-                self._by_word.setdefault(word, []).append(number)
-        self._words = tuple((word, word.encode()) for word in self._by_word)
-        self._wordless = [number for number, one in enumerate(self.checks) if not one.words]
+        self._sieves = {
+            (kernel, firmware): _Sieve(
+                one
+                for one in self.checks
+                if (firmware or not one.firmware) and (None in (one.kernel, kernel) or one.kernel == kernel)
+            )
+            for kernel in (True, False, None)
+            for firmware in (True, False)
+        }
         self.must_know(self.excused)
 
     @property
@@ -59,28 +99,12 @@ class Table:
         ``kernel`` says whether the kernel printed it, None where that cannot be known; ``firmware`` whether none
         runs.
         """
-        numbers = self._wordless
-        for word in self._words_of(text):
-            numbers = numbers + self._by_word[word]
-        for one in [self.checks[number] for number in sorted(numbers)]:
-            if one.firmware and not firmware:
-                continue
-            if None not in (one.kernel, kernel) and one.kernel != kernel:
-                continue
+        for one in self._sieves[kernel, firmware].let_through(text):
             match = one.regex.search(text)
             if match is None or (one.begins_line and _is_quoted(match, kernel)):
                 continue
             return None if is_benign(text) else (one, match)
         return None
-
-    def _words_of(self, text: str) -> list[str]:
-        if len(text) < SHORTEST:
-            return []
-        if text.isascii():
-            return [word for word, _ in self._words if word in text]
-        # Python looks for a narrow word in a wide string very slowly.
-        data = text.encode()
-        return [word for word, encoded in self._words if encoded in data]
 
 
 def _is_quoted(match: re.Match[str], kernel: bool | None) -> bool:

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 
 from harness.console.benign import BENIGN
 from harness.console.check import Check
-from harness.console.checks import disks, firmware, gokrazy
+from harness.console.checks import disks, firmware, gokrazy, hardware
 from harness.console.checks import kernel as of_kernel
 
 _FILLED_IN = re.compile(r"\{\w+\}")
 SPEAKERS = (
     ("The kernel", of_kernel.CHECKS),
     ("The kernel, of disks and file systems", disks.CHECKS),
+    ("The kernel, of other hardware", hardware.CHECKS),
     ("gokrazy's init", gokrazy.CHECKS),
     ("Firmware and boot loaders", firmware.CHECKS),
 )

@@ -285,6 +285,8 @@ class Intake:
             return
         if by_host or self.provoking or any(one.boot == before.number and one.fatal for one in self._of_life):
             return
+        if self._goes_on("unasked-restart"):
+            return
         what = f"the appliance started again {line.at:.1f} s after power-on, and nothing had asked for it"
         self._add("unasked-restart", what, RebootLoop, line, begun.number, Severity.NOTED)
 
@@ -309,6 +311,8 @@ class Intake:
             self._reported_starts = min(self._reported_starts, starts)
             return
         self._reported_starts = starts
+        if self._goes_on("reboot-loop"):
+            return
         what = f"the machine started {starts} times and "
         if self.hears_kernel:
             what += "no kernel said a word: it is damaged, or what should load it"
@@ -326,7 +330,8 @@ class Intake:
         came = f"boot {boot.number} came to {boot.last_phase}" if boot else self.no_boot
         what = f"the console has said nothing for {now - self.last_byte:.0f} s and nothing serves yet; {came}"
         line = self.lines[-1] if self.lines else Line(now, self.recording.size, "(nothing)", mark=True)
-        self._add("silence", what, ConsoleSilence, line, boot.number if boot else 0)
+        if not self._goes_on("silence"):
+            self._add("silence", what, ConsoleSilence, line, boot.number if boot else 0)
         self.silence = None
         self.notify()
         return None
@@ -349,7 +354,5 @@ class Intake:
         boot: int,
         severity: Severity = Severity.FATAL,
     ) -> None:
-        if self._goes_on(name):
-            return
         last = list(islice(self.lines, max(0, len(self.lines) - 30), None))
         self.crashes.add(Finding(name, what, severity, error, line, boot, evidence=last))

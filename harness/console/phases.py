@@ -200,6 +200,7 @@ class PhaseWatcher:
         self._mark = cause, at
         self._began = at
         self._early = {}
+        self._doubtful = None
 
     def runs_now(self, at: float) -> None:
         """The machine that was announced, and held, begins at this moment."""
@@ -223,7 +224,7 @@ class PhaseWatcher:
             http=boot.http,
             bare=boot.bare,
         )
-        self._mark, self._began, self._early = None, None, {}
+        self._mark, self._began, self._early, self._doubtful = None, None, {}, None
         self.boots.append(adopted)
         return adopted
 
@@ -296,16 +297,13 @@ class PhaseWatcher:
             started = self._began if self._began is not None else last.at.get(Phase.RESTART, at)
         else:
             cause, started = Cause.POWER_ON, 0.0
+        if len(self.boots) - self._before >= _MOST_BOOTS:
+            self.boots.pop()
         boot = Boot(len(self.boots) + 1, cause, started, at={**self._early, first: at}, kernel=release)
-        self._announced = self._banners = 0
         boot.asked = last is not None and Phase.SHUTDOWN in last.at
-        self._mark, self._began, self._early = None, None, {}
-        self._doubtful = None
-        if len(self.boots) - self._before < _MOST_BOOTS:
-            self.boots.append(boot)
-        else:
-            boot.number = len(self.boots)
-            self.boots[-1] = boot
+        self.boots.append(boot)
+        self._announced = self._banners = 0
+        self._mark, self._began, self._early, self._doubtful = None, None, {}, None
         return boot
 
     def _see_firmware(self, line: Line) -> None:

@@ -32,8 +32,7 @@ class Recording:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._clock = clock
-        self._zero = clock()
-        self._zeros = [(-1, self._zero)]
+        self._zeros = [(-1, clock())]
         """Offset and clock of each power-on."""
         flags = os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._log = os.open(folder / LOG, flags | os.O_RDWR, 0o644)
@@ -44,7 +43,7 @@ class Recording:
 
     def seconds(self) -> float:
         """Seconds since the last power-on."""
-        return self._clock() - self._zero
+        return self._clock() - self._zeros[-1][1]
 
     def power_on_before(self, offset: int) -> float:
         """What the clock said at the last power-on before the byte that ends at this offset came."""
@@ -67,8 +66,7 @@ class Recording:
         """Note an event between two bytes; ``zero`` makes it the new power-on. Returns its seconds."""
         self._flush_entry()
         if zero:
-            self._zero = self._clock()
-            self._zeros.append((self.size, self._zero))
+            self._zeros.append((self.size, self._clock()))
         at = 0.0 if zero else self.seconds()
         self._write_index({"mark": text, "t": round(at, 4), "at": self.size})
         return at

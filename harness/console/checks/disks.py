@@ -43,7 +43,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "fat-error",
-        r"(?<!ex)FAT-fs \(.*?\): (?:error|FAT read failed).*",
+        r"(?<!ex)FAT-fs \(.*?\): (?:error|FAT read failed|Directory bread).*",
         "the boot file system is damaged: {0}",
         NOTED,
         kernel=True,

@@ -142,8 +142,8 @@ CHECKS: tuple[Check, ...] = (
     # --- the kernel ------------------------------------------------------------------------------------------
     Check(
         "kernel-oops",
-        r"BUG: (?:unable to handle|kernel NULL|Unable)[^\n]*|kernel BUG at [^\n]*|Unable to handle kernel [^\n]*"
-        r"|Internal error: [^\n]*|Oops: [^\n]*|general protection fault[:,] [^\n]*"
+        r"BUG: (?:unable to handle|kernel NULL|Unable)[^\n]*|[Kk]ernel BUG at [^\n]*"
+        r"|Unable to handle kernel [^\n]*|Internal error: [^\n]*|Oops: [^\n]*|general protection fault[:,] [^\n]*"
         # Linux before 6.10 has no "Oops: " before the name of the trap.
         r"|[a-z][\w -]*: [0-9a-f]{4,16} \[#\d+\][^\n]*|(?:traps: )?PANIC: double fault[^\n]*",
         "the kernel made an error: {0}",
@@ -205,7 +205,7 @@ CHECKS: tuple[Check, ...] = (
         # A work queue is stuck as well where its processor is.
         r"watchdog: BUG: soft lockup.*|BUG: workqueue lockup .*"
         r"|watchdog: (?:CPU\d+: )?Watchdog detected hard LOCKUP.*"
-        r"|NMI watchdog: .*LOCKUP.*",
+        r"|NMI watchdog: .*LOCKUP.*|\bcsd: \w+ non-responsive CSD lock .*",
         "a processor was stuck inside the kernel: {0}",
         NOTED,
         kernel=True,
@@ -215,8 +215,9 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "kernel-bug",
-        # The second form is SLUB's (mm/slub.c, slab_bug).
-        r"\bBUG: .*|\bBUG \S+ \((?:Not tainted|Tainted: ).*",
+        # The second form is SLUB's (mm/slub.c, slab_bug), the third that of XArray and maple tree.
+        r"\bBUG: .*|\bBUG \S+ \((?:Not tainted|Tainted: ).*|(?<!ernel )\bBUG at \S+:\d+.*"
+        r"|\bkmemleak: \d+ new suspected memory leaks.*",
         "the kernel reports a bug of its own: {0}",
         NOTED,
         kernel=True,
@@ -234,7 +235,7 @@ CHECKS: tuple[Check, ...] = (
         "kernel-warning",
         # Of WARN() until Linux 6.17 and since; the rest is lockdep's and RCU's. Others that begin so are notices.
         r"(?:^|\] )WARNING: ((?:CPU: \d+ PID: \d+ at |(?:\[.*\] )?(?:\S+:\d+ )?at |possible "
-        r"|suspicious RCU"
+        r"|suspicious RCU|kernel stack (?:regs|frame pointer) at "
         r"|inconsistent lock|bad unlock|bad contention|held lock freed|lock held when|[Nn]ested lock"
         r"|stack corruption"
         r"|\S+-safe -> \S+-unsafe lock order|\S+/\d+ still has locks held).*)"
@@ -285,36 +286,10 @@ CHECKS: tuple[Check, ...] = (
         example="hello: page allocation failure: order:4, mode:0xcc0(GFP_KERNEL), nodemask=(null)",
     ),
     Check(
-        "cpu-missing",
-        r"\bCPU\d+:? failed to (?:come online|boot|report alive state).*|failed to boot CPU\d+ \(.*"
-        r"|do_boot_cpu failed.*"
-        r"|\bCPU\d+: (?:is stuck in kernel|will not boot|died during early boot|failed in unknown state).*",
-        "{0}",
-        NOTED,
-        kernel=True,
-        example="CPU3: failed to come online",
-    ),
-    Check(
-        "interrupt-lost",
-        r"\birq \d+: nobody cared.*",
-        "the kernel switched off an interrupt that no driver takes: {0}",
-        NOTED,
-        kernel=True,
-        example='irq 16: nobody cared (try booting with the "irqpoll" option)',
-    ),
-    Check(
-        "network-stuck",
-        r"NETDEV WATCHDOG: .*|unregister_netdevice: waiting for .*",
-        "a network card does not send, or cannot be let go of: {0}",
-        NOTED,
-        kernel=True,
-        cause="look at the network first: what else fails may only follow from it",
-        of_busy_host=True,
-        example="NETDEV WATCHDOG: eth0 (smsc95xx): transmit queue 0 timed out",
-    ),
-    Check(
         "segfault",
-        r"(?:^|\] )(\S+)\[\d+\]: segfault at .*|traps: (\S+)\[\d+\] .*",
+        # Those of arm64 come after `sysctl debug.exception-trace=1`. A name may have blanks.
+        r"(?:^|(?<=\] )).{1,16}\[\d+\]: segfault at .*|(?:^|(?<=\] )).{1,16}\[\d+\]: unhandled exception: .*"
+        r"|traps: .{1,16}\[\d+\] .*",
         "a program was killed by the processor: {0}",
         NOTED,
         kernel=True,

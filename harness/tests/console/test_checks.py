@@ -12,27 +12,8 @@ from harness.console.lines import KERNEL_STAMP
 from harness.tests.console.replay import K, lines
 from harness.tests.outside import ROOT
 
-EXAMPLES = (
-    ("init-missing", K + "Kernel panic - not syncing: Requested init /nope failed (error -2)."),
-    (
-        "init-missing",
-        K + "Kernel panic - not syncing: No working init found.  Try passing init= option to kernel.",
-    ),
-    ("init-not-executable", K + "Kernel panic - not syncing: Requested init /gokrazy/init failed (error -8)."),
-    ("init-not-permitted", K + "Kernel panic - not syncing: Requested init /gokrazy/init failed (error -13)."),
-    ("init-unreadable", K + "Kernel panic - not syncing: Requested init /gokrazy/init failed (error -5)."),
-    ("init-failed", K + "Kernel panic - not syncing: Requested init /gokrazy/init failed (error -40)."),
-    ("init-died", K + "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000200"),
-    (
-        "root-not-found",
-        K + 'VFS: Cannot open root device "PARTUUID=60c24cc1/PARTNROFF=1" or unknown-block(0,0): error -6',
-    ),
-    ("root-not-named", K + 'VFS: Cannot open root device "" or unknown-block(0,0): error -6'),
+OTHER_FORMS = (
     ("root-not-named", K + 'VFS: Cannot open root device "(null)" or unknown-block(0,0): error -6'),
-    ("root-not-found", K + "Waiting for root device PARTUUID=60c24cc1/PARTNROFF=1..."),
-    ("root-not-mountable", K + "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(253,2)"),
-    ("squashfs-error", K + "SQUASHFS error: unable to read id index table"),
-    ("kernel-oops", K + "BUG: unable to handle page fault for address: ffffffffdeadbeef"),
     ("kernel-oops", K + "BUG: kernel NULL pointer dereference, address: 0000000000000000"),
     ("kernel-oops", K + "Unable to handle kernel NULL pointer dereference at virtual address 0000000000000000"),
     ("kernel-oops", K + "Internal error: Oops: 0000000096000044 [#1] PREEMPT SMP"),
@@ -41,13 +22,9 @@ EXAMPLES = (
         "timer-starved",
         K + "Kernel panic - not syncing: IO-APIC + timer doesn't work!  Boot with apic=debug and send a report.",
     ),
-    ("usb-card-lost", K + "dwc2 fe980000.usb: Not connected"),
-    ("kernel-panic", K + "Kernel panic - not syncing: sysrq triggered crash"),
-    ("soft-lockup", K + "watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [hello:104]"),
     ("soft-lockup", K + "watchdog: Watchdog detected hard LOCKUP on cpu 1"),
     ("soft-lockup", K + "watchdog: CPU1: Watchdog detected hard LOCKUP on cpu 1"),
-    ("bad-device-tree", K + "Error: invalid device tree blob: PA=0x0000000048000000, VA=0x0"),
-    # Other forms of 6.12 to 7.1, and of kernels with other options or a little older.
+    # Of 6.12 to 7.1, and of kernels with other options or a little older.
     (
         "kernel-oops",
         K + "Oops: general protection fault, probably for non-canonical address 0xdead: 0000 [#1] SMP",
@@ -67,6 +44,7 @@ EXAMPLES = (
         "kernel-oops",
         K + "Unable to handle kernel access to user memory outside uaccess routines at virtual address 8",
     ),
+    ("kernel-oops", K + "Kernel BUG at skb_push+0x1c/0x28 [verbose debug info unavailable]"),
     ("kernel-panic", K + "Kernel panic - not syncing: Asynchronous SError Interrupt"),
     ("kernel-panic", K + "Kernel panic - not syncing: kernel stack overflow"),
     ("kernel-panic", K + "Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: f+0x1/0x2"),
@@ -83,6 +61,16 @@ EXAMPLES = (
         "kernel-warning",
         K + "WARNING: CPU: 72 PID: 21583 at ./include/linux/scatterlist.h:412 iommu_map_sg+0x4/0xa",
     ),
+    ("kernel-bug", K + "BUG at mas_store_check:412 (1)"),
+    ("kernel-bug", K + "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)"),
+    (
+        "kernel-warning",
+        K + "WARNING: kernel stack regs at 00000000c0ffee00 in hello:104 has bad 'bp' value 0000000000000007",
+    ),
+    (
+        "kernel-warning",
+        K + "WARNING: kernel stack frame pointer at 00000000c0ffee00 in hello:104 has bad value 0000000000000007",
+    ),
     ("kernel-warning", K + "WARNING: SOFTIRQ-safe -> SOFTIRQ-unsafe lock order detected"),
     ("kernel-warning", K + "WARNING: inconsistent lock state"),
     ("kernel-warning", K + "WARNING: bad unlock balance detected!"),
@@ -90,6 +78,22 @@ EXAMPLES = (
     ("kernel-warning", K + "INFO: trying to register non-static key."),
     ("soft-lockup", K + "NMI watchdog: Watchdog detected hard LOCKUP on cpu 0"),
     ("soft-lockup", K + "BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 168s!"),
+    (
+        "soft-lockup",
+        K + "smp: csd: Detected non-responsive CSD lock (#1) on CPU#2, waiting 5000000021 ns for CPU#00 f+0x0/0x8",
+    ),
+    (
+        "segfault",
+        K + "Web Content[104]: segfault at 8 ip 0000000000401000 sp 00007ffe error 4 likely on CPU 1 (core 1)",
+    ),
+    (
+        "segfault",
+        K + "hello[104]: unhandled exception: DABT (lower EL), ESR 0x0000000092000005, level 1 translation fault",
+    ),
+    ("fat-error", K + "FAT-fs (vda1): Directory bread(block 8320) failed"),
+    ("usb-dead", K + "xhci_hcd 0000:01:00.0: HC died; cleaning up"),
+    ("hardware-error", K + "{1}[Hardware Error]: event severity: recoverable"),
+    ("hardware-error", K + "Uhhuh. NMI received for unknown reason 2d on CPU 0."),
     ("hung-task", K + " ?!:18088 blocked for more than 143 seconds."),
     ("no-memory", K + "hello: vmalloc error: size 4096, failed to allocate pages, mode:0xcc0(GFP_KERNEL)"),
     ("no-memory", K + "SLUB: Unable to allocate memory on CPU 0 (of node 0) on node -1, gfp=0x820(GFP_ATOMIC)"),
@@ -105,90 +109,51 @@ EXAMPLES = (
     ("card-error", K + "mmc0: Card stuck being busy! __mmc_poll_for_busy"),
     ("io-error", K + "device offline error, dev sda, sector 2048 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 0"),
     ("http-panic", "2026/11/21 23:46:27 http: panic serving 10.0.2.2:41344: runtime error: index out of range"),
-    ("kernel-bug", K + "BUG kmalloc-64 (Not tainted): Redzone overwritten"),
     ("kernel-bug", K + "BUG task_struct (Tainted: G    B             ): Poison overwritten"),
-    ("undefined-behaviour", K + "UBSAN: array-index-out-of-bounds in fs/ext4/super.c:2719:24"),
     ("kernel-bug", K + "BUG: scheduling while atomic: kworker/0:1/12/0x00000002"),
-    ("kernel-warning", K + "WARNING: CPU: 1 PID: 33 at kernel/workqueue.c:3000 check_flush+0x1/0x2"),
     ("kernel-warning", K + "WARNING: kernel/workqueue.c:3000 at check_flush+0x1/0x2, CPU#1: kworker/1:1/33"),
     ("kernel-warning", K + "WARNING: at check_flush+0x1/0x2, CPU#1: kworker/1:1/33"),
     ("kernel-warning", K + "WARNING: possible circular locking dependency detected"),
     ("kernel-warning", K + "WARNING: suspicious RCU usage"),
-    (
-        "rcu-stall",
-        K + "rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 1-.... } 21 jiffies s: 9",
-    ),
     ("rcu-stall", K + "INFO: rcu_tasks detected stalls on tasks:"),
     ("rcu-stall", K + "rcu: rcu_preempt kthread starved for 5252 jiffies! g-1195 f0x0 RCU_GP_WAIT_FQS(5)"),
     ("rcu-stall", K + "rcu: rcu_preempt kthread timer wakeup didn't happen for 5251 jiffies!"),
     ("rcu-stall", K + "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:"),
     ("rcu-stall", K + "rcu: INFO: rcu_sched self-detected stall on CPU"),
-    ("hung-task", K + "INFO: task hello:104 blocked for more than 120 seconds."),
     ("hung-task", K + "INFO: task kworker/u8:2:161 blocked in I/O wait for more than 120 seconds."),
     ("hung-task", K + "INFO: task hello:104 blocked  for more than 120 seconds."),
     ("hung-task", K + "INFO: task Web Content:104 blocked for more than 120 seconds."),
-    ("no-memory", K + "hello: page allocation failure: order:4, mode:0xcc0(GFP_KERNEL), nodemask=(null)"),
-    ("cpu-missing", K + "CPU3: failed to come online"),
     ("cpu-missing", K + "CPU1: failed to boot: -110"),
-    ("interrupt-lost", K + 'irq 16: nobody cared (try booting with the "irqpoll" option)'),
-    ("network-stuck", K + "NETDEV WATCHDOG: eth0 (smsc95xx): transmit queue 0 timed out"),
     ("network-stuck", K + "unregister_netdevice: waiting for eth0 to become free. Usage count = 2"),
-    ("card-error", K + "mmc0: error -110 whilst initialising SD card"),
-    ("io-error", K + "critical medium error, dev sda, sector 2048 op 0x0:(READ) flags 0x0 phys_seg 1"),
     ("io-error", K + "critical target error, dev vda, sector 2048 op 0x1:(WRITE) flags 0x0 phys_seg 1"),
-    ("ext4-error", K + "Aborting journal on device vda4-8."),
-    ("fat-error", K + "FAT-fs (vda1): FAT read failed (blocknr 33)"),
-    ("oom-kill", K + "Out of memory: Killed process 105 (leaker) total-vm:1234kB, anon-rss:1kB"),
-    ("segfault", K + "hello[104]: segfault at 0 ip 0000000000401000 sp 00007ffe error 4 in hello[401000+1000]"),
     ("segfault", K + "traps: hello[104] general protection fault ip:401000 sp:7ffe error:0 in hello[401000]"),
     ("io-error", K + "I/O error, dev vda, sector 213008 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 0"),
     ("io-error", K + "Buffer I/O error on dev vda2, logical block 0, async page read"),
     ("io-error", K + "attempt to access beyond end of device"),
     ("ext4-error", K + "EXT4-fs error (device vda4): ext4_lookup:1855: inode #2: comm hello: deleted inode"),
     ("fat-error", K + "FAT-fs (vda1): error, fat_get_cluster: invalid cluster chain (i_pos 0)"),
-    ("go-panic", "panic: runtime error: index out of range [3] with length 3"),
-    ("go-panic", "fatal error: all goroutines are asleep - deadlock!"),
-    ("update-failed", '2026/11/21 23:46:27 update.go:200: updating "/dev/vda3" failed: unexpected EOF'),
-    ("switch-failed", "2026/11/21 23:46:27 update.go:328: switching root partition to 3 failed: no root="),
-    ("switch-failed", '2026/11/21 23:46:27 enabling test-boot of new root partition "3" failed: x'),
-    (
-        "switch-incomplete",
-        "2026/11/21 23:46:27 updating systemd-boot config: open /loader/entries/gokrazy.conf: not found",
-    ),
-    ("no-serial-shell", "2026/11/21 23:46:27 could not start shell: stat /perm/sh: no such file or directory"),
-    ("serial-shell-failed", "2026/11/21 23:46:27 runWithCtty: exit status 2"),
-    ("kexec-failed", "2026/11/21 23:46:27 kexec reboot failed: function not implemented"),
     ("reboot-failed", "2026/11/21 23:46:27 could not reboot: operation not permitted"),
-    ("service-ignores-signals", "2026/11/21 23:46:27 some services did not stop, send sigkill"),
-    ("watchdog-failed", "2026/11/21 23:46:27 hardware watchdog ping failed: input/output error"),
-    ("tls-failed", "2026/11/21 23:46:27 failed loading certificate: tls: private key does not match public key"),
-    ("serving-failed", "2026/11/21 23:46:27 serving on 10.0.2.15:80: accept tcp: too many open files"),
-    (
-        "perm-not-mounted",
-        "2026/11/21 Could not mount permanent storage partition /dev/vda4 as ext4: invalid argument",
-    ),
-    ("nothing-to-boot", "No bootable device."),
+    ("go-panic", "fatal error: all goroutines are asleep - deadlock!"),
+    ("switch-failed", '2026/11/21 23:46:27 enabling test-boot of new root partition "3" failed: x'),
     ("nothing-to-boot", "Boot failed: not a bootable disk"),
     ("nothing-to-boot", "BdsDxe: No bootable option or device was found."),
     ("nothing-to-boot", "UEFI Interactive Shell v2.2"),
     ("nothing-to-boot", "Shell> "),
     ("boot-menu", "   Reboot Into Firmware Interface   "),
-    ("boot-loader-failed", "Error loading \\vmlinuz: Not Found"),
     ("boot-loader-failed", "Failed to execute Linux (\\vmlinuz): Load Error"),
     ("boot-loader-failed", "EFI stub: ERROR: Failed to handle fs_proto"),
     ("boot-loader-failed", 'BdsDxe: failed to start Boot0002 "UEFI Misc Device" from PciRoot(0x0): Unsupported'),
-    ("firmware-crash", "!!!! X64 Exception Type - 0D(#GP - General Protection)  CPU Apic ID - 00000000 !!!!"),
     ("firmware-crash", "systemd-boot@0x5c7a1000 120: Assertion 'p' failed at src/boot/efi/util.c:42, function f."),
     ("firmware-crash", "Synchronous Exception at 0x000000005C7A1000"),
-    (
-        "boot-option-failed",
-        'BdsDxe: failed to load Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0): Not Found',
-    ),
-    ("kernel-damaged", "ZSTD-compressed data is corrupt"),
     ("kernel-damaged", " -- System halted"),
 )
 
 GOOD = (
+    K + "INFO: task hello:104 is blocked on a mutex likely owned by task init:1.",
+    K + "xhci_hcd 0000:00:03.0: xHCI Host Controller",
+    K + "kmemleak: Kernel memory leak detector initialized (mem pool available: 15679)",
+    K + "RAS: Correctable Errors collector initialized.",
+    K + "FAT-fs (vda1): Volume was not properly unmounted. Some data may be corrupt. Please run fsck.",
     K + "Kernel command line: console=ttyS0,115200 init=/gokrazy/init panic=10 oops=panic",
     K + "EXT4-fs (vda4): mounted filesystem 5d3a r/w with ordered data mode. Quota mode: none.",
     K + "EXT4-fs (vda4): recovery complete",
@@ -233,7 +198,11 @@ def is_kernel(text: str) -> bool:
     return KERNEL_STAMP.match(text) is not None
 
 
-@pytest.mark.parametrize(("name", "text"), EXAMPLES)
+def example(check: Check) -> str:
+    return check.example if check.kernel is False or check.firmware else K + check.example
+
+
+@pytest.mark.parametrize(("name", "text"), OTHER_FORMS)
 def test_a_line_is_recognised(name: str, text: str) -> None:
     found = classify(text, kernel=is_kernel(text), firmware=True)
     assert found is not None
@@ -251,7 +220,7 @@ def test_every_fatal_check_says_what_to_do() -> None:
 
 @pytest.mark.parametrize("check", CHECKS, ids=[check.name for check in CHECKS])
 def test_every_check_finds_its_example_and_none_before_it_does(check: Check) -> None:
-    text = check.example if check.kernel is False or check.firmware else K + check.example
+    text = example(check)
     found = classify(text, kernel=is_kernel(text), firmware=check.firmware)
     assert found is not None
     assert found[0] is check
@@ -266,7 +235,7 @@ def test_the_tables_of_the_documentation_are_these() -> None:
     assert tables() in (ROOT / "docs" / "console.md").read_text()
 
 
-@pytest.mark.parametrize(("name", "text"), EXAMPLES)
+@pytest.mark.parametrize(("name", "text"), [*((one.name, example(one)) for one in CHECKS), *OTHER_FORMS])
 def test_every_meaning_can_be_said(name: str, text: str) -> None:
     watcher = CrashWatcher()
     for line in lines(text):

@@ -8,7 +8,7 @@ import pytest
 
 from harness.console.crashes import CHECKS
 from harness.console.literals import literals
-from harness.tests.console.test_checks import EXAMPLES
+from harness.tests.console.test_checks import OTHER_FORMS, example
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_words_are_found(pattern: str, words: tuple[str, ...]) -> None:
     assert literals(re.compile(pattern)) == words
 
 
-@pytest.mark.parametrize(("name", "text"), EXAMPLES)
+@pytest.mark.parametrize(("name", "text"), [*((one.name, example(one)) for one in CHECKS), *OTHER_FORMS])
 def test_a_line_that_fits_has_one_of_them(name: str, text: str) -> None:
     for check in CHECKS:
         if check.name == name and check.regex.search(text):

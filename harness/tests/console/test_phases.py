@@ -208,6 +208,13 @@ def test_a_kernel_that_prints_no_times_tells_as_much() -> None:
     assert [one.cause for one in machine.watcher.boots] == [Cause.POWER_ON, Cause.RESET]
 
 
+def test_what_one_machine_quotes_says_nothing_of_the_next() -> None:
+    machine = Machine().say(LINUX, K + "Run /gokrazy/init as init process", LINUX)
+    machine.watcher.adopt(machine.last, machine.now)
+    machine.say("gokrazy build timestamp 2026-11-21T23:22:48Z")
+    assert [boot.cause for boot in machine.watcher.boots] == [Cause.POWER_ON, Cause.RESTORED]
+
+
 def test_what_a_program_quotes_of_a_kernel_is_no_phase() -> None:
     for start in (BARE, (LINUX,)):
         machine = Machine().say(*start)
