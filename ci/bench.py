@@ -13,7 +13,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from benchmarks import many, sizes, starts
+from benchmarks import deaths, many, sizes, starts
 from benchmarks.figures import Failed, Result, note
 
 from harness.errors import HarnessError
@@ -28,6 +28,7 @@ BENCHMARKS = {
     "hundred": many.hundred,
     "scale": many.scale,
     "sparse": sizes.sparse,
+    "panic": deaths.panic,
 }
 
 

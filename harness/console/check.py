@@ -11,6 +11,8 @@ from harness.errors import ApplianceFault, HarnessError
 
 PANIC_WINDOW = 2.0
 """Seconds to wait for the rest of a kernel's last words before a crash is reported."""
+PANIC_SILENCE = 0.75
+"""Seconds of silence after which they are complete."""
 FATAL_WINDOW = 0.5
 """The same for what is fatal without a panic."""
 

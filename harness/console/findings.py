@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from harness.console.check import PANIC_WINDOW, Check, Severity
+from harness.console.check import PANIC_SILENCE, PANIC_WINDOW, Check, Severity
 from harness.console.crashes import Table
 from harness.console.lines import Line, said_by_kernel
 from harness.errors import HarnessError, QemuFailed
@@ -134,11 +134,18 @@ class _Open:
     """Characters that these may have."""
     until: float
     """Seconds since power-on at which it is settled at the latest."""
+    silent: float
+    """When it is settled if nothing more comes."""
     panic: bool
     wants_function: bool = False
     """Whether the function at fault is still to come."""
     trapped: bool = False
     """Whether a breakpoint stopped the kernel, and the code around it is still to come."""
+
+    @property
+    def due(self) -> float:
+        """When it is settled as things are: what says whose fault it is, is waited for however silent it is."""
+        return self.until if self.trapped else min(self.until, self.silent)
 
 
 @dataclass
@@ -200,7 +207,7 @@ class CrashWatcher:
     def tick(self, now: float, *, settle: bool = False) -> None:
         """Settle what is due at ``now`` (seconds since power-on), or everything that is open."""
         for item in list(self._open):
-            if settle or now >= item.until:
+            if settle or now >= item.due:
                 self._settle(item)
         for suspicion in list(self._suspicions):
             if now >= suspicion.due:
@@ -209,7 +216,7 @@ class CrashWatcher:
 
     def due(self) -> float | None:
         """When ``tick`` has something to do next, in seconds since power-on."""
-        times = [item.until for item in self._open] + [item.due for item in self._suspicions]
+        times = [item.due for item in self._open] + [item.due for item in self._suspicions]
         return min(times, default=None)
 
     def allows(self, name: str) -> bool:
@@ -265,8 +272,10 @@ class CrashWatcher:
         stopped = bool(check.breakpoint) and re.search(check.breakpoint, match[0]) is not None
         trapped = stopped and self._in_many_threads()
         room = _LONGEST_TAIL if fatal else _NOTED_TAIL
-        until = line.at + window
-        self._open.append(_Open(finding, room, _MOST_EVIDENCE, until, panic, check.names_function, trapped))
+        until, silent = line.at + window, line.at + PANIC_SILENCE
+        self._open.append(
+            _Open(finding, room, _MOST_EVIDENCE, until, silent, panic, check.names_function, trapped)
+        )
 
     def _cause_of(self, check: Check, line: Line, boot: int) -> Finding | None:
         """The last finding not long before the line that says more than one of this check."""
@@ -292,6 +301,7 @@ class CrashWatcher:
             if item.text > 0:
                 item.finding.evidence.append(line)
             item.room -= 1
+            item.silent = line.at + PANIC_SILENCE
             if fatal:
                 if owner is None or owner.allowed:
                     owner = item.finding

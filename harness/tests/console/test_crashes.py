@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.console.check import Check, Severity
+from harness.console.check import PANIC_SILENCE, PANIC_WINDOW, Check, Severity
 from harness.console.crashes import Table
 from harness.console.findings import CrashWatcher, Finding, shortened
 from harness.console.lines import Line
@@ -257,6 +257,39 @@ def test_a_breakpoint_that_is_not_in_the_code_is_qemus_doing(
     assert type(finding.error()) is error
     assert ("issue 4669" in finding.what) is (error is QemuFailed)
     assert "Fatal exception" in finding.error().evidence
+
+
+def test_last_words_are_complete_when_the_kernel_falls_silent() -> None:
+    watcher = CrashWatcher()
+    for at, text in ((0.0, "Kernel panic - not syncing: sysrq triggered crash"), (0.5, "Call trace:")):
+        (line,) = lines(K + text + "\n", at=at)
+        watcher.see(line, boot=1)
+    (finding,) = watcher.findings
+    watcher.tick(0.5 + PANIC_SILENCE - 0.01)
+    assert not finding.settled
+    assert watcher.due() == 0.5 + PANIC_SILENCE
+    watcher.tick(0.5 + PANIC_SILENCE)
+    assert finding.settled
+
+
+def test_a_kernel_that_goes_on_talking_is_not_waited_for_long() -> None:
+    watcher = CrashWatcher()
+    for tenth in range(30):
+        (line,) = lines(f"{K}Kernel panic - not syncing: {tenth}\n", at=tenth / 10)
+        watcher.see(line, boot=1)
+        watcher.tick(tenth / 10)
+    assert watcher.findings[0].settled
+    assert watcher.findings[0].evidence[-1].at == PANIC_WINDOW
+
+
+def test_a_silent_moment_blames_no_appliance_for_qemu() -> None:
+    watcher = CrashWatcher(in_many_threads=lambda: True)
+    whole = oops("int3", "66 <90>").splitlines(keepends=True)
+    for at, texts in ((0.0, whole[:2]), (1.5, whole[2:])):
+        watcher.tick(at)
+        for line in lines("".join(texts), at=at):
+            watcher.see(line, boot=1)
+    assert [one.error_type for one in watcher.findings] == [QemuFailed]
 
 
 @pytest.mark.parametrize(
