@@ -1,8 +1,8 @@
 """How well the crash table knows the logs of dying kernels: a table by kind, and each log that it misses.
 
 Usage: ci/crash_logs.py FOLDER [--log FILE]
-FOLDER has one log a file, with headers as those of syzkaller's ``pkg/report/testdata/linux/report``: ``TITLE:`` names
-what died, a log without it is a clean one. ``KIND: NAME ...`` names the right checks where a title says too little.
+FOLDER has one log a file, with headers as in syzkaller's ``pkg/report/testdata/linux/report``: ``TITLE:`` names
+what died, a log without it is clean. ``KIND: NAME ...`` names the right checks where a title says too little.
 Fails below 98 % of the kernels since 6.12, and for a finding in a clean log.
 """
 

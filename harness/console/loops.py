@@ -16,19 +16,17 @@ class LoopRule:
     window: float = 300.0
 
 
+_BEGIN_A_COUNT = (Cause.POWER_ON, Cause.RESTORED)
+
+
 def reboot_loop(boots: Sequence[Boot], rule: LoopRule) -> list[Boot]:
     """Return the boots that make a loop, the last one included; empty when there is none.
 
     A reboot that was asked for, a power-on and a restored machine each begin a new count.
     """
-    chain: list[Boot] = []
-    for boot in reversed(boots):
-        if chain and (boot.ready or boot.served):
-            break
-        chain.append(boot)
-        if len(chain) == rule.starts or boot.asked or boot.cause in (Cause.POWER_ON, Cause.RESTORED):
-            break
-    chain.reverse()
+    chain = list(boots[-rule.starts :])
     if len(chain) < rule.starts or chain[-1].started - chain[0].started > rule.window:
         return []
-    return chain
+    if any(one.ready or one.served for one in chain[:-1]):
+        return []
+    return [] if any(one.asked or one.cause in _BEGIN_A_COUNT for one in chain[1:]) else chain

@@ -62,6 +62,7 @@ OTHER_FORMS = (
         K + "WARNING: CPU: 72 PID: 21583 at ./include/linux/scatterlist.h:412 iommu_map_sg+0x4/0xa",
     ),
     ("kernel-bug", K + "BUG at mas_store_check:412 (1)"),
+    ("kernel-bug", K + "OF: ERROR: of_node_release() detected bad of_node_put() on /soc/usb@7e980000"),
     ("kernel-bug", K + "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)"),
     (
         "kernel-warning",
