@@ -59,7 +59,7 @@ class Finding:
     count: int = 1
     """How often it was seen, this one included."""
     settled: bool = False
-    """Whether the evidence is complete."""
+    """Whether the evidence is complete enough for a wait to end with it."""
     expected: bool = False
     """Whether a test provoked it."""
     allowed: bool = False
@@ -133,9 +133,9 @@ class _Open:
     text: int
     """Characters that these may have."""
     until: float
-    """Seconds since power-on at which it is settled at the latest."""
+    """Seconds since power-on at which no more is taken in."""
     silent: float
-    """When it is settled if nothing more comes."""
+    """When no wait waits for more, if nothing more comes."""
     panic: bool
     wants_function: bool = False
     """Whether the function at fault is still to come."""
@@ -144,7 +144,7 @@ class _Open:
 
     @property
     def due(self) -> float:
-        """When it is settled as things are: what says whose fault it is, is waited for however silent it is."""
+        """When waits end as things are: what says whose fault it is, is waited for however silent it is."""
         return self.until if self.trapped else min(self.until, self.silent)
 
 
@@ -207,8 +207,10 @@ class CrashWatcher:
     def tick(self, now: float, *, settle: bool = False) -> None:
         """Settle what is due at ``now`` (seconds since power-on), or everything that is open."""
         for item in list(self._open):
-            if settle or now >= item.due:
+            if settle or now >= item.until:
                 self._settle(item)
+            elif now >= item.due:
+                item.finding.settled = True
         for suspicion in list(self._suspicions):
             if now >= suspicion.due:
                 self._suspicions.remove(suspicion)
@@ -216,7 +218,8 @@ class CrashWatcher:
 
     def due(self) -> float | None:
         """When ``tick`` has something to do next, in seconds since power-on."""
-        times = [item.due for item in self._open] + [item.due for item in self._suspicions]
+        times = [item.until if item.finding.settled else item.due for item in self._open]
+        times += [item.due for item in self._suspicions]
         return min(times, default=None)
 
     def allows(self, name: str) -> bool:

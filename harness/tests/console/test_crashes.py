@@ -9,7 +9,7 @@ from harness.console.crashes import Table
 from harness.console.findings import CrashWatcher, Finding, shortened
 from harness.console.lines import Line
 from harness.errors import BootFailure, FirmwareFailure, HarnessError, InitFailure, KernelPanic, QemuFailed
-from harness.tests.console.replay import K, lines
+from harness.tests.console.replay import LAST_WORDS, K, lines
 
 classify = Table().classify
 
@@ -270,6 +270,18 @@ def test_last_words_are_complete_when_the_kernel_falls_silent() -> None:
     assert watcher.due() == 0.5 + PANIC_SILENCE
     watcher.tick(0.5 + PANIC_SILENCE)
     assert finding.settled
+    assert watcher.due() == PANIC_WINDOW
+
+
+def test_what_comes_late_belongs_to_the_evidence_all_the_same() -> None:
+    watcher = CrashWatcher()
+    for at, text in ((0.0, "Kernel panic - not syncing: sysrq triggered crash"), (1.9, LAST_WORDS), (1.95, "x")):
+        watcher.tick(at)
+        (line,) = lines(text if text == LAST_WORDS else K + text + "\n", at=at)
+        watcher.see(line, boot=1)
+    (finding,) = watcher.findings
+    assert "Rebooting in 10 seconds" in finding.evidence[-1].text
+    assert watcher.due() is None
 
 
 def test_a_kernel_that_goes_on_talking_is_not_waited_for_long() -> None:
