@@ -217,7 +217,7 @@ CHECKS: tuple[Check, ...] = (
         "kernel-bug",
         # The second form is SLUB's (mm/slub.c, slab_bug), the third that of XArray and maple tree.
         r"\bBUG: .*|\bBUG \S+ \((?:Not tainted|Tainted: ).*|(?<!ernel )\bBUG at \S+:\d+.*"
-        r"|\bkmemleak: \d+ new suspected memory leaks.*|\bOF: ERROR: .*",
+        r"|\bkmemleak: \d+ new suspected memory leaks.*|\bOF: ERROR: \S+ detected bad .*",
         "the kernel reports a bug of its own: {0}",
         NOTED,
         kernel=True,
