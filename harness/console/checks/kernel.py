@@ -144,6 +144,7 @@ CHECKS: tuple[Check, ...] = (
         "kernel-oops",
         r"BUG: (?:unable to handle|kernel NULL|Unable)[^\n]*|[Kk]ernel BUG at [^\n]*"
         r"|Unable to handle kernel [^\n]*|Internal error: [^\n]*|Oops: [^\n]*|general protection fault[:,] [^\n]*"
+        r"|SError Interrupt on CPU\d+, code [^\n]*"
         # Linux before 6.10 has no "Oops: " before the name of the trap.
         r"|[a-z][\w -]*: [0-9a-f]{4,16} \[#\d+\][^\n]*|(?:traps: )?PANIC: double fault[^\n]*",
         "the kernel made an error: {0}",

@@ -225,6 +225,17 @@ def test_shortened_keeps_both_ends() -> None:
     assert [line.text for line in short if line.mark] == ["(91 lines left out)"]
 
 
+def test_an_error_of_the_hardware_names_the_function_that_met_it() -> None:
+    (finding,) = watch(
+        f"{K}SError Interrupt on CPU3, code 0x00000000be000011 -- SError\n"
+        f"{K}CPU: 3 UID: 0 PID: 41 Comm: hello Not tainted 6.12.1 #1 PREEMPT\n"
+        f"{K}pc : read_sensor+0x5c/0xd8\n"
+        f"{K}Kernel panic - not syncing: Asynchronous SError Interrupt\n"
+    )
+    assert (finding.name, finding.fatal, finding.also) == ("kernel-oops", True, ["kernel-panic"])
+    assert finding.what.endswith("-- SError (in read_sensor)")
+
+
 def oops(kind: str, code: str) -> str:
     """What a PC's kernel (Linux 7.1.2) prints of one, shortened."""
     return (
