@@ -17,8 +17,13 @@ _MOST_EMPTY = 10
 """Empty lines in a row that are kept."""
 _CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\n")
 
-KERNEL_STAMP = re.compile(r"\[ *(\d+\.\d{6})\](?:\[ *[TC]\d+\])? ")
-"""How the kernel begins its lines (the second bracket: CONFIG_PRINTK_CALLER)."""
+KERNEL_STAMP = re.compile(
+    r"\[ *(\d+\.\d{6})\](?:\[ *[TC]\d+\])? "
+    r"|\[(?: {4}[TC]\d| {3}[TC]\d{2}| {2}[TC]\d{3}| [TC]\d{4}|[TC]\d{5,})\] "
+)
+"""How the kernel begins its lines: with the time, with who prints them (CONFIG_PRINTK_CALLER), or with both."""
+_BOOT_CALLER = "[    T0] "
+_NAMES_CALLER = re.compile(r"(?:\[ *\d+\.\d{6}\])?\[ *[TC]\d+\] ")
 
 _OF_PROGRAM = re.compile(r"\d{4}/\d\d/\d\d ")
 """How Go's log begins its lines, that of gokrazy's init among them."""
@@ -53,6 +58,11 @@ def said_by_kernel(line: Line, *, bare: bool) -> bool | None:
     if not bare or line.mark:
         return line.kernel
     return False if line.kernel or _OF_PROGRAM.match(line.text) else None
+
+
+def names_caller(line: Line) -> bool:
+    """Whether the kernel says who printed the line: it does so in each, with times or without."""
+    return line.kernel and _NAMES_CALLER.match(line.text) is not None
 
 
 def plain(data: bytes) -> str:
@@ -126,7 +136,7 @@ class LineSplitter:
             return
         self._empty = 0
         head = text[: stamp.start()]
-        if head and stamp[1] == "0.000000":
+        if head and (stamp[1] == "0.000000" or stamp[0] == _BOOT_CALLER):
             # The first line of a kernel: no program can be in the middle of a line, so this was the firmware.
             lines.append(Line(at, offset, self._carry + head))
             self._carry = ""

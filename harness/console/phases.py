@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from harness.console.lines import Line
+from harness.console.lines import Line, names_caller
 from harness.console.slot import Slot, slot_of
 
 
@@ -69,7 +69,7 @@ class Boot:
     asked: bool = False
     """Whether the reboot that led to it was asked for (init shut the services down first)."""
     bare: bool = False
-    """Whether its kernel prints no times before its lines, so that these look like a program's."""
+    """Whether its kernel prints nothing before its lines, so that these look like a program's."""
 
     @property
     def slot(self) -> Slot | None:
@@ -345,6 +345,6 @@ class PhaseWatcher:
             boot.cmdline = text.split("Kernel command line: ", 1)[1].strip()
             for said in _PRINTS_TIMES.finditer(boot.cmdline):
                 # What was printed before it was read (earlycon) may be otherwise.
-                boot.bare = (said[1] or "1") in _OFF
+                boot.bare = (said[1] or "1") in _OFF and not names_caller(line)
         elif not line.kernel and text.startswith("gokrazy device model "):
             boot.model = text.removeprefix("gokrazy device model ").strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,11 @@ SPEAKS = "2026/11/22 00:06:45 relay.go:3: the other machine: "
 
 def without_times(data: bytes) -> bytes:
     return re.sub(KERNEL_STAMP.pattern.encode(), b"", data)
+
+
+def with_callers(data: bytes) -> bytes:
+    """As a kernel prints it that was built with CONFIG_PRINTK_CALLER and without CONFIG_PRINTK_TIME."""
+    return re.sub(rb"\[ *(\d+)\.\d{6}\] ", lambda time: b"[    T0] " if time[1] == b"0" else b"[  T104] ", data)
 
 
 def found(console: Console) -> list[str]:
@@ -42,6 +48,29 @@ def test_an_update_without_times_is_two_boots(console: Console) -> None:
     replay(console, without_times(recorded("update-flip-kexec-pc-bios")))
     assert [boot.slot for boot in console.boots] == ["A", "B"]
     assert console.unclean() == []
+
+
+@pytest.mark.parametrize("name", ["boot-pc-uefi-amd64", "boot-virt-uefi-arm64", "update-flip-kexec-pc-bios"])
+def test_a_kernel_that_prints_callers_and_no_times_is_read_as_one_with_times(tmp_path: Path, name: str) -> None:
+    seen: list[object] = []
+    for data in (recorded(name), with_callers(recorded(name))):
+        console = Console(tmp_path / str(len(seen)))
+        replay(console, data)
+        seen.append(
+            (found(console), [(boot.slot, boot.ready, boot.cmdline, set(boot.at)) for boot in console.boots])
+        )
+        console.close()
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("stamp", ["[  T292] ", "[T16664] ", "[    C1] "])
+def test_a_kernel_that_prints_callers_and_no_times_is_judged(console: Console, stamp: str) -> None:
+    early = f"{LINUX}{K[:-1]}[    T0] Kernel command line: console=ttyS0 printk.time=0\r\n"
+    said = f"{early}{INIT}hello is in a li{stamp}kernel BUG at net/core/dev.c:6539!\r\nne of its own\r\n"
+    replay(console, said.encode())
+    assert found(console) == ["kernel-oops"]
+    assert not console.boots[0].bare
+    assert "hello is in a line of its own" in [line.text for line in console.lines()]
 
 
 @pytest.mark.parametrize(
