@@ -42,7 +42,7 @@ ARTIFACTS = ".gokharness"
 PLACES = "gk_places"
 """Where a worker finds the absolute paths among the options."""
 
-RUNS = ("check", "boot")
+RUNS = ("check", "boot", "bump")
 """Those commands of gokharness that start machines."""
 
 LEAST_MEMORY = 128
@@ -228,7 +228,7 @@ class Settings(ConsoleOptions, BuildOptions, Subject):
         "boot-again",
         "after a failed start, boot again for each test that needs that board",
         kind="flag",
-        commands=RUNS,
+        commands=("check", "boot"),
     ).default(False)
     pause: bool = Option(
         "pause", "stop at a failed test with its machine alive, and say how to reach it, until Enter", kind="flag"

@@ -14,7 +14,7 @@ from harness.build.boot_names import boot_names
 from harness.build.build import build, check
 from harness.build.cache import Cache, NotKept
 from harness.build.instance import Instance, load_instance
-from harness.build.request import BuildRequest
+from harness.build.request import BuildOptions, BuildRequest
 from harness.errors import BoardMismatch, HarnessError, OptionError
 from harness.image.load import image_from_file
 from harness.image.model import PERM_TITLES, Image, UpdateFiles
@@ -138,28 +138,30 @@ class Images:
         key = (self.kind(board), f"{family}+next")
         if key not in self._images:
             first = self.image(board, family)
-            self._images[key] = self.build(self._instance(board, family), after=first)
+            self._images[key] = self._build(self._instance(board, family), self._cache, first)
         return self._images[key]
 
     def _subject(self, name: str, cache: Cache) -> Image:
         """An image file as it is, or an instance built."""
         return self.given(name) if Path(name).is_file() else self._build(name, cache)
 
-    def build(self, instance: str, *, after: Image | None = None) -> Image:
-        """Build an instance, or take it from the cache; ``after`` is the image that it is to update."""
-        return self._build(instance, self._cache, after)
+    def build(self, instance: str, *, options: BuildOptions | None = None) -> Image:
+        """Build an instance, or take it from the cache; ``options`` are other ones than those of the run."""
+        return self._build(instance, self._cache, options=options)
 
-    def _build(self, instance: str, cache: Cache, after: Image | None = None) -> Image:
-        request = self._request(instance, after=after)
+    def _build(
+        self, instance: str, cache: Cache, after: Image | None = None, *, options: BuildOptions | None = None
+    ) -> Image:
+        request = BuildRequest.of(instance, options or self.settings, after=after)
         started = time.monotonic()
         image = build(request, cache=cache, progress=self._journal.say)
         self._journal.built(f"{image.hostname}{' next' if after else ''}", time.monotonic() - started)
         self._sources[image.digest] = instance
         return self._with_perm(image)
 
-    def _request(self, instance: str, *, after: Image | None = None) -> BuildRequest:
+    def _request(self, instance: str) -> BuildRequest:
         """What is to be built, as this run's options want it."""
-        return BuildRequest.of(instance, self.settings, after=after)
+        return BuildRequest.of(instance, self.settings)
 
     def close(self) -> None:
         """Let others prune the images of this run from the cache."""

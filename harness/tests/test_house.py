@@ -19,7 +19,7 @@ FLOORS = (
     "commands",
     "report",
     "bundle",
-    "run hand",
+    "run hand bump",
     "lab",
     "options host faults",
     "appliance build",

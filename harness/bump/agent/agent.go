@@ -1,0 +1,117 @@
+// agent runs on the device. "agent run FILE PROGRAM" runs a probe and keeps what it prints in a file: what breakglass
+// passes on without a shell may lack its end. "agent traffic PORT" is the device's end of bulk traffic.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+)
+
+func pattern() []byte {
+	content := make([]byte, 1<<20)
+	for number := range content {
+		content[number] = byte(number*31 + number>>8)
+	}
+	return content
+}
+
+// serve answers one connection. It begins with a line: the direction ("in", "out", or "end" to end the program), how
+// many bytes, and how many at a time. What is received is checked, byte for byte, against what both ends know.
+func serve(connection net.Conn, content []byte) {
+	defer connection.Close()
+	from := bufio.NewReaderSize(connection, 1<<16)
+	line, err := from.ReadString('\n')
+	if err != nil {
+		return
+	}
+	var direction string
+	var size, block int
+	if _, err := fmt.Sscan(line, &direction, &size, &block); err != nil || block <= 0 {
+		return
+	}
+	if direction == "end" {
+		os.Exit(0)
+	}
+	if direction == "in" {
+		buffer := make([]byte, block)
+		for at := 0; at < size; {
+			count, err := from.Read(buffer[:min(block, size-at)])
+			for offset := 0; offset < count; {
+				start := (at + offset) % len(content)
+				length := min(count-offset, len(content)-start)
+				if !bytes.Equal(buffer[offset:offset+length], content[start:start+length]) {
+					fmt.Fprintf(connection, "damaged %d\n", at+offset)
+					return
+				}
+				offset += length
+			}
+			at += count
+			if err != nil {
+				return
+			}
+		}
+		fmt.Fprintf(connection, "whole %d\n", size)
+		return
+	}
+	for at := 0; at < size; {
+		start := at % len(content)
+		length := min(block, size-at, len(content)-start)
+		count, err := connection.Write(content[start : start+length])
+		at += count
+		if err != nil {
+			return
+		}
+	}
+	_, _ = io.Copy(io.Discard, from)
+}
+
+func traffic(port string) error {
+	listener, err := net.Listen("tcp", ":"+port)
+	if err != nil {
+		return err
+	}
+	content := pattern()
+	for {
+		connection, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		go serve(connection, content)
+	}
+}
+
+func run(file, program string) error {
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	command := exec.Command(program)
+	command.Stdout, command.Stderr = out, out
+	err = command.Run()
+	if _, ended := err.(*exec.ExitError); err != nil && !ended {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "\nend\t%s\t%s\n", program, command.ProcessState)
+	return err
+}
+
+func main() {
+	var err error
+	if len(os.Args) == 4 && os.Args[1] == "run" {
+		err = run(os.Args[2], os.Args[3])
+	} else if len(os.Args) == 3 && os.Args[1] == "traffic" {
+		err = traffic(os.Args[2])
+	} else {
+		err = fmt.Errorf("usage: agent run FILE PROGRAM | agent traffic PORT")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,105 @@
+"""What a running device says of itself by probes: small programs that are sent to it and run there.
+
+Each probe is one file in ``probes/``. It prints lines of three fields with tabs between:
+
+    device  NAME  COUNT    hardware that the kernel drives
+    ok      NAME  REMARK   something that works
+    bad     NAME  WHY      something that does not
+    rate    NAME  MIB      MiB a second
+    size    NAME  BYTES
+    option  NAME  VALUE    of the kernel's configuration
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from harness.build.go import GoToolchain
+from harness.errors import HarnessError, InternalError
+from harness.gokrazy.breakglass import Breakglass
+from harness.image.arch import Arch
+
+HERE = Path(__file__).parent
+PROBES = HERE / "probes"
+KINDS = ("device", "ok", "bad", "rate", "size", "option")
+PATIENCE = 300.0
+"""Seconds that a probe may take."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What probes printed: kind -> name -> value."""
+
+    said: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def of(self, kind: str) -> Mapping[str, str]:
+        """The facts of one kind."""
+        return self.said.get(kind, {})
+
+    def with_more(self, kind: str, name: str, value: str) -> Facts:
+        """These facts and one more."""
+        return Facts({**self.said, kind: {**self.of(kind), name: value}})
+
+
+class Programs:
+    """The probes and the agent, built for one architecture into a folder; raises ToolMissing, BuildFailed."""
+
+    def __init__(self, folder: Path, arch: Arch) -> None:
+        go = GoToolchain.find(arch=arch, build_env={})
+        self.agent = folder / "agent"
+        go.build_in_place(HERE / "agent", ".", self.agent)
+        self.probes: dict[str, Path] = {}
+        for source in sorted(PROBES.glob("*.go")):
+            self.probes[source.stem] = folder / source.stem
+            go.build_in_place(PROBES, f"./{source.name}", self.probes[source.stem])
+
+
+def ask(rescue: Breakglass, programs: Programs) -> Facts:
+    """Run every probe on the device; a probe that ends in another way than well is a bad fact of its own."""
+    rescue.put(programs.agent, "agent", mode=0o755)
+    said: dict[str, dict[str, str]] = {}
+    for name, program in programs.probes.items():
+        try:
+            rescue.put(program, name, mode=0o755)
+            rescue.run(["./agent", "run", f"{name}.txt", f"./{name}"], timeout=PATIENCE)
+            lines = rescue.get_bytes(f"{name}.txt").decode("utf-8", "replace").splitlines()
+        except HarnessError as error:
+            error.what = f"the probe {name}: {error.what}"
+            raise
+        for kind, key, value in parsed(name, lines):
+            said.setdefault(kind, {})[key] = value
+    return Facts(said)
+
+
+def parsed(probe: str, lines: Iterable[str]) -> Iterable[tuple[str, str, str]]:
+    """The facts in what a probe printed, and a bad one where it ended otherwise than well."""
+    end = ""
+    for line in lines:
+        fields = line.split("\t")
+        if len(fields) == 3 and fields[0] in KINDS:
+            yield fields[0], fields[1], fields[2]
+        elif len(fields) == 3 and fields[0] == "end":
+            end = fields[2]
+        elif line.strip():
+            yield "bad", f"the probe {probe}", f"it printed {line.strip()!r}"
+    if not end:
+        raise InternalError(f"what the probe {probe} printed has no end")
+    if end != "exit status 0":
+        yield "bad", f"the probe {probe}", f"it ended with {end}"
+
+
+@cache
+def probe_titles() -> dict[str, str]:
+    """The probes by name, each with what its first comment says."""
+    titles = {}
+    for source in sorted(PROBES.glob("*.go")):
+        comment = []
+        for line in source.read_text("utf-8").splitlines():
+            if not line.startswith("// "):
+                break
+            comment.append(line.removeprefix("// "))
+        titles[source.stem] = " ".join(comment)
+    return titles

@@ -1,0 +1,142 @@
+"""``gokharness bump``: an appliance with a new kernel, or another new part, compared with the one without it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.commands.arguments import Commands, options_of, settings_of
+from harness.errors import OptionError
+from harness.options import Settings
+
+if TYPE_CHECKING:
+    from harness.bump.bump import Sides
+    from harness.bump.compare import Row
+
+
+def add(commands: Commands) -> None:
+    """Add it to the commands."""
+    bump = commands.add_parser("bump", help="compare an appliance with a new kernel or module with the old one")
+    bump.add_argument("subject", metavar="INSTANCE|IMAGE")
+    bump.add_argument(
+        "--against",
+        metavar="KERNEL|IMAGE",
+        default="",
+        help="the old side: a kernel as --kernel takes it (default: that of the instance), or the older image",
+    )
+    bump.add_argument(
+        "--bisect",
+        nargs="+",
+        metavar="VERSION",
+        help="find the first bad one: of the commits between two in the checkout of --kernel, or of versions",
+    )
+    bump.add_argument(
+        "--row", metavar="ROW", default="", help="with --bisect: the row that shows it, such as 'boots'"
+    )
+    bump.add_argument("--accept", metavar="FILE", help="a file of differences that are accepted, until a day")
+    bump.add_argument("--markdown", metavar="FILE", help="write the verdict for a pull request")
+    bump.add_argument("--json", action="store_true", help="print JSON")
+    options_of("bump", bump)
+    bump.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare, print the verdict, and say by the exit status whether anything got worse."""
+    from harness.bump.accepted import accepted, read
+    from harness.bump.bump import with_port
+    from harness.bump.render import as_json, markdown, text
+    from harness.report.places import must_keep_images, must_take_files, not_written
+    from harness.report.words import Words
+
+    settings, words = with_port(settings_of(options)), Words(options.command)
+    must_take_files(settings.artifacts, what="logs", flag="--gk-artifacts")
+    must_keep_images(settings)
+    known = read(Path(options.accept).expanduser()) if options.accept else ()
+
+    def say(line: str) -> None:
+        print(words(line), file=sys.stderr, flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="gk-kernels-") as scratch:
+        look = Look(settings, Path(scratch), say)
+        if options.bisect:
+            return _bisect(options, look)
+        what, rows = look.at(settings.kernel, settings.with_modules, options.against)
+    rows = accepted(rows, known)
+    if options.markdown:
+        out = Path(options.markdown).expanduser()
+        try:
+            out.write_text(markdown(rows, what), encoding="utf-8")
+        except OSError as error:
+            raise not_written(error, out.parent, what="the verdict", flag="--markdown") from None
+    print(as_json(rows, what) if options.json else text(rows))
+    return 1 if any(row.is_regression for row in rows) else 0
+
+
+@dataclass(frozen=True)
+class Look:
+    """Comparisons of one instance or image; commits of kernels are taken out into ``scratch``."""
+
+    settings: Settings
+    scratch: Path
+    say: Callable[[str], None]
+
+    def at(
+        self, kernel: str | None, modules: tuple[str, ...], against: str, *, row: str = ""
+    ) -> tuple[Sides, list[Row]]:
+        """What is compared, and its rows: of all, or as much as it takes to see one."""
+        from harness.bump.bump import Depth, bump, sides
+        from harness.bump.checkout import kernel_folder
+        from harness.lab.lab import Lab
+
+        settings = self.settings
+        new = str(settings.image) if settings.image is not None else kernel
+        titles = against or "as the instance has it", ", ".join(filter(None, (new, *modules)))
+        taken = kernel_folder(kernel, self.scratch) if kernel else None
+        with Lab(replace(settings, kernel=taken, with_modules=modules), say=self.say) as lab:
+            if not lab.boards:
+                raise OptionError("no board fits this image", where=str(settings.image or settings.instance))
+            what = sides(lab, kernel_folder(against, self.scratch), titles)
+            depth = Depth.of_row(row) if row else Depth()
+            return what, list(bump(lab, what, say=self.say, depth=depth))
+
+
+def _bisect(options: argparse.Namespace, look: Look) -> int:
+    """Find the first bad one of many versions, by one row, and print it with the reason."""
+    from harness.bump.bisect import commits, first_bad
+
+    settings, names = look.settings, options.bisect
+    if len(names) < 2 or not options.row or bool(settings.kernel) == (len(settings.with_modules) == 1):
+        raise OptionError(
+            "--bisect takes what is tried, and the row that shows it",
+            hint="--kernel DIR|MODULE, or --with MODULE, without a version; --bisect GOOD BAD; --row 'boots'",
+        )
+    of_kernel = settings.kernel is not None
+    base = settings.kernel or settings.with_modules[0]
+    if of_kernel and (Path(base).expanduser() / ".git").exists():
+        names = commits(Path(base).expanduser(), names[0], names[-1])
+    candidates = [f"{base}@{name}" for name in names]
+    why: dict[str, str] = {}
+
+    def is_bad(candidate: str) -> bool:
+        if of_kernel:
+            _, rows = look.at(candidate, (), candidates[0], row=options.row)
+        else:
+            _, rows = look.at(None, (candidate,), "", row=options.row)
+        found = [row for row in rows if row.what == options.row]
+        if not found and not any(row.is_regression for row in rows):
+            raise OptionError(f"no board has the row {options.row!r}", hint="write it as the comparison prints it")
+        worse = [row for row in (found or rows) if row.is_regression]
+        why[candidate] = "; ".join(f"{row.board}: {row.what}: {row.why}" for row in worse)
+        look.say(f"{candidate}: {f'bad: {why[candidate]}' if worse else 'good'}")
+        return bool(worse)
+
+    if not is_bad(candidates[-1]):
+        raise OptionError(f"the bad one is not bad by the row {options.row!r}", where=candidates[-1])
+    found = first_bad(candidates, is_bad, say=look.say)
+    print(f"first bad: {found}\n{why[found]}")
+    return 1

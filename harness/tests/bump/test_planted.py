@@ -1,0 +1,135 @@
+"""Real comparisons on ``virt`` and ``pc-bios``: the same kernel is the same, and each planted regression is worse.
+
+A kernel is made worse by its own package, a folder with vmlinuz, cmdline.txt and modules: a copy of it is changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.build.go import GoToolchain
+from harness.package_data import images_folder
+from harness.tests.outside import clean_environment
+
+pytestmark = pytest.mark.gk_tier("nightly")
+
+MODULES = {"arm64": "github.com/gokrazy/kernel.arm64", "amd64": "github.com/gokrazy/kernel.amd64"}
+
+
+def says(words: str) -> Callable[[Path], None]:
+    """A kernel with more words on its command line."""
+
+    def change(folder: Path) -> None:
+        path = folder / "cmdline.txt"
+        path.write_text(f"{path.read_text().strip()} {words}\n")
+
+    return change
+
+
+def other_modules(folder: Path) -> None:
+    """Modules of another version than the kernel's."""
+    (release,) = (folder / "lib/modules").iterdir()
+    release.rename(release.with_name("6.0.0"))
+
+
+def large(folder: Path) -> None:
+    """A kernel file of nearly the whole boot partition."""
+    with (folder / "vmlinuz").open("ab") as file:
+        file.write(os.urandom(38 << 20))
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What is done to the new kernel, and which row names it."""
+
+    name: str
+    change: Callable[[Path], None]
+    what: str
+    why: str
+    board: str = "virt"
+
+
+PLANTED = (
+    Planted("modules", other_modules, "kernel and modules are of one version", "the modules are of 6.0.0"),
+    Planted("large", large, "boot file system", "the partition has 100"),
+    Planted("no-network-driver", says("initcall_blacklist=virtio_net_driver_init"), "boots", "address"),
+    Planted("no-clock", says("initcall_blacklist=pl031_driver_init"), "clock by rtc-pl031", "it is gone"),
+    Planted("no-rng", says("initcall_blacklist=virtio_rng_driver_init"), "random number generator", "it is gone"),
+    Planted("no-ext4", says("initcall_blacklist=ext4_init_fs"), "console", "perm"),
+    Planted("one-processor", says("maxcpus=1"), "processors", "it is gone"),
+    Planted("less-memory", says("mem=320M"), "memory that the kernel leaves", "was 4"),
+    Planted("warning", says("crashkernel=64G"), "console: warnings and errors", "crashkernel"),
+    Planted("slow", says("rootdelay=14"), "seconds to the first answer", "most of it until"),
+    Planted("panics", says("init=/nothing"), "boots", "init"),
+    Planted("no-kexec", says("sysctl.kernel.kexec_load_disabled=1"), "reboot by kexec", "", board="pc-bios"),
+    Planted("no-disk-driver", says("initcall_blacklist=virtio_blk_init"), "boots", "", board="pc-bios"),
+)
+
+
+@pytest.fixture(scope="session")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The kernel package that the own instance of an architecture has, as a folder that may be changed."""
+
+    def copy(arch: str) -> Path:
+        builddir = images_folder() / f"hello-{arch}" / "builddir"
+        found = GoToolchain.find(arch=arch, build_env={})
+        module = MODULES[arch]
+        out = subprocess.run(
+            [str(found.go), "list", "-mod=mod", "-m", "-f", "{{.Dir}}", module],
+            cwd=builddir,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        folder = tmp_path_factory.mktemp("kernel") / arch
+        shutil.copytree(out, folder)
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(path.stat().st_mode | 0o200)
+        return folder
+
+    return copy
+
+
+def compare(kernel: Path, board: str, folder: Path) -> tuple[int, list[dict[str, str]]]:
+    """The exit status and the rows of a comparison with the kernel of the instance."""
+    arch = kernel.name
+    command = [sys.executable, "-m", "harness", "bump", str(images_folder() / f"hello-{arch}")]
+    done = subprocess.run(
+        [*command, "--kernel", str(kernel), "--board", board, "--artifacts", str(folder / "logs"), "--json"],
+        cwd=folder,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.stdout, done
+    return done.returncode, json.loads(done.stdout)["rows"]
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda one: one.name)
+def test_a_planted_regression_is_worse_by_its_name(
+    planted: Planted, kernel: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = kernel("arm64" if planted.board == "virt" else "amd64")
+    planted.change(folder)
+    status, rows = compare(folder, planted.board, tmp_path)
+    worse = [row for row in rows if row["verdict"] == "worse"]
+    assert status == 1
+    assert any(planted.what in row["what"] and planted.why in row["why"] for row in worse), worse
+
+
+@pytest.mark.parametrize(("arch", "board"), [("arm64", "virt"), ("amd64", "pc-bios"), ("amd64", "pc-uefi")])
+def test_the_same_kernel_is_the_same(arch: str, board: str, kernel: Callable[[str], Path], tmp_path: Path) -> None:
+    status, rows = compare(kernel(arch), board, tmp_path)
+    assert [row for row in rows if row["verdict"] not in ("same", "not seen")] == []
+    assert status == 0
+    assert len(rows) >= 20

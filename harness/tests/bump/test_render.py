@@ -1,0 +1,49 @@
+"""The verdict as text, as Markdown for a pull request, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from harness.bump.bump import Sides
+from harness.bump.compare import Row, Verdict
+from harness.bump.render import as_json, markdown, sentence, text
+from harness.tests.image.plain import PLAIN
+
+WHAT = Sides(PLAIN, replace(PLAIN, digest="new"), "as the instance has it", "kernel@v2")
+ROWS = [
+    Row("virt", "boots", Verdict.SAME),
+    Row("virt", "clock by rtc-pl031", Verdict.WORSE, "it is gone"),
+    Row("pc-bios", "console: other lines", Verdict.OTHER, "new: <script>| `x`\nhe said"),
+    Row("pc-bios", "configuration of the kernel", Verdict.UNSEEN, "it has no /proc/config.gz"),
+]
+
+
+def test_what_is_worse_comes_first_and_is_the_sentence() -> None:
+    lines = text(ROWS).splitlines()
+    assert lines[0].split() == ["worse", "virt", "clock", "by", "rtc-pl031", "it", "is", "gone"]
+    assert lines[-1] == sentence(ROWS) == "1 of 4 rows are worse on 2 boards; first virt: clock by rtc-pl031"
+
+
+def test_without_a_regression_it_says_what_was_not_seen() -> None:
+    assert sentence([ROWS[0], ROWS[3]]) == "no regression in 2 rows on 2 boards; 1 could not be looked at"
+
+
+def test_what_a_device_said_becomes_no_markup() -> None:
+    page = markdown(ROWS, WHAT)
+    assert "new: &lt;script>\\| \\`x\\` he said" in page
+    assert page.index("it is gone") < page.index("<details>") < page.index("boots")
+
+
+def test_accepted_is_no_regression_and_says_why() -> None:
+    row = replace(ROWS[1], accepted="known, until 2027-01-31")
+    assert "no regression" in sentence([row])
+    assert "it is gone (accepted: known, until 2027-01-31)" in text([row])
+
+
+def test_json_has_all_of_it() -> None:
+    found: dict[str, Any] = json.loads(as_json(ROWS, WHAT))
+    assert found["regression"] is True
+    assert [row["verdict"] for row in found["rows"]] == ["same", "worse", "other", "not seen"]
+    assert found["new"]["title"] == "kernel@v2"
