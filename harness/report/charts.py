@@ -47,8 +47,9 @@ def charts(
         return Charts()
     every: dict[Key, list[float]] = defaultdict(list)
     for board, start, phases in boots:
-        if phases:
-            every[board, start].append(max(phases.values()))
+        # As the bar, which ends at the last of its phases: others may come later.
+        if reached := [at for phase, at in phases.items() if phase in COLUMNS]:
+            every[board, start].append(max(reached))
     past = {key: [max(run[key].values()) for run in earlier if run.get(key)][-_SHOWN:] for key in now}
     step, count = _scale(max(max([*every[key], *past[key]]) for key in now))
     keys = sorted(now, key=lambda key: (key[1] != COLD, key[1], key[0]))

@@ -64,6 +64,13 @@ def test_the_chart_has_a_row_a_board_and_start_with_its_phases_in_order() -> Non
     assert (cold["before"], cold["change"], cold["line"], drawn.compared) == (None, "", None, 0)
 
 
+def test_the_whisker_spans_what_the_bars_show_and_no_phase_beyond_them() -> None:
+    later = [("virt", "cold", {**phases, "panic": 30.0}) for _, start, phases in BOOTS if start == "cold"]
+    (row,) = charts(later).rows
+    assert [float(one) for one in row["spread"]] == pytest.approx([WIDTH * 6 / 8, WIDTH])
+    assert charts([*later, ("virt", "cold", {"panic": 1.0})]).rows[0]["spread"] == row["spread"]
+
+
 @pytest.mark.parametrize(
     ("factor", "change", "tone"), [(1.0, "+0 %", ""), (2.0, "-50 %", "better"), (0.5, "+100 %", "worse")]
 )
