@@ -125,6 +125,14 @@ class GoToolchain:
             raise self._failure("the Go version that go.mod asks for cannot be had", done, None, folder)
         return dict(zip(names, done.stdout.splitlines(), strict=False))
 
+    def places(self) -> tuple[Path, Path]:
+        """The folder of downloaded modules, and the one of Go itself; raises BuildFailed."""
+        done = self._run(["env", "GOMODCACHE", "GOROOT"], Path("/"))
+        if done.returncode:
+            raise self._failure("Go does not say where its modules are", done, None, Path("/"))
+        downloaded, root = done.stdout.splitlines()
+        return Path(downloaded), Path(root)
+
     def edit(self, folder: Path, edits: Sequence[str]) -> None:
         """Change the staged go.mod (``-require=``, ``-replace=``, ...)."""
         done = self._run(["mod", "edit", *edits], folder)

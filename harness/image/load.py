@@ -29,7 +29,7 @@ from harness.image.model import (
     Service,
     formats_perm,
 )
-from harness.image.sbom import modules_in
+from harness.image.sbom import STANDARD_LIBRARY, modules_in
 from harness.image.source import FileSource
 from harness.image.squashfs import Entry, SquashFs
 
@@ -271,6 +271,9 @@ def _breakglass(programs: Mapping[str, BuildInfo], entries: Mapping[str, Entry],
 def _modules(infos: Sequence[BuildInfo], sbom: str) -> dict[str, str]:
     """Module -> version, from the programs themselves; what these do not say (packed ones), from the SBOM."""
     found: dict[str, str] = {}
+    for info in infos:
+        if info.go:
+            found.setdefault(STANDARD_LIBRARY, info.go)
     for info in [*infos, BuildInfo(modules=modules_in(sbom))]:
         for module, version in info.modules.items():
             if version and version != "(devel)":

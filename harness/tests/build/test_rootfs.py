@@ -267,4 +267,5 @@ def test_modules_are_read_from_build_info() -> None:
         "go\tgo1.26\npath\ta/cmd\nmod\ta\tv1\th1:x\ndep\tb\tv2\n=>\t./local/b\t(devel)\t\n\n"
         "dep\tc\tv3\n=>\tfork\tv4\th1:y\ndep\td\tv5\n=>\td\tv6\th1:z\n"
     )
-    assert modules_of([info]) == {"a": "v1", "b": "(local)", "c": "fork v4", "d": "v6"}
+    assert modules_of([info]) == {"a": "v1", "b": "(local)", "c": "fork v4", "d": "v6", "std": "go1.26"}
+    assert modules_of(["go\t1.26\n"]) == {"std": "go1.26"}, "as runtime/debug prints it"

@@ -20,6 +20,8 @@ from harness.image.update_files import update_files
 from harness.tests.image import synthetic
 from harness.tests.image.synthetic import PASSWORD, STAMP
 
+FOUND = {"github.com/gokrazy/gokrazy": "v0.0.1", "golang.org/x/crypto": "v0.2.0", "std": "go1.26.8"}
+
 
 @pytest.fixture(scope="module")
 def image(small_image: Path) -> Image:
@@ -56,7 +58,7 @@ def test_everything_a_test_needs_is_read_out_of_the_disk(image: Image, small_ima
     assert image.has_serial_shell
     assert image.draws
     assert image.boot_loader.startswith("systemd-boot 252.39-1~deb12u2 (sha256 ")
-    assert dict(image.modules) == {"github.com/gokrazy/gokrazy": "v0.0.1", "golang.org/x/crypto": "v0.2.0"}
+    assert dict(image.modules) == FOUND
     assert image.services == (
         Service("/gokrazy/dhcp", "github.com/gokrazy/gokrazy/cmd/dhcp"),
         Service("/user/hello", "example.com/hello"),
@@ -91,8 +93,7 @@ def test_modules_that_the_programs_do_not_tell_are_read_out_of_the_sbom(
     tree = synthetic.root_tree()
     tree.add("/etc/gokrazy/sbom.json", File(json.dumps(document).encode()))
     image = load_raw(synthetic.write_image(tmp_path / "disk.img", tmp_path, tree=tree))
-    told = {"github.com/gokrazy/gokrazy": "v0.0.1", "golang.org/x/crypto": "v0.2.0"}
-    assert dict(image.modules) == {**told, **found}
+    assert dict(image.modules) == {**FOUND, **found}
 
 
 def test_the_password_is_not_shown(image: Image) -> None:
