@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from harness.appliance.assembly import Assembly
 from harness.appliance.cold_start import ColdStart
 from harness.appliance.services import Services
+from harness.appliance.time_line import Lane
 from harness.appliance.ways_in import WaysIn
 from harness.console.causes import explain
 from harness.console.crashes import OF_BUSY_HOST
@@ -19,9 +20,22 @@ from harness.image.fat import FatVolume
 from harness.image.model import Image
 from harness.machine.diagnosis import diagnose
 from harness.machine.partitions import edit_boot_file
+from harness.machine.screen import picture
 
 AFTERMATH = 2.0
 """Seconds in which a device whose connection was lost may still say what it dies of."""
+SCREEN = "screen.png"
+"""The name of the picture among its logs."""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What its screen showed at a moment."""
+
+    at: float
+    """Seconds since its time line began."""
+    png: bytes
+    """A PNG file."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +64,8 @@ class Past(Services, WaysIn):
         """How it came up from its last power-on; for a restored appliance, how that of the snapshot did."""
         self.boot_files: BootFiles | None = None
         """As read at the last ``cold_boot``."""
+        self.screen: Screen | None = None
+        """Its screen when somebody looked last; see ``look_at_screen``."""
         self._lost: dict[DeviceUnreachable, HarnessError | None] = {}
         """Connections that were lost, and the death behind each."""
         self._ready: list[tuple[str, dict[str, float]]] = []
@@ -167,6 +183,24 @@ class Past(Services, WaysIn):
         except ApplianceFault as error:
             self.explain(error)
             raise
+
+    def look_at_screen(self) -> None:
+        """Keep what its screen shows now, if it is on and that is evidence.
+
+        It is none where there is no screen, or nothing on it. Nor is there a picture where the console has said a
+        password: the screen shows the same, and nobody can take the password out of a picture.
+        """
+        hide = self.time_line.hide
+        if not self.power.is_on or any(hide(line.text) != line.text for line in self.console.lines()):
+            return
+        at = self.time_line.clock() - self.time_line.zero
+        shown = picture(self.power.machine, self.folder)
+        if shown is None or not shown.shows_something:
+            return
+        self.screen = Screen(at, shown.png())
+        with suppress(OSError):
+            (self.folder / SCREEN).write_bytes(self.screen.png)
+        self.time_line.add(Lane.NOTES, f"a picture of the screen is taken: {SCREEN}")
 
     def excerpts(self, failure: BaseException | None = None) -> list[tuple[str, str]]:
         """What the device said last: title and text; one that could not be reached is asked why."""

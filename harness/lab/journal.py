@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.image.model import Image
 
@@ -61,6 +61,7 @@ class Journal:
         """The firmware stages' notes by board, each once."""
         self._halts: Counter[str] = Counter()
         self._built: dict[str, float] = {}
+        self._images: list[dict[str, Any]] = []
 
     def note(self, line: str) -> None:
         """Print what went otherwise than usual, and keep it for the report."""
@@ -94,12 +95,7 @@ class Journal:
         )
         if self._facts.setdefault(f"{title} {image.hostname}", text) is text:
             self.say(f"gokrazy: {title}: {text}")
-            for module, version in sorted(image.modules.items()):
-                if module.startswith("github.com/gokrazy/"):
-                    self._facts.setdefault(module, version)
-            for part, of in (("boot sector", image.boot_sector), ("EFI boot loader", image.boot_loader)):
-                if of:
-                    self._facts.setdefault(f"{part} {image.hostname}", of)
+            self._images.append(contents(title, image))
             for note in image.notes:
                 line = f"{image.hostname}: {note}"
                 if self._is_new(line):
@@ -140,4 +136,18 @@ class Journal:
         boots, self._boots = self._boots, []
         notes, self._notes = self._notes, []
         waits, self._waits = self._waits, []
-        return {"boots": boots, "facts": facts, "notes": notes, "waits": waits}
+        images, self._images = self._images, []
+        return {"boots": boots, "facts": facts, "notes": notes, "waits": waits, "images": images}
+
+
+def contents(title: str, image: Image) -> dict[str, Any]:
+    """What an image is and what it was made of, for the report: nothing of what is secret in it."""
+    kernel = image.kernel
+    plain = ("digest", "hostname", "arch", "build", "builder", "boot_loader", "boot_sector", "sbom_hash")
+    return {
+        "title": title,
+        **{name: getattr(image, name) for name in plain},
+        "kernel": {name: getattr(kernel, name) for name in ("release", "package", "version", "sha256")},
+        "modules": dict(image.modules),
+        "notes": list(image.notes),
+    }

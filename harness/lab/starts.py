@@ -210,6 +210,7 @@ class Starts:
                 appliance.knows_time = True
             yield appliance
         except HarnessError as error:
+            appliance.look_at_screen()
             if not caused_by(error, AcceleratorFailed):
                 self.failed_start(appliance, error)
             raise

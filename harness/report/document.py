@@ -19,6 +19,7 @@ from harness.lab.journal import BootTimes
 from harness.report.recorder import SERVICES, Recorder
 from harness.report.reproduce import Typed
 from harness.report.summary import remarks
+from harness.report.tested import tested
 from harness.report.verdict import NO_TESTS, TESTS_FAILED, Verdict
 from harness.run.outcome import Outcome
 
@@ -71,6 +72,8 @@ class Test:
     properties: dict[str, str] = field(default_factory=dict)
     stages: list[tuple[str, float, float]] = field(default_factory=list)
     story: dict[str, Any] = field(default_factory=dict)
+    screen: dict[str, Any] = field(default_factory=dict)
+    """What its screen showed when it failed: ``at``, as the story counts, and ``png`` in base 64."""
 
     @property
     def is_red(self) -> bool:
@@ -85,6 +88,8 @@ class Document:
     runs: list[Run] = field(default_factory=list)
     tests: list[Test] = field(default_factory=list)
     boots: list[BootTimes] = field(default_factory=list)
+    images: list[dict[str, Any]] = field(default_factory=list)
+    """What was tested; see ``tested``."""
     deviations: dict[str, str] = field(default_factory=dict)
     """Known deviations that were seen, and the evidence."""
     console: list[dict[str, Any]] = field(default_factory=list)
@@ -108,6 +113,7 @@ class Document:
             runs=[Run(began, ended - began, shard, dict(recorder.facts), remarks(recorder))],
             tests=[_test(one, typed) for one in outcomes],
             boots=list(recorder.boots),
+            images=tested(recorder.images.values()),
             deviations=dict(verdict.deviations),
             console=[
                 {"check": check, "what": one.first, "tests": one.tests, "boards": sorted(one.boards)}
@@ -136,6 +142,8 @@ class Document:
             whole.runs += one.runs
             whole.tests += one.tests
             whole.boots += one.boots
+            known = {image["digest"] for image in whole.images}
+            whole.images += [image for image in one.images if image["digest"] not in known]
             whole.deviations.update(one.deviations)
             skipped.update(one.skipped)
             left_out.update(one.left_out)
@@ -262,6 +270,7 @@ def _test(one: Outcome, typed: Typed | None) -> Test:
         properties=one.properties,
         stages=one.stages,
         story=one.story,
+        screen=one.screen,
     )
 
 

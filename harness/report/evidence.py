@@ -5,6 +5,7 @@ All of it are attributes that travel from another process, and none of it contai
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +25,11 @@ def hang_under(report: pytest.TestReport, appliance: Appliance | None, error: Ba
     # The class of the error stands in a place of its own.
     said = {"what": first_line(report).removeprefix(f"{type(error).__name__}: "), **_parts(error)}
     if appliance is not None:
+        # One that did not come up has ended by now: its screen was looked at before.
+        appliance.look_at_screen()
+        if (screen := appliance.screen) is not None:
+            png = base64.b64encode(screen.png).decode()
+            report.gk_screen = {"at": round(screen.at, 3), "png": png}  # type: ignore[attr-defined]
         report.sections.extend(appliance.excerpts(error))
         hide = appliance.time_line.hide
         said = {name: hide(text) for name, text in said.items()}

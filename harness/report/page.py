@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -19,21 +20,27 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness import __version__
+from harness.build.licences import UNKNOWN
 from harness.report.charts import Charts
 from harness.report.document import Document, Run, Test
 from harness.report.recorder import SERVICES
+from harness.report.tested import by_licence
 
 FOLDER = Path(__file__).parent / "template"
 MOST = 4_800_000
 """Bytes of a page: some viewers of artifacts refuse larger ones."""
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What has no picture, or turns the direction of what is around it."""
+_PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n\0").decode()
+"""What each PNG begins with, in base 64."""
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _WHOSE = {
     "HARNESS": "the harness's own fault",
     "HOST": "this host's fault",
     "SETUP": "something is not installed",
     "USER": "wrong input",
 }
+_BUILDERS = {"own": "packed by the harness", "gok": "packed by gok", "given": "a finished image"}
 _IN_ENGLISH = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -47,9 +54,11 @@ class Shown:
     """Of an error or a section, from the end."""
     happenings: int = 10_000
     """Of its time line, from the end."""
+    screen: bool = True
+    """Whether a picture of its screen is shown."""
 
 
-_LESS = (Shown(90), Shown(40, 4_000), Shown(0, 1_500, 60), Shown(0, 400, 0))
+_LESS = (Shown(90), Shown(40, 4_000), Shown(0, 1_500, 60, screen=False), Shown(0, 400, 0, screen=False))
 """What is left of tests where the page would grow too large, one after the other."""
 
 
@@ -84,7 +93,7 @@ def _render(document: Document, charts: Charts | None, passed: Shown, failed: Sh
         .get_template("page.html")
         .render(
             document=document,
-            policy=_policy(style, script),
+            policy=_policy(style, script, pictures=any(one["screen"] for one in shown)),
             # Ours, from the package: the only text that is taken as markup.
             style=Markup(style),  # noqa: S704
             script=Markup(script),  # noqa: S704
@@ -96,6 +105,7 @@ def _render(document: Document, charts: Charts | None, passed: Shown, failed: Sh
             others=[one for one in shown if not one["red"]],
             remarks=_remarks(document),
             charts=charts if charts is not None and charts.rows else None,
+            images=[_image(document, one) for one in document.images],
             facts=[
                 _facts(number, run, len(document.runs)) for number, run in enumerate(document.runs) if run.facts
             ],
@@ -119,11 +129,12 @@ def _environment() -> Environment:
     return environment
 
 
-def _policy(style: str, script: str) -> str:
-    """Nothing is loaded and nothing runs but what has these digests."""
+def _policy(style: str, script: str, *, pictures: bool) -> str:
+    """Nothing is loaded and nothing runs but what has these digests; pictures are part of the page."""
+    images = "img-src data:; " if pictures else ""
     return (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; base-uri 'none'; "
-        "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+        f"default-src 'none'; {images}style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
 
@@ -138,13 +149,13 @@ def _clean(text: str) -> str:
 # -- the parts
 
 
-def _lead(document: Document) -> str:
+def _lead(document: Document) -> list[str]:
     begun = [run.began for run in document.runs if run.began]
     parts = [datetime.fromtimestamp(min(begun), UTC).strftime("%-d %B %Y, %H:%M UTC")] if begun else []
     if len(document.runs) > 1:
         parts.append(f"{len(document.runs)} runs")
     parts.append(_took(sum(run.seconds for run in document.runs)))
-    return " · ".join([*parts, *([", ".join(document.boards)] if document.boards else [])])
+    return [*parts, *document.boards]
 
 
 def _spread(document: Document) -> list[dict[str, Any]]:
@@ -182,7 +193,18 @@ def _shown(number: int, one: Test, room: Shown, *, most: float, several: bool) -
         "took": _took(one.seconds),
         "share": f"{100 * one.seconds / most:.1f}",
         "has_story": bool(one.story or one.stages),
+        "screen": _screen(one) if room.screen else None,
     }
+
+
+def _screen(one: Test) -> dict[str, str] | None:
+    """The picture of a test's screen, if it is one, and when it was taken by the clock of its time line."""
+    png = str(one.screen.get("png", ""))
+    if not png.startswith(_PNG) or not _BASE64.fullmatch(png):
+        return None
+    began = one.story.get("began", 0.0)
+    zero = one.stages[0][1] - began if began and one.stages else 0.0
+    return {"png": png, "at": f"{one.screen.get('at', 0.0) - zero:.1f} s"}
 
 
 def _verdict(one: Test) -> str:
@@ -237,6 +259,46 @@ def _facts(number: int, run: Run, runs: int) -> dict[str, Any]:
     return {
         "title": f"Run {number + 1}, {when}{share}" if runs > 1 else f"{when}{share}",
         "rows": run.facts.items(),
+    }
+
+
+def _image(document: Document, one: Mapping[str, Any]) -> dict[str, Any]:
+    """What is shown of an image that was tested."""
+    kernel, modules = one.get("kernel", {}), one.get("modules", [])
+    tests = [test for test in document.tests if test.properties.get("gk_image") == one["digest"]]
+    boards = sorted({test.board for test in tests})
+    package = f"{kernel.get('package', '')} {kernel.get('version', '')}".strip()
+    digest = f"vmlinuz: sha256 {kernel['sha256']}" if kernel.get("sha256") else ""
+    rows = [
+        ("Digest", one["digest"]),
+        ("Kernel", "; ".join(filter(None, (kernel.get("release", ""), package, digest)))),
+        ("EFI boot loader", one.get("boot_loader", "")),
+        ("Boot sector", one.get("boot_sector", "")),
+        ("Bill of materials", f"/etc/gokrazy/sbom.json, hash {one['sbom_hash']}" if one.get("sbom_hash") else ""),
+        ("Notes", "; ".join(one.get("notes", ()))),
+    ]
+    return {
+        "name": one.get("hostname") or one["title"],
+        "about": " · ".join(
+            [
+                one["title"],
+                one["arch"],
+                *([f"build {one['build']}"] if one["build"] else []),
+                _BUILDERS.get(one["builder"], one["builder"]),
+            ]
+        ),
+        "used": f"{len(tests)} {_tests(len(tests))}, {_on(boards)}" if tests else "",
+        "licences": ", ".join(f"{count} {name}" for name, count in by_licence(modules).items()),
+        "rows": [(name, text) for name, text in rows if text],
+        "modules": [
+            {
+                "path": row["path"],
+                "version": row["version"],
+                "licences": ", ".join(row["licences"]),
+                "known": not any(text.startswith(UNKNOWN) for text in row["licences"]),
+            }
+            for row in modules
+        ],
     }
 
 

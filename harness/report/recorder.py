@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,8 @@ class Recorder:
         self.boots: list[BootTimes] = []
         self.facts: dict[str, str] = {}
         """What the run is made of: name and value."""
+        self.images: dict[str, dict[str, Any]] = {}
+        """By digest, what each image is and was made of; see ``harness.lab.journal.contents``."""
         self.notes: list[str] = []
         """What went otherwise than usual, and is no test's outcome."""
         self.asked = False
@@ -57,6 +60,8 @@ class Recorder:
             self.facts.update({name: self._words(fact) for name, fact in news.get("facts", {}).items()})
             self.notes += [self._words(note) for note in news.get("notes", [])]
             self.waits += news.get("waits", [])
+            for image in news.get("images", []):
+                self.images.setdefault(image["digest"], image)
             outcome.story = news.get("story", outcome.story)
         for name, value in report.user_properties:
             outcome.properties[str(name)] = str(value)
@@ -94,6 +99,7 @@ class Recorder:
         outcome.fault, outcome.kind = fault, said.get("kind", "")
         outcome.reason = said.get("what") or first_line(report)
         outcome.where, outcome.hint = said.get("where", ""), said.get("hint", "")
+        outcome.screen = getattr(report, "gk_screen", {})
 
     def _take_service(self, name: str, text: str, outcome: Outcome) -> None:
         kind, _, service = name.removeprefix("gk_").partition(":")

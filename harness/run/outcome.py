@@ -36,6 +36,8 @@ class Outcome:
     """Each stage with its begin and end, as seconds since 1970."""
     story: dict[str, Any] = field(default_factory=dict)
     """The time line of its appliance, as ``harness/appliance/story.py`` makes it."""
+    screen: dict[str, Any] = field(default_factory=dict)
+    """What its screen showed when it failed: ``at``, as its time line counts, and ``png`` in base 64."""
 
     @property
     def is_failure(self) -> bool:

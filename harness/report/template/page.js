@@ -90,6 +90,24 @@
   addEventListener("hashchange", follow);
   follow();
 
+  /* what was tested: modules by their words; an image is opened where one fits */
+  const images = all(".image");
+  const sources = images.map((image) => all(".part", image).map((row) => [row, row.textContent.toLowerCase()]));
+  document.getElementById("part")?.addEventListener("input", (event) => {
+    const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    images.forEach((image, number) => {
+      let here = 0;
+      for (const [row, said] of sources[number]) {
+        row.hidden = !words.every((word) => said.includes(word));
+        here += !row.hidden;
+      }
+      image.open = words.length > 0 && here > 0;
+      shown += here;
+    });
+    document.getElementById("parts").textContent = words.length ? `${shown} of ${sources.flat().length}` : "";
+  });
+
   /* copy */
   for (const button of all("[data-copy]")) {
     button.addEventListener("click", async () => {
@@ -106,6 +124,13 @@
       }
       button.textContent = said;
       setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+  }
+
+  /* a picture of a screen, whole or small */
+  for (const button of all("[data-screen]")) {
+    button.addEventListener("click", () => {
+      button.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
     });
   }
 

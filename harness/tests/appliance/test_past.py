@@ -24,7 +24,9 @@ from harness.errors import (
 )
 from harness.machine.power import Power
 from harness.machine.processor_time import Shortage
+from harness.machine.screen import Picture
 from harness.tests.appliance.played import appliance
+from harness.tests.report.samples import screen
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,35 @@ def test_a_device_and_its_qemu_are_asked_only_when_it_could_not_be_reached(
     said = [text for title, text in subject.excerpts(failure) if "network" in title or "machine" in title]
     subject.console.close()
     assert said == (["no routes", "QEMU: paused\nno disk"] if asked else [])
+
+
+@pytest.mark.parametrize(
+    ("shown", "said", "kept"),
+    [
+        (screen(1), "all is well", True),
+        (None, "all is well", False),
+        (Picture(640, 480, bytes(640 * 480 * 3)), "all is well", False),
+        (screen(1), "my password is geheim-geheim", False),
+    ],
+    ids=["a text", "no screen", "black", "a password"],
+)
+def test_its_screen_is_kept_if_it_is_evidence_and_shows_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: Picture | None, said: str, kept: bool
+) -> None:
+    subject = appliance(tmp_path, "raspi3b", no_quirks=False)
+    subject.time_line.keep_secret("geheim-geheim")
+    monkeypatch.setattr(Power, "machine", None)
+    monkeypatch.setattr("harness.appliance.past.picture", lambda machine, folder: shown)
+    subject.console._intake.data(f"[    0.100000] {said}\r\n".encode())
+    subject.look_at_screen()
+    assert not (tmp_path / "screen.png").exists(), "it is off"
+    monkeypatch.setattr(Power, "is_on", True)
+    subject.look_at_screen()
+    subject.console.close()
+    assert (subject.screen is not None) == kept == (tmp_path / "screen.png").is_file()
+    assert any("picture" in one.text for one in subject.time_line.happenings) == kept
+    if subject.screen is not None:
+        assert (tmp_path / "screen.png").read_bytes() == subject.screen.png
 
 
 @pytest.mark.parametrize("behind", [KernelPanic, QemuCrashed])

@@ -44,9 +44,19 @@ def test_an_image_is_told_once_with_what_is_in_it(journal: Journal, said: list[s
     for _ in range(2):
         journal.image("image hello", image)
     assert [line.split(" (")[0] for line in said] == ["gokrazy: image hello: pc", "gokrazy: pc: patched"]
-    parts = {"boot sector pc", "EFI boot loader pc", "notes on pc"}
-    names = {"image hello pc", "github.com/gokrazy/kernel.amd64", *parts}
-    assert facts(journal).keys() == names
+    told = json.loads(json.dumps(journal.take()))
+    assert told["facts"].keys() == {"image hello pc", "notes on pc"}
+    (row,) = told["images"]
+    assert (row["title"], row["hostname"], row["digest"]) == ("image hello", "pc", image.digest)
+    assert row["modules"] == image.modules
+    assert row["notes"] == ["patched"]
+    assert len(row["kernel"]["sha256"]) == 64
+    assert journal.take()["images"] == []
+
+
+def test_no_password_is_in_what_is_told_of_an_image(journal: Journal, image: Image) -> None:
+    journal.image("image hello", replace(image, password="geheim-geheim"))
+    assert "geheim" not in json.dumps(journal.take())
 
 
 def test_what_two_images_have_to_say_alike_is_said_once(journal: Journal, said: list[str], image: Image) -> None:

@@ -102,9 +102,13 @@ class Browser:
         self.ask("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
         self.ask("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
-    def picture(self, path: Path) -> None:
-        """Take a picture of the window."""
-        path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot")["data"]))
+    def picture(self, path: Path, part: tuple[float, float, float, float] | None = None) -> None:
+        """Take a picture of the window, or of a part of the page: left, top, width, height."""
+        more: dict[str, Any] = {}
+        if part is not None:
+            clip = dict(zip(("x", "y", "width", "height"), part, strict=True))
+            more = {"captureBeyondViewport": True, "clip": {**clip, "scale": 1}}
+        path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", **more)["data"]))
 
     def print(self) -> bytes:
         """The page as PDF."""

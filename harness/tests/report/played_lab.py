@@ -15,6 +15,7 @@ from harness.appliance.appliance import Appliance
 from harness.appliance.wanted import Wanted
 from harness.boards import board
 from harness.console.phases import Cause
+from harness.image.model import Extent, Image, Kernel, Layout
 from harness.lab.journal import Journal
 from harness.options import settings_from
 from harness.run import workers
@@ -29,6 +30,23 @@ BOOT = (
 )
 PANIC = "[    1.000000] Kernel panic - not syncing: Fatal exception in interrupt"
 
+IMAGE = Image(
+    path=Path("disk.img"),
+    digest="digest",
+    size=0,
+    arch="arm64",
+    hostname="hello",
+    build="2026",
+    builder="own",
+    layout=Layout(Extent(0, 0), Extent(0, 0), Extent(0, 0), None),
+    kernel=Kernel("7.1.2"),
+    cmdline="",
+    services=(),
+    perm="blank",
+    password=PASSWORD,
+    modules={"std": "go1.26", "example.test/own": "(local)"},
+)
+
 
 class PlayedLab:
     """What the plugin uses of a lab. The appliance of a test named after a panic dies while it boots."""
@@ -42,7 +60,8 @@ class PlayedLab:
         self._live: dict[str, Appliance] = {}
 
     def prepare(self, needed: object) -> None:
-        """There is nothing to build."""
+        """There is nothing to build, but something to tell of it."""
+        self.journal.image("image hello", IMAGE)
 
     def skip_reason(self, wanted: Wanted) -> str:
         return "not applicable: so it is" if "skipped" in wanted.name else ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from typing import Any
 
+from harness.machine.screen import Picture
 from harness.report.document import Document, Run, Test
 
 BEGAN = 1_790_000_000.0
@@ -110,6 +112,20 @@ def stages(seconds: float, failed: str = "") -> list[tuple[str, float, float]]:
     return [*rows, ("teardown", BEGAN + seconds - 0.1, BEGAN + seconds)]
 
 
+def screen(seed: int, *, width: int = 800, height: int = 480, lines: int = 24) -> Picture:
+    """A screen of text as it looks from afar: light strokes on black."""
+    dice = random.Random(seed)
+    rows = [bytes(3 * width)] * height
+    for line in range(lines):
+        letters = dice.randrange(20, width // 8)
+        for row in range(16 * line + 3, 16 * line + 13):
+            strokes = b"".join(
+                b"\xaa" * 9 + bytes(15) if dice.random() < 0.6 else bytes(24) for _ in range(letters)
+            )
+            rows[row] = strokes.ljust(3 * width, b"\0")
+    return Picture(width, height, b"".join(rows))
+
+
 def failure(number: int, kind: str, fault: str, what: str, **more: Any) -> Test:
     """A red test with a time line."""
     seconds, stage = more.pop("seconds", 18.0), more.pop("stage", "call")
@@ -180,10 +196,62 @@ def red_tests() -> list[Test]:
             where="raspi4b",
             hint="run the test again: it says nothing about the appliance",
             board="raspi4b",
+            screen={"at": 17.62, "png": base64.b64encode(screen(1).png()).decode()},
         ),
         failure(
             6, "DeviceUnreachable", "APPLIANCE", EVIL, hint=EVIL, where=EVIL, error=EVIL, sections=[(EVIL, EVIL)]
         ),
+        failure(
+            7,
+            "ApplianceFault",
+            "APPLIANCE",
+            "/user/hello: it was started 14 times: runs, pid 97; panic: runtime error: index out of range [3] "
+            "with length 3",
+            where="http://127.0.0.1:41233/status?path=/user/hello",
+            hint="its log has the whole trace; gk_expect = hello: restarts takes it for what is wanted",
+            seconds=33.0,
+        ),
+    ]
+
+
+def images() -> list[dict[str, Any]]:
+    """Two images that were built, and one that was given and says little."""
+    built = {
+        "github.com/gokrazy/gokrazy": ("v0.0.0-20260418085648-c38c3134b8a7", "BSD-3-Clause"),
+        "github.com/gokrazy/kernel.arm64": ("v0.0.0-20260705071517-37841c4d6ff1", "BSD-3-Clause", "GPL-2.0"),
+        "github.com/gokrazy/firmware": (
+            "v0.0.0-20260522070551-527ce0ed43cf",
+            "BSD-3-Clause",
+            "LICENSE.broadcom (This license file covers the following files:)",
+        ),
+        "golang.org/x/sys": ("v0.38.0", "BSD-3-Clause"),
+        "github.com/rtr7/dhcp4": ("v0.0.0-20220302171438-18c84d089b46", "Apache-2.0"),
+        "gokrazy.example/hello": ("(local)", "unknown: a folder of whoever built it"),
+        "std": ("go1.26.8", "BSD-3-Clause"),
+    }
+    row = {
+        "arch": "arm64",
+        "build": "2026-09-21T10:00:00Z",
+        "boot_loader": "systemd-boot 252.39 (sha256 4f3c)",
+        "boot_sector": "",
+        "sbom_hash": "7d" * 32,
+        "kernel": {
+            "release": "7.1.3",
+            "package": "github.com/gokrazy/kernel.arm64",
+            "version": built["github.com/gokrazy/kernel.arm64"][0],
+            "sha256": "c0" * 32,
+        },
+        "notes": ["built with rootdelay=0"],
+        "modules": [
+            {"path": path, "version": version, "licences": licences}
+            for path, (version, *licences) in sorted(built.items())
+        ],
+    }
+    nothing: dict[str, Any] = {"kernel": {}, "notes": [], "modules": [], "sbom_hash": "", "boot_loader": ""}
+    return [
+        {**row, "title": "image hello", "hostname": "hello", "builder": "own", "digest": "a319029170f4ce10" * 4},
+        {**row, "title": "next image hello", "hostname": "hello", "builder": "own", "digest": "b4" * 32},
+        {**row, **nothing, "title": "image", "hostname": "router7", "builder": "given", "digest": "c5" * 32},
     ]
 
 
@@ -191,7 +259,7 @@ def run_of_each_kind() -> Document:
     """The sample: all kinds of red, what passed, what was skipped, and what is worth knowing."""
     tests = red_tests()
     boards = ("pc-bios", "pc-uefi", "virt", "raspi4b")
-    for number in range(22):
+    for number in range(21):
         board = boards[number % 4]
         seconds = 1.2 + (number * 37 % 23)
         name = f"scenarios/test_update.py::test_that_the_slot_flips_and_number_{number}_holds[{board}]"
@@ -204,7 +272,7 @@ def run_of_each_kind() -> Document:
                 reproduce=f"pytest '{name}' --gk-board {board}",
                 file="scenarios/test_update.py",
                 line=40 + number,
-                properties={"gk_board": board, "gk_accelerator": "tcg"},
+                properties={"gk_board": board, "gk_accelerator": "tcg", "gk_image": images()[0]["digest"]},
                 stages=stages(seconds),
                 story=story(seconds, number),
             )
@@ -222,7 +290,6 @@ def run_of_each_kind() -> Document:
                 412.9,
                 facts={
                     "image hello": "hello (arm64) build 2026-09-21T10:00:00Z by own, digest a319029170f4ce10",
-                    "github.com/gokrazy/gokrazy": "v0.0.0-20260418085648-c38c3134b8a7",
                     "virt": "QEMU emulator version 10.0.2, TCG",
                     "evil": EVIL,
                 },
@@ -236,6 +303,7 @@ def run_of_each_kind() -> Document:
             ("pc-bios", "cold", {name: at * 0.9 for name, at in slow.items()}),
             *(("virt", "warm", {"ready": at}) for at in (0.2, 0.3, 0.25)),
         ],
+        images=images(),
         deviations={
             "kernel-and-modules-fit": "vmlinuz is Linux 7.1.2, lib/modules is 7.1.3: no module can be loaded"
         },

@@ -135,7 +135,7 @@ def test_chips_text_and_address_filter_the_tests(fine: Browser, page: Path) -> N
     fine.open(page)
     assert fine.run(SHOWN) == len(document.tests)
     fine.run("document.querySelector('[data-outcome=failed].chip').click()")
-    assert fine.run(SHOWN) == 5
+    assert fine.run(SHOWN) == 6
     fine.run("document.querySelector('[data-board=\"pc-bios\"].chip').click()")
     assert fine.run(SHOWN) == 1
     assert fine.run("location.hash") == "#?outcome=failed&board=pc-bios"

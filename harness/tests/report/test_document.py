@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.appliance.past import Screen
 from harness.appliance.time_line import HIDDEN, TimeLine
 from harness.errors import Fault, KernelPanic, OptionError
 from harness.report.document import NAME, SCHEMA, Document, Test
@@ -32,7 +33,11 @@ def played() -> Any:
     line = TimeLine()
     line.keep_secret(PASSWORD)
     return SimpleNamespace(
-        time_line=line, excerpts=lambda _: [("gokrazy console", f"it said {PASSWORD}")], console=None
+        time_line=line,
+        excerpts=lambda _: [("gokrazy console", f"it said {PASSWORD}")],
+        console=None,
+        screen=Screen(3.25, b"a picture"),
+        look_at_screen=lambda: None,
     )
 
 
@@ -64,6 +69,18 @@ def test_a_password_is_nowhere_in_what_hangs_under_a_report() -> None:
     text = json.dumps(Document.of(recorder).as_json())
     assert PASSWORD not in text
     assert text.count(HIDDEN) == 4
+
+
+def test_what_the_screen_showed_travels_with_the_first_failure() -> None:
+    recorder = Recorder(Verdict())
+    for when in ("call", "teardown"):
+        failed = report(when, outcome="failed", text="no")
+        subject = played()
+        subject.screen = Screen(3.25, b"a picture") if when == "call" else None
+        hang_under(failed, subject, KernelPanic("no"))
+        recorder.pytest_runtest_logreport(failed)
+    (test,) = Document.of(recorder).tests
+    assert test.screen == {"at": 3.25, "png": "YSBwaWN0dXJl"}
 
 
 def test_another_error_keeps_its_own_words_and_its_cause_s_hint() -> None:
@@ -99,8 +116,8 @@ def test_a_file_says_what_the_run_said(tmp_path: Path) -> None:
     sample = run_of_each_kind()
     sample.write(tmp_path / "new" / NAME)
     data = json.loads((tmp_path / "new" / NAME).read_text())
-    assert (data["schema"], data["title"]) == (SCHEMA, "5 of 30 tests failed, 1 could not be judged")
-    assert data["counts"] == {"failed": 5, "error": 1, "skipped": 2, "passed": 22}
+    assert (data["schema"], data["title"]) == (SCHEMA, "6 of 30 tests failed, 1 could not be judged")
+    assert data["counts"] == {"failed": 6, "error": 1, "skipped": 2, "passed": 21}
     read = Document.read(tmp_path / "new")
     assert json.loads(json.dumps({**read.as_json(), "written": data["written"]})) == data
     assert read.tests[0].is_red
@@ -135,8 +152,9 @@ def test_shards_merge_into_one_and_each_test_keeps_its_run() -> None:
     hung = {"check": "hung-task", "what": "task fbstatus hung for 120 s", "tests": 4, "boards": ["virt"]}
     assert whole.console[0] == hung
     assert len(whole.services) == 1
+    assert [one["digest"] for one in whole.images] == [one["digest"] for one in run_of_each_kind().images]
     assert whole.skipped == {"not applicable: it needs the project's own crasher image": 4}
-    assert whole.title == "10 of 60 tests failed, 2 could not be judged"
+    assert whole.title == "12 of 60 tests failed, 2 could not be judged"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ THERE = {ACTIONS: "true"}
 
 def test_each_failure_is_annotated_at_its_test_and_says_what_to_do() -> None:
     lines = annotation_lines(run_of_each_kind(), THERE)
-    assert len(lines) == 6
+    assert len(lines) == 7
     boot = next(line for line in lines if "initfailure" in line)
     assert boot.startswith(
         "::error file=scenarios/test_initfailure.py,line=12,title=scenarios/test_initfailure.py%3A%3A"
@@ -50,9 +50,9 @@ def test_what_github_would_drop_is_counted() -> None:
 
 def test_the_summary_has_failures_first_and_their_cause_as_code() -> None:
     text = "\n".join(summary(run_of_each_kind()))
-    assert text.startswith("### gokrazy: 5 of 30 tests failed, 1 could not be judged\n")
+    assert text.startswith("### gokrazy: 6 of 30 tests failed, 1 could not be judged\n")
     rows = [line for line in text.splitlines() if line.startswith("| `")]
-    assert len(rows) == 6
+    assert len(rows) == 7
     assert all(row.count("|") == 4 for row in rows)
     assert f"`{EVIL}`" in text
     assert "<script>" not in text.replace(f"`{EVIL}`", "").replace(f"evil: {EVIL}", "")
@@ -76,7 +76,7 @@ def test_the_summary_is_appended_where_github_wants_it(tmp_path: Path, monkeypat
     monkeypatch.setattr(github, "MOST_BYTES", 200)
     assert write_report(run_of_each_kind(), Settings(artifacts=tmp_path)) == []
     text = there.read_text()
-    assert text.startswith("before\n### gokrazy: 5 of 30")
+    assert text.startswith("before\n### gokrazy: 6 of 30")
     assert len(text) < 220
     monkeypatch.setenv(SUMMARY, str(tmp_path / "no" / "folder"))
     (lost,) = write_report(run_of_each_kind(), Settings(artifacts=tmp_path))

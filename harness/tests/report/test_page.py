@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import random
 import re
 import subprocess
 import sys
@@ -11,12 +13,13 @@ from zipfile import ZipFile
 
 import pytest
 
+from harness.machine.screen import Picture
 from harness.report import page
 from harness.report.charts import charts
 from harness.report.document import Document, Test
 from harness.report.page import FOLDER, html
 from harness.tests.outside import ROOT, clean_environment
-from harness.tests.report.samples import EVIL, console, failure, run_of_each_kind, story
+from harness.tests.report.samples import EVIL, console, failure, images, run_of_each_kind, screen, story
 
 
 class Reader(HTMLParser):
@@ -73,13 +76,16 @@ def test_what_a_device_says_is_text_wherever_it_stands(said: str) -> None:
     document = Document(tests=[red], deviations={said: said}, skipped={said: 1}, left_out={said: 1})
     document.runs = run_of_each_kind().runs
     document.runs[0].facts, document.runs[0].notes = {said: said}, [said]
+    document.images = [{**images()[0], "hostname": said, "digest": said, "notes": [said], "boot_loader": said}]
+    document.images[0]["modules"] = [{"path": said, "version": said, "licences": [said]}]
     text = html(document)
     found, plain = Reader(text), Reader(html(Document(tests=[failure(1, "x", "x", "x")])))
     assert len(found.scripts) == 2, "the data and the page's own script"
     assert found.scripts[1] == plain.scripts[1]
     assert {tag for tag, _ in found.elements} <= {tag for tag, _ in Reader(html(run_of_each_kind())).elements}
-    for _, attributes in found.elements:
-        assert not [name for name in attributes if name.startswith("on") or name in ("style", "href", "src")]
+    for tag, attributes in found.elements:
+        assert not [name for name in attributes if name.startswith("on") or name in ("style", "href")]
+        assert tag == "img" or "src" not in attributes
     assert found.said.count(said) > 8
     assert "<" not in found.scripts[0]
     assert "49" not in found.said or "49" in said
@@ -95,6 +101,7 @@ def test_nothing_runs_and_nothing_is_loaded_but_what_the_policy_names(sample: st
     assert policy is not None
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data:"
     assert re.fullmatch(r"'sha256-[A-Za-z0-9+/=]{44}'", rules["script-src"])
     assert re.fullmatch(r"'sha256-[A-Za-z0-9+/=]{44}'", rules["style-src"])
     assert rules["require-trusted-types-for"] == "'script'"
@@ -141,7 +148,35 @@ def test_failures_come_first_with_their_cause_what_to_do_and_a_line_to_copy() ->
     assert places == sorted(places)
     assert "this host&#39;s fault" in found
     assert "init failure, before the test began" in found
-    assert found.count("<article") == 6
+    assert found.count("<article") == 7
+
+
+def test_a_picture_of_the_screen_is_part_of_the_page_and_nothing_else_is_taken_for_one() -> None:
+    red = run_of_each_kind().tests[4]
+    png = red.screen["png"]
+    (picture,) = [attributes for tag, attributes in Reader(html(Document(tests=[red]))).elements if tag == "img"]
+    assert picture["src"] == f"data:image/png;base64,{png}"
+    assert "The screen after 17.7 s" in html(Document(tests=[red])), "as its time line counts"
+    for other in ("", "x", png[:40] + '"', "PHN2Zz4=", "R0lGODlhAQABAAAAACwAAAAAAQABAAA="):
+        red.screen = {"at": 1.0, "png": other}
+        text = html(Document(tests=[red]))
+        assert "<img" not in text
+        assert "img-src" not in text
+
+
+def test_what_was_tested_has_each_module_with_version_and_licence() -> None:
+    document = run_of_each_kind()
+    found = Reader(html(document))
+    assert [tag for tag, at in found.elements if "image" in (at.get("class") or "").split()] == ["details"] * 3
+    assert sum("part" in (at.get("class") or "").split() for _, at in found.elements) == 14
+    assert "open" not in next(at for _, at in found.elements if "image" in (at.get("class") or ""))
+    for word in ("github.com/gokrazy/kernel.arm64", "BSD-3-Clause, GPL-2.0", "go1.26.8", "c0" * 32, "7d" * 32):
+        assert word in found.said
+    assert (
+        "7 modules: 5 BSD-3-Clause, 1 Apache-2.0, 1 GPL-2.0, 1 other terms, 1 unknown · 21 tests, on pc-bios"
+        in found.said
+    )
+    assert "0 modules" in found.said, "a given image may say nothing"
 
 
 def test_each_test_can_be_filtered_by_board_and_outcome() -> None:
@@ -162,6 +197,7 @@ def test_sixty_tests_with_full_consoles_stay_below_five_megabytes() -> None:
     for number in range(60):
         test = failure(number, "KernelPanic", "APPLIANCE", "it died", panic=9.0, error=long * 70, seconds=20.0)
         test.sections = [("gokrazy console", long * 70)]
+        test.screen = {"at": 1.0, "png": base64.b64encode(noise(number).png()).decode()}
         test.story["console"] = [[at, who, long] for at, who, _ in console(20.0, number, lines=220)]
         tests.append(test)
     document = Document(tests=tests)
@@ -170,6 +206,20 @@ def test_sixty_tests_with_full_consoles_stay_below_five_megabytes() -> None:
     assert len(text.encode()) < 5_000_000
     assert text.count("<article") == 60
     assert '"kind":"fatal"' in text, "what happened is kept"
+
+
+def test_sixty_screens_of_text_find_room() -> None:
+    tests = [failure(number, "WaitTimeout", "APPLIANCE", "no") for number in range(60)]
+    for number, test in enumerate(tests):
+        test.screen = {"at": 1.0, "png": base64.b64encode(screen(number).png()).decode()}
+    text = html(Document(tests=tests))
+    assert len(text.encode()) < 5_000_000
+    assert text.count("<img") == 60
+
+
+def noise(seed: int) -> Picture:
+    """The largest picture that there is: nothing in it can be packed."""
+    return Picture(140, 140, random.Random(seed).randbytes(140 * 140 * 3))
 
 
 def test_consoles_of_tests_that_passed_are_cut_first(monkeypatch: pytest.MonkeyPatch) -> None:

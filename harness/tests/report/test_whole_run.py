@@ -84,6 +84,15 @@ def test_each_appliance_has_its_time_line(tests: dict[str, Test]) -> None:
     assert tests["test_is_skipped"].story == {}
 
 
+def test_what_was_tested_is_there_with_its_modules(ended: tuple[Path, str]) -> None:
+    (image,) = Document.read(ended[0] / "r.json").images
+    assert (image["title"], image["digest"], image["kernel"]["release"]) == ("image hello", "digest", "7.1.2")
+    assert [(one["path"], one["version"]) for one in image["modules"]] == [
+        *(("example.test/own", "(local)"), ("std", "go1.26")),
+    ]
+    assert all(one["licences"] for one in image["modules"])
+
+
 def test_junit_has_the_properties_of_a_boot_that_failed(ended: tuple[Path, str]) -> None:
     case = next(
         one for one in ET.parse(ended[0] / "junit.xml").iter("testcase") if "panics" in one.get("name", "")
