@@ -263,7 +263,7 @@
       for (let at = Math.ceil(this.range[0] / step) * step; at <= this.range[1] + step / 1000; at += step) {
         const x = this.x(at);
         draw(this.svg, "line", { class: "grid", x1: x, x2: x, y1: top, y2: height - 20 });
-        draw(this.svg, "text", { x: Math.min(x, whole - 14), y: height - 7, "text-anchor": x > whole - 30 ? "end" : "middle" }, seconds(Math.abs(at) < step / 1000 ? 0 : at, step));
+        draw(this.svg, "text", { x: Math.min(x, whole - 14), y: height - 7, "text-anchor": x > whole - 30 ? "end" : x < 14 ? "start" : "middle" }, seconds(Math.abs(at) < step / 1000 ? 0 : at, step));
       }
       this.lanes.forEach(([lane, row], number) => this.lane(lane, row, top + number * high, high, narrow));
       this.hand = draw(this.svg, "line", { class: "hand", y1: top, y2: height - 20 });

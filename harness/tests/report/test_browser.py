@@ -79,7 +79,37 @@ def test_all_time_lines_can_be_opened_and_what_a_device_said_is_text(fine: Brows
     fine.wait("document.querySelectorAll('.tl').length == document.querySelectorAll('.story').length")
     assert fine.run("document.body.innerText").count(EVIL) > 5
     assert fine.run("document.scripts.length") == 2
-    assert fine.run("document.images.length") == 0
+    sources = fine.run("[...document.images].map((one) => one.src.slice(0, 22))")
+    assert sources == ["data:image/png;base64,"], "that of the screen, and none of what a device said"
+
+
+def test_a_picture_of_the_screen_is_small_until_it_is_asked_for(fine: Browser, page: Path) -> None:
+    fine.open(page)
+    size = "(({naturalWidth, naturalHeight, height}) => [naturalWidth, naturalHeight, height])(document.images[0])"
+    fine.run("document.images[0].scrollIntoView()")
+    fine.run("document.images[0].decode().then(() => 1)")
+    assert fine.run(size) == [800, 480, 240]
+    fine.run("document.querySelector('[data-screen]').click()")
+    assert fine.run(size) == [800, 480, 480]
+    assert fine.run("document.documentElement.scrollWidth") <= 1280
+    fine.run("document.querySelector('[data-screen]').click()")
+    assert fine.run(size) == [800, 480, 240]
+
+
+def test_modules_are_found_by_their_words_and_their_image_opens(fine: Browser, page: Path) -> None:
+    fine.open(page)
+    rows = "[...document.querySelectorAll('.part')].filter((one) => one.checkVisibility()).length"
+    assert fine.run(rows) == 0, "it is closed at first"
+    for words, shown in (("gpl", 2), ("gokrazy KERNEL", 2), ("v0.38.0", 2), ("no-such-thing", 0), ("", 0)):
+        fine.run(
+            "((field) => { field.value = " + repr(words) + "; field.dispatchEvent(new Event('input')); })"
+            "(document.getElementById('part'))"
+        )
+        assert fine.run(rows) == shown
+        told = fine.run("document.getElementById('parts').textContent")
+        assert told == (f"{shown} of 14" if words else "")
+    fine.run("document.querySelectorAll('.image').forEach((one) => { one.open = true; })")
+    assert fine.run(rows) == 14, "none is left out for ever"
 
 
 def test_it_opens_at_the_death_and_a_mouse_a_finger_and_keys_move_through_all_of_it(
