@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,8 @@ LIMIT = 5.0
 """Seconds that QEMU has to write the picture."""
 LARGEST = 60_000
 """Bytes of a picture as PNG. A screen of text has some 15000; what has more is shown at half its size."""
-LEAST = 200
-"""Pixels that differ from the ground before there is something to see: a cursor alone has fewer."""
+LINE = 16
+"""Pixels that a line of text is high. QEMU writes one by itself where a display is not driven."""
 _PPM = re.compile(rb"P6\s+(\d+)\s+(\d+)\s+255\s")
 
 
@@ -43,12 +44,12 @@ class Picture:
 
     @property
     def shows_something(self) -> bool:
-        """Whether there is more on it than one colour and a cursor."""
-        for colour in range(3):
-            values = self.pixels[colour::3]
-            if len(values) - max(map(values.count, set(values))) >= LEAST:
-                return True
-        return False
+        """Whether there is more on it than a ground with a cursor, or with one line of text."""
+        row = 3 * self.width
+        rows = [self.pixels[at : at + row] for at in range(0, len(self.pixels), row)]
+        ground = Counter(rows).most_common(1)[0][0]
+        used = [number for number, one in enumerate(rows) if one != ground]
+        return bool(used) and used[-1] - used[0] >= LINE
 
     def half(self) -> Picture:
         """Each second pixel of each second row."""

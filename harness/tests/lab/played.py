@@ -81,7 +81,9 @@ class PlayedStarts(Starts):
             power_ons=[], rungs=[], board=spec.board, in_many_threads=not spec.reboots, check=lambda: None
         )
         names = ("power_on", "wait_until_ready", "wait_until_at_rest", "wait_until_it_runs", "wait_until_quiet")
-        each = {name: self._noted(name) for name in (*names, "restore", "take_snapshot", "close")}
+        each = {
+            name: self._noted(name) for name in (*names, "restore", "take_snapshot", "look_at_screen", "close")
+        }
         facts = {"booted_again": True, "knows_time": True, "boot_times": list}
         logs = self._logs(plan.wanted.name)
         return SimpleNamespace(

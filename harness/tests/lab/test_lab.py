@@ -172,7 +172,8 @@ def test_another_try_is_had_where_it_was_asked_for_or_the_host_is_to_blame(
 @pytest.mark.usefixtures("captures")
 def test_what_fails_only_when_it_is_captured_still_starts_cold(lab: PlayedLab) -> None:
     lab.played.fails = {"wait_until_at_rest": ApplianceFault("it crashed at rest")}
-    for asked in (["power_on", "wait_until_ready", "wait_until_at_rest", "close"], []):
+    boot = ["power_on", "wait_until_ready", "wait_until_at_rest", "look_at_screen", "close"]
+    for asked in (boot, []):
         lab.played.asked.clear()
         with pytest.raises(ApplianceFault, match="it crashed at rest"), lab.appliance(wanted("warm")):
             pass
@@ -232,7 +233,7 @@ def test_whoever_wants_to_look_gets_what_did_not_come_up_before_it_ends(
         lab.played.accelerators.fall_back = lambda *_: None
         assert starts(lab, "one") is error
         assert bool(seen) is stops
-        assert all(asked == ["power_on", "wait_until_ready", str(error)] for asked in seen)
+        assert all(asked == ["power_on", "wait_until_ready", "look_at_screen", str(error)] for asked in seen)
         assert lab.played.asked[-1] == "close"
 
 

@@ -18,7 +18,7 @@ from harness.errors import QemuFailed
 from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.equipment import Equipment
 from harness.machine.run_dir import RunDir
-from harness.machine.screen import LARGEST, LEAST, Picture, picture
+from harness.machine.screen import LARGEST, LINE, Picture, picture
 from harness.tests.machine.guests import IDLES, SAYS_R_WITHIN, boot_sector
 from harness.tests.machine.specs import machine_of
 from harness.tests.report.samples import screen
@@ -68,11 +68,16 @@ def test_a_large_picture_is_shown_at_half_its_size_until_it_is_small_enough() ->
     assert unpacked(screen(1).png())[0] == 800, "a screen of text stays as it is"
 
 
-@pytest.mark.parametrize(("lit", "seen"), [(0, False), (LEAST - 1, False), (LEAST, True)])
 @pytest.mark.parametrize("ground", [b"\0\0\0", b"\x10\x20\xa0"])
-def test_one_colour_and_a_cursor_are_no_evidence(ground: bytes, lit: int, seen: bool) -> None:
-    pixels = b"\xff\xff\xff" * lit + ground * (640 * 480 - lit)
-    assert Picture(640, 480, pixels).shows_something is seen
+@pytest.mark.parametrize(
+    ("lines", "seen"),
+    [(range(0), False), (range(14, 16), False), (range(232, 232 + LINE), False), (range(16, 48), True)],
+    ids=["one colour", "a cursor", "one line", "two lines"],
+)
+def test_one_colour_a_cursor_and_one_line_are_no_evidence(ground: bytes, lines: range, seen: bool) -> None:
+    plain, lit = ground * 640, ground * 8 + b"\xff" * 24 + ground * 624
+    rows = [lit if number in lines else plain for number in range(480)]
+    assert Picture(640, 480, b"".join(rows)).shows_something is seen
 
 
 @pytest.mark.parametrize("gone", [True, False])
@@ -112,3 +117,20 @@ def test_a_real_machine_shows_what_its_firmware_wrote(run_dir: RunDir, tmp_path:
     assert shown is not None
     assert shown.shows_something
     assert picture(machine, tmp_path) is None, "it has ended"
+
+
+@pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
+def test_what_qemu_writes_on_a_display_that_nobody_drives_is_no_evidence(run_dir: RunDir, tmp_path: Path) -> None:
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(bytes(1 << 20))
+    overlay = DiskOverlay.create(disk, run_dir.folder("disk", bulky=True))
+    display = board("pc-bios").display
+    assert display is not None
+    equipment = replace(SMALL, qemu_args=("-device", display.device))
+    machine = machine_of("pc-bios", overlay, run_dir, equipment=equipment)
+    machine.start_paused()
+    shown = picture(machine, tmp_path)
+    machine.stop()
+    assert shown is not None
+    assert len(set(zip(*[iter(shown.pixels)] * 3, strict=True))) > 1, "it writes that the display is not active"
+    assert not shown.shows_something
