@@ -88,7 +88,7 @@ class HarnessError(Exception):
         """Say first what this one came of; fault and hint are those of the cause."""
         self.what = f"{cause.what}; then: {self.what}"
         self.fault, self.overdue = cause.fault, cause.overdue
-        self.hint = cause.hint or self.hint
+        self.hint = cause.hint
         self.evidence = "\n".join(text for text in (cause.evidence, self.evidence) if text)
 
     def __str__(self) -> str:

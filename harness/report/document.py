@@ -253,7 +253,8 @@ class Document:
 def _test(one: Outcome, typed: Typed | None) -> Test:
     return Test(
         nodeid=one.nodeid,
-        outcome="failed" if one.is_failure else one.outcome,
+        # What this host, the harness or a missing tool is to blame for is none, in whichever stage it came.
+        outcome="failed" if one.is_failure else "error" if one.stage else one.outcome,
         board=one.board,
         seconds=round(one.seconds, 3),
         stage=one.stage,

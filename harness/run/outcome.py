@@ -42,4 +42,4 @@ class Outcome:
     @property
     def is_failure(self) -> bool:
         """Whether the appliance failed the test, be it that it did not even come up for it."""
-        return self.outcome == "failed" or (self.outcome == "error" and self.fault == "APPLIANCE")
+        return self.fault == "APPLIANCE" if self.fault else self.outcome == "failed"

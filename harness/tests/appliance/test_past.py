@@ -81,12 +81,13 @@ def test_its_screen_is_kept_if_it_is_evidence_and_shows_no_password(
         assert (tmp_path / "screen.png").read_bytes() == subject.screen.png
 
 
+@pytest.mark.parametrize("hint", ["look there", ""])
 @pytest.mark.parametrize("behind", [KernelPanic, QemuCrashed])
 def test_a_death_that_shows_after_the_connection_was_lost_is_told_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: type[HarnessError]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: type[HarnessError], hint: str
 ) -> None:
     subject = appliance(tmp_path, "virt", no_quirks=False)
-    death = behind("it died", hint="look there", evidence="Kernel panic")
+    death = behind("it died", hint=hint, evidence="Kernel panic")
     asked: list[float] = []
 
     def wait(seconds: float) -> None:
@@ -100,12 +101,12 @@ def test_a_death_that_shows_after_the_connection_was_lost_is_told_first(
 
     monkeypatch.setattr(subject.console, "wait", wait)
     monkeypatch.setattr(subject.power, "check", check)
-    error = DeviceUnreachable("connection reset", evidence="GET /")
+    error = DeviceUnreachable("connection reset", evidence="GET /", hint="is the device up?")
     for _ in range(2):
         subject.explain(error)
     subject.console.close()
     assert error.what == "it died; then: connection reset"
-    assert (error.hint, error.evidence, error.fault) == ("look there", "Kernel panic\nGET /", death.fault)
+    assert (error.hint, error.evidence, error.fault) == (hint, "Kernel panic\nGET /", death.fault)
     assert asked == [AFTERMATH]
 
 
