@@ -63,7 +63,7 @@ def sides(lab: Lab, against: str, titles: tuple[str, str]) -> Sides:
         raise OptionError(
             "nothing is new, so there is nothing to compare",
             where=instance,
-            hint="name what is new: --kernel MODULE@VERSION|DIR, or --with MODULE@VERSION",
+            hint="name what is new: --gk-kernel MODULE@VERSION|DIR, or --gk-with MODULE@VERSION",
         )
     older = replace(settings, kernel=against or None, with_modules=())
     old, new = lab.images.build(instance, options=older), lab.images.build(instance)

@@ -27,13 +27,13 @@ def add(commands: Commands) -> None:
         "--against",
         metavar="KERNEL|IMAGE",
         default="",
-        help="the old side: a kernel as --kernel takes it (default: that of the instance), or the older image",
+        help="the old side: a kernel, named as the new one is (default: that of the instance), or the older image",
     )
     bump.add_argument(
         "--bisect",
         nargs="+",
         metavar="VERSION",
-        help="find the first bad one: of the commits between two in the checkout of --kernel, or of versions",
+        help="find the first bad one: of the commits between two in the checkout of a kernel, or of versions",
     )
     bump.add_argument(
         "--row", metavar="ROW", default="", help="with --bisect: the row that shows it, such as 'boots'"
@@ -113,7 +113,7 @@ def _bisect(options: argparse.Namespace, look: Look) -> int:
     if len(names) < 2 or not options.row or bool(settings.kernel) == (len(settings.with_modules) == 1):
         raise OptionError(
             "--bisect takes what is tried, and the row that shows it",
-            hint="--kernel DIR|MODULE, or --with MODULE, without a version; --bisect GOOD BAD; --row 'boots'",
+            hint="--gk-kernel DIR, or --gk-with MODULE, without a version; --bisect GOOD BAD; --row 'boots'",
         )
     of_kernel = settings.kernel is not None
     base = settings.kernel or settings.with_modules[0]
