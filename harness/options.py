@@ -172,7 +172,7 @@ class Settings(ConsoleOptions, BuildOptions, Subject):
         metavar="DIR",
         reader=path,
         place=path_always,
-        commands=(*COMMANDS, "repro"),
+        commands=(*COMMANDS, "repro", "bootery"),
     ).made_by(lambda: Path.cwd() / ARTIFACTS)
     report_json: Path | None = Option(
         "report-json",
@@ -196,7 +196,7 @@ class Settings(ConsoleOptions, BuildOptions, Subject):
         metavar="DIR",
         reader=path,
         place=path_always,
-        commands=(*COMMANDS, "cache", "repro"),
+        commands=(*COMMANDS, "cache", "repro", "bootery"),
     ).default(None)
     bundle: Literal["failed", "all", "off"] | None = Option(
         "bundle",

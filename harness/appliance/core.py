@@ -58,7 +58,7 @@ class Core:
         self.console.when_init_runs(self.power.init_runs)
         self.console.when_listening(self.power.listens)
         self._voice_of = made.voice_of
-        self._password = made.image.password
+        self._web = _web_of(made.image)
         self._device: Device | None = None
         self._now_runs(made.image)
 
@@ -80,8 +80,8 @@ class Core:
         """Who is heard on its serial port."""
         self.time_line.keep_secret(image.password)
         self.console.hears(kernel=self.voice.kernel, why=self.voice.why)
-        if image.password != self._password:
-            self._password = image.password
+        if (web := _web_of(image)) != self._web:
+            self._web = web
             self._forget_device()
 
     # -- its web interface
@@ -90,18 +90,18 @@ class Core:
     def device(self) -> Device:
         """Its web interface."""
         if self._device is None:
-            self._device = self.device_with_password(self._password)
+            self._device = self.device_with_password(self.running.password)
         return self._device
 
     def device_with_password(self, password: str | None) -> Device:
         """Return its web interface as somebody sees it who knows this password."""
         self.time_line.keep_secret(password)
         device = Device(
-            self.url(self.image.http_port),
+            self.url(self.running.http_port),
             password=password,
             verify=False,
             check=self.check,
-            https_url=self.url(self.image.https_port, scheme="https"),
+            https_url=self.url(self.running.https_port, scheme="https"),
             patience=max(READ, self.budget.answer),
         )
         device.report_to(self._witness.web)
@@ -151,3 +151,8 @@ class Core:
         self._forget_device()
         self.power.off()
         self.console.close()
+
+
+def _web_of(image: Image) -> tuple[str | None, int, int]:
+    """How its web interface is reached: with which password, and at which ports."""
+    return image.password, image.http_port, image.https_port

@@ -10,7 +10,7 @@ from harness.appliance.offline_update import install_offline
 from harness.appliance.time_line import Lane
 from harness.console.slot import Slot
 from harness.gokrazy.update import Mangle, Updater, Upload
-from harness.image.model import Image
+from harness.image.model import Image, UpdateFiles
 
 
 class Updates(Life):
@@ -40,14 +40,30 @@ class Updates(Life):
         Updater(self.device).switch()
         self._reboot_into(image)
 
-    def _reboot_into(self, image: Image) -> None:
+    def install(self, image: Image, files: UpdateFiles, *, root: bool) -> None:
+        """Have its own handlers install these files, which make ``image``, and reboot through its firmware.
+
+        Without ``root`` the boot file system alone is sent, for the active slot. Waits until the device runs it.
+        """
+        updater = self._updater()
+        if root:
+            updater.update(root=files.root, boot=files.boot, mbr=files.mbr)
+        else:
+            updater.put_boot_only(files.boot)
+            updater.put_mbr(files.mbr)
+        self._reboot_into(image, kexec=False)
+
+    def _reboot_into(self, image: Image, *, kexec: bool = True) -> None:
         before = self.status()
         boots = len(self.console.boots)
         began = time.monotonic()
-        self.device.reboot()
+        self.device.reboot(kexec=kexec)
         self._now_runs(image)
         self._until_it_listens(boots, self.budget.reboot)
-        if image.build and image.build != before.build_timestamp:
+        if not self.can("http"):
+            # It has no password, so nobody can ask it: the console said that it is up.
+            pass
+        elif image.build and image.build != before.build_timestamp:
             self.device.wait_for_build(image.build, self.budget.reboot)
         else:
             self.device.wait_for_reboot(before, self.budget.reboot)

@@ -50,8 +50,9 @@ def _add(parser: argparse.ArgumentParser, option: Option, flag: str) -> None:
 
 def said(options: argparse.Namespace) -> dict[str, object]:
     """What the command line says, by the options' ini names, with paths made absolute."""
-    kind = "gk_image" if is_image(Path(options.subject).expanduser()) else "gk_instance"
-    given = {**vars(options), kind: options.subject}
+    given = dict(vars(options))
+    if subject := given.get("subject"):
+        given["gk_image" if is_image(Path(subject).expanduser()) else "gk_instance"] = subject
     return {option.ini: option.located(given.get(option.ini), Path.cwd()) for option in OPTIONS}
 
 
@@ -69,7 +70,8 @@ def as_pytest_takes_it(values: Mapping[str, object]) -> list[str]:
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """The settings of a command that runs without pytest, and takes pytest's flags after ``--`` all the same."""
-    after = Parser(prog=f"gokharness {options.command} {options.subject} --", add_help=False, allow_abbrev=False)
+    typed = " ".join(filter(None, ("gokharness", options.command, getattr(options, "subject", ""), "--")))
+    after = Parser(prog=typed, add_help=False, allow_abbrev=False)
     for option in OPTIONS:
         _add(after, option, option.flag)
     more = vars(after.parse_args(options.passed_on))

@@ -19,7 +19,7 @@ FLOORS = (
     "commands",
     "report",
     "bundle",
-    "run hand bump",
+    "run hand bump bootery",
     "lab",
     "options host faults",
     "appliance build",
@@ -31,7 +31,11 @@ FLOORS = (
     "errors __init__",
 )
 """From the roof down. A package imports from the floors below its own: not from above, not from beside."""
-ONLY_BY = {"report": "plugin cli commands", "hand": "plugin commands", "faults": "commands", "host": "commands"}
+ONLY_BY = {
+    "report": "plugin cli commands",
+    "hand": "plugin commands",
+    **dict.fromkeys(("bootery", "faults", "host"), "commands"),
+}
 """Who alone may import it, of all that lie above."""
 FREE_OF = {"gokrazy": "firmware boards image", "console": "firmware boards image"}
 """What a package does without, although that lies below."""

@@ -70,6 +70,7 @@ ELSEWHERE = {
     "ci/test scenarios": "ci/test runs it",
     "gokharness check images/others/new-arm64 --board virt --ssh-key id_ed25519": "ci/nightly others",
     "gokharness repro bundle.tar.zst": "harness/tests/bundle/test_back.py",
+    "gokharness bootery": "harness/tests/bootery/test_real.py",
     "gokharness ctl reboot": "harness/tests/hand/test_ctl.py, test_by_hand.py",
     "pytest --gk-pause": "harness/tests/hand/test_pause.py",
     "ci/setup --check": "harness/tests/host/test_scripts.py",

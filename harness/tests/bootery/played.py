@@ -1,0 +1,146 @@
+"""A lab whose appliances are played: they note what they are to install, and say what a test has them say."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from harness.appliance.wanted import Wanted
+from harness.boards.board import Budget
+from harness.console.console import Console
+from harness.console.match import Mark
+from harness.errors import HarnessError
+from harness.image.load import load_raw
+from harness.image.model import Image, UpdateFiles
+from harness.image.update_files import update_files
+from harness.options import Settings
+from harness.tests.console.replay import FakeMachine
+from harness.tests.image import synthetic
+
+BOOTS = """\
+[    0.000000] Linux version {release} (gokrazy@docker) #1 SMP\r
+[    0.000000] Kernel command line: {cmdline}\r
+[    1.000000] Run /gokrazy/init as init process\r
+"""
+
+
+class PlayedAppliance:
+    """Installs nothing, and boots by its word alone."""
+
+    def __init__(self, lab: PlayedLab, wanted: Wanted, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self.lab = lab
+        self.image = wanted.image
+        self.console = Console(folder, name=f"{wanted.name}, played")
+        self.guest = FakeMachine()
+        self.console.attach(self.guest.theirs)
+        self.first_slot = "A"
+        self.voice = SimpleNamespace(any=True, kernel=True)
+        self.budget = Budget(reboot=lab.limit)
+        self.power = SimpleNamespace(off=lambda: None)
+
+    def explained(self) -> Any:
+        """It knows no more."""
+        return nullcontext()
+
+    def check(self) -> None:
+        """Raise what the console showed."""
+        self.console.check()
+
+    def wait_until_at_rest(self) -> None:
+        """It rests."""
+
+    def install(self, image: Image, files: UpdateFiles, *, root: bool) -> None:
+        """Note what came, and boot it."""
+        sent = {name: digest(getattr(files, name)) for name in (("root", "boot") if root else ("boot",))}
+        self.lab.installed.append((image, sent))
+        self.lab.arrived.set()
+        if self.lab.fails:
+            raise self.lab.fails.pop(0)
+        if self.lab.holds:
+            self.console.wait(self.lab.limit)
+        cmdline = synthetic.cmdline(image.hostname, slot=2 if root else 1)
+        self.guest.say(BOOTS.format(release=image.kernel.release, cmdline=cmdline) + self.lab.says)
+        self.console.wait_for_boot(after=0, timeout=self.lab.limit)
+        if self.lab.says:
+            self.console.wait_for_line(self.lab.says.splitlines()[-1], timeout=self.lab.limit, since=START)
+
+    def close(self) -> None:
+        """It ends."""
+        self.guest.end()
+        self.console.close()
+
+
+START = Mark(-1)
+
+
+class PlayedLab:
+    """Its images are small, and what it makes is below one folder."""
+
+    def __init__(self, folder: Path, disk: Path, *, limit: float = 20.0) -> None:
+        self.folder = folder
+        self.settings = Settings(artifacts=folder / "artifacts")
+        self.limit = limit
+        self.image = load_raw(disk)
+        self.installed: list[tuple[Image, dict[str, str]]] = []
+        self.arrived = threading.Event()
+        """Set once something is installed."""
+        self.fails: list[HarnessError] = []
+        self.holds = False
+        """Whether a boot lasts until it is ended."""
+        self.says = ""
+        """What a device says after its kernel."""
+        self.settings_seen: list[Settings] = []
+        self.open = 0
+        self._numbers = itertools.count(1)
+        self._live: dict[str, PlayedAppliance] = {}
+        self.folders: Any = SimpleNamespace(folder=self._folder)
+        self.images: Any = SimpleNamespace(image=lambda board, family: self.image, update_files=self._update_files)
+        self.starts: Any = SimpleNamespace(qemus=SimpleNamespace(of=lambda board: None))
+
+    def with_settings(self, settings: Settings) -> Any:
+        """The lab of one test: this one."""
+        self.settings_seen.append(settings)
+        return nullcontext(self)
+
+    def live(self, name: str) -> Any:
+        """The appliance of this name."""
+        return self._live.get(name)
+
+    @contextmanager
+    def appliance(self, wanted: Wanted) -> Iterator[Any]:
+        """One that is up."""
+        logs = self.settings_seen[-1].artifacts / wanted.name
+        appliance = self._live[wanted.name] = PlayedAppliance(self, wanted, logs)
+        self.open += 1
+        try:
+            yield appliance
+        finally:
+            self.open -= 1
+            appliance.close()
+
+    def left(self) -> list[str]:
+        """What lies in its folders that no request needs any more."""
+        kept = ("carrier", "snapshots", "files")
+        return sorted(
+            path.name for path in self.folder.iterdir() if not path.name.startswith((*kept, "artifacts"))
+        )
+
+    def _folder(self, name: str, *, bulky: bool = False) -> Path:
+        path = self.folder / f"{name}-{next(self._numbers)}"
+        path.mkdir()
+        return path
+
+    def _update_files(self, image: Image) -> UpdateFiles:
+        return update_files(image, self.folder / "files")
+
+
+def digest(path: Path) -> str:
+    """What is in a file, in short."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
