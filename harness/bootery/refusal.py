@@ -9,7 +9,7 @@ from http import HTTPStatus
 from harness.errors import Fault, HarnessError
 
 
-@dataclass
+@dataclass(eq=False)
 class Refusal(Exception):
     """Why a request gets something else than 200."""
 

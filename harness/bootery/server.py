@@ -13,6 +13,7 @@ import json
 import socket
 import socketserver
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -106,6 +107,10 @@ class Handler(BaseHTTPRequestHandler):
             self._reply(status_of(error), str(error))
         except (CallerGone, ConnectionError) as gone:
             self._note(str(gone))
+        except Exception as error:
+            # Whoever waits for an answer must not take a fault of ours for a verdict.
+            self.server.say(traceback.format_exc())
+            self._reply(status_of(error), f"the bootery itself failed: {type(error).__name__}: {error}")
 
     def do_GET(self) -> None:
         """Say what would have been right; as the protocol has it."""

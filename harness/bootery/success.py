@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 
 from harness.appliance.appliance import Appliance
+from harness.boards import Board
 from harness.console.match import Mark
-from harness.errors import ApplianceFault
+from harness.errors import ApplianceFault, HostFault
 from harness.image.model import Image
 
 BAKE, TIMESTAMPS = "bake", "timestamps"
@@ -23,6 +24,12 @@ HARDWARE = ("-set", "device.nic0.mac=b8:27:eb:67:6f:6b", "-device", "qemu-xhci")
 def hardware_for(image: Image) -> tuple[str, ...]:
     """The arguments for QEMU by which the image's own programs find the hardware that they ask for."""
     return HARDWARE if image.service(BAKE) is not None else ()
+
+
+def must_have_hardware(image: Image, board: Board) -> None:
+    """Raise HostFault for a board that cannot be given the hardware which the image's own programs ask for."""
+    if image.service(BAKE) is not None and board.nic.startswith("usb-"):
+        raise HostFault(f"{BAKE} asks for a network card that {board.name} cannot have in QEMU")
 
 
 def wait_for_success(appliance: Appliance, image: Image, since: Mark, newer: int) -> None:

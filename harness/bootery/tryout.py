@@ -11,7 +11,7 @@ from harness.appliance.wanted import Wanted
 from harness.boards import Board
 from harness.bootery.candidate import Candidate
 from harness.bootery.carrier import Carrier
-from harness.bootery.success import wait_for_success
+from harness.bootery.success import must_have_hardware, wait_for_success
 from harness.console.phases import Boot, Phase
 from harness.console.slot import Slot
 from harness.errors import ApplianceFault, HarnessError
@@ -62,6 +62,7 @@ def try_on(
     tryout = Tryout(carrier.hostname, board, facts=[f"note: {note}" for note in candidate.notes])
     try:
         candidate.must_fit(board)
+        must_have_hardware(candidate.image, board)
         check()
         with lab.appliance(Wanted(board, board.name, image=carrier.image, cold=True)) as appliance:
             check()

@@ -259,3 +259,15 @@ def test_who_uploads_may_wait_for_the_word_to_send(serve: Serve) -> None:
         assert connection.recv(1000).startswith(b"HTTP/1.1 100")
         connection.sendall(b"hsqs!")
         assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+def test_a_fault_of_the_bootery_is_no_verdict(serve: Serve, packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise TypeError("nonsense")
+
+    monkeypatch.setattr("harness.bootery.bootery.candidate", fail)
+    served = serve()
+    boot = packed / "pc-bios/boot.img"
+    text = refused(503, served.client.test_boot, "pc-bios", boot, update_root=False)
+    assert text == "the bootery itself failed: TypeError: nonsense\n"
+    assert any("Traceback" in line for line in served.said)
