@@ -31,6 +31,8 @@ class Tryout:
     log: str = ""
     """The console from the first upload on, "" where it did not come to that."""
     facts: list[str] = field(default_factory=list)
+    is_judged: bool = True
+    """Whether it was the candidate's turn: what fails before says nothing about it."""
     report: Path | None = None
     """Where it is written down."""
 
@@ -63,12 +65,15 @@ def try_on(
     try:
         candidate.must_fit(board)
         must_have_hardware(candidate.image, board)
+        tryout.is_judged = False
         check()
         with lab.appliance(Wanted(board, board.name, image=carrier.image, cold=True)) as appliance:
             check()
             _install(appliance, candidate, newer, tryout)
     except HarnessError as error:
         tryout.error = error
+        if not tryout.is_judged:
+            error.excuse("what was sent did not run yet: the appliance that was to install it failed")
     return tryout
 
 
@@ -87,6 +92,7 @@ def _install(appliance: Appliance, candidate: Candidate, newer: int, tryout: Try
         tryout.facts += facts_of(appliance.console.current)
         tryout.facts += [f"note: {finding}" for finding in appliance.console.unclean(since=mark)]
     finally:
+        tryout.is_judged = appliance.running is image
         tryout.log = appliance.console.since(mark)
 
 

@@ -36,7 +36,7 @@ class PlayedAppliance:
     def __init__(self, lab: PlayedLab, wanted: Wanted, folder: Path) -> None:
         folder.mkdir(parents=True)
         self.lab = lab
-        self.image = wanted.image
+        self.image = self.running = wanted.image
         self.console = Console(folder, name=f"{wanted.name}, played")
         self.guest = FakeMachine()
         self.console.attach(self.guest.theirs)
@@ -61,8 +61,11 @@ class PlayedAppliance:
         sent = {name: digest(getattr(files, name)) for name in (("root", "boot") if root else ("boot",))}
         self.lab.installed.append((image, sent))
         self.lab.arrived.set()
+        if self.lab.refuses:
+            raise self.lab.refuses.pop()
+        self.running = image
         if self.lab.fails:
-            raise self.lab.fails.pop(0)
+            raise self.lab.fails.pop()
         if self.lab.holds:
             self.console.wait(self.lab.limit)
         cmdline = synthetic.cmdline(image.hostname, slot=2 if root else 1)
@@ -91,7 +94,12 @@ class PlayedLab:
         self.installed: list[tuple[Image, dict[str, str]]] = []
         self.arrived = threading.Event()
         """Set once something is installed."""
+        self.stays_off: list[HarnessError] = []
+        """Why an appliance does not come up; each is used once, as those below."""
+        self.refuses: list[HarnessError] = []
+        """Why it does not take what is sent."""
         self.fails: list[HarnessError] = []
+        """What becomes of what was sent."""
         self.holds = False
         """Whether a boot lasts until it is ended."""
         self.says = ""
@@ -116,6 +124,8 @@ class PlayedLab:
     @contextmanager
     def appliance(self, wanted: Wanted) -> Iterator[Any]:
         """One that is up."""
+        if self.stays_off:
+            raise self.stays_off.pop()
         logs = self.settings_seen[-1].artifacts / wanted.name
         appliance = self._live[wanted.name] = PlayedAppliance(self, wanted, logs)
         self.open += 1

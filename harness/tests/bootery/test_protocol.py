@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from harness.errors import HostFault, KernelPanic
+from harness.errors import DeviceUnreachable, HostFault, KernelPanic
 from harness.image.disk import partuuid
 from harness.image.load import load_raw
 from harness.image.update_files import update_files
@@ -77,14 +77,25 @@ def test_what_crashes_is_refused_with_the_cause_and_the_report(serve: Serve, pac
     assert served.lab.open == 0
 
 
-def test_what_this_host_could_not_carry_is_no_verdict(serve: Serve, packed: Path) -> None:
+def test_only_what_was_sent_is_judged(serve: Serve, packed: Path) -> None:
     served = serve()
-    served.lab.fails = [HostFault("QEMU crashed")]
     boot = packed / "pc-bios/boot.img"
-    assert "QEMU crashed" in refused(503, served.client.test_boot, "pc-bios", boot, update_root=False)
+
+    def judged(status: int) -> str:
+        return refused(status, served.client.test_boot, "pc-bios", boot, update_root=False)
+
+    served.lab.stays_off = [KernelPanic("it panicked")]
+    assert "it panicked" in judged(503)
+    served.lab.refuses = [DeviceUnreachable("the upload broke off")]
+    text = judged(503)
+    assert "the upload broke off" in text
+    assert "what was sent did not run yet" in text
+    served.lab.fails = [HostFault("QEMU crashed")]
+    assert "QEMU crashed" in judged(503)
     served.lab.fails = [KernelPanic("it panicked")]
-    assert "it panicked" in refused(500, served.client.test_boot, "pc-bios", boot, update_root=False)
+    assert "it panicked" in judged(500)
     assert "passed" in served.client.test_boot("pc-bios", boot, update_root=False)
+    assert served.lab.open == 0
 
 
 def test_a_boot_file_system_for_another_host_is_refused_before_anything_starts(serve: Serve, packed: Path) -> None:
