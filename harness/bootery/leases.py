@@ -42,7 +42,7 @@ class Lease:
     busy: int = 0
     """How many of its requests are worked on."""
     failed: bool = False
-    """Whether a test of it failed: the client has ended then, as a rule."""
+    """Whether a test of it failed, or its client went away in the middle: then that has ended, as a rule."""
     tried: set[str] = field(default_factory=set)
 
     def root_of(self, bakery: Bakery) -> Path:
@@ -128,6 +128,8 @@ class Leases:
             with self._changed:
                 self._working.discard(bakery.name)
                 lease.busy -= 1
+                # Whoever goes away in the middle comes back, if at all, as another.
+                lease.failed = lease.failed or caller.gone.is_set()
                 lease.last = self._clock()
                 self._changed.notify_all()
 

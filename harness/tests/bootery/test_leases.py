@@ -158,6 +158,15 @@ def test_nothing_is_taken_from_a_client_whose_request_is_worked_on(made: Made) -
     assert made.leases.release(peer) is lease
 
 
+def test_who_goes_away_in_the_middle_of_a_request_has_given_its_bakeries_up(made: Made) -> None:
+    peer: Any = Peer()
+    with made.leases.request(ONE, peer) as lease:
+        peer.go()
+        assert lease in made.leases.open
+    made.use(ONE)
+    assert lease not in made.leases.open
+
+
 def test_another_address_is_another_client(made: Made) -> None:
     made.use(ONE)
     peer: Any = Peer("192.0.2.1")
