@@ -66,8 +66,8 @@ class Bootery:
         self._numbers = itertools.count(1)
         self._carriers: dict[str, Carrier] = {}
         self._making = threading.Lock()
-        self._stops: set[Callable[[str], None]] = set()
-        """What ends each test that runs; gets the reason."""
+        self._tests: set[Stopped] = set()
+        """Those that run."""
         self._changed = threading.Condition()
 
     def prepare(self) -> None:
@@ -128,9 +128,9 @@ class Bootery:
     def end(self) -> None:
         """End every test that runs, and wait until they have, as the bootery goes."""
         with self._changed:
-            for stop in self._stops:
-                stop("the bootery was ended")
-            self._changed.wait_for(lambda: not self._stops, ENDS)
+            for test in self._tests:
+                test.stop("the bootery was ended")
+            self._changed.wait_for(lambda: not self._tests, ENDS)
 
     # -- within
 
@@ -193,8 +193,19 @@ class Bootery:
     ) -> Tryout:
         what = "root and boot file system" if made.with_root else "boot file system"
         self._say(f"{carrier.hostname}: the board {board.name} is to install and boot a {what}")
-        with self._lab_of(self._settings(made.image, logs)) as lab, self._stopped_by(lab, board, caller) as check:
-            return try_on(lab, board, carrier, made, newer=newer, check=check)
+        with (
+            self._lab_of(self._settings(made.image, logs)) as lab,
+            self._stopped_by(lab, board, caller) as stopped,
+        ):
+            try:
+                tryout = try_on(lab, board, carrier, made, newer=newer, check=stopped.check)
+            except Exception:
+                # Its folders were taken from under it, too.
+                stopped.check()
+                raise
+            if stopped.why is not None:
+                tryout.error = stopped.why
+            return tryout
 
     def _settings(self, image: Image, logs: Path) -> Settings:
         """The settings of one test: where its logs go, and what is particular to what was uploaded."""
@@ -209,37 +220,45 @@ class Bootery:
         )
 
     @contextmanager
-    def _stopped_by(self, lab: Lab, board: Board, caller: Caller) -> Iterator[Callable[[], None]]:
-        """Within this block the machine of the lab ends with the caller, with the bootery, and in good time.
-
-        Gives what raises the reason, if there is one: for a machine that was not there yet.
-        """
-        why: list[HarnessError] = []
-
-        def stop(what: str) -> None:
-            why.append(HostFault(what))
-            appliance = lab.live(board.name)
-            if appliance is not None:
-                appliance.console.abort(why[0])
-                appliance.power.off()
-
-        def check() -> None:
-            if why:
-                raise why[0]
-
-        timer = threading.Timer(MOST, stop, [f"the test took longer than {MOST:.0f} s"])
+    def _stopped_by(self, lab: Lab, board: Board, caller: Caller) -> Iterator[Stopped]:
+        """Within this block the machine of the lab ends with the caller, with the bootery, and in good time."""
+        stopped = Stopped(lab, board.name)
+        timer = threading.Timer(MOST, stopped.stop, [f"the test took longer than {MOST:.0f} s"])
         timer.daemon = True
         timer.start()
-        caller.when_gone(lambda: stop("whoever asked for the test went away"))
+        caller.when_gone(lambda: stopped.stop("whoever asked for the test went away"))
         with self._changed:
-            self._stops.add(stop)
+            self._tests.add(stopped)
         try:
-            yield check
+            yield stopped
         finally:
             timer.cancel()
             with self._changed:
-                self._stops.discard(stop)
+                self._tests.discard(stopped)
                 self._changed.notify_all()
+
+
+@dataclass(eq=False)
+class Stopped:
+    """Why a test ended before its time, if it did."""
+
+    lab: Lab
+    name: str
+    """Of its appliance."""
+    why: HarnessError | None = None
+
+    def stop(self, what: str) -> None:
+        """End the test, whatever it waits for; from any thread."""
+        self.why = self.why or HostFault(what)
+        # First, as a machine that is switched on begins with a console of which nothing is known.
+        self.lab.abandon()
+        if (appliance := self.lab.live(self.name)) is not None:
+            appliance.console.abort(self.why)
+
+    def check(self) -> None:
+        """Raise the reason, if there is one."""
+        if self.why is not None:
+            raise self.why
 
 
 def _report(logs: Path, found: Sequence[Tryout]) -> Path:

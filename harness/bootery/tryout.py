@@ -18,6 +18,8 @@ from harness.errors import ApplianceFault, HarnessError
 from harness.image.model import Image
 from harness.lab.lab import Lab
 
+MOST_OF_LOG = 4 << 20
+"""Characters of the console that a client gets, the last ones; all of it is among the logs."""
 PHASES = (Phase.KERNEL, Phase.INIT, Phase.HTTP)
 
 
@@ -31,6 +33,8 @@ class Tryout:
     log: str = ""
     """The console from the first upload on, "" where it did not come to that."""
     facts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What a reader should know, and what is no obstacle."""
     is_judged: bool = True
     """Whether it was the candidate's turn: what fails before says nothing about it."""
     report: Path | None = None
@@ -48,10 +52,11 @@ class Tryout:
 
     @property
     def summary(self) -> str:
-        """What came of it, in a line or in those of the error."""
+        """What came of it, and what is to be noted."""
         if self.error is not None:
             return f"{self.title}: {self.error}"
-        return f"{self.title}: passed: {'; '.join(self.facts)}"
+        notes = [f"{self.title}: note: {note}" for note in self.notes]
+        return "\n".join([f"{self.title}: passed: {'; '.join(self.facts)}", *notes])
 
 
 def try_on(
@@ -61,7 +66,7 @@ def try_on(
 
     ``check`` raises why it is to end before its time; once there is an appliance, its console does that.
     """
-    tryout = Tryout(carrier.hostname, board, facts=[f"note: {note}" for note in candidate.notes])
+    tryout = Tryout(carrier.hostname, board, notes=[*candidate.notes])
     try:
         candidate.must_fit(board)
         must_have_hardware(candidate.image, board)
@@ -90,10 +95,10 @@ def _install(appliance: Appliance, candidate: Candidate, newer: int, tryout: Try
             appliance.check()
         _must_be(appliance, image, slot)
         tryout.facts += facts_of(appliance.console.current)
-        tryout.facts += [f"note: {finding}" for finding in appliance.console.unclean(since=mark)]
+        tryout.notes += map(str, appliance.console.unclean(since=mark))
     finally:
         tryout.is_judged = appliance.running is image
-        tryout.log = appliance.console.since(mark)
+        tryout.log = appliance.console.since(mark)[-MOST_OF_LOG:]
 
 
 def _must_be(appliance: Appliance, image: Image, slot: Slot) -> None:

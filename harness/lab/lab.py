@@ -117,6 +117,10 @@ class Lab:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def abandon(self) -> None:
+        """End every machine, from any thread, and let none start: whoever uses the lab fails, and closes it."""
+        self.folders.run_dir.guard.close()
+
     def close(self) -> None:
         """End every machine and remove every disk."""
         if self._starts is not None:

@@ -43,7 +43,6 @@ class PlayedAppliance:
         self.first_slot = "A"
         self.voice = SimpleNamespace(any=True, kernel=True)
         self.budget = Budget(reboot=lab.limit)
-        self.power = SimpleNamespace(off=lambda: None)
 
     def explained(self) -> Any:
         """It knows no more."""
@@ -106,6 +105,7 @@ class PlayedLab:
         """What a device says after its kernel."""
         self.settings_seen: list[Settings] = []
         self.open = 0
+        self.abandoned = 0
         self._numbers = itertools.count(1)
         self._live: dict[str, PlayedAppliance] = {}
         self.folders: Any = SimpleNamespace(folder=self._folder)
@@ -116,6 +116,10 @@ class PlayedLab:
         """The lab of one test: this one."""
         self.settings_seen.append(settings)
         return nullcontext(self)
+
+    def abandon(self) -> None:
+        """No machine is left."""
+        self.abandoned += 1
 
     def live(self, name: str) -> Any:
         """The appliance of this name."""

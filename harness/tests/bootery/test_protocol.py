@@ -232,7 +232,7 @@ def test_the_end_of_the_bootery_ends_its_tests_with_an_answer(serve: Serve, pack
     asks.start()
     assert served.lab.arrived.wait(SOON)
     served.bootery.end()
-    assert served.lab.open == 0
+    assert (served.lab.open, served.lab.abandoned) == (0, 1)
     asks.join(SOON)
     assert "the bootery was ended" in texts[0]
 

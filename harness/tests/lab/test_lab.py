@@ -17,11 +17,14 @@ from harness.errors import (
     ApplianceFault,
     HarnessError,
     HostTooBusy,
+    InternalError,
     KernelPanic,
     QemuFailed,
     RequestRefused,
 )
 from harness.image.model import Breakglass
+from harness.lab.lab import Lab
+from harness.machine.run_dir import RunDir
 from harness.options import Settings
 from harness.tests.lab.played import IMAGE, PlayedLab, wanted
 
@@ -243,3 +246,14 @@ def test_it_is_known_before_whether_one_starts_from_a_snapshot(lab: PlayedLab) -
     assert not lab.starts_warm(wanted("t", running=False))
     assert not lab.starts_warm(wanted("t", cold=True))
     assert lab.played.asked == []
+
+
+def test_an_abandoned_lab_starts_no_machine_any_more(run_dir: RunDir) -> None:
+    assert run_dir.path.is_dir()
+    with Lab(Settings()) as lab:
+        sleeps = lab.folders.run_dir.guard.spawn(["sleep", "600"])
+        lab.abandon()
+        ended = sleeps.wait(20.0)
+        assert ended is not None
+        with pytest.raises(InternalError):
+            lab.folders.run_dir.guard.spawn(["true"])
