@@ -229,4 +229,5 @@ def test_whoever_goes_away_in_the_middle_leaves_no_machine(tmp_path: Path, for_v
             assert running.end() == 0
         else:
             running.process.kill()
+            running.process.wait(ENDS)
         curl.communicate(timeout=ENDS)
