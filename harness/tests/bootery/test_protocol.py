@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from pathlib import Path
@@ -117,6 +118,20 @@ def test_a_kernel_whose_modules_are_of_another_version_is_refused(
     served.client.update_root("pc-bios", packed / "pc-bios/root.img")
     text = refused(500, served.client.test_boot, "pc-bios", boot)
     assert "vmlinuz is Linux 7.1.2, lib/modules is 7.1.3" in text
+    assert served.lab.installed == []
+
+
+@pytest.mark.parametrize(("kind", "says"), [("boot", "FAT file system"), ("root", "squashfs|root file system")])
+def test_what_is_no_file_system_is_refused(
+    serve: Serve, packed: Path, tmp_path: Path, kind: str, says: str
+) -> None:
+    served = serve()
+    nonsense = tmp_path / "nonsense.img"
+    nonsense.write_bytes(b"nonsense" * 1000)
+    sent = {name: packed / f"pc-bios/{name}.img" for name in ("root", "boot")} | {kind: nonsense}
+    served.client.update_root("pc-bios", sent["root"])
+    text = refused(500, served.client.test_boot, "pc-bios", sent["boot"])
+    assert re.search(says, text), text
     assert served.lab.installed == []
 
 
