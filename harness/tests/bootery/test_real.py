@@ -16,7 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.appliance.wanted import Wanted
 from harness.boards import board
+from harness.bootery.success import HARDWARE
+from harness.lab.lab import Lab
+from harness.options import Settings
 from harness.store.root import default_root
 from harness.tests.bootery.client import Client, Refused
 from harness.tests.bootery.packing import changed, pack, readdressed
@@ -209,6 +213,18 @@ def refused(client: Client, host: str, boot: Path, *, update_root: bool) -> str:
         client.test_boot(host, boot, update_root=update_root)
     assert caught.value.status == 500
     return caught.value.text
+
+
+@nightly
+@pytest.mark.parametrize("name", ["virt", "pc-bios"])
+def test_what_bake_asks_for_is_there(tmp_path: Path, name: str) -> None:
+    with (
+        Lab(Settings(artifacts=tmp_path, qemu_arg=HARDWARE)) as lab,
+        lab.appliance(Wanted(board(name), name, cold=True)) as appliance,
+        appliance.breakglass() as rescue,
+    ):
+        assert rescue.run("cat /sys/class/net/eth0/address").text.startswith("b8:27:eb:")
+        assert "usb1" in rescue.run("ls /sys/bus/usb/devices").text
 
 
 @nightly
