@@ -23,7 +23,7 @@ from harness.tests.image import synthetic
 
 RELEASE = "7.1.3"
 """Of the kernel that is packed, which the modules of the small image fit."""
-SLUG, TWO = "gokrazy/kernel.amd64", "gokrazy/two"
+SLUG, TWO, BOTH = "gokrazy/kernel.amd64", "gokrazy/two", "gokrazy/both"
 
 
 @dataclass
@@ -48,7 +48,7 @@ Serve = Callable[..., Served]
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for each bakery, with the root.img and boot.img that a client packed; do not write to it."""
     folder = tmp_path_factory.mktemp("packed")
-    for bakery in ("pc-bios", "pc-uefi"):
+    for bakery in ("pc-bios", "pc-uefi", "apu"):
         work = folder / f"{bakery}.work"
         kernel = synthetic.bzimage(RELEASE)
         disk = synthetic.write_image(folder / f"{bakery}.raw", work, hostname=bakery, kernel=kernel)
@@ -60,12 +60,13 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def serve(tmp_path: Path, small_image: Path) -> Iterator[Serve]:
-    """Serves one bootery, whose bakeries are two boards of PCs; it ends with the test."""
+    """Serves one bootery, whose bakeries are two boards of PCs, and a third is both; it ends with the test."""
     running: list[Server] = []
 
     def start(*, password: str = "", **asked: Any) -> Served:
         pcs = [Bakery(name, (board(name),)) for name in ("pc-bios", "pc-uefi")]
-        config = Config({SLUG: (pcs[0],), TWO: tuple(pcs)})
+        both = Bakery("apu", (board("pc-bios"), board("pc-uefi")))
+        config = Config({SLUG: (pcs[0],), TWO: tuple(pcs), BOTH: (both,)})
         folder = tmp_path / f"served-{len(running)}"
         folder.mkdir()
         lab: Any = PlayedLab(folder, small_image, **asked)

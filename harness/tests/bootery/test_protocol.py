@@ -15,7 +15,7 @@ from harness.image.disk import partuuid
 from harness.image.load import load_raw
 from harness.image.update_files import update_files
 from harness.tests.bootery.client import Client, Refused
-from harness.tests.bootery.conftest import RELEASE, SLUG, TWO, Serve, Served
+from harness.tests.bootery.conftest import BOTH, RELEASE, SLUG, TWO, Serve, Served
 from harness.tests.bootery.played import digest
 from harness.tests.console.replay import PANIC
 from harness.tests.traces import wait_until
@@ -55,6 +55,19 @@ def test_what_installs_it_has_the_identifiers_of_the_host_and_its_own_password(s
     assert carrier.hostname == served.lab.image.hostname
     assert carrier.digest != served.lab.image.digest
     assert carrier.is_intact()
+
+
+def test_a_bakery_of_two_boards_is_judged_by_both(serve: Serve, packed: Path) -> None:
+    served = serve()
+    log = served.client.whole(BOTH, packed)["apu"]
+    assert [image.hostname for image, _ in served.lab.installed] == ["apu"] * 2
+    assert f"[apu (pc-uefi)] [    0.000000] Linux version {RELEASE}" in log
+    for name in ("pc-bios", "pc-uefi"):
+        assert f"\napu ({name}): passed: Linux {RELEASE} from slot B" in log
+    served.lab.fails = [KernelPanic("it panicked")]
+    text = refused(500, served.client.test_boot, "apu", packed / "apu/boot.img", update_root=False)
+    assert text.startswith("apu (pc-bios): it panicked\napu (pc-uefi): passed")
+    assert text.count("report: ") == 1
 
 
 def test_without_update_root_the_boot_file_system_alone_is_installed(serve: Serve, packed: Path) -> None:
@@ -142,7 +155,7 @@ def test_what_is_no_file_system_is_refused(
         ("/usebakeries?slug=", 400, "empty slug"),
         ("/usebakeries?slug=some/other", 404, "'some/other'"),
         ("/updateroot", 400, "empty hostname"),
-        ("/updateroot?hostname=virt", 404, "there are: pc-bios, pc-uefi"),
+        ("/updateroot?hostname=virt", 404, "there are: pc-bios, pc-uefi, apu"),
         ("/updateroot?hostname=pc-bios", 400, "the body is empty: send the root file system"),
         ("/testboot1?hostname=virt", 404, "no bakery 'virt'"),
         ("/testboot1?hostname=pc-bios", 400, "the body is empty: send the boot file system"),
