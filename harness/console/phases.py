@@ -300,7 +300,7 @@ class PhaseWatcher:
         if len(self.boots) - self._before >= _MOST_BOOTS:
             self.boots.pop()
         boot = Boot(len(self.boots) + 1, cause, started, at={**self._early, first: at}, kernel=release)
-        boot.asked = last is not None and Phase.SHUTDOWN in last.at
+        boot.asked = last is not None and cause is not Cause.POWER_ON and Phase.SHUTDOWN in last.at
         self.boots.append(boot)
         self._announced = self._banners = 0
         self._mark, self._began, self._early, self._doubtful = None, None, {}, None

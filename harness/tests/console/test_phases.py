@@ -67,6 +67,13 @@ def test_a_reboot_that_was_asked_for_is_told_apart() -> None:
     assert (machine.last.cause, machine.last.started, machine.last.asked) == (Cause.KEXEC, 4.0, True)
 
 
+def test_a_power_on_after_a_power_off_is_no_reboot_that_was_asked_for() -> None:
+    machine = Machine().say(LINUX, UP, "2026/11/22 sending sigterm to all services", K + "reboot: Power down")
+    machine.watcher.machine_started(Cause.POWER_ON, 0.0)
+    machine.say(LINUX)
+    assert (machine.last.cause, machine.last.asked) == (Cause.POWER_ON, False)
+
+
 def test_while_the_machine_starts_no_boot_is_current() -> None:
     machine = Machine().say(LINUX, UP)
     assert not machine.watcher.in_firmware
