@@ -36,6 +36,7 @@ HarnessError
     BuildFailed             a program of the instance does not compile
     BoardMismatch           image and board do not fit each other
     OptionError             an option has a value that makes no sense
+    NotOnDevice             a real device cannot or may not do it: the test is skipped
 
 Each message says what happened, where, and what to do about it; ``evidence`` carries what the device
 or a tool said, already shortened to what a reader needs.
@@ -263,6 +264,10 @@ class BoardMismatch(UserError):
 
 class OptionError(UserError):
     """An option has a value that makes no sense."""
+
+
+class NotOnDevice(UserError):
+    """A test wants what a real device cannot do, or may not do in this run: the test is skipped."""
 
 
 def fault_of(error: BaseException | None) -> Fault | None:

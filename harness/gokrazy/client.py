@@ -71,6 +71,12 @@ class Device:
         if self._https:
             self._https.listener = listener
 
+    def guard_by(self, gate: Callable[[str, str, object], None]) -> None:
+        """Ask this before each request, by method, path and form: where it raises, nothing is sent."""
+        for endpoint in (self._endpoint, self._https):
+            if endpoint:
+                endpoint.gate = gate
+
     @property
     def url(self) -> str:
         """Where the device answers, without user and password."""

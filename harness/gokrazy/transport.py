@@ -143,6 +143,8 @@ class Endpoint:
     """Seconds without a byte of an answer, where a request names no others."""
     listener: Callable[[Exchange], None] | None = field(default=None, repr=False)
     """Gets each request and what came of it."""
+    gate: Callable[[str, str, object], None] | None = field(default=None, repr=False)
+    """Gets method, path and form of each request before that is sent, which it may refuse by raising."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -194,6 +196,8 @@ class Endpoint:
 
         ``timeout`` is in seconds: for the connection and for each wait for bytes.
         """
+        if self.gate:
+            self.gate(method, path, data)
         began = time.monotonic()
         limit = timeout or (CONNECT, self.patience)
         answer = self._try(method, path, limit, params=params, data=data, headers=headers)
