@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from harness.console.lines import Line, plain
 from harness.console.loops import LoopRule
 from harness.console.match import Mark
 from harness.console.phases import Boot, Cause, Phase
-from harness.console.reader import Reader
+from harness.console.reader import Reader, Stream
 from harness.console.waits import Waits
 from harness.errors import DeviceUnreachable, HarnessError, InternalError
 
@@ -51,7 +50,7 @@ class Console(Waits):
 
     def attach(
         self,
-        sock: socket.socket,
+        sock: Stream,
         *,
         reason: Cause | str = Cause.POWER_ON,
         boot: Boot | None = None,

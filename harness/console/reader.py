@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from harness.errors import DeviceUnreachable, InternalError, WaitTimeout
 
@@ -22,12 +21,31 @@ _LAST_LOOK = 0.5
 """Seconds for which a stopped reader goes on reading a guest that never pauses."""
 
 
+class Stream(Protocol):
+    """What a reader needs of a connection: a socket has it, and a serial line."""
+
+    def fileno(self) -> int:
+        """What ``poll`` waits for."""
+
+    def setblocking(self, flag: bool, /) -> None:
+        """Whether ``recv`` and ``send`` may wait; without that they raise BlockingIOError."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Return what is there, nothing at the end; raises OSError."""
+
+    def send(self, data: memoryview, /) -> int:
+        """Write as many bytes as go; returns how many did. Raises OSError."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
 class Reader:
     """Reads a connected stream socket until it ends or ``stop`` is called; owns the socket."""
 
     def __init__(
         self,
-        sock: socket.socket,
+        sock: Stream,
         *,
         on_data: Callable[[bytes], None],
         on_tick: Callable[[], float | None],
@@ -133,7 +151,7 @@ class Reader:
         return bool(data)
 
 
-def _writable(sock: socket.socket, timeout: float) -> bool:
+def _writable(sock: Stream, timeout: float) -> bool:
     poll = select.poll()
     poll.register(sock, select.POLLOUT)
     return bool(poll.poll(timeout * 1000))
