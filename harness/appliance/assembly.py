@@ -6,16 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.appliance.console_link import ConsoleLink
 from harness.appliance.failed_starts import Start
-from harness.boards import Boot, Budget
+from harness.boards import Board, Boot, Budget
 from harness.console.crashes import Table
-from harness.firmware.stage import Stage
 from harness.firmware.voice import Voice
 from harness.gokrazy.expected import Expectations
 from harness.image.model import Image, UpdateFiles
-from harness.machine.disk_overlay import DiskOverlay
-from harness.machine.run_dir import RunDir
-from harness.machine.spec import Spec
+from harness.machine.equipment import Equipment
+from harness.machine.power import Power
 
 
 @dataclass(frozen=True)
@@ -32,17 +31,17 @@ class Access:
 class Assembly:
     """What an appliance is made of. Whoever makes one gives the disk its content and its size first."""
 
-    spec: Spec
-    """What its machine is to be."""
+    board: Board
+    equipment: Equipment
+    """What its machine has beyond the board."""
+    power: Callable[[ConsoleLink], Power]
+    """Makes its switch, given who takes its console and hears of its machine."""
     image: Image
     """What its disk has at first."""
     budget: Budget
     """The limits of all waits, in seconds, for this board and accelerator."""
-    overlay: DiskOverlay
-    """Its disk."""
-    stage: Stage
-    """The firmware of the board."""
-    run_dir: RunDir
+    disks: Path
+    """The folder of its disk, and of what is made of that: removed at its end."""
     folder: Path
     """Where its logs go; it exists and is empty."""
     files_of: Callable[[Image], UpdateFiles]
@@ -58,11 +57,12 @@ class Assembly:
     """Checks of the console that may fit in this test."""
     first_start: Start | None = None
     """What became of starts of this image in this run; None when no start may stand for another."""
+    quirks: bool = True
+    """Whether the device tree of a Raspberry Pi is made to fit QEMU's boards."""
 
     @property
     def title(self) -> str:
         """How errors name the appliance."""
-        board = self.spec.board
         # On a Raspberry Pi board that is the likeliest reason for whatever the console is blamed for.
-        without = " with --gk-no-quirks" if not self.spec.quirks and board.boot is Boot.RASPBERRY else ""
-        return f"{self.image.hostname} on {board.name}{without}"
+        without = " with --gk-no-quirks" if not self.quirks and self.board.boot is Boot.RASPBERRY else ""
+        return f"{self.image.hostname} on {self.board.name}{without}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-
 from harness.appliance.witness import Witness
 from harness.console.console import Console
 from harness.console.phases import Boot, Cause
+from harness.console.reader import Stream
 from harness.errors import HarnessError
 from harness.machine.ending import Ended
 from harness.machine.power import PowerEvent, PowerOn
@@ -31,12 +30,20 @@ class ConsoleLink:
         self._by_host = False
         """Whether the harness wanted the reset that ended the last QEMU process."""
 
-    def on_console(self, sock: socket.socket) -> None:
+    def on_console(self, sock: Stream) -> None:
         """A QEMU process is there, and its machine is paused."""
         self._console.detach()
         self._console.attach(sock, reason=self.next, boot=self.boot, by_host=self._by_host)
         # What comes next without being asked for is a reset.
         self.next, self.boot, self._by_host = Cause.RESET, None, False
+
+    def let_go(self) -> None:
+        """Nothing is attached any more."""
+        self._console.detach()
+
+    def line_lost(self, error: HarnessError) -> None:
+        """What the console came by is gone: every wait ends with this error."""
+        self._console.abort(error)
 
     def listener(self, news: PowerEvent) -> None:
         """Something happened to the machine."""

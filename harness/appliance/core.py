@@ -13,7 +13,6 @@ from harness.gokrazy.client import Device
 from harness.gokrazy.transport import READ
 from harness.image.model import Image
 from harness.machine.ports import Port
-from harness.machine.power import Power
 
 
 class Core:
@@ -23,10 +22,14 @@ class Core:
     the whole assembly, passes it on, and keeps what its own part needs.
     """
 
+    is_emulated = True
+    """Whether a machine of this host plays it; else it is a real device."""
+
     def __init__(self, made: Assembly) -> None:
         self.image = made.image
         """The image that it started with, and whose partition table its disk has."""
-        self.board = made.spec.board
+        self.board = made.board
+        self._equipment = made.equipment
         self.budget = made.budget
         """The limits of all waits, in seconds, for this board and accelerator."""
         self.folder = made.folder
@@ -45,14 +48,7 @@ class Core:
         """What happened to it, for the report; a scenario may add a note of its own."""
         self._witness = Witness(self.time_line)
         self._link = ConsoleLink(self.console, self._witness)
-        self.power = Power(
-            made.spec,
-            made.overlay,
-            made.stage,
-            made.run_dir,
-            on_console=self._link.on_console,
-            listener=self._link.listener,
-        )
+        self.power = made.power(self._link)
         """The machine's switch, and the ports of this host that lead to the appliance's."""
         self.console.when_halted(self.power.halted)
         self.console.when_init_runs(self.power.init_runs)
@@ -122,7 +118,7 @@ class Core:
         not forwarded.
         """
         wanted = Port.parse(port)
-        forwards = self.power.spec.equipment.forwards
+        forwards = self._equipment.forwards
         if wanted not in forwards:
             raise OptionError(
                 f"port {wanted} of the appliance is not forwarded to this host",

@@ -153,7 +153,7 @@ class Past(Services, WaysIn):
             if self._lost[error] is not None:
                 return
         started = self.cold_start.unclean if self.cold_start is not None else ()
-        memory = self.power.spec.equipment.memory
+        memory = self._equipment.memory
         more = "" if self.board.fixed else f" (--gk-memory {2 * memory} gives it more)"
         findings = [*started, *self.console.unclean()]
         cause = explain(error, findings, self.memory_left, memory=memory, more=more)
@@ -212,7 +212,11 @@ class Past(Services, WaysIn):
         silent = isinstance(failure, DeviceUnreachable | WaitTimeout)
         if silent and self.power.is_on and self.can("serial-shell"):
             parts.append(("gokrazy network, by the device's own word", self.network_from_within()))
-        if self.power.is_on and (silent or (isinstance(failure, ApplianceFault) and failure.overdue)):
+        if (
+            self.is_emulated
+            and self.power.is_on
+            and (silent or (isinstance(failure, ApplianceFault) and failure.overdue))
+        ):
             parts.append(("gokrazy machine, as QEMU sees it", "\n".join(diagnose(self.power.machine))))
         parts.append(("gokrazy files", str(self.folder)))
         return parts

@@ -21,7 +21,7 @@ class Restoration(Life, DeviceClock):
 
     def __init__(self, made: Assembly) -> None:
         super().__init__(made)
-        self._checkpoints = Checkpoints(self.power, made.overlay.path.parent)
+        self._checkpoints = Checkpoints(self.power, made.disks)
 
     # -- for other tests
 

@@ -41,9 +41,9 @@ class Services(Core):
         """What is no trouble and yet worth a line, by kind and service: ``needs-hardware:/user/fbstatus``."""
         self.memory_left: tuple[int, int] | None = None
         """Bytes of memory that were available when it was last asked, and how many it has."""
-        self.isolated = made.spec.equipment.network == "restricted"
+        self.isolated = made.equipment.network == "restricted"
         """Whether it may reach nobody (``--gk-network restricted``)."""
-        self.knows_time = made.spec.board.knows_time
+        self.knows_time = made.board.knows_time
         """Whether it starts with a time, so that a service that waits for the clock must run."""
 
     def status(self) -> Status:
@@ -168,7 +168,7 @@ class Services(Core):
                 where=self.device.url,
                 hint=f"without it nobody knows how often it was started: {service}",
             )
-        tries = attempts(log)
+        tries = self._judged(service, attempts(log))
         if late is not None and not service.stopped:
             late.what = f"it was expected to end, and did not: {late.what}"
             raise late
@@ -184,6 +184,10 @@ class Services(Core):
                 self.remarks[f"ended:{service.path}"] = "with status 0"
             return ""
         return "" if service.pid > 0 else f"it was not started: {service}"
+
+    def _judged(self, _service: ServiceStatus, tries: list[Attempt]) -> list[Attempt]:
+        """The processes of a service by which it is judged: all, as it was started by nobody else."""
+        return tries
 
     def _why_it_fell(self, service: ServiceStatus, starts: int, falls: list[Attempt]) -> str:
         missed = self._missed(service, falls, up=False)

@@ -100,6 +100,10 @@ class WaysIn(Core):
         if self.image.builder == "given":
             # A finished image does not contain the flags of its programs. Its device lists them, after the name.
             port = port_of(self.device.service(self.image.breakglass.path).args[1:], port)
-        rescue = Breakglass("127.0.0.1", self.port(port), key=key, device=self.device)
+        rescue = Breakglass(*self._ssh_address(port), key=key, device=self.device)
         rescue.listener = self._witness.ssh
         return rescue
+
+    def _ssh_address(self, port: int) -> tuple[str, int]:
+        """Where this port of the appliance is reached."""
+        return "127.0.0.1", self.port(port)

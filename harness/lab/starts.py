@@ -35,6 +35,7 @@ from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.ending import Rung
 from harness.machine.equipment import Equipment
 from harness.machine.identity import machine_identity
+from harness.machine.power import Power
 from harness.machine.snapshot import RAM, Snapshot
 from harness.machine.spec import Nursed, Spec
 from harness.options import Settings
@@ -256,14 +257,17 @@ class Starts:
             overlay.resize_to_power_of_two()
         if spec.nurse_network != "no":
             self.journal.firmware(board.name, *(f"network: {one.note}" for one in late_network(board)))
-        settings = self.settings
+        settings, run_dir = self.settings, self.folders.run_dir
+        stage = stage_for(board, target.image.layout, firmware, fast_boot=spec.fast_boot, quirks=spec.quirks)
         made = Assembly(
-            spec=spec,
+            board=board,
+            equipment=spec.equipment,
+            power=lambda link: Power(
+                spec, overlay, stage, run_dir, on_console=link.on_console, listener=link.listener
+            ),
             image=target.image,
             budget=self._budget(spec),
-            overlay=overlay,
-            stage=stage_for(board, target.image.layout, firmware, fast_boot=spec.fast_boot, quirks=spec.quirks),
-            run_dir=self.folders.run_dir,
+            disks=folder,
             folder=fresh(self._logs(plan.wanted.name)),
             access=Access(self.keys.private_for(target.key), target.key.refusal),
             files_of=self.images.update_files,
@@ -272,6 +276,7 @@ class Starts:
             table=settings.table,
             allow=plan.wanted.allow,
             first_start=self._start_of(plan),
+            quirks=spec.quirks,
         )
         return Appliance(made)
 

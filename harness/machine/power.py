@@ -123,6 +123,11 @@ class Power:
         return self.spec.board
 
     @property
+    def accelerator(self) -> str:
+        """What executes the guest's code: kvm or tcg."""
+        return self.spec.accelerator.name
+
+    @property
     def machine(self) -> Machine:
         """The machine that runs now, or the last one; raises InternalError before the first."""
         if self._machine is None:

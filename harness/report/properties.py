@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
-    from harness.machine.accelerator import Accelerator
-
 
 LEFT_OUT = "gk_left_out:"
 CONSOLE = "gk_console:"
 
 
-def properties(appliance: Appliance, accelerator: Accelerator) -> list[tuple[str, str]]:
+def properties(appliance: Appliance) -> list[tuple[str, str]]:
     """The properties of the test that had this appliance: names begin with ``gk_``, times are in seconds."""
     image = appliance.image
     facts = {
@@ -21,7 +19,7 @@ def properties(appliance: Appliance, accelerator: Accelerator) -> list[tuple[str
         "gk_image": image.digest,
         "gk_build": image.build,
         "gk_builder": image.builder,
-        "gk_accelerator": accelerator.name,
+        "gk_accelerator": appliance.power.accelerator,
     }
     if appliance.clock_behind is not None:
         facts["gk_clock_behind_seconds"] = f"{appliance.clock_behind:.1f}"

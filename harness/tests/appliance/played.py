@@ -13,6 +13,7 @@ from harness.firmware.voice import Voice
 from harness.image.model import Image
 from harness.machine.equipment import Equipment
 from harness.machine.ports import Port
+from harness.machine.power import Power
 from harness.tests.machine.specs import NO_QEMU, spec_of
 
 REACHED = Equipment(forwards=(Port(80), Port(443), Port(53, "udp")))
@@ -30,14 +31,18 @@ def played_image() -> Image:
 
 def appliance(tmp_path: Path, name: str, *, no_quirks: bool, voice: Voice = HEARD) -> Appliance:
     nothing: Any = SimpleNamespace(path=tmp_path / "disk" / "disk.qcow2")
+    spec = spec_of(name, qemu=NO_QEMU, equipment=REACHED, quirks=not no_quirks)
     made = Assembly(
-        spec=spec_of(name, qemu=NO_QEMU, equipment=REACHED, quirks=not no_quirks),
+        board=spec.board,
+        equipment=spec.equipment,
+        power=lambda link: Power(
+            spec, nothing, nothing, nothing, on_console=link.on_console, listener=link.listener
+        ),
         image=played_image(),
         budget=board(name).budget,
-        overlay=nothing,
-        stage=nothing,
-        run_dir=nothing,
+        disks=tmp_path / "disk",
         folder=tmp_path,
+        quirks=spec.quirks,
         files_of=nothing,
         voice_of=lambda image: voice,
     )

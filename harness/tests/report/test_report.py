@@ -12,7 +12,6 @@ from harness.console.check import Severity
 from harness.console.findings import Finding
 from harness.console.lines import Line
 from harness.errors import ApplianceFault
-from harness.machine.accelerator import Accelerator
 from harness.report.document import Document
 from harness.report.page import html, write_page
 from harness.report.properties import properties
@@ -167,9 +166,10 @@ def test_a_test_is_told_which_appliance_it_had_and_what_that_showed() -> None:
         deviations={},
         left_out={},
         remarks={},
+        power=SimpleNamespace(accelerator="tcg"),
         console=SimpleNamespace(unclean=list, findings=[]),
     )
-    told = dict(properties(appliance, Accelerator("tcg", "asked for")))
+    told = dict(properties(appliance))
     assert told == {
         "gk_board": "virt",
         "gk_image": "abc",
@@ -185,7 +185,7 @@ def test_a_test_is_told_which_appliance_it_had_and_what_that_showed() -> None:
     allowed = finding("oom-kill", "it was killed")
     allowed.reason = "too big"
     appliance.console.findings = [allowed, finding("io-error", "in vain")]
-    more = dict(properties(appliance, Accelerator("tcg", "asked for")))
+    more = dict(properties(appliance))
     assert {name: more[name] for name in more.keys() - told.keys()} == {
         "gk_clock_behind_seconds": "3.0",
         "gk_downtime_seconds": "12.3, 5.0",
