@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from harness.appliance.device_options import DeviceOptions
 from harness.appliance.wanted import Clock
 from harness.build.request import COMMANDS, BuildOptions
 from harness.build.subject import Subject
@@ -65,7 +66,7 @@ def _disks(value: object) -> tuple[ExtraDisk, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(ConsoleOptions, BuildOptions, Subject):
+class Settings(ConsoleOptions, BuildOptions, DeviceOptions, Subject):
     """The options of a run, checked; None or empty where nothing was said."""
 
     boards: tuple[str, ...] | None = Option(
@@ -262,6 +263,11 @@ class Settings(ConsoleOptions, BuildOptions, Subject):
         return expectations(self.must_run, self.expect)
 
     @property
+    def is_own(self) -> bool:
+        """Whether the project's own images are tested, so that no scenario may be skipped."""
+        return self.device is None and super().is_own
+
+    @property
     def changes_machines(self) -> bool:
         """Whether machines are to differ from their boards as documented."""
         return bool(self.memory or self.cpus or self.disk or self.qemu_arg)
@@ -287,6 +293,11 @@ class Settings(ConsoleOptions, BuildOptions, Subject):
 
 
 OPTIONS = rows(Settings)
+OF_MACHINES = frozenset(option.field for option in rows(BuildOptions)) | {
+    *("instance", "from_image", "boards", "accel", "no_quirks", "network", "forward", "memory", "cpus", "disk"),
+    *("qemu_arg", "warm", "clock", "bundle", "bundle_disk", "pause"),
+}
+"""The fields of options that mean nothing to a real device."""
 
 
 def settings_from(values: Mapping[str, object], *, folder: Path | None = None) -> Settings:
@@ -303,6 +314,8 @@ def settings_from(values: Mapping[str, object], *, folder: Path | None = None) -
             hint="give one; --gk-next-image takes the other",
         )
     settings.expected  # noqa: B018  it raises
+    of_machines = [option.flag for option in said if option.field in OF_MACHINES and said[option] is not False]
+    settings.refuse_device([option.flag for option in said], of_machines)
     return settings
 
 

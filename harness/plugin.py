@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness import boards
-from harness.errors import Fault, HarnessError, UserError
+from harness.errors import Fault, HarnessError, NotOnDevice, UserError
 from harness.options import Settings, add_options, must_be_readable, options_said, settings_from
 from harness.package_data import scenarios_folder
 from harness.report.evidence import hang_under, story_for
@@ -77,7 +77,10 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if settings.list:
         config.option.collectonly = True
-    if settings.pause and not workers.is_worker(config):
+    for flag, given in (("--gk-pause", settings.pause), ("--gk-device", settings.device)):
+        if given:
+            workers.must_be_alone(config, flag)
+    if settings.pause:
         from harness.hand import pause
 
         pause.check(config)
@@ -149,9 +152,9 @@ def _foreseen(item: pytest.Item) -> str:
     """Why a test will be skipped, as far as that is known without building or starting anything."""
     if not needs_appliance(item) or board_of(item) == NO_BOARD:
         return ""
-    board = boards.board(board_of(item))
+    lab = _lab(item.config)
     running = "appliance" in fixtures_of(item)
-    return _lab(item.config).foreseen_skip(markers.wanted_of(item, board, running=running))
+    return lab.foreseen_skip(markers.wanted_of(item, lab.board(board_of(item)), running=running))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -199,6 +202,11 @@ def _lab(config: pytest.Config) -> Lab:
     if lab is None:
         from harness.lab.lab import Lab
 
+        made: type[Lab] = Lab
+        if config.stash[SETTINGS].device is not None:
+            from harness.lab.device import DeviceLab
+
+            made = DeviceLab
         reporter = config.pluginmanager.get_plugin("terminalreporter")
 
         def say(line: str) -> None:
@@ -206,7 +214,7 @@ def _lab(config: pytest.Config) -> Lab:
                 reporter.write_line(words(line))
 
         words = config.stash[WORDS]
-        lab = Lab(config.stash[SETTINGS], shared=workers.shared_folder(config), say=say)
+        lab = made(config.stash[SETTINGS], shared=workers.shared_folder(config), say=say)
         if pause := config.pluginmanager.get_plugin(PAUSE):
             lab.failed_start = pause.failed_start
         config.stash[LAB] = lab
@@ -216,7 +224,7 @@ def _lab(config: pytest.Config) -> Lab:
 @pytest.fixture(scope="session")
 def board(request: pytest.FixtureRequest) -> Board:
     """The board that this test runs on."""
-    return boards.board(request.param)
+    return _lab(request.config).board(request.param)
 
 
 @pytest.fixture
@@ -236,7 +244,7 @@ def appliance_off(request: pytest.FixtureRequest, board: Board) -> Iterator[Appl
 @pytest.fixture
 def next_image(request: pytest.FixtureRequest, board: Board) -> Image:
     """The image to update to: ``--gk-next-image``, else a variation of the image under test."""
-    return _lab(request.config).images.next_image(board, markers.family_of(request.node))
+    return _lab(request.config).next_image(board, markers.family_of(request.node))
 
 
 def _appliance(
@@ -250,15 +258,30 @@ def _appliance(
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, Any, Any]:
+    """Skip a test whose fixtures want what a real device cannot do, or may not."""
+    try:
+        return (yield)
+    except NotOnDevice as refused:
+        pytest.skip(refused.what)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Fail a test that passed by itself, and whose appliance died without anybody looking."""
+    """Fail a test that passed by itself, and whose appliance died without anybody looking; skip as at set-up."""
     __tracebackhide__ = True
-    result = yield
+    result, reason = None, ""
+    try:
+        result = yield
+    except NotOnDevice as refused:
+        reason = refused.what
     lab = item.config.stash.get(LAB, None)
     appliance = lab.live(item.nodeid) if lab is not None else None
     if appliance is not None:
         appliance.power.check_unseen()
         appliance.console.check_unseen()
+    if reason:
+        pytest.skip(reason)
     return result
 
 
@@ -286,13 +309,13 @@ def pytest_runtest_makereport(
         # Of a try before this one, where a plugin runs a test again.
         item.user_properties[:] = [one for one in item.user_properties if not one[0].startswith("gk_")]
     if lab is not None:
-        if appliance is not None and report.when != "teardown":
+        if appliance is not None and appliance.is_emulated and report.when != "teardown":
             from harness.bundle.offer import offer
 
             offer(item, report, lab, appliance)
         report.gk_news = {**lab.journal.take(), **story_for(report, appliance)}  # type: ignore[attr-defined]
         if appliance is not None and (report.when == "call" or (report.when == "setup" and report.failed)):
-            item.user_properties.extend(properties(appliance, appliance.power.spec.accelerator))
+            item.user_properties.extend(properties(appliance))
             report.user_properties = list(item.user_properties)
     return report
 

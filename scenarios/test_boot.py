@@ -9,7 +9,7 @@ pytestmark = pytest.mark.gk_tier("ci")
 
 
 @pytest.mark.gk_boot
-@pytest.mark.gk_needs("http")
+@pytest.mark.gk_needs("http", "image")
 def test_the_appliance_boots_from_power_on_to_its_web_interface(appliance):
     budget = appliance.budget
     limit = budget.ready + (budget.reboot if appliance.image.formats_perm else 0)
@@ -24,7 +24,7 @@ def test_the_appliance_boots_from_power_on_to_its_web_interface(appliance):
 
 
 @pytest.mark.gk_boot
-@pytest.mark.gk_needs("console")
+@pytest.mark.gk_needs("console", "image")
 def test_the_console_shows_a_clean_boot_in_the_right_order(appliance):
     start = appliance.cold_start
     boot = start.boot
@@ -77,7 +77,7 @@ def test_the_root_file_system_is_read_only(appliance):
 
 
 @pytest.mark.gk_any_firmware
-@pytest.mark.gk_needs("breakglass-shell")
+@pytest.mark.gk_needs("breakglass-shell", "image")
 def test_kernel_and_modules_are_the_ones_built_and_fit_each_other(appliance):
     with appliance.breakglass() as rescue:
         running = rescue.run("cat /proc/sys/kernel/osrelease").text

@@ -5,7 +5,7 @@ import pytest
 from harness.errors import DeviceUnreachable, RequestRefused, UpdateMismatch
 from harness.faults.payload import cut_short, flip_one_bit
 
-pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_needs("http", "slot")]
+pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_needs("http", "slot", "update")]
 
 
 @pytest.mark.gk_reboots
@@ -23,10 +23,12 @@ def test_update_flips_the_slot_and_back_and_keeps_the_data(appliance, next_image
 
         # amd64 reboots by kexec, which skips firmware, boot sector and boot loader: a cold boot must agree.
         flipped = appliance.slot
-        appliance.cold_boot()
-        assert appliance.slot == flipped
-        assert appliance.runs(image)
-        assert appliance.boot_files.slots == {flipped}
+        if appliance.applies("whether a cold boot agrees with the flip", "power"):
+            appliance.cold_boot()
+            assert appliance.slot == flipped
+            assert appliance.runs(image)
+        if appliance.applies("which slot the boot files name", "disk"):
+            assert appliance.boot_files.slots == {flipped}
         check_note()
 
 
@@ -103,15 +105,21 @@ def test_an_upload_that_breaks_off_is_noticed_and_nothing_flips(appliance, next_
 def assert_nothing_flipped(appliance, slot):
     """It still runs the image that it was started with, and its next boot is from this slot."""
     assert appliance.runs(appliance.image)
-    appliance.cut_power()
-    assert appliance.read_boot_files().slots == {slot}
+    if appliance.applies("which slot the boot files name", "disk"):
+        appliance.cut_power()
+        assert appliance.read_boot_files().slots == {slot}
+    else:
+        appliance.reboot()
+        assert appliance.slot == slot
 
 
 @pytest.mark.gk_uploads
+@pytest.mark.gk_needs("power")
 def test_the_boot_file_system_alone_then_the_mbr_keep_the_slot(appliance, next_image):
     before = appliance.slot
     appliance.update_boot_only(next_image)
     appliance.cold_boot()
     assert appliance.slot == before
     assert appliance.runs(appliance.image)
-    assert appliance.boot_files.slots == {before}
+    if appliance.applies("which slot the boot files name", "disk"):
+        assert appliance.boot_files.slots == {before}

@@ -6,7 +6,12 @@ from harness.errors import OptionError
 from harness.firmware.voice import Voice
 from harness.image.model import Image
 
-ABILITIES = ("console", "http", "breakglass", "breakglass-shell", "serial-shell", "slot", "perm", "ready")
+OF_MACHINES = ("image", "update", "power", "disk")
+"""What every machine of this host has, and a real device may lack; see ``RealTarget.missing``."""
+ABILITIES = (
+    *("console", "http", "breakglass", "breakglass-shell", "serial-shell", "slot", "perm", "ready"),
+    *OF_MACHINES,
+)
 NO_KEY = "no key is known that breakglass on this image accepts (give --gk-ssh-key)"
 BREAKGLASS = "github.com/gokrazy/breakglass"
 SHELL = "github.com/gokrazy/serial-busybox"

@@ -14,6 +14,7 @@ from harness.boards.hardware import HARDWARE
 from harness.errors import InternalError, OptionError
 
 __all__ = [
+    "DEVICE",
     "Board",
     "Boot",
     "Budget",
@@ -25,6 +26,10 @@ __all__ = [
     "table",
     "workarounds_table",
 ]
+
+
+DEVICE = "device"
+"""The name of what stands for a real device where a board is asked for; no machine is called so."""
 
 
 @cache

@@ -73,6 +73,17 @@ def voice(line: str, board: Board) -> Voice:
     return Voice(port, heard and _level(line) >= SHOWS_START, init, "" if init else _why(names, board))
 
 
+def voice_at_line(line: str) -> Voice:
+    """Who is heard with this command line on a serial line that is wired to the last port it names."""
+    names = [re.split(r"[,\s]", name)[0] for name in _CONSOLE.findall(line)]
+    serial = [name for name in names if not _SCREEN.fullmatch(name)]
+    if not serial:
+        return Voice("", kernel=False, init=False, why=NO_SERIAL)
+    init = _dev_console(names, serial[-1]) == serial[-1]
+    why = "" if init else f"init writes to {names[-1]}: of its consoles ({', '.join(names)}), that is the last one"
+    return Voice(serial[-1], _level(line) >= SHOWS_START, init, why)
+
+
 def _dev_console(names: list[str], port: str) -> str:
     """Which console /dev/console is: the last one named, or the first one registered if the board lacks that.
 

@@ -25,8 +25,6 @@ FLAG = "--gk-pause"
 
 def check(config: pytest.Config) -> None:
     """Raise pytest's UsageError where nobody could press Enter."""
-    if config.getoption("numprocesses", None) or config.getoption("tx", None):
-        raise pytest.UsageError(f"{FLAG} is for one process: leave out -n (pytest-xdist)")
     if config.getoption("capture") == "no":
         return
     capture = _capture(config)

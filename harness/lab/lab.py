@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from harness import boards
 from harness.appliance.abilities import NOT
 from harness.appliance.wanted import Wanted
 from harness.boards import Board
@@ -21,6 +22,7 @@ from harness.options import Settings
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
+    from harness.image.model import Image
     from harness.lab.starts import Starts
 
 
@@ -67,6 +69,14 @@ class Lab:
         from harness.lab.preparation import prepare
 
         prepare(self.starts, needed)
+
+    def board(self, name: str) -> Board:
+        """The board of this name; raises OptionError for a name that is none."""
+        return boards.board(name)
+
+    def next_image(self, board: Board, family: str) -> Image:
+        """What an update of this family installs."""
+        return self.images.next_image(board, family)
 
     def skip_reason(self, wanted: Wanted) -> str:
         """Return why a test that wants this is skipped, "" when it runs."""

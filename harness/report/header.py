@@ -13,6 +13,9 @@ from harness.options import OWN_ARGUMENTS, Settings
 
 def header_lines(settings: Settings) -> list[str]:
     """Say boards, QEMU and builder; nothing here may fail, whatever is missing on this machine."""
+    if settings.device is not None:
+        known = f"said to run {settings.image}" if settings.image else "known by its own word only"
+        return [f"gokrazy: the real device at {settings.device}, {known}"]
     by_default = boards.names(boards.Default.ALWAYS) if settings.is_own else ("the boards that fit",)
     names = settings.boards or by_default
     subject = settings.instance or (str(settings.image) if settings.image else "the project's own images")

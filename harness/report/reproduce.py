@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.boards import DEVICE
 from harness.option import Option
 from harness.options import OPTIONS
 from harness.report.words import Words
@@ -37,7 +38,7 @@ class Typed:
         """The command that runs this test alone."""
         nodeid = without_number(nodeid)
         values = [(option, value) for name, value in self.said for option in OPTIONS if option.name == name]
-        if board:
+        if board and board != DEVICE:
             values.insert(0, (next(one for one in OPTIONS if one.name == "board"), board))
         if not self.command:
             path, _, name = nodeid.partition("::")

@@ -27,7 +27,8 @@ def give_boards(metafunc: pytest.Metafunc, lab: Callable[[], Lab]) -> None:
         return
     place = markers.place_of(metafunc.definition)
     for name in chain(*place.boards):
-        boards.board(name)
+        if name != boards.DEVICE:
+            boards.board(name)
     names = [board.name for board in lab().boards if place.allows(board.name)]
     metafunc.parametrize("board", names or [NO_BOARD], ids=names or [NO_BOARD], indirect=True, scope="session")
 
@@ -36,7 +37,7 @@ def select(config: pytest.Config, items: list[pytest.Item], settings: Settings, 
     """Leave out what belongs to another tier, and the release path when there is nothing to come from."""
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
-    enough = _one_for_each_image(lab()) if settings.tier == "ci" else frozenset(boards.names())
+    enough = _one_for_each_image(lab()) if settings.tier == "ci" else frozenset((*boards.names(), boards.DEVICE))
     slow = {board.name for board in boards.boards() if board.slow_upload}
     for item in items:
         place = markers.place_of(item)

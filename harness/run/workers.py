@@ -55,6 +55,12 @@ def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
+def must_be_alone(config: pytest.Config, flag: str) -> None:
+    """Raise pytest's UsageError where an option for one process meets several."""
+    if is_worker(config) or config.getoption("numprocesses", None) or config.getoption("tx", None):
+        raise pytest.UsageError(f"{flag} is for one process: leave out -n (pytest-xdist)")
+
+
 def end_with_controller(config: pytest.Config) -> None:
     """See to it that a worker on this host does not outlive the process that it works for."""
     controller = getattr(config, "workerinput", {}).get(CONTROLLER)

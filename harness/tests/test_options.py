@@ -168,10 +168,13 @@ def test_every_option_has_a_field() -> None:
         "SERVICE:FATE": "x:runs",
         "NAME:SEVERITY:PATTERN->MEANING": "x: noted: y",
         "CHECK:REASON": "oom-kill: why",
+        "URL": "http://x",
+        "KIND[,KIND]": "shell",
     }
     for option in OPTIONS:
         value = option.choices[0] if option.choices else samples.get(option.metavar, "x")
-        settings_from({option.ini: [value] if option.kind in ("list", "lines") else value})
+        device = {"gk_device": "http://x"} if option.name.startswith("device-") else {}
+        settings_from({**device, option.ini: [value] if option.kind in ("list", "lines") else value})
 
 
 @pytest.mark.parametrize("said", [[""], [","], [" , "]])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.boards import board
-from harness.firmware.voice import Voice, kernel_line, voice, voice_of
+from harness.firmware.voice import NO_SERIAL, Voice, kernel_line, voice, voice_at_line, voice_of
 from harness.image.model import Extent
 from harness.tests.firmware.raspberry.pi import LINE, boot_files, disk
 
@@ -130,3 +130,24 @@ def test_a_card_that_cannot_start_is_no_matter_of_its_console(tmp_path: Path) ->
     line = "console=tty1 console=ttyAMA0,115200"
     given = SimpleNamespace(cmdline=line, path=made.path, layout=SimpleNamespace(boot=extent))
     assert kernel_line(given, board("raspi3b")) == line  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("line", "heard"),
+    [
+        ("console=tty1 console=serial0,115200", Voice("serial0", kernel=True, init=True)),
+        ("console=ttyS0 console=ttyS1,9600 quiet", Voice("ttyS1", kernel=False, init=True)),
+        ("console=tty1", Voice("", kernel=False, init=False, why=NO_SERIAL)),
+        (
+            "console=serial0,115200 console=tty1",
+            Voice(
+                "serial0",
+                kernel=True,
+                init=False,
+                why="init writes to tty1: of its consoles (serial0, tty1), that is the last one",
+            ),
+        ),
+    ],
+)
+def test_the_line_of_a_real_device_is_wired_to_the_last_port_that_its_image_names(line: str, heard: Voice) -> None:
+    assert voice_at_line(line) == heard

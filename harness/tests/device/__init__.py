@@ -1,0 +1,1 @@
+"""Tests of real devices: a machine of this host that is reached as one."""
