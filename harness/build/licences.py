@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.build.go import GoToolchain
 from harness.errors import HarnessError
+from harness.image.arch import NAMES as ARCHES
 from harness.image.sbom import LOCAL, STANDARD_LIBRARY
 
 UNKNOWN = "unknown"
@@ -38,7 +39,8 @@ def licences(modules: Iterable[Module], environ: Mapping[str, str] = os.environ)
     """
     every = set(modules)
     try:
-        downloaded, root = GoToolchain.find(arch="amd64", build_env={}, environ=environ).places()
+        # Modules and Go itself lie at the same place for each architecture.
+        downloaded, root = GoToolchain.find(arch=ARCHES[0], build_env={}, environ=environ).places()
     except HarnessError:
         return dict.fromkeys(every, (NO_GO,))
     found: dict[Module, tuple[str, ...]] = {}
