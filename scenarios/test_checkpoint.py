@@ -8,7 +8,11 @@ from harness.errors import OptionError
 from harness.faults import disk, power
 from harness.faults.events import after_each
 
-pytestmark = [pytest.mark.gk_tier("nightly"), pytest.mark.gk_board("virt", "pc-bios")]
+pytestmark = [
+    pytest.mark.gk_tier("nightly"),
+    pytest.mark.gk_board("virt", "pc-bios"),
+    pytest.mark.gk_needs("checkpoint"),
+]
 
 
 def processes(appliance):

@@ -9,7 +9,7 @@ from harness.image.model import Image
 OF_MACHINES = ("image", "update", "power", "disk")
 """What every machine of this host has, and a real device may lack; see ``RealTarget.missing``."""
 ABILITIES = (
-    *("console", "http", "breakglass", "breakglass-shell", "serial-shell", "slot", "perm", "ready"),
+    *("console", "http", "breakglass", "breakglass-shell", "serial-shell", "slot", "perm", "checkpoint", "ready"),
     *OF_MACHINES,
 )
 NO_KEY = "no key is known that breakglass on this image accepts (give --gk-ssh-key)"
@@ -25,20 +25,22 @@ NO_SHELL = "the image has no shell on a serial console"
 NO_SHELL_AT_ALL = f"the image has no shell for breakglass to run commands with ({SHELL} brings one)"
 
 
-def missing(image: Image, ability: str, *, voice: Voice, no_key: str) -> str:
+def missing(image: Image, ability: str, *, voice: Voice, no_key: str, no_checkpoint: str = "") -> str:
     """Return what an image lacks for this ability, and why, "" when it has all; raises OptionError for no ability.
 
     ``voice`` is who is heard on the board's serial port; ``no_key`` says why nobody here can enter breakglass,
-    "" when a key is known that can.
+    "" when a key is known that can; ``no_checkpoint`` says why its board allows none (``Board.no_checkpoint``).
     """
     if ability not in ABILITIES:
         raise OptionError(f"gk_needs does not know {ability!r}", hint=f"choose from: {', '.join(ABILITIES)}")
 
     def lacks(other: str) -> str:
-        return missing(image, other, voice=voice, no_key=no_key).removeprefix(NOT)
+        return missing(image, other, voice=voice, no_key=no_key, no_checkpoint=no_checkpoint).removeprefix(NOT)
 
     if ability == "console":
         return f"{NOT}{UNHEARD}: {voice.why}" if voice.why else ""
+    if ability == "checkpoint":
+        return f"{NOT}{no_checkpoint}" if no_checkpoint else ""
     if ability == "http":
         return "" if image.serves_tcp else NOT + SOCKET_ONLY
     if ability == "serial-shell":

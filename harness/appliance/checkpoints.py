@@ -44,7 +44,7 @@ class Checkpoints:
         board = self._power.board
         if not board.can_checkpoint:
             raise OptionError(
-                f"there is no checkpoint {name!r}: QEMU cannot freeze the board {board.name}",
+                f"there is no checkpoint {name!r}: {board.no_checkpoint}",
                 hint="run the test on other boards (gk_board), or cold_boot() an appliance for each step",
             )
         if not self._power.is_on:

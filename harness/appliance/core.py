@@ -66,7 +66,8 @@ class Core:
 
     def missing(self, ability: str) -> str:
         """Return what the image that runs lacks for this ability here, and why; "" when it has all."""
-        return missing(self.running, ability, voice=self.voice, no_key=self.no_key)
+        lacks = {"no_key": self.no_key, "no_checkpoint": self.board.no_checkpoint}
+        return missing(self.running, ability, voice=self.voice, **lacks)
 
     def _now_runs(self, image: Image) -> None:
         """Go on with the password and the console of this image, which runs now or boots next."""

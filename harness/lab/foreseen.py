@@ -19,10 +19,11 @@ from harness.build.instance import Instance
 from harness.firmware.voice import NO_SERIAL
 
 
-def foreseen(instance: Instance, needs: Iterable[str], *, serial: bool) -> str:
+def foreseen(instance: Instance, needs: Iterable[str], *, serial: bool, no_checkpoint: str = "") -> str:
     """Return what ``missing`` will say of the image of an instance, as far as its config.json shows that.
 
-    ``serial``: it is built with a serial console, whatever its config.json says.
+    ``serial``: it is built with a serial console, whatever its config.json says. ``no_checkpoint``: why its board
+    allows none.
     """
     packages = instance.config.packages
     silent = instance.config.serial_console in ("disabled", "off") and not serial
@@ -34,6 +35,7 @@ def foreseen(instance: Instance, needs: Iterable[str], *, serial: bool) -> str:
         "breakglass": breakglass,
         # A shell may also be among the extra files: that is known when the image is built.
         "breakglass-shell": breakglass,
+        "checkpoint": no_checkpoint,
         "console": f"{UNHEARD}: {NO_SERIAL}" if silent else "",
         "serial-shell": f"{NO_CONSOLE_SHELL}: {NO_SERIAL}" if silent else shell,
     }

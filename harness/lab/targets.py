@@ -31,8 +31,8 @@ class Target:
 
     def missing(self, needs: Iterable[str]) -> str:
         """Return the first of these needs that it lacks, and why, "" when it has all."""
-        no_key = self.key.refusal
-        reasons = (missing(self.image, need, voice=self.voice, no_key=no_key) for need in needs)
+        lacks = {"no_key": self.key.refusal, "no_checkpoint": self.board.no_checkpoint}
+        reasons = (missing(self.image, need, voice=self.voice, **lacks) for need in needs)
         return next(filter(None, reasons), "")
 
 

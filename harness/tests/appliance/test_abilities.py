@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.appliance.abilities import ABILITIES, missing
+from harness.boards import board
 from harness.errors import OptionError
 from harness.firmware.voice import Voice
 from harness.image.model import Breakglass, Image, Layout, PermState
@@ -88,3 +89,9 @@ def test_without_a_shell_breakglass_takes_files_and_runs_programs_and_no_more() 
     assert "github.com/gokrazy/serial-busybox" in lacking["breakglass-shell"]
     assert set(reasons(HEARD, replace(bare, has_other_shell=True))) == {"serial-shell"}
     assert "which slot runs" in reasons(SILENT, bare)["slot"]
+
+
+def test_a_checkpoint_is_a_matter_of_the_board() -> None:
+    said = missing(IMAGE, "checkpoint", voice=HEARD, no_key="", no_checkpoint=board("virt:nvme").no_checkpoint)
+    assert said.startswith("not applicable: QEMU cannot freeze the board virt:nvme: a snapshot of QEMU's cannot")
+    assert missing(IMAGE, "checkpoint", voice=HEARD, no_key="", no_checkpoint=board("virt").no_checkpoint) == ""
