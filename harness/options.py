@@ -43,7 +43,7 @@ ARTIFACTS = ".gokharness"
 PLACES = "gk_places"
 """Where a worker finds the absolute paths among the options."""
 
-RUNS = ("check", "boot", "bump")
+RUNS = ("check", "boot", "bump", "hardware")
 """Those commands of gokharness that start machines."""
 
 LEAST_MEMORY = 128
@@ -57,6 +57,12 @@ OWN_ARGUMENTS = "with --gk-qemu-arg, the machine is no longer the board as docum
 
 def _ports(value: object) -> tuple[Port, ...]:
     return tuple(map(Port.parse, names(value)))
+
+
+def _hardware(value: object) -> tuple[str, ...]:
+    from harness.boards.variants import joined, parse
+
+    return tuple(dict.fromkeys(joined(parse(name)) for name in names(value)))
 
 
 def _disks(value: object) -> tuple[ExtraDisk, ...]:
@@ -78,6 +84,15 @@ class Settings(ConsoleOptions, BuildOptions, DeviceOptions, Subject):
         reader=boards,
         commands=RUNS,
     ).default(None)
+    hardware: tuple[str, ...] = Option(
+        "hardware",
+        "parts that the boards have in place of their own, such as nvme+igb; each board is played with each of "
+        "them (docs/parts.md)",
+        kind="list",
+        metavar="PART[+PART]",
+        reader=_hardware,
+        commands=RUNS,
+    ).default(())
     accel: Literal["auto", "tcg", "kvm"] = Option(
         "accel",
         "accelerator; auto takes KVM if a trial machine ran on it",
@@ -270,7 +285,7 @@ class Settings(ConsoleOptions, BuildOptions, DeviceOptions, Subject):
     @property
     def changes_machines(self) -> bool:
         """Whether machines are to differ from their boards as documented."""
-        return bool(self.memory or self.cpus or self.disk or self.qemu_arg)
+        return bool(self.memory or self.cpus or self.disk or self.qemu_arg or self.hardware)
 
     @property
     def equipment(self) -> Equipment:

@@ -9,6 +9,8 @@ from harness.appliance.cold_start import ColdStart
 from harness.appliance.past import Past
 from harness.appliance.start_watch import StartWatch, unheard
 from harness.appliance.time_line import Lane
+from harness.boards.parts import Kind
+from harness.boards.variants import lacking
 from harness.console.phases import Boot, Cause, Phase
 from harness.errors import ApplianceFault, DeviceUnreachable, HarnessError, OptionError, WaitTimeout
 from harness.gokrazy.status import Status
@@ -56,7 +58,14 @@ class Life(Past):
         self.cold_start = None
         self._boots_before = len(self.console.boots)
         self._power_ons_before = len(self.power.power_ons)
-        self._starting = StartWatch(self.console, self.running, self.voice, self.budget, dhcp_runs=self._dhcp_runs)
+        self._starting = StartWatch(
+            self.console,
+            self.running,
+            self.voice,
+            self.budget,
+            dhcp_runs=self._dhcp_runs,
+            no_card=lacking(self.board, self.running, Kind.NETWORK),
+        )
         self.power.on()
         self._forget_device()
 

@@ -31,8 +31,13 @@ class StartWatch:
         budget: Budget,
         *,
         dhcp_runs: Callable[[], bool | None] = lambda: None,
+        no_card: str = "",
     ) -> None:
-        """``dhcp_runs`` asks the device itself whether its DHCP client runs, None where it cannot be asked."""
+        """``dhcp_runs`` asks the device itself whether its DHCP client runs, None where it cannot be asked.
+
+        ``no_card`` is why its kernel does not see the network card, where that is known.
+        """
+        self._no_card = no_card
         self._dhcp_runs = dhcp_runs
         self._console = console
         self._image = image
@@ -93,7 +98,7 @@ class StartWatch:
         elif Phase.UPDATER in at and now - at[Phase.UPDATER] > self._budget.network:
             raise self._stuck(
                 f"init runs its services, but after {self._budget.network:.0f} s the web interface still listens "
-                f"on no address that others reach: {why_no_address(self._image, self._dhcp_runs)}"
+                f"on no address that others reach: {self._no_card or why_no_address(self._image, self._dhcp_runs)}"
             )
 
     def _stuck(self, what: str) -> BootFailure:

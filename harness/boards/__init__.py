@@ -1,6 +1,7 @@
 """The machines an appliance can be put in, one module a board, as data.
 
-A board is a module of this folder that has a ``BOARD``: it is found, and listed nowhere.
+A board is a module of this folder that has a ``BOARD``: it is found, and listed nowhere. With other parts it is
+another board: ``pc-bios:nvme+igb``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import cache
 
 from harness.boards.board import Board, Boot, Budget, Default
 from harness.boards.hardware import HARDWARE
+from harness.boards.variants import AND, OF, parse, variant
 from harness.errors import InternalError, OptionError
 
 __all__ = [
@@ -44,15 +46,25 @@ def _found() -> dict[str, Board]:
 
 
 def names(default: Default | None = None) -> tuple[str, ...]:
-    """The names of all boards, or of those only that a run takes by default in that case."""
+    """The names of all boards without other parts, or of those only that a run takes by default in that case."""
     return tuple(one.name for one in _found().values() if default in (None, one.default))
 
 
+@cache
 def board(name: str) -> Board:
-    """Return the board of this name; raises OptionError for a name that is none."""
-    if name not in _found():
-        raise OptionError(f"there is no board {name!r}", hint=f"choose from: {', '.join(names())}")
-    return _found()[name]
+    """Return the board of this name; raises OptionError for none, and for parts that it cannot have.
+
+    The order of parts does not matter: ``pc-bios:igb+nvme`` is called ``pc-bios:nvme+igb``.
+    """
+    base, of, parts = name.partition(OF)
+    if base not in _found():
+        raise OptionError(f"there is no board {base!r}", hint=f"choose from: {', '.join(names())}")
+    return variant(_found()[base], parse(parts)) if of else _found()[base]
+
+
+def with_parts(one: Board, parts: str) -> Board:
+    """Return the board with these parts beside those that it has; raises OptionError."""
+    return board(f"{one.base}{OF}{AND.join(filter(None, (one.parts, parts)))}")
 
 
 def boards(wanted: tuple[str, ...] | None = None) -> tuple[Board, ...]:

@@ -15,6 +15,8 @@ from harness.image.model import Image
 
 SD = "sd"
 """The disk of a board whose machine has a slot for an SD card."""
+CARD = "sd-card"
+"""The disk of a machine whose controller takes an SD card."""
 LARGEST_CARD = 32 << 30
 """Bytes of the largest SDHC card; a larger one is SDXC, which no board here was booted from."""
 
@@ -107,6 +109,10 @@ class Board:
     """``-device`` arguments beyond disk and network card."""
     disk: str = "virtio-blk-pci"
     """The device, or SD where the machine has a slot for a card."""
+    further_disk: str = "virtio-blk-pci"
+    """The device that each further disk is."""
+    controllers: tuple[str, ...] = ()
+    """``-device`` arguments of what disk and network card are plugged into."""
     nic: str = "virtio-net-pci"
     nic_bus: str = ""
     """The bus that the network card can be plugged into while the machine runs, "" where it never is."""
@@ -114,6 +120,10 @@ class Board:
     """The display to add; None where gokrazy's kernels have no driver, or the machine has a display of its own."""
     has: tuple[str, ...] = ()
     """Which of the hardware of ``harness.boards.hardware`` it has."""
+    bios: str = "bios-256k.bin"
+    """QEMU's file of the firmware, where that is SeaBIOS."""
+    parts: str = ""
+    """The parts that it has in place of its own, as they are typed: a row each of ``harness.boards.parts``."""
     rtc: str = "utc"
     """What its clock says at power-on (``-rtc base=``); a Raspberry Pi has none and begins in 1970."""
     slow_upload: bool = False
@@ -152,11 +162,21 @@ class Board:
         return (ARCHES.index(self.arch), list(Boot).index(self.boot), self.images, self.name)
 
     @property
+    def base(self) -> str:
+        """The name of the board that it is but for its parts."""
+        return self.name.removesuffix(f":{self.parts}")
+
+    @property
+    def has_card(self) -> bool:
+        """Whether its disk is an SD card."""
+        return self.disk in (SD, CARD)
+
+    @property
     def fixed(self) -> str:
         """What its memory, processors and disk are, where they cannot be chosen; "" where they can."""
         if not self.is_fixed:
             return ""
-        disk = "one SD card" if self.disk == SD else "one disk"
+        disk = "one SD card" if self.has_card else "one disk"
         return f"{self.memory} MiB of memory, {self.cpus} processors and {disk}"
 
     @property
@@ -167,7 +187,13 @@ class Board:
     @property
     def can_checkpoint(self) -> bool:
         """Whether a test can take a checkpoint: not where the network would have to be unplugged for it."""
-        return self.can_snapshot and self.workarounds.nic_after_restore is None
+        return not self.no_checkpoint
+
+    @property
+    def no_checkpoint(self) -> str:
+        """Why a test can take no checkpoint, "" when it can."""
+        reason = self.workarounds.no_snapshots or self.workarounds.nic_after_restore
+        return f"QEMU cannot freeze the board {self.name}: {reason.reason}" if reason is not None else ""
 
     @property
     def knows_time(self) -> bool:
@@ -187,9 +213,9 @@ class Board:
         """
         if self.display is None:
             return self
-        drives = image.draws and self.display.driver in image.kernel.graphics
+        drives = image.draws and self.display.driver in image.kernel.drivers
         has = self.has if drives else tuple(name for name in self.has if name != DISPLAY)
-        there = (self.display.device,) if drives or (image.draws and not image.kernel.graphics) else ()
+        there = (self.display.device,) if drives or (image.draws and not image.kernel.drivers) else ()
         return replace(self, devices=(*self.devices, *there), has=has, display=None)
 
     @property
@@ -218,6 +244,6 @@ class Board:
             return other
         if missing := self.missing(image.boot_files):
             return missing
-        if self.disk == SD and image.size > LARGEST_CARD:
+        if self.has_card and image.size > LARGEST_CARD:
             return f"it has {image.size} bytes, and the largest SD card of {self.name} has {LARGEST_CARD} (32 GiB)"
         return ""

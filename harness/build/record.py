@@ -28,7 +28,7 @@ def image_of(entry: CacheEntry, instance: Instance) -> Image:
     layout = {name: Extent(**place) if place else None for name, place in record["layout"].items()}
     kernel = dict(record["kernel"])
     kernel["modules"] = tuple(kernel["modules"])
-    kernel["graphics"] = tuple(kernel.get("graphics", ()))
+    kernel["drivers"] = tuple(kernel["drivers"])
     values.update(
         path=entry.disk,
         password=instance.password,

@@ -129,7 +129,7 @@ def load_raw(
             release=kernel_release(vmlinuz),
             modules=tuple(_children(entries, "/lib/modules")),
             sha256=hashlib.sha256(vmlinuz).hexdigest(),
-            graphics=_graphics(root, entries),
+            drivers=_drivers(root, entries),
         ),
         cmdline=cmdline.rstrip(),
         services=services,
@@ -222,11 +222,11 @@ def _children(entries: Mapping[str, Entry], folder: str) -> list[str]:
     )
 
 
-def _graphics(root: SquashFs, entries: Mapping[str, Entry]) -> tuple[str, ...]:
-    """The drivers for displays that are part of the kernel: gokrazy loads no others by itself."""
+def _drivers(root: SquashFs, entries: Mapping[str, Entry]) -> tuple[str, ...]:
+    """The drivers that are part of the kernel: gokrazy loads hardly any other by itself."""
     lists = [f"/lib/modules/{release}/modules.builtin" for release in _children(entries, "/lib/modules")]
     built_in = [line for name in lists if name in entries for line in root.read(name).decode().splitlines()]
-    drivers = [line for line in built_in if re.match(r"kernel/drivers/(?:gpu/drm|video/fbdev)/", line)]
+    drivers = [line for line in built_in if line.startswith("kernel/drivers/")]
     return tuple(sorted({line.rsplit("/", 1)[-1].removesuffix(".ko") for line in drivers}))
 
 

@@ -86,8 +86,8 @@ class Kernel:
     version: str = ""
     sha256: str = ""
     """Of vmlinuz in the boot partition, in hex."""
-    graphics: tuple[str, ...] = ()
-    """The drivers for displays in it, such as ``virtio-gpu``; empty where its modules do not say."""
+    drivers: tuple[str, ...] = field(default=(), repr=False)
+    """The drivers that are part of it, such as ``virtio-gpu``; empty where its list of modules does not say."""
 
     def is_release(self, running: str) -> bool:
         """Whether a kernel that says this of itself is this one, as far as its file says."""

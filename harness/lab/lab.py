@@ -48,7 +48,7 @@ class Lab:
     @cached_property
     def boards(self) -> tuple[Board, ...]:
         """The boards of this run; raises BoardMismatch, OptionError."""
-        return boards_of_run(self.settings, self.images)
+        return boards_of_run(self.settings, self.images, self.journal.note_once)
 
     @property
     def starts(self) -> Starts:
@@ -95,7 +95,9 @@ class Lab:
         if self.images.is_here(wanted.board, wanted.family):
             return self.skip_reason(wanted)
         instance = self.images.instance(wanted.board, wanted.family)
-        return foreseen(instance, wanted.abilities, serial=self.settings.serial)
+        return foreseen(
+            instance, wanted.abilities, serial=self.settings.serial, no_checkpoint=wanted.board.no_checkpoint
+        )
 
     def _no_such_image(self, wanted: Wanted) -> str:
         if wanted.family == "crasher" and not self.settings.is_own:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from harness import boards
 from harness.appliance.abilities import SOCKET_ONLY
 from harness.appliance.start_watch import why_no_address
+from harness.boards.variants import lacking
 from harness.errors import OptionError
 from harness.image.model import PERM_TITLES
 from harness.lab.images import FROM
@@ -28,6 +29,7 @@ def prepare(starts: Starts, needed: Needed) -> None:
         board = boards.board(name)
         if not starts.qemus.fits(board):
             continue
+        starts.check_parts(board)
         target = starts.targets.of(board, starts.images.image(board, family))
         image = target.image
         if family == "hello":
@@ -43,6 +45,8 @@ def prepare(starts: Starts, needed: Needed) -> None:
             )
         _report_board(starts, board)
         _report_silence(starts, target)
+        if lacks := lacking(board, image):
+            starts.journal.note_once(f"{image.hostname} on {board.name}: {lacks}")
         if updates:
             following = starts.images.next_image(board, family)
             if following is not image:
@@ -71,6 +75,8 @@ def _report_board(starts: Starts, board: boards.Board) -> None:
     if starts.settings.qemu_arg:
         starts.journal.fact("WARNING", OWN_ARGUMENTS)
         try_arguments(starts, board)
+    if (cold := board.workarounds.no_snapshots) is not None:
+        line += f"; {cold.note}"
     starts.journal.board(board.name, line)
 
 

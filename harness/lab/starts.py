@@ -17,9 +17,9 @@ from harness.appliance.checkpoints import CheckpointState
 from harness.appliance.cold_start import ColdStart
 from harness.appliance.failed_starts import FailedStarts, Start
 from harness.appliance.wanted import Wanted
-from harness.boards import Budget
-from harness.boards.board import SD
-from harness.errors import AcceleratorFailed, HarnessError, caused_by
+from harness.boards import Board, Budget
+from harness.boards.variants import needs_kvm
+from harness.errors import AcceleratorFailed, HarnessError, OptionError, caused_by
 from harness.firmware.choice import stage_for
 from harness.lab.accelerators import Accelerators
 from harness.lab.folders import Folders, fresh, slug
@@ -92,6 +92,7 @@ class Starts:
         It waits until this host has room for it. Where KVM breaks while it starts, it starts once more under TCG.
         """
         board = wanted.board
+        self.check_parts(board)
         plan = self._plan(wanted)
         known = self._start_of(plan) if wanted.running else None
         if known is not None:
@@ -110,6 +111,11 @@ class Starts:
                     self.accelerators.fall_back(board, error)
                 appliance = stack.enter_context(self._started(plan))
             yield appliance
+
+    def check_parts(self, board: Board) -> None:
+        """Raise OptionError for a board with parts that nothing on this host can play."""
+        if (why := needs_kvm(board)) and self.accelerators.of(board).name != "kvm":
+            raise OptionError(why, where=board.name, hint="take other parts, or a host with KVM")
 
     def is_warm(self, wanted: Wanted) -> bool:
         """Whether what is wanted starts from a snapshot."""
@@ -253,7 +259,7 @@ class Starts:
             overlay = DiskOverlay.create(base, folder, base_format=base_format, beside=beside)
         else:
             overlay = booted.snapshot.overlay(folder)
-        if board.disk == SD:
+        if board.has_card:
             overlay.resize_to_power_of_two()
         if spec.nurse_network != "no":
             self.journal.firmware(board.name, *(f"network: {one.note}" for one in late_network(board)))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.boards import Board
-from harness.boards.board import SD
+from harness.boards.board import CARD, SD
 from harness.errors import InternalError
 from harness.firmware.stage import Loaded
 from harness.machine.launch import Launch, Ram
@@ -50,6 +50,7 @@ def qemu_command(spec: Spec, launch: Launch) -> list[str]:
         "-chardev", f"socket,id=qmp,fd={QMP_FD}",
         "-mon", "chardev=qmp,mode=control",
         *_console(is_read=launch.console),
+        *(argument for device in board.controllers for argument in ("-device", device)),
         *_disk(board, launch.disks[0]),
         *_network(spec, launch),
         *(argument for device in board.devices for argument in ("-device", device)),
@@ -105,10 +106,12 @@ def _disk(board: Board, path: Path) -> list[str]:
         options = {**_dotted(file, "file."), **_dotted(disk, "")}
         return ["-drive", ",".join(f"{key}={value}" for key, value in {"if": "sd", **options}.items())]
     device = f"{board.disk},drive=disk,id=disk0"
+    # No firmware asks for the place of a card, and QEMU gives it none.
+    is_asked = not board.ends_at_reset and board.disk != CARD
     return [
         *("-blockdev", json.dumps(file)),
         *("-blockdev", json.dumps({**disk, "file": "disk-file"})),
-        *("-device", device if board.ends_at_reset else f"{device},bootindex=0"),
+        *("-device", f"{device},bootindex=0" if is_asked else device),
     ]
 
 
@@ -119,7 +122,7 @@ def _beside(board: Board, paths: Sequence[Path]) -> list[str]:
         name = f"disk{number}"
         file, disk = _nodes(name, path)
         arguments += ["-blockdev", json.dumps(file), "-blockdev", json.dumps({**disk, "file": file["node-name"]})]
-        arguments += ["-device", f"{board.disk},drive={name},id={name}"]
+        arguments += ["-device", f"{board.further_disk},drive={name},id={name}"]
     return arguments
 
 
@@ -169,8 +172,9 @@ def nic(board: Board) -> dict[str, str]:
     """The network card as ``device_add`` takes it."""
     driver, *options = board.nic.split(",")
     card = {"driver": driver, **dict(option.split("=", 1) for option in options)}
-    card |= {"netdev": "net0", "id": "nic0", "mac": USB_MAC if driver.startswith("usb-") else MAC}
-    if driver.endswith("-pci"):
+    on_usb = driver.startswith("usb-")
+    card |= {"netdev": "net0", "id": "nic0", "mac": USB_MAC if on_usb else MAC}
+    if not on_usb and not driver.endswith("-device"):
         # No network boot, so no option ROM to load and wait for.
         card["romfile"] = ""
     return card

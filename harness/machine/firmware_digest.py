@@ -9,8 +9,6 @@ from harness.firmware.uefi import find_edk2
 from harness.image.digest import sha256_of
 from harness.machine.qemu import QemuProgram
 
-SEABIOS = "bios-256k.bin"
-
 
 def firmware_digest(board: Board, qemu: QemuProgram) -> str:
     """SHA-256 over the firmware files of this host that the board starts from, "" where the harness is the loader.
@@ -21,7 +19,7 @@ def firmware_digest(board: Board, qemu: QemuProgram) -> str:
         edk2 = find_edk2(board.arch)
         files = [edk2.code, edk2.vars]
     elif board.boot is Boot.BIOS:
-        candidates = [folder / SEABIOS for folder in qemu.data_folders()]
+        candidates = [folder / board.bios for folder in qemu.data_folders()]
         files = [path for path in candidates if path.is_file()][:1]
     else:
         return ""

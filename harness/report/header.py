@@ -18,11 +18,12 @@ def header_lines(settings: Settings) -> list[str]:
         return [f"gokrazy: the real device at {settings.device}, {known}"]
     by_default = boards.names(boards.Default.ALWAYS) if settings.is_own else ("the boards that fit",)
     names = settings.boards or by_default
+    hardware = f" with {', '.join(settings.hardware)}" if settings.hardware else ""
     subject = settings.instance or (str(settings.image) if settings.image else "the project's own images")
     perm = f"; /perm {settings.perm} at the first start" if settings.perm else ""
     warnings = [f"gokrazy: WARNING: {OWN_ARGUMENTS}"] if settings.qemu_arg else []
     return [
-        f"gokrazy: {subject} on {', '.join(names)}",
+        f"gokrazy: {subject} on {', '.join(names)}{hardware}",
         f"gokrazy: {_qemu()}; builder {_builder(settings)}; accelerator {settings.accel}; "
         f"warm {settings.warm}{perm}",
         *warnings,

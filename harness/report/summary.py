@@ -129,11 +129,12 @@ def boot_table(boots: Sequence[BootTimes]) -> list[str]:
     if not boots:
         return []
     counts = Counter((board, start) for board, start, _ in boots)
-    head = f"{'boot, seconds':14} {'start':8} {'n':>3} " + " ".join(f"{name:>9}" for name in COLUMNS.values())
+    wide = max(14, *(len(board) for board, _, _ in boots))
+    head = f"{'boot, seconds':{wide}} {'start':8} {'n':>3} " + " ".join(f"{name:>9}" for name in COLUMNS.values())
     lines = [head]
     for (board, start), phases in medians(boots).items():
         cells = [f"{phases[phase]:9.1f}" if phase in phases else f"{'-':>9}" for phase in COLUMNS]
-        lines.append(f"{board:14} {start:8} {counts[board, start]:3} " + " ".join(cells))
+        lines.append(f"{board:{wide}} {start:8} {counts[board, start]:3} " + " ".join(cells))
     return lines
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness import boards
 from harness.appliance.wanted import Wanted, closest, each, marker, markers_of
+from harness.boards.variants import is_with_more
 
 if TYPE_CHECKING:
     from harness.boards import Board
@@ -25,14 +27,20 @@ class Place:
     )
     boards: tuple[frozenset[str], ...] = field(
         default=(),
-        metadata=marker("gk_board", "run on these boards only", arguments="(*names)", read=each),
+        metadata=marker(
+            "gk_board",
+            "run on these boards only, whichever further parts they have (docs/parts.md)",
+            arguments="(*names)",
+            read=each,
+        ),
     )
     """What each of its marks names: it runs on the boards that all of them name."""
     any_firmware: bool = field(
         default=False,
         metadata=marker(
             "gk_any_firmware",
-            "independent of the firmware: in the tier 'ci', one board of those that run the same image is enough",
+            "independent of the firmware: in the tier 'ci', one board of those that run the same image with the "
+            "same parts is enough",
         ),
     )
     uploads: bool = field(
@@ -40,9 +48,15 @@ class Place:
         metadata=marker("gk_uploads", "sends whole images: deselected on boards whose network is slow"),
     )
 
-    def allows(self, board: str) -> bool:
+    def allows(self, board: Board) -> bool:
         """Whether its marks let it run on this board."""
-        return all(board in names for names in self.boards)
+
+        def is_one(name: str) -> bool:
+            return board.name == name or (
+                boards.DEVICE not in (name, board.name) and is_with_more(board, boards.board(name))
+            )
+
+        return all(any(map(is_one, names)) for names in self.boards)
 
 
 LINES = tuple(one.line for record in (Place, Wanted) for one in markers_of(record).values())

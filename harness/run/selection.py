@@ -29,7 +29,7 @@ def give_boards(metafunc: pytest.Metafunc, lab: Callable[[], Lab]) -> None:
     for name in chain(*place.boards):
         if name != boards.DEVICE:
             boards.board(name)
-    names = [board.name for board in lab().boards if place.allows(board.name)]
+    names = [board.name for board in lab().boards if place.allows(board)]
     metafunc.parametrize("board", names or [NO_BOARD], ids=names or [NO_BOARD], indirect=True, scope="session")
 
 
@@ -37,15 +37,14 @@ def select(config: pytest.Config, items: list[pytest.Item], settings: Settings, 
     """Leave out what belongs to another tier, and the release path when there is nothing to come from."""
     kept: list[pytest.Item] = []
     left_out: list[pytest.Item] = []
-    enough = _one_for_each_image(lab()) if settings.tier == "ci" else frozenset((*boards.names(), boards.DEVICE))
-    slow = {board.name for board in boards.boards() if board.slow_upload}
+    enough = _one_for_each_image(lab()) if settings.tier == "ci" else None
     for item in items:
         place = markers.place_of(item)
         on_a_board = not needs_appliance(item) or board_of(item) != NO_BOARD
-        if needs_appliance(item) and place.any_firmware:
-            on_a_board = board_of(item) in enough
-        if place.uploads and on_a_board:
-            on_a_board = board_of(item) not in slow
+        if needs_appliance(item) and on_a_board and (place.any_firmware or place.uploads):
+            board = lab().board(board_of(item))
+            is_enough = not place.any_firmware or enough is None or board.name in enough
+            on_a_board = is_enough and not (place.uploads and board.slow_upload)
         runs = (
             on_a_board
             and settings.tier in ("all", place.tier)
@@ -67,10 +66,13 @@ def select(config: pytest.Config, items: list[pytest.Item], settings: Settings, 
 
 
 def _one_for_each_image(lab: Lab) -> frozenset[str]:
-    """Of the run's boards that run the same image the first, one whose snapshot is complete if there is one."""
-    first: dict[str, str] = {}
+    """Of the run's boards that run the same image with the same parts the first.
+
+    It is one whose snapshot is complete if there is one.
+    """
+    first: dict[tuple[str, str], str] = {}
     for board in sorted(lab.boards, key=lambda board: not board.can_checkpoint):
-        first.setdefault(lab.images.kind(board), board.name)
+        first.setdefault((lab.images.kind(board), board.parts), board.name)
     return frozenset(first.values())
 
 

@@ -157,11 +157,19 @@ def test_an_instance_and_an_image_at_once_are_refused() -> None:
         settings_from({"gk_instance": "a", "gk_image": "b"})
 
 
+def test_parts_are_split_at_commas_and_called_as_their_table_has_them() -> None:
+    asked = settings_from({"gk_hardware": ["igb+nvme, ahci", "nvme+igb"]})
+    assert asked.hardware == ("nvme+igb", "ahci")
+    with pytest.raises(OptionError, match="--gk-hardware: there is no part 'toaster'"):
+        settings_from({"gk_hardware": ["nvme+toaster"]})
+
+
 def test_every_option_has_a_field() -> None:
     samples = {
         "FACTOR": "1",
         "N": "1",
         "I/N": "1/2",
+        "PART[+PART]": "nvme",
         "PORT[,PORT]": "80",
         "MIB": "256",
         "FILE|SIZE": "1M",

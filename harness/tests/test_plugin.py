@@ -124,6 +124,23 @@ def test_what_is_not_about_firmware_runs_once_an_architecture_and_everywhere_at_
     assert "test_anywhere[pc-uefi]" in run("--collect-only", "-q", "--gk-tier=all")[1]
 
 
+def test_hardware_is_not_firmware(run: Run) -> None:
+    said = run("--collect-only", "-q", "--gk-board=pc-bios,pc-uefi", "--gk-hardware=igb,e1000")[1]
+    anywhere = [line for line in said.splitlines() if "test_anywhere" in line]
+    assert [line.partition("::")[2] for line in anywhere] == [
+        "test_anywhere[pc-bios:igb]",
+        "test_anywhere[pc-bios:e1000]",
+    ]
+
+
+def test_each_board_that_can_has_the_parts_of_the_run_and_the_others_are_named(run: Run) -> None:
+    status, said = run("--collect-only", "-q", "--gk-board=virt,pc-bios:igb", "--gk-hardware=pc+nvme")
+    assert status == 0, said
+    assert "test_boots[pc-bios:nvme+igb+pc]" in said
+    assert "[virt" not in said
+    assert "left out: virt:nvme+pc: virt cannot have pc: only a PC has it" in said
+
+
 def test_uploads_are_left_out_where_the_network_is_slow(run: Run, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_mine="import pytest\n@pytest.mark.gk_uploads\ndef test_sends(appliance): pass")
     said = run("--collect-only", "-q", "--gk-board=raspi-virt,raspi4b")[1]
@@ -234,6 +251,9 @@ def test_a_bad_answer_of_a_hook_is_a_usage_error(
         (["--gk-allow=nonsense: why"], "--gk-allow: there is no console check named nonsense"),
         (["--gk-allow=oom-kill"], "--gk-allow: 'oom-kill' does not say why"),
         (["--gk-board=toaster"], "there is no board 'toaster'"),
+        (["--gk-board=virt:toaster"], "there is no part 'toaster'"),
+        (["--gk-hardware=nvme+ahci"], "--gk-hardware: nvme and ahci are two of a kind (disk)"),
+        (["--gk-board=virt,raspi4b", "--gk-hardware=q35"], "virt cannot have q35: only a PC has it"),
         (["--gk-time-factor=0"], "--gk-time-factor"),
         (["--gk-instance=/nowhere/at/all"], "/nowhere/at/all"),
         (["--gk-instance=a", "--gk-image=b"], "two things to test"),

@@ -92,6 +92,18 @@ def test_one_sentence_says_why_there_is_no_address(subject: Any, why: str) -> No
     assert caught.value.what.endswith(why)
 
 
+def test_a_kernel_that_does_not_see_its_network_card_is_blamed_for_that() -> None:
+    console: Any = SimpleNamespace(
+        boots=[], recording=SimpleNamespace(seconds=lambda: 3 + BUDGET.network), name="x", excerpt=lambda _: "said"
+    )
+    lacks = "the kernel has no driver 8139cp for rtl8139"
+    made = StartWatch(console, image(), HEARD, BUDGET, no_card=lacks)
+    console.boots.append(Boot(1, Cause.POWER_ON, 0.0, {Phase.KERNEL: 1.0, Phase.UPDATER: 2.0}))
+    with pytest.raises(BootFailure) as caught:
+        made.check()
+    assert caught.value.what.endswith(f"others reach: {lacks}")
+
+
 @pytest.mark.parametrize(
     ("runs", "why"),
     [

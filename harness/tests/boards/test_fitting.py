@@ -70,10 +70,8 @@ def test_an_image_larger_than_the_largest_card_is_refused_where_it_must_lie_on_o
 
 
 def test_a_board_shows_a_display_only_to_who_draws_with_a_kernel_that_drives_it() -> None:
-    def fitted(*graphics: str, draws: bool = True) -> Board:
-        return board("pc-bios").fitted(
-            replace(image("amd64"), kernel=Kernel("7.1", graphics=graphics), draws=draws)
-        )
+    def fitted(*drivers: str, draws: bool = True) -> Board:
+        return board("pc-bios").fitted(replace(image("amd64"), kernel=Kernel("7.1", drivers=drivers), draws=draws))
 
     driven, other, untold = fitted("virtio-gpu", "simplefb"), fitted("simplefb"), fitted()
     assert "virtio-gpu-pci,xres=1024,yres=768" in driven.devices

@@ -46,7 +46,7 @@ def test_everything_a_test_needs_is_read_out_of_the_disk(image: Image, small_ima
         release="7.1.2",
         modules=("7.1.3",),
         sha256=hashlib.sha256(synthetic.bzimage()).hexdigest(),
-        graphics=("simplefb", "virtio-gpu"),
+        drivers=("simplefb", "virtio-gpu", "virtio_net"),
     )
     assert image.cmdline == synthetic.cmdline("amd").rstrip()
     assert image.perm == "ext4"

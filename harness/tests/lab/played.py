@@ -28,7 +28,7 @@ from harness.options import Settings
 HEARD = Voice("ttyAMA0", kernel=True, init=True)
 QEMU = QemuProgram(Path("/usr/bin/qemu"), "10.0", frozenset(), sandbox=True)
 IMAGE: Any = SimpleNamespace(
-    kernel=SimpleNamespace(graphics=()),
+    kernel=SimpleNamespace(drivers=()),
     draws=False,
     **{"hostname": "mine", "digest": "d1", "perm": "ext4", "cmdline": "console=ttyAMA0,115200 console=ttyS0"},
     **{"http_port": 80, "https_port": 443, "breakglass": None},

@@ -9,7 +9,7 @@ import pytest
 
 from harness.boards import boards
 from harness.errors import OptionError
-from harness.lab.boards import equipped
+from harness.lab.boards import equipped, with_hardware
 from harness.lab.lab import Lab
 from harness.lab.trial import try_arguments
 from harness.machine.extra_disk import ExtraDisk
@@ -40,6 +40,42 @@ def test_where_no_board_takes_it_the_first_one_says_what_it_has() -> None:
         "it has 1024 MiB of memory, 4 processors and one SD card"
     )
     assert caught.value.where == "raspi3b, raspi4b"
+
+
+def made(names: tuple[str, ...], *hardware: str) -> tuple[list[str], list[str]]:
+    """The names of the boards with these parts, and the notes."""
+    notes: list[str] = []
+    return [one.name for one in with_hardware(boards(names), hardware, notes.append)], notes
+
+
+def test_each_board_is_played_with_each_of_the_parts() -> None:
+    names, notes = made(("pc-bios", "virt"), "nvme+igb", "ahci")
+    assert names == ["pc-bios:nvme+igb", "virt:nvme+igb", "pc-bios:ahci", "virt:ahci"]
+    assert notes == []
+    assert made(("pc-bios:nvme",), "igb")[0] == ["pc-bios:nvme+igb"]
+    assert made(("pc-bios",))[0] == ["pc-bios"]
+
+
+def test_a_board_that_cannot_have_the_parts_is_left_out_with_its_reason() -> None:
+    names, notes = made(("pc-bios", "virt", "raspi4b"), "q35")
+    assert names == ["pc-bios:q35"]
+    assert notes[0] == "left out: virt:q35: virt cannot have q35: only a PC has it"
+    assert notes[1].startswith("left out: raspi4b:q35: raspi4b has the hardware of its machine")
+
+
+def test_where_no_board_can_have_the_parts_the_first_reason_is_the_error() -> None:
+    with pytest.raises(OptionError, match="virt cannot have q35: only a PC has it"):
+        made(("virt", "raspi4b"), "q35")
+    with pytest.raises(OptionError, match="nvme and ahci are two of a kind"):
+        made(("pc-bios:nvme",), "ahci")
+
+
+def test_a_part_and_an_option_that_contradict_each_other_are_an_error() -> None:
+    with pytest.raises(OptionError, match="virt:5gib has 5 GiB of memory, and --gk-memory says 1024"):
+        equipped(boards(("virt:5gib",)), Settings(memory=1024))
+    with pytest.raises(OptionError, match="virt:1cpu has one processor, and --gk-cpus says 4"):
+        equipped(boards(("virt:1cpu",)), Settings(cpus=4))
+    assert equipped(boards(("virt:5gib",)), Settings(memory=5120, cpus=4))
 
 
 @pytest.mark.parametrize("name", ["virt", "raspi3b"])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.appliance.failed_starts import FailedStarts
+from harness.boards import board
 from harness.errors import (
     AcceleratorFailed,
     ApplianceFault,
@@ -19,11 +20,13 @@ from harness.errors import (
     HostTooBusy,
     InternalError,
     KernelPanic,
+    OptionError,
     QemuFailed,
     RequestRefused,
 )
 from harness.image.model import Breakglass
 from harness.lab.lab import Lab
+from harness.machine.accelerator import Accelerator
 from harness.machine.run_dir import RunDir
 from harness.options import Settings
 from harness.tests.lab.played import IMAGE, PlayedLab, wanted
@@ -257,3 +260,15 @@ def test_an_abandoned_lab_starts_no_machine_any_more(run_dir: RunDir) -> None:
         assert ended is not None
         with pytest.raises(InternalError):
             lab.folders.run_dir.guard.spawn(["true"])
+
+
+def test_parts_that_take_kvm_are_refused_before_anything_starts_where_there_is_none(lab: PlayedLab) -> None:
+    with (
+        pytest.raises(OptionError, match="pc-bios can have microvm with KVM only") as caught,
+        lab.appliance(wanted("t", "pc-bios:8cpus+microvm")),
+    ):
+        pass
+    assert caught.value.where == "pc-bios:8cpus+microvm"
+    assert lab.played.specs == []
+    lab.played.accelerators = SimpleNamespace(of=lambda _: Accelerator("kvm", "it is there"))
+    lab.played.check_parts(board("pc-bios:microvm"))

@@ -42,6 +42,8 @@ def test_what_nobody_started_is_off_whatever_else_is_asked() -> None:
         ("virt", {}, "persist", How.WARM),
         ("virt", {}, "off", How.COLD),
         ("virt", {"cold": True}, "session", How.COLD),
+        ("virt:ahci+igb", {}, "session", How.WARM),
+        ("virt:nvme+igb", {}, "session", How.COLD),
         ("virt", {"about_boot": True}, "session", How.WARM),
         ("virt", {"about_boot": True}, "persist", How.COLD),
         ("raspi3b", {}, "session", How.WARM),

@@ -152,6 +152,45 @@ def test_the_network_card_has_no_option_rom() -> None:
     assert card.endswith(",romfile=")
 
 
+@pytest.mark.parametrize("card", ["e1000", "e1000e", "igb", "rtl8139", "vmxnet3"])
+def test_no_card_of_any_make_has_an_option_rom(card: str) -> None:
+    (device,) = (one for one in after(arguments_of(f"pc-bios:{card}"), "-device") if "net0" in one)
+    assert device == f"{card},netdev=net0,id=nic0,mac=52:54:00:67:6f:6b,romfile="
+
+
+def test_what_disk_and_card_are_plugged_into_comes_before_them_and_once() -> None:
+    devices = after(arguments_of("pc-bios:usb+usb-net"), "-device")
+    assert devices[:3] == [
+        "qemu-xhci,id=xhci",
+        "usb-storage,bus=xhci.0,drive=disk,id=disk0,bootindex=0",
+        "usb-net,bus=xhci.0,netdev=net0,id=nic0,mac=40:54:00:67:6f:6b",
+    ]
+    assert sum(one.startswith("qemu-xhci") for one in devices) == 1
+
+
+def test_a_card_has_no_place_in_the_order_of_the_firmware() -> None:
+    assert "sd-card,drive=disk,id=disk0" in after(arguments_of("pc-bios:sdhci"), "-device")
+
+
+def test_further_disks_stay_what_they_are_whatever_the_first_one_is() -> None:
+    disks = (Path("/r/disk.qcow2"), Path("/r/disk2.qcow2"))
+    assert after(arguments_of("pc-bios:nvme", disks=disks), "-device")[-1] == "virtio-blk-pci,drive=disk2,id=disk2"
+    micro = after(arguments_of("pc-bios:microvm", disks=disks), "-device")
+    assert micro == [
+        "virtio-blk-device,drive=disk,id=disk0,bootindex=0",
+        "virtio-net-device,netdev=net0,id=nic0,mac=52:54:00:67:6f:6b",
+        "virtio-rng-device",
+        "virtio-blk-device,drive=disk2,id=disk2",
+    ]
+
+
+def test_parts_change_memory_processors_and_machine() -> None:
+    arguments = arguments_of("pc-bios:5gib+8cpus+pc")
+    assert after(arguments, "-m") == ["5120"]
+    assert after(arguments, "-smp") == ["8"]
+    assert after(arguments, "-machine")[0].startswith("pc-i440fx-9.0,graphics=off,")
+
+
 def test_only_boards_that_the_harness_boots_leave_at_a_reset() -> None:
     leaving = {name for name in OWN if "-no-reboot" in arguments_of(name)}
     assert leaving == {"virt", "raspi-virt", "raspi3b", "raspi4b"}

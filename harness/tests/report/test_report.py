@@ -75,6 +75,13 @@ def test_no_boots_no_table() -> None:
     assert boot_table([]) == []
 
 
+def test_a_long_name_of_a_board_leaves_the_columns_where_they_are() -> None:
+    times = {"kernel": 1.0, "ready": 30.0}
+    lines = boot_table([("pc-bios:virtio-scsi+e1000e", "cold", times), ("virt", "warm", times)])
+    assert len({len(line) for line in lines}) == 1
+    assert len({line.index("1.0") for line in lines[1:]}) == 1
+
+
 def test_the_time_of_each_board_is_summed_up() -> None:
     outcomes = [
         Outcome("a[virt]", "passed", 61.4, board="virt"),

@@ -64,7 +64,7 @@ def test_of_several_marks_the_closest_counts_all_needs_and_what_all_allow(pytest
     assert family_of(test) == "crasher"
     assert set(wanted_of(test, VIRT, running=False).needs) == {"http", "slot"}
     place = place_of(test)
-    assert (place.allows("virt"), place.allows("pc-bios")) == (True, False)
+    assert (place.allows(VIRT), place.allows(board("pc-bios"))) == (True, False)
 
 
 def test_without_a_marker_a_test_runs_anywhere_and_its_appliance_is_as_the_run_has_it(
@@ -73,8 +73,26 @@ def test_without_a_marker_a_test_runs_anywhere_and_its_appliance_is_as_the_run_h
     test = item(pytester)
     assert wanted_of(test, VIRT, running=False) == Wanted(VIRT, test.nodeid, running=False)
     assert place_of(test) == Place()
-    assert place_of(test).allows("raspi4b")
+    assert place_of(test).allows(board("raspi4b"))
     assert family_of(test) == "hello"
+
+
+@pytest.mark.parametrize(
+    ("marks", "allowed"),
+    [
+        (("gk_board('pc-bios')",), {"pc-bios", "pc-bios:nvme", "pc-bios:nvme+igb"}),
+        (("gk_board('pc-bios:igb+nvme')",), {"pc-bios:nvme+igb"}),
+        (("gk_board('pc-bios:nvme')",), {"pc-bios:nvme", "pc-bios:nvme+igb"}),
+        (("gk_board('pc-bios')", "gk_board('pc-bios:igb', 'virt')"), {"pc-bios:nvme+igb"}),
+        (("gk_board('virt')",), {"virt:nvme"}),
+    ],
+)
+def test_a_mark_allows_a_board_with_whichever_further_parts(
+    pytester: pytest.Pytester, marks: tuple[str, ...], allowed: set[str]
+) -> None:
+    place = place_of(item(pytester, *marks))
+    every = ("pc-bios", "pc-bios:nvme", "pc-bios:nvme+igb", "pc-uefi:nvme", "virt:nvme")
+    assert {name for name in every if place.allows(board(name))} == allowed
 
 
 def test_who_waits_until_it_is_ready_needs_that_it_tells() -> None:
