@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.boards import board
 from harness.host.requirements import PURPOSES, packages, rows_for
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,6 +32,14 @@ def test_a_script_parses_and_can_be_run(script: Path) -> None:
 
 def test_the_scripts_are_those_that_are_promised() -> None:
     assert {"setup", "test", "smoke", "nightly", "lock", "run"} <= {path.name for path in SCRIPTS}
+
+
+def test_the_boards_of_the_night_with_other_parts_are_boards() -> None:
+    said = re.search(r"section_hardware\(\) \{.*?GK_BOARDS:-(.*?)\}", (ROOT / "ci/nightly").read_text(), re.DOTALL)
+    assert said is not None
+    named = [board(name) for name in said[1].replace("\\", " ").split()]
+    assert len(named) > 3
+    assert all(one.parts for one in named)
 
 
 @pytest.mark.parametrize("words", [("--chek",), ("--for",), ("--for", "fun"), ("--check", "--all")])
