@@ -61,6 +61,9 @@ EXAMPLES = {
     "gokharness check ~/gokrazy/hello --kernel github.com/gokrazy/kernel.amd64@VERSION": Example(
         "1 passed", picks=f"-k '{BOOTS} and pc-bios'", arch="amd64", nightly=True
     ),
+    "gokharness check ~/gokrazy/hello --board pc-bios --hardware nvme+igb": Example(
+        "1 passed", picks=f"-k {BOOTS}", arch="amd64", nightly=True
+    ),
     "gokharness check candidate.img --from released.img": Example("1 passed", picks="-k released", nightly=True),
     "pytest --gk-instance ~/gokrazy/hello --gk-board pc-bios": Example("2 passed", arch="amd64", nightly=True),
 }
@@ -71,6 +74,7 @@ ELSEWHERE = {
     "gokharness check images/others/new-arm64 --board virt --ssh-key id_ed25519": "ci/nightly others",
     "gokharness repro bundle.tar.zst": "harness/tests/bundle/test_back.py",
     "gokharness bootery": "harness/tests/bootery/test_real.py",
+    "gokharness hardware disk.img": "a boot for each part; harness/tests/test_cli_hardware.py",
     "gokharness ctl reboot": "harness/tests/hand/test_ctl.py, test_by_hand.py",
     "pytest --gk-pause": "harness/tests/hand/test_pause.py",
     "ci/setup --check": "harness/tests/host/test_scripts.py",
