@@ -67,6 +67,8 @@ class Part:
     """Which of the hardware of ``harness.boards.hardware`` it is."""
     drivers: tuple[str, ...] = ()
     """The modules of Linux that it takes, all of them."""
+    has_carrier: bool = False
+    """Whether it is a card whose link comes up while the guest waits for an address."""
     is_late: bool = False
     """Whether it is a disk that a kernel finds only after it has looked for its root file system."""
     is_pci: bool = True
@@ -178,6 +180,7 @@ PARTS: tuple[Part, ...] = (
         proves="Intel's old gigabit card, the one that gok vm run has",
         nic="e1000",
         drivers=("e1000",),
+        has_carrier=True,
     ),
     Part(
         name="e1000e",
@@ -186,6 +189,7 @@ PARTS: tuple[Part, ...] = (
         proves="Intel's gigabit card of many PCs",
         nic="e1000e",
         drivers=("e1000e",),
+        has_carrier=True,
     ),
     Part(
         name="igb",
@@ -194,6 +198,7 @@ PARTS: tuple[Part, ...] = (
         proves="Intel's gigabit card of routers and servers, the family of the apu2",
         nic="igb",
         drivers=("igb",),
+        has_carrier=True,
     ),
     Part(
         name="rtl8139",

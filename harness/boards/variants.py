@@ -18,6 +18,13 @@ OF = ":"
 """Between a board and its parts."""
 AND = "+"
 """Between two parts."""
+LINK_RACE = Workaround(
+    does="answers to the guest come up to 3 s late until it has an address",
+    reason="within a second of the link gokrazy's DHCP client sets the priority of its routes anew; QEMU's lease "
+    "comes in that moment, and then it deletes all its routes (cmd/dhcp: changeRoutePriority twice at once)",
+    price="up to 6 s of every boot",
+    qemu="10.0",
+)
 _WAITS = re.compile(r"\b(?:rootwait|rootdelay)\b")
 
 
@@ -117,6 +124,8 @@ def _with(board: Board, part: Part) -> Board:
     workarounds = board.workarounds
     if part.unsaved:
         workarounds = replace(workarounds, no_snapshots=_cold(part))
+    if part.has_carrier:
+        workarounds = replace(workarounds, late_answers=LINK_RACE)
     made = replace(
         board,
         disk=part.disk or board.disk,

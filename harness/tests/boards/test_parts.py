@@ -85,6 +85,17 @@ def test_what_a_snapshot_cannot_contain_makes_every_start_a_cold_one_and_says_wh
     assert board("pc-bios:ahci+igb").workarounds.no_snapshots is None
 
 
+def test_a_card_with_a_link_has_its_lease_come_when_its_routes_are_settled() -> None:
+    late = {part.name for part in PARTS if part.kind is Kind.NETWORK and _late(f"virt:{part.name}")}
+    assert late == {"e1000", "e1000e", "igb"}
+    assert not _late("virt")
+    assert _late("virt:nvme+igb")
+
+
+def _late(name: str) -> bool:
+    return board(name).workarounds.late_answers is not None
+
+
 def test_a_board_has_a_part_of_its_own_without_being_asked() -> None:
     def own(name: str) -> set[str]:
         return {part.name for part in PARTS if part.is_on(board(name))}
