@@ -68,6 +68,7 @@ def keep(lab: Lab, appliance: Appliance, case: Case, wanted: Wanted, options: Ma
         manifest = replace(
             manifest,
             disks=moment.disks if moment is not None else (),
+            start_disks=moment.start if moment is not None else (),
             state=moment.state if moment is not None else None,
             key=KEY if key is not None else "",
             members=(*texts, *files),
@@ -92,6 +93,8 @@ def _moment(appliance: Appliance, folder: Path, notes: list[str]) -> Moment | No
         return None
     if moment.state is None:
         notes.append(f"memory: {why_no_state(power.spec) or 'the machine was off'}")
+    if not moment.start:
+        notes.append("the disk as it was at the start: this host had no room for a copy")
     return moment
 
 

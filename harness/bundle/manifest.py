@@ -17,9 +17,9 @@ from harness.image.model import Image
 from harness.machine.equipment import Equipment
 from harness.machine.moment import State
 
-FOR_MACHINES = ("board", "disks", "state", "key", "members", "harness")
+FOR_MACHINES = ("board", "disks", "start_disks", "state", "key", "members", "harness")
 """Fields in which nobody has said anything."""
-FORMAT = 1
+FORMAT = 2
 """To be raised when an older harness cannot read what a newer one writes."""
 
 
@@ -109,6 +109,8 @@ class Manifest:
     clock: str
     left: Left = field(default_factory=Left)
     disks: tuple[str, ...] = ()
+    start_disks: tuple[str, ...] = ()
+    """The same disks as the machine began with them, at its last power-on or restored from a snapshot."""
     state: State | None = None
     key: str = ""
     """The name of a throw-away SSH key that breakglass accepts, "" if none is in it."""
@@ -149,7 +151,7 @@ class Manifest:
                     "qemu": Qemu(**_tuples(data["qemu"])),
                     "left": Left(**_tuples(data["left"])),
                     "state": None if state is None else State(**_tuples(state)),
-                    **_tuples({name: data[name] for name in ("disks", "members", "notes")}),
+                    **_tuples({name: data[name] for name in ("disks", "start_disks", "members", "notes")}),
                 }
             )
             # They raise what does not fit.
@@ -163,6 +165,7 @@ class Manifest:
         """Raise OptionError if a file is named that does not lie in the bundle."""
         files = [
             *self.disks,
+            *self.start_disks,
             *([self.key] if self.key else []),
             *(self.state.files.values() if self.state else ()),
         ]

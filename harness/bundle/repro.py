@@ -18,7 +18,7 @@ from harness.image.model import Image
 from harness.lab.folders import Folders
 from harness.lab.journal import Journal
 from harness.lab.lab import Lab
-from harness.machine.moment import Moment, opened
+from harness.machine.moment import Moment, opened, opened_disks
 from harness.options import ARTIFACTS, Settings, settings_from
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ NAME = "repro"
 LAST_WORDS = 20
 """Lines of the console that are shown of what it said before."""
 STANDS = "it goes on where it stood when the test failed"
-LEFT = "--from-start boots its image, --rerun runs the test"
+LEFT = "--from-start boots it from power-on, --rerun runs the test"
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,9 @@ def repro(asked: Asked, *, say: Say, show: Callable[[Appliance], None]) -> None:
         with Lab(settings_from(values), say=say) as lab:
             image = lab.images.image(boards.board(manifest.board), manifest.wanted_again(NAME).family)
             must_be_the_image(manifest, image)
-            if asked.from_start:
-                _from_start(lab, manifest, say, show)
-            else:
-                _where_it_stood(lab, manifest, Moment(folder, manifest.disks, manifest.state), image, say, show)
+            moment = Moment(folder, manifest.disks, manifest.state, manifest.start_disks)
+            act = _from_start if asked.from_start else _where_it_stood
+            act(lab, manifest, moment, image, say, show)
     finally:
         folders.close()
 
@@ -116,10 +115,18 @@ def _must_be_whole(manifest: Manifest, folder: Path, where: Path) -> None:
         )
 
 
-def _from_start(lab: Lab, manifest: Manifest, say: Say, show: Callable[[Appliance], None]) -> None:
+def _from_start(
+    lab: Lab, manifest: Manifest, moment: Moment, image: Image, say: Say, show: Callable[[Appliance], None]
+) -> None:
     wanted = replace(manifest.wanted_again(NAME), running=False)
-    with lab.appliance(wanted) as appliance:
-        say("gokrazy: it starts from power-on; Ctrl-C ends it")
+    if moment.start:
+        disks = opened_disks(moment.folder, moment.start, image.path)
+        off = lab.starts.begun(wanted, disks, manifest.equipment_again)
+        what = "with the disk that it had at its last start"
+    else:
+        off, what = lab.appliance(wanted), "with the disk that its image has: no other one is in the bundle"
+    with off as appliance:
+        say(f"gokrazy: it starts from power-on, {what}; Ctrl-C ends it")
         appliance.power_on()
         for line in ways_in(appliance, lab.settings):
             say(f"gokrazy: {line}")
@@ -127,12 +134,7 @@ def _from_start(lab: Lab, manifest: Manifest, say: Say, show: Callable[[Applianc
 
 
 def _where_it_stood(
-    lab: Lab,
-    manifest: Manifest,
-    moment: Moment,
-    image: Image,
-    say: Say,
-    show: Callable[[Appliance], None],
+    lab: Lab, manifest: Manifest, moment: Moment, image: Image, say: Say, show: Callable[[Appliance], None]
 ) -> None:
     wanted, equipment = manifest.wanted_again(NAME), manifest.equipment_again
     _must_fit(lab, manifest, wanted)

@@ -20,7 +20,7 @@ def add(commands: Commands) -> None:
     repro.add_argument("bundle", metavar="BUNDLE")
     repro.add_argument("--image", metavar="FILE|INSTANCE", help="the image, where it is not found by itself")
     how = repro.add_mutually_exclusive_group()
-    how.add_argument("--from-start", action="store_true", help="boot the image from power-on instead")
+    how.add_argument("--from-start", action="store_true", help="boot it from power-on instead")
     how.add_argument("--rerun", action="store_true", help="run the test once more instead")
     options_of("repro", repro, epilog="")
     repro.set_defaults(run=run)

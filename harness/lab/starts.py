@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +14,6 @@ from typing import Any
 from harness.appliance.appliance import Appliance
 from harness.appliance.assembly import Access, Assembly
 from harness.appliance.checkpoints import CheckpointState
-from harness.appliance.cold_start import ColdStart
 from harness.appliance.failed_starts import FailedStarts, Start
 from harness.appliance.wanted import Wanted
 from harness.boards import Board, Budget
@@ -36,7 +35,7 @@ from harness.machine.ending import Rung
 from harness.machine.equipment import Equipment
 from harness.machine.identity import machine_identity
 from harness.machine.power import Power
-from harness.machine.snapshot import RAM, Snapshot
+from harness.machine.snapshot import RAM, Snapshot, SnapshotDisk
 from harness.machine.spec import Nursed, Spec
 from harness.options import Settings
 
@@ -129,7 +128,7 @@ class Starts:
     def _started(self, plan: Plan) -> Iterator[Appliance]:
         """The appliance, started as planned, in room that is reserved already."""
         booted = self._booted(plan) if plan.how is How.WARM else None
-        with self._made(plan, booted=booted) as appliance:
+        with self._made(plan, disks=booted.snapshot.disks if booted is not None else ()) as appliance:
             if booted is not None:
                 appliance.restore(booted.snapshot, booted.start)
             elif plan.how is How.COLD:
@@ -143,13 +142,18 @@ class Starts:
         self, wanted: Wanted, snapshot: Snapshot, state: CheckpointState, equipment: Equipment
     ) -> Iterator[Appliance]:
         """An appliance that goes on where another was left; its machine must have ``identity_of``."""
+        with self.begun(wanted, snapshot.disks, equipment) as appliance:
+            appliance.resume(snapshot, state)
+            yield appliance
+
+    @contextmanager
+    def begun(self, wanted: Wanted, disks: Sequence[SnapshotDisk], equipment: Equipment) -> Iterator[Appliance]:
+        """An appliance that is off, over the disks with which another one began."""
         plan = self._plan_of(wanted, equipment)
-        start = state.start or ColdStart(None, (), 0.0)
         with (
             self.room.reserve(plan.equipment.memory, plan.equipment.cpus),
-            self._made(plan, booted=Booted(snapshot, start)) as appliance,
+            self._made(plan, disks=disks) as appliance,
         ):
-            appliance.resume(snapshot, state)
             yield appliance
 
     def identity_of(self, wanted: Wanted, equipment: Equipment) -> dict[str, Any]:
@@ -201,16 +205,19 @@ class Starts:
 
     @contextmanager
     def _made(
-        self, plan: Plan, *, booted: Booted | None = None, memory_file: Path | None = None
+        self, plan: Plan, *, disks: Sequence[SnapshotDisk] = (), memory_file: Path | None = None
     ) -> Iterator[Appliance]:
-        """An appliance that is off, with its disk; ``memory_file`` is for one whose snapshot will be taken."""
+        """An appliance that is off, with its disk, over ``disks`` if there are any.
+
+        ``memory_file`` is for one whose snapshot will be taken.
+        """
         name = plan.wanted.name
         firmware = self.folders.folder("firmware")
-        appliance = self._assemble(plan, self._spec(plan, memory_file), firmware, booted)
+        appliance = self._assemble(plan, self._spec(plan, memory_file), firmware, disks)
         self.live[name] = appliance
         try:
             if plan.sets_clock:
-                if booted is None:
+                if not disks:
                     appliance.set_clock(datetime.now(UTC))
                     # It still starts as the image does, and may stand for others: they get the time as well.
                     appliance.power.overlay.written.clear()
@@ -249,16 +256,19 @@ class Starts:
         """The board's time limits for the accelerator and factor of this run."""
         return spec.board.budget.scaled(self.settings.time_factor * spec.accelerator.factor)
 
-    def _assemble(self, plan: Plan, spec: Spec, firmware: Path, booted: Booted | None) -> Appliance:
-        """The appliance with a disk of its own: over the image, or over that of the snapshot."""
+    def _assemble(self, plan: Plan, spec: Spec, firmware: Path, disks: Sequence[SnapshotDisk]) -> Appliance:
+        """The appliance with a disk of its own: over the image, or over those that another one left."""
         board, target = spec.board, plan.target
         folder = self.folders.folder("disk", bulky=True)
-        if booted is None:
+        if not disks:
             base, base_format = self.keys.base(target.image, target.key)
             beside = spec.equipment.make_disks(folder)
             overlay = DiskOverlay.create(base, folder, base_format=base_format, beside=beside)
         else:
-            overlay = booted.snapshot.overlay(folder)
+            first, *others = disks
+            # Further disks may not be among them, then each begins as it is asked for.
+            beside = [disk.overlay(folder) for disk in others] or spec.equipment.make_disks(folder)
+            overlay = first.overlay(folder, beside=beside)
         if board.has_card:
             overlay.resize_to_power_of_two()
         if spec.nurse_network != "no":

@@ -212,12 +212,18 @@ class DiskOverlay:
         for disk in (self, *self.beside):
             disk.path.unlink(missing_ok=True)
 
-    def settle_on(self, image: Path) -> None:
+    def settle_on(self, image: Path | None) -> None:
         """Put the overlay directly on ``image``, which is the bottom of its chain or an equal file.
 
-        What the layers between contain is copied up into the overlay.
+        What the layers between contain is copied up into the overlay. None is for a disk that began empty: it
+        lies on nothing then.
         """
         self._must_be_off("rebase")
+        if image is None:
+            if len(self.chain) > 1:
+                run_tool("qemu-img", ["rebase", "-q", "-f", "qcow2", "-b", "", str(self.path)], where=self.path)
+            self.base, self.chain = None, (self.path,)
+            return
         # Absolute, as in create.
         image = image.resolve()
         bottom = self.chain[-1]

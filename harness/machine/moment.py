@@ -6,19 +6,23 @@ snapshot of a machine there (``opened``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import OptionError, QemuFailed
+from harness.errors import HostDiskFull, OptionError, QemuFailed
 from harness.firmware.stage import Loaded, Stage
 from harness.machine.disk_overlay import DiskOverlay, run_tool
+from harness.machine.equipment import Equipment
 from harness.machine.identity import machine_identity
 from harness.machine.machine import Machine
 from harness.machine.snapshot import STATE, Snapshot, SnapshotDisk, pause_at_rest, save
 from harness.machine.spec import Spec
 
+START = "start-"
+"""Before the name of a disk: the same disk as the machine began with it."""
 _MAGIC = b"QFI\xfb\0\0\0\3"
 _FEATURES = slice(72, 80)
 """Where a qcow2 header has the features that a reader must know (QEMU's docs/interop/qcow2.rst)."""
@@ -45,23 +49,57 @@ class Moment:
     disks: tuple[str, ...]
     """The names of qcow2 files in the folder."""
     state: State | None = None
+    start: tuple[str, ...] = ()
+    """The same disks as the machine began with them; empty where that is not known."""
 
     @property
     def files(self) -> dict[str, Path]:
         """All its files by name."""
-        names = [*self.disks, *([STATE, *self.state.files.values()] if self.state is not None else [])]
-        return {name: self.folder / name for name in names}
+        state = [STATE, *self.state.files.values()] if self.state is not None else []
+        return {name: self.folder / name for name in (*self.disks, *self.start, *state)}
 
 
-def keep_moment(machine: Machine | None, disk: DiskOverlay, stage: Stage, folder: Path, *, base: Path) -> Moment:
+@dataclass(frozen=True)
+class Disks:
+    """The disks of one machine, each with the machine's further ones beside it."""
+
+    now: DiskOverlay
+    start: DiskOverlay | None
+    """As the machine began with them; ``now`` for one that was never on, None where that is not known."""
+    equipment: Equipment
+    image: Path
+    """What the first lies on in the end, without the layers between."""
+
+    def kept(self, copy: DiskOverlay) -> tuple[str, ...]:
+        """Put a copy of them on the image and on nothing else; returns their names."""
+        copy.settle_on(self.image)
+        # A further disk over a file of the user's says nothing without that file; they go together or not at all.
+        further = copy.beside if all(one.file is None for one in self.equipment.disks) else ()
+        for disk in further:
+            disk.settle_on(None)
+        return copy.path.name, *(disk.path.name for disk in further)
+
+    def kept_start(self, folder: Path) -> tuple[str, ...]:
+        """The same of the disks that the machine began with, under names of their own in ``folder``."""
+        if self.start is None:
+            return ()
+        apart = folder / "start"
+        apart.mkdir(mode=0o700)
+        names = self.kept(self.start.copied(apart))
+        for name in names:
+            (apart / name).rename(folder / f"{START}{name}")
+        shutil.rmtree(apart)
+        return tuple(f"{START}{name}" for name in names)
+
+
+def keep_moment(machine: Machine | None, disks: Disks, stage: Stage, folder: Path) -> Moment:
     """Copy what a machine is at this moment into ``folder``, and let it go on as it was.
 
-    The disk is put directly on the image ``base``. ``machine`` is None for one that is off. Raises HostDiskFull,
-    QemuFailed.
+    ``machine`` is None for one that is off. Raises HostDiskFull, QemuFailed.
     """
     state = None
     if machine is None:
-        copy = disk.copied(folder)
+        copy = disks.now.copied(folder)
     else:
         ran = bool(machine.execute("query-status")["running"])
         try:
@@ -73,14 +111,25 @@ def keep_moment(machine: Machine | None, disk: DiskOverlay, stage: Stage, folder
                 state = State(machine_identity(machine.spec), files, loaded.append, loaded.notes)
             else:
                 machine.pause()
-            copy = disk.copied(folder)
+            copy = disks.now.copied(folder)
         finally:
             if ran:
                 machine.resume()
-    copy.settle_on(base)
-    # A further disk over a file of the user's says nothing without that file.
-    names = [copy.path.name, *(one.path.name for one in copy.beside if one.base is None)]
-    return Moment(folder, tuple(names), state)
+    names = disks.kept(copy)
+    return Moment(folder, names, state, names if disks.start is disks.now else disks.kept_start(folder))
+
+
+def disk_at_start(disk: DiskOverlay, folder: Path) -> DiskOverlay | None:
+    """Copy the disk of a machine that is about to be switched on; None where this host has no room for that.
+
+    It has what the harness and the test wrote: a copy of some 200 KiB, or of what an update left there.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(mode=0o700)
+        return disk.copied(folder)
+    except (HostDiskFull, OSError):
+        return None
 
 
 def why_no_state(spec: Spec) -> str:
@@ -104,8 +153,13 @@ def opened(moment: Moment, image: Path) -> Snapshot:
     state = moment.state
     files = {name: moment.folder / file for name, file in state.files.items()}
     loaded = Loaded(append=state.append, notes=state.notes, **files)
-    disks = [_disk(moment.folder / name, image if name == moment.disks[0] else None) for name in moment.disks]
-    return Snapshot(moment.folder, state.identity, loaded, tuple(map(SnapshotDisk.of, disks)))
+    return Snapshot(moment.folder, state.identity, loaded, opened_disks(moment.folder, moment.disks, image))
+
+
+def opened_disks(folder: Path, names: Sequence[str], image: Path) -> tuple[SnapshotDisk, ...]:
+    """These disks of a moment, the first on this image; raises as ``opened`` does."""
+    disks = [_disk(folder / name, image if name == names[0] else None) for name in names]
+    return tuple(map(SnapshotDisk.of, disks))
 
 
 def _disk(path: Path, image: Path | None) -> DiskOverlay:

@@ -20,7 +20,7 @@ from harness.machine.ending import Ended, Rung
 from harness.machine.late_network import LateNetwork
 from harness.machine.launch import Launch, Ram
 from harness.machine.machine import ConsoleSink, Machine
-from harness.machine.moment import Moment, keep_moment
+from harness.machine.moment import Disks, Moment, disk_at_start, keep_moment
 from harness.machine.ports import Port
 from harness.machine.processor_time import Shortage
 from harness.machine.qmp import Event
@@ -98,6 +98,8 @@ class Power:
         self.spec = spec
         self._network_nurse = LateNetwork(spec)
         self.overlay = overlay
+        self.start: DiskOverlay | None = overlay
+        """The disk as it was when it was last switched on or restored, None where there was no room for a copy."""
         self.stage = stage
         self.power_ons: list[PowerOn] = []
         self.failure: HarnessError | None = None
@@ -106,6 +108,7 @@ class Power:
         self.rungs: list[Rung] = []
         """What it took each time the power was cut."""
         self.ports: dict[Port, int] = {}
+        self._start_folder = overlay.path.parent / "start"
         self._run_dir = run_dir
         self._on_console = on_console
         self._listener = listener
@@ -172,6 +175,7 @@ class Power:
         """Switch it on; raises FirmwareFailure, and whatever Machine.start raises."""
         with self._lock:
             self._must_be_off()
+            self._keep_start()
             self._start("power-on")
 
     def off(self, *, power_off: float = 0.0) -> Rung:
@@ -186,6 +190,7 @@ class Power:
         """Cut the power and switch it on again: a cold boot in a new QEMU process."""
         with self._lock:
             self.off(power_off=power_off)
+            self._keep_start()
             self._start("power-cycle")
 
     def reset(self) -> None:
@@ -224,7 +229,7 @@ class Power:
         """Restore a snapshot in a new QEMU process, and run; the overlay must be one over the snapshot's disk."""
         with self._lock:
             self._must_be_off()
-            self.failure = None
+            self.failure, self.start = None, snapshot.own_disk
             loaded = self.stage.adopt(snapshot.loaded)
             machine = self._new_machine(
                 Launch(loaded=loaded, threads=self.spec.threads(restored=True), ram=snapshot.ram)
@@ -264,7 +269,8 @@ class Power:
     def keep(self, folder: Path, *, base: Path) -> Moment:
         """Copy what the machine is at this moment into ``folder``, and let it go on: see ``keep_moment``."""
         with self._lock:
-            return keep_moment(self._machine if self.is_on else None, self.overlay, self.stage, folder, base=base)
+            disks = Disks(self.overlay, self.start, self.spec.equipment, base)
+            return keep_moment(self._machine if self.is_on else None, disks, self.stage, folder)
 
     def rewind(self, snapshot: Snapshot, folder: Path) -> None:
         """End the machine, whatever it does, and restore a snapshot of it, with a new overlay in ``folder``."""
@@ -285,6 +291,9 @@ class Power:
     def _must_be_off(self) -> None:
         if self._machine is not None and self._machine.ended is None:
             raise InternalError("the machine is on already", where=self.board.name)
+
+    def _keep_start(self) -> None:
+        self.start = disk_at_start(self.overlay, self._start_folder)
 
     def _start(self, cause: str) -> None:
         self.failure = None

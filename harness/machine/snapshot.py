@@ -85,6 +85,10 @@ class SnapshotDisk:
             raise HostDiskFull(f"cannot make a disk: {error.strerror}", where=str(path)) from error
         return DiskOverlay(path, self.path, self.size, (path, *self.chain), beside=beside)
 
+    def as_overlay(self, *, beside: Sequence[DiskOverlay] = ()) -> DiskOverlay:
+        """The disk itself, for whoever copies it; nobody may write to it."""
+        return DiskOverlay(self.path, next(iter(self.chain[1:]), None), self.size, self.chain, beside=beside)
+
     def as_json(self) -> dict[str, Any]:
         """What ``from_json`` needs beside the folder."""
         return {"name": self.path.name, "size": self.size, "chain": [str(path) for path in self.chain]}
@@ -121,6 +125,12 @@ class Snapshot:
         """New overlays over its disks, for one restored machine; raises HostDiskFull."""
         first, *others = self.disks
         return first.overlay(folder, beside=[disk.overlay(folder) for disk in others])
+
+    @property
+    def own_disk(self) -> DiskOverlay:
+        """Its disks themselves, for whoever copies them."""
+        first, *others = self.disks
+        return first.as_overlay(beside=[disk.as_overlay() for disk in others])
 
     def as_json(self) -> dict[str, Any]:
         """What ``from_json`` needs beside the folder."""

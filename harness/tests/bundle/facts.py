@@ -31,7 +31,13 @@ def manifest(**given: Any) -> Manifest:
         "left": Left(last_words=("one", "two")),
         "disks": ("disk.qcow2",),
         "state": STATE,
-        "members": ("state", "disk.qcow2", "code.fd"),
+        "start_disks": ("start-disk.qcow2",),
+        "members": ("state", "disk.qcow2", "start-disk.qcow2", "code.fd"),
         "notes": ("nothing",),
     }
     return Manifest(**{**facts, **given})
+
+
+def bare(**given: Any) -> Manifest:
+    """That of a bundle without any file of a machine."""
+    return manifest(state=None, disks=(), start_disks=(), members=(), **given)

@@ -25,6 +25,7 @@ from harness.tests.lab.played import PlayedFolders
 from harness.tests.machine.specs import NO_QEMU, spec_of
 
 SECRET = "planted-secret"
+ALL = {FIRST, "state", "disk.qcow2", "start-disk.qcow2", KEY, "logs/console.log"}
 CASE = Case("test_mine.py::test_it[virt]", "/there", error=f"E  it said {SECRET}")
 
 
@@ -73,13 +74,16 @@ class Subject:
             ),
         )
         self.fails: Exception | None = None
+        self.has_start = True
 
     def moment(self, folder: Path, *, base: Path) -> Moment:
         if self.fails is not None:
             raise self.fails
         (folder / "disk.qcow2").write_text(f"on the disk {SECRET}")
+        (folder / "start-disk.qcow2").write_text(f"on it at first {SECRET}")
         (folder / "state").write_text(f"in memory {SECRET}")
-        return Moment(folder, ("disk.qcow2",), State({"qemu": "q1"}))
+        start = ("start-disk.qcow2",) if self.has_start else ()
+        return Moment(folder, ("disk.qcow2",), State({"qemu": "q1"}), start)
 
     def keep(self) -> Kept:
         wanted = Wanted(board("virt"), CASE.id)
@@ -118,8 +122,9 @@ def test_of_the_project_s_own_instances_all_goes_in(tmp_path: Path, opened: Open
     manifest, content = opened(kept)
     assert kept.path == subject.logs / NAME
     assert kept.size == kept.path.stat().st_size
-    assert set(content) == {FIRST, "state", "disk.qcow2", KEY, "logs/console.log"}
+    assert set(content) == ALL
     assert set(manifest.members) == set(content) - {FIRST}
+    assert (manifest.disks, manifest.start_disks) == (("disk.qcow2",), ("start-disk.qcow2",))
     assert content["state"] == f"in memory {SECRET}".encode()
     assert (manifest.notes, manifest.key, manifest.subject.own) == ((), KEY, "hello-arm64")
     assert manifest.case == CASE
@@ -139,7 +144,8 @@ def test_no_secret_of_somebody_s_instance_is_in_a_bundle(tmp_path: Path, opened:
 
 def test_who_asks_for_it_gets_disk_and_memory_and_texts_are_still_without(tmp_path: Path, opened: Open) -> None:
     manifest, content = opened(Subject(tmp_path, secret_instance(tmp_path), bundle_disk=True).keep())
-    assert {name for name, text in content.items() if SECRET.encode() in text} == {"state", "disk.qcow2"}
+    secret = {name for name, text in content.items() if SECRET.encode() in text}
+    assert secret == {"state", "disk.qcow2", "start-disk.qcow2"}
     assert KEY not in content
     assert manifest.state is not None
 
@@ -160,6 +166,15 @@ def test_a_machine_that_cannot_be_kept_leaves_its_logs_and_a_note(tmp_path: Path
     assert manifest.notes == ("disk and memory: QEMU could not migrate the state of the machine",)
 
 
+def test_a_host_without_room_for_the_disk_at_the_start_leaves_a_note(tmp_path: Path, opened: Open) -> None:
+    subject = Subject(tmp_path, images_folder() / "hello-arm64")
+    subject.has_start = False
+    manifest, content = opened(subject.keep())
+    assert set(content) == ALL - {"start-disk.qcow2"}
+    assert manifest.start_disks == ()
+    assert manifest.notes == ("the disk as it was at the start: this host had no room for a copy",)
+
+
 def test_a_machine_that_has_ended_leaves_its_logs(tmp_path: Path, opened: Open) -> None:
     subject = Subject(tmp_path, images_folder() / "hello-arm64")
     subject.disk.unlink()
@@ -172,7 +187,7 @@ def test_neither_an_older_bundle_nor_a_huge_log_goes_in(tmp_path: Path, opened: 
     with (subject.logs / "flood.log").open("wb") as file:
         file.truncate(LARGEST_LOG + 1)
     manifest, content = opened(subject.keep())
-    assert set(content) == {FIRST, "state", "disk.qcow2", KEY, "logs/console.log"}
+    assert set(content) == ALL
     assert manifest.notes == ("flood.log: it has 67 MB",)
 
 

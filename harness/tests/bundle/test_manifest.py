@@ -13,7 +13,7 @@ from harness.errors import OptionError
 from harness.machine.equipment import Equipment
 from harness.machine.extra_disk import ExtraDisk
 from harness.machine.ports import Port
-from harness.tests.bundle.facts import STATE, manifest
+from harness.tests.bundle.facts import STATE, bare, manifest
 
 WHERE = Path("/some/bundle.tar.zst")
 
@@ -26,8 +26,8 @@ def changed(**facts: Any) -> bytes:
 def test_a_manifest_there_and_back_is_the_same() -> None:
     for made in (
         manifest(),
-        manifest(state=None, disks=(), members=()),
-        manifest(key="ssh-key", members=("ssh-key", "state", "disk.qcow2", "code.fd")),
+        bare(),
+        manifest(key="ssh-key", members=(*manifest().members, "ssh-key")),
     ):
         again = Manifest.of_json(made.to_json().encode(), WHERE)
         assert again.to_json() == made.to_json()
@@ -88,7 +88,8 @@ def test_a_manifest_that_cannot_be_read_is_one_clear_error(text: bytes) -> None:
     "facts",
     [
         {"disks": ["../disk.qcow2"]},
-        {"disks": ["/dev/sda"], "members": ["/dev/sda", "state", "code.fd"]},
+        {"start_disks": ["../disk.qcow2"]},
+        {"disks": ["/dev/sda"], "members": ["/dev/sda", "state", "start-disk.qcow2", "code.fd"]},
         {"disks": ["other.qcow2"]},
         {"key": "/etc/ssh/key"},
         {"state": {"identity": {}, "files": {"code": "/etc/passwd"}}},

@@ -18,11 +18,11 @@ from harness.cli import main
 from harness.errors import OptionError, QemuFailed
 from harness.machine.ports import Port
 from harness.options import Settings
-from harness.tests.bundle.facts import manifest
+from harness.tests.bundle.facts import bare, manifest
 from harness.tests.bundle.test_source import image
 from harness.tests.lab.played import PlayedFolders
 
-MEMBERS = ("state", "disk.qcow2", "code.fd")
+MEMBERS = ("state", "disk.qcow2", "start-disk.qcow2", "code.fd")
 
 
 def bundle(tmp_path: Path, made: Manifest, *members: str) -> Path:
@@ -40,6 +40,7 @@ class Here:
         self.switched_on: list[bool] = []
         self.settings: list[Settings] = []
         self.resumed: list[Any] = []
+        self.begun: list[Any] = []
         ports = {Port(80): 4080, Port(22): 4022, Port(8080): 4888, Port(53, "udp"): 4053}
         running = SimpleNamespace(
             http_port=80, https_port=443, tls=False, serves_tcp=True, breakglass=SimpleNamespace(port=22)
@@ -51,6 +52,11 @@ class Here:
         @contextlib.contextmanager
         def resumed(wanted: Any, snapshot: Any, state: Any, equipment: Any) -> Any:
             self.resumed.append((wanted, snapshot, state, equipment))
+            yield self.appliance
+
+        @contextlib.contextmanager
+        def begun(wanted: Any, disks: Any, equipment: Any) -> Any:
+            self.begun.append((wanted, disks, equipment))
             yield self.appliance
 
         @contextlib.contextmanager
@@ -66,12 +72,14 @@ class Here:
                     qemus=SimpleNamespace(of=lambda _: qemu),
                     accelerators=SimpleNamespace(of=lambda _: SimpleNamespace(name="tcg")),
                     resumed=resumed,
+                    begun=begun,
                 ),
             )
 
         self.folders = PlayedFolders(tmp_path / "run")
         monkeypatch.setattr(module, "Lab", lab)
         monkeypatch.setattr(module, "Folders", lambda _: self.folders)
+        monkeypatch.setattr(module, "opened_disks", lambda folder, names, image: list(names))
         monkeypatch.setattr(module, "opened", lambda moment, image: ("snapshot", sorted(moment.files)))
 
     def repro(self, path: Path, **asked: Any) -> None:
@@ -109,15 +117,30 @@ def test_it_says_what_failed_and_how_to_reach_it_and_shows_it_as_it_stood(
     assert here.settings[0].ssh_key.name == "ssh-key"
 
 
-def test_from_start_boots_it_and_asks_for_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_start_switches_it_on_with_the_disk_of_then_and_asks_for_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here = Here(tmp_path, monkeypatch, {"qemu": "another"})
-    here.repro(bundle(tmp_path, manifest(state=None, disks=(), members=())), from_start=True)
+    here.repro(bundle(tmp_path, manifest(), *MEMBERS), from_start=True)
     assert here.shown == ["switched on"]
+    wanted, disks, equipment = here.begun[0]
+    assert (wanted.name, wanted.running, equipment.memory) == ("repro", False, 700)
+    assert disks == ["start-disk.qcow2"]
+
+
+def test_from_start_boots_the_image_as_it_is_where_no_disk_is_in_the_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Here(tmp_path, monkeypatch, {"qemu": "another"})
+    here.repro(bundle(tmp_path, bare()), from_start=True)
+    assert here.shown == ["switched on"]
+    assert here.begun == []
+    assert "no other one is in the bundle" in "\n".join(here.said)
 
 
 def test_a_bundle_without_memory_says_what_is_left_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = Here(tmp_path, monkeypatch, SAME)
-    made = manifest(state=None, disks=(), members=(), notes=("memory: QEMU cannot freeze the board raspi3b",))
+    made = bare(notes=("memory: QEMU cannot freeze the board raspi3b",))
     with pytest.raises(OptionError, match="no memory of the machine") as raised:
         here.repro(bundle(tmp_path, made))
     assert "--from-start" in raised.value.hint
@@ -149,7 +172,7 @@ def test_memory_that_does_not_fit_here_is_refused_with_what_is_left_to_do(
 def test_a_bundle_that_lacks_a_file_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = Here(tmp_path, monkeypatch, SAME)
     with pytest.raises(OptionError, match=r"it lacks code\.fd"):
-        here.repro(bundle(tmp_path, manifest(), "state", "disk.qcow2"))
+        here.repro(bundle(tmp_path, manifest(), *MEMBERS[:-1]))
 
 
 def test_the_command_ends_with_the_status_of_wrong_input(

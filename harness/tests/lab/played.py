@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,12 +16,12 @@ from harness.lab.folders import Folders
 from harness.lab.journal import Journal
 from harness.lab.lab import Lab
 from harness.lab.plan import Plan
-from harness.lab.snapshots import Booted
 from harness.lab.ssh_keys import KeyChoice
 from harness.lab.starts import Starts
 from harness.lab.targets import Target
 from harness.machine.accelerator import TCG
 from harness.machine.qemu import QemuProgram
+from harness.machine.snapshot import SnapshotDisk
 from harness.machine.spec import Spec
 from harness.options import Settings
 
@@ -75,7 +75,7 @@ class PlayedStarts(Starts):
         key = self.keys.choice(image) if image.breakglass is not None else KeyChoice()
         return Target(on.fitted(image), image, equipment(self.settings, image).on(on), HEARD, key)
 
-    def _assemble(self, plan: Plan, spec: Spec, firmware: Path, snapshot: Booted | None) -> Any:
+    def _assemble(self, plan: Plan, spec: Spec, firmware: Path, disks: Sequence[SnapshotDisk]) -> Any:
         self.specs.append(spec)
         power = SimpleNamespace(
             power_ons=[], rungs=[], board=spec.board, in_many_threads=not spec.reboots, check=lambda: None

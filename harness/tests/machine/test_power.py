@@ -114,6 +114,7 @@ class PlayedPower(Power):
         class Nothing:
             closing = False
             guard = None
+            path = Path("/there is no such folder/disk.qcow2")
 
             def prepare(self, _: object) -> Loaded:
                 return Loaded()
@@ -179,6 +180,19 @@ def test_a_failure_that_no_check_has_raised_is_raised_in_the_end() -> None:
     with pytest.raises(QemuFailed, match="it died"):
         power.check()
     power.check_unseen()
+
+
+def test_the_disk_at_the_start_is_that_of_the_last_power_on_and_no_reset_changes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copies = iter(["first copy", "second copy"])
+    monkeypatch.setattr(power_module, "disk_at_start", lambda *_: next(copies))
+    power = PlayedPower("raspi4b")
+    power.halted(wants_restart=True)
+    assert power.heard.power_on(2, 5.0) is not None
+    assert power.start == "first copy"  # type: ignore[comparison-overlap]
+    power.cycle()
+    assert power.start == "second copy"  # type: ignore[comparison-overlap]
 
 
 def test_answers_come_late_until_the_guest_has_an_address_and_again_after_a_reset() -> None:

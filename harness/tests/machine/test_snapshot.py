@@ -133,6 +133,7 @@ def test_a_checkpoint_of_any_machine_has_its_memory_in_a_file(captured: Snapshot
     overlay = captured.overlay(run_dir.folder("disk", bulky=True))
     power = Power(spec_of("pc-bios", equipment=SMALL), overlay, BiosStage(), run_dir)
     power.restore(captured)
+    assert power.start == captured.own_disk
     power.machine.pause()
     checkpoint = power.checkpoint(run_dir.folder("checkpoint", bulky=True))
     assert not power.is_on
@@ -142,6 +143,7 @@ def test_a_checkpoint_of_any_machine_has_its_memory_in_a_file(captured: Snapshot
         power.rewind(checkpoint, run_dir.folder("again", bulky=True))
         assert byte_at(power.machine, MARK) == "0x5a"
         assert power.is_on
+        assert power.start == checkpoint.own_disk
     power.off()
     # The memory that was written out is gone: only one copy of it is kept.
     assert not (checkpoint.folder / "written" / "state").exists()
