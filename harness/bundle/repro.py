@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,6 +120,7 @@ def _from_start(
     lab: Lab, manifest: Manifest, moment: Moment, image: Image, say: Say, show: Callable[[Appliance], None]
 ) -> None:
     wanted = replace(manifest.wanted_again(NAME), running=False)
+    off: AbstractContextManager[Appliance]
     if moment.start:
         disks = opened_disks(moment.folder, moment.start, image.path)
         off = lab.starts.begun(wanted, disks, manifest.equipment_again)

@@ -46,8 +46,8 @@ class Moment:
     """The disks of one machine, that with the image first, and its state where QEMU could save it."""
 
     folder: Path
-    disks: tuple[str, ...]
-    """The names of qcow2 files in the folder."""
+    disks: tuple[str, ...] = ()
+    """The names of qcow2 files in the folder; empty where they could not be kept."""
     state: State | None = None
     start: tuple[str, ...] = ()
     """The same disks as the machine began with them; empty where that is not known."""

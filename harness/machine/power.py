@@ -231,10 +231,8 @@ class Power:
             self._must_be_off()
             self.failure, self.start = None, snapshot.own_disk
             loaded = self.stage.adopt(snapshot.loaded)
-            machine = self._new_machine(
-                Launch(loaded=loaded, threads=self.spec.threads(restored=True), ram=snapshot.ram)
-            )
-            restore(machine, snapshot)
+            launch = Launch(loaded=loaded, threads=self.spec.threads(restored=True), ram=snapshot.ram)
+            machine = self._on_same_ports(launch, lambda machine: restore(machine, snapshot))
             if self.board.workarounds.nic_after_restore:
                 self._network_nurse.hold(machine)
             self._began(machine, "restored", loaded)
@@ -303,17 +301,22 @@ class Power:
             # After a power-on the memory is empty: whatever the last one left in the file goes.
             self.spec.memory_file.unlink(missing_ok=True)
             ram = Ram(self.spec.memory_file, shared=True)
-        launch = Launch(loaded=loaded, threads=self.spec.threads(restored=False), prefer=self.ports, ram=ram)
-        machine = self._new_machine(launch)
-        try:
-            machine.start_paused()
-        except PortTaken:
-            # Another process took the port while no QEMU held it: any other does as well.
-            machine = self._new_machine(replace(launch, prefer={}))
-            machine.start_paused()
+        launch = Launch(loaded=loaded, threads=self.spec.threads(restored=False), ram=ram)
+        machine = self._on_same_ports(launch, lambda machine: machine.start_paused())
         self._network_nurse.hold(machine)
         self._began(machine, cause, loaded)
         machine.resume()
+
+    def _on_same_ports(self, launch: Launch, start: Callable[[Machine], None]) -> Machine:
+        """A machine that was started, on the ports that led to the one before."""
+        machine = self._new_machine(replace(launch, prefer=self.ports))
+        try:
+            start(machine)
+        except PortTaken:
+            # Another process took the port while no QEMU held it: any other does as well.
+            machine = self._new_machine(launch)
+            start(machine)
+        return machine
 
     def _new_machine(self, launch: Launch, *, silent: bool = False) -> Machine:
         machine = Machine(

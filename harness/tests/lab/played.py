@@ -101,7 +101,7 @@ class PlayedStarts(Starts):
             self.asked.append(name)
             if name in self.fails:
                 raise self.fails[name]
-            return (None, None)
+            return (SimpleNamespace(disks=("that of the snapshot",)), None)
 
         return noted
 

@@ -17,10 +17,10 @@ from harness.tests.lab.played import PlayedLab, PlayedStarts, wanted
 
 
 class Starting(Exception):
-    """An appliance is about to be made: ``booted`` is what it goes on from, None for a cold start."""
+    """An appliance is about to be made: ``disks`` are what it goes on from, none for a cold start."""
 
-    def __init__(self, booted: object) -> None:
-        self.booted = booted
+    def __init__(self, disks: object) -> None:
+        self.disks = disks
 
 
 @pytest.fixture
@@ -96,8 +96,9 @@ def test_only_arguments_whose_state_nobody_knows_make_every_start_cold(
     def assemble(*given: Any) -> None:
         raise Starting(given[-1])
 
-    monkeypatch.setattr(PlayedStarts, "snapshot", lambda *_: "a machine that was booted before")
+    booted = SimpleNamespace(snapshot=SimpleNamespace(disks=("that of a machine that was booted before",)))
+    monkeypatch.setattr(PlayedStarts, "snapshot", lambda *_: booted)
     monkeypatch.setattr(PlayedStarts, "_assemble", assemble)
     with lab(tmp_path, **given) as made, pytest.raises(Starting) as caught, made.appliance(wanted("t")):
         pass
-    assert (caught.value.booted is not None) is warm
+    assert caught.value.disks == (booted.snapshot.disks if warm else ())

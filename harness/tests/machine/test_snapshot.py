@@ -19,6 +19,7 @@ from harness.machine.equipment import Equipment
 from harness.machine.extra_disk import ExtraDisk
 from harness.machine.launch import Ram
 from harness.machine.machine import Machine
+from harness.machine.ports import Port
 from harness.machine.power import Power
 from harness.machine.run_dir import RunDir
 from harness.machine.snapshot import RAM, Snapshot, restore, take
@@ -27,7 +28,7 @@ from harness.tests.machine.specs import machine_of, spec_of
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
 
-SMALL = Equipment(memory=64, cpus=1)
+SMALL = Equipment(memory=64, cpus=1, forwards=(Port(80),))
 MARK = 0x7E00
 """Where the guest writes a byte of its own, after its boot sector."""
 MARKS = bytes.fromhex("31 c0  8e d8  c6 06 00 7e 5a") + SAY_R + REST
@@ -69,6 +70,11 @@ def make(run_dir: RunDir, overlay: DiskOverlay, **given: Any) -> Machine:
 def copy_of(snapshot: Snapshot, run_dir: RunDir, **given: Any) -> Machine:
     overlay = snapshot.overlay(run_dir.folder("disk", bulky=True))
     return make(run_dir, overlay, **{"ram": snapshot.ram, **given})
+
+
+def began_with(power: Power) -> Path | None:
+    """The disk that its machine began with."""
+    return power.start.path if power.start is not None else None
 
 
 def write(machine: Machine, disk: int, byte: int) -> None:
@@ -133,7 +139,9 @@ def test_a_checkpoint_of_any_machine_has_its_memory_in_a_file(captured: Snapshot
     overlay = captured.overlay(run_dir.folder("disk", bulky=True))
     power = Power(spec_of("pc-bios", equipment=SMALL), overlay, BiosStage(), run_dir)
     power.restore(captured)
-    assert power.start == captured.own_disk
+    ports = power.ports
+    assert ports
+    assert began_with(power) == captured.disks[0].path
     power.machine.pause()
     checkpoint = power.checkpoint(run_dir.folder("checkpoint", bulky=True))
     assert not power.is_on
@@ -142,8 +150,9 @@ def test_a_checkpoint_of_any_machine_has_its_memory_in_a_file(captured: Snapshot
     for _ in range(2):
         power.rewind(checkpoint, run_dir.folder("again", bulky=True))
         assert byte_at(power.machine, MARK) == "0x5a"
+        assert began_with(power) == checkpoint.disks[0].path
+        assert power.ports == ports
         assert power.is_on
-        assert power.start == checkpoint.own_disk
     power.off()
     # The memory that was written out is gone: only one copy of it is kept.
     assert not (checkpoint.folder / "written" / "state").exists()
