@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from harness.errors import Fault, HarnessError, NotOnDevice, UserError
 from harness.options import Settings, add_options, must_be_readable, options_said, settings_from
 from harness.package_data import scenarios_folder
 from harness.report.evidence import hang_under, story_for
+from harness.report.junit import Junit
 from harness.report.places import PAGE, must_take_results
 from harness.report.properties import properties
 from harness.report.recorder import Recorder
@@ -26,6 +28,7 @@ from harness.report.reproduce import typed
 from harness.report.verdict import Verdict
 from harness.report.words import Words, words_of
 from harness.run import durations, hooks, markers, rerun, workers
+from harness.run.outcome import FAULT, did_not_come_up
 from harness.run.repeat import Repeat, tally
 from harness.run.selection import NO_BOARD, board_of, give_boards, select
 from harness.run.shard import Shard, digest
@@ -34,6 +37,7 @@ from harness.run.whose import fixtures_of, needs_appliance
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
     from harness.boards import Board
+    from harness.bundle.offer import Bundles
     from harness.image.model import Image
     from harness.lab.lab import Lab
     from harness.report.document import Document
@@ -44,6 +48,7 @@ VERDICT = pytest.StashKey[Verdict]()
 RECORDER = pytest.StashKey[Recorder]()
 DOCUMENT: pytest.StashKey[Document] = pytest.StashKey()
 LAB = pytest.StashKey["Lab"]()
+BUNDLES = pytest.StashKey["Bundles"]()
 WORDS = pytest.StashKey[Words]()
 
 
@@ -88,6 +93,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[VERDICT] = verdict = Verdict(strict=settings.strict)
     config.stash[RECORDER] = recorder = Recorder(verdict, words)
     config.pluginmanager.register(recorder, "gokrazy-recorder")
+    config.pluginmanager.register(Junit(), "gokrazy-junit")
     if settings.repeat > 1:
         config.pluginmanager.register(Repeat(settings.repeat), "gokrazy-repeat")
     if settings.accel == "auto":
@@ -215,10 +221,22 @@ def _lab(config: pytest.Config) -> Lab:
 
         words = config.stash[WORDS]
         lab = made(config.stash[SETTINGS], shared=workers.shared_folder(config), say=say)
-        if pause := config.pluginmanager.get_plugin(PAUSE):
-            lab.failed_start = pause.failed_start
+        lab.failed_start = partial(_failed_start, config)
         config.stash[LAB] = lab
     return lab
+
+
+def _bundles(config: pytest.Config, lab: Lab) -> Bundles:
+    from harness.bundle.offer import Bundles
+
+    return config.stash.setdefault(BUNDLES, Bundles(lab))
+
+
+def _failed_start(config: pytest.Config, appliance: Appliance, error: HarnessError) -> None:
+    """Keep what did not come up for its report, and have somebody look at it who wants to."""
+    _bundles(config, config.stash[LAB]).failed_start(appliance)
+    if pause := config.pluginmanager.get_plugin(PAUSE):
+        pause.failed_start(appliance, error)
 
 
 @pytest.fixture(scope="session")
@@ -292,32 +310,41 @@ def pytest_runtest_makereport(
     """Say whose fault a failure is, and hang what the device said at that moment under the test."""
     lab = item.config.stash.get(LAB, None)
     appliance = lab.live(item.nodeid) if lab is not None else None
-    if call.excinfo is not None:
+    error = call.excinfo.value if call.excinfo is not None else None
+    if error is not None:
         if appliance is not None:
-            appliance.explain(call.excinfo.value)
-        item.config.stash[WORDS].reword(call.excinfo.value)
+            appliance.explain(error)
+        item.config.stash[WORDS].reword(error)
     report = yield
     if not needs_appliance(item):
         return report
     # Attributes, not objects: a report may travel from another process.
     report.gk_appliance = True  # type: ignore[attr-defined]
     report.gk_on = "" if board_of(item) == NO_BOARD else board_of(item)  # type: ignore[attr-defined]
-    hang_under(report, appliance, call.excinfo.value if call.excinfo else None)
-    if report.failed and call.excinfo is not None:
-        rerun.mark(report, call.excinfo.value)
+    hang_under(report, appliance, error)
+    if report.failed:
+        rerun.mark(report, error)
     if report.when == "setup":
         # Of a try before this one, where a plugin runs a test again.
         item.user_properties[:] = [one for one in item.user_properties if not one[0].startswith("gk_")]
+    if (fault := getattr(report, FAULT, "")) and FAULT not in dict(item.user_properties):
+        item.user_properties.append((FAULT, fault))
+        report.user_properties = list(item.user_properties)
     if lab is not None:
-        if appliance is not None and appliance.is_emulated and report.when != "teardown":
-            from harness.bundle.offer import offer
-
-            offer(item, report, lab, appliance)
+        # Of a real device neither disk nor memory can be had.
+        real = appliance is not None and not appliance.is_emulated
+        if report.when != "teardown" and not real and (appliance is not None or report.failed):
+            _bundles(item.config, lab).offer(item, report, appliance, error)
         report.gk_news = {**lab.journal.take(), **story_for(report, appliance)}  # type: ignore[attr-defined]
         if appliance is not None and (report.when == "call" or (report.when == "setup" and report.failed)):
             item.user_properties.extend(properties(appliance))
             report.user_properties = list(item.user_properties)
     return report
+
+
+def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
+    """Count an appliance that did not come up as a failure of the test."""
+    return ("failed", "F", "FAILED") if did_not_come_up(report) else None
 
 
 @pytest.hookimpl(trylast=True)

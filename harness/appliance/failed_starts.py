@@ -19,8 +19,8 @@ from harness import errors
 from harness.errors import ApplianceFault, Fault, RequestRefused
 
 FOLDER = "failed-starts"
-_IS_KEPT = "gk_is_kept"
-"""Attribute of an error that is kept already, or comes from one that is."""
+_KEPT = "gk_logs_of_start"
+"""Attribute of an error that is kept already, or comes from one that is: where the logs of that start are."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,13 @@ class FailedStart:
             hint=f"{self.hint}; {logs}" if self.hint else logs,
             **status,
         )
-        setattr(error, _IS_KEPT, True)
+        setattr(error, _KEPT, self.logs)
         return error
+
+
+def logs_of(error: BaseException | None) -> Path | None:
+    """The folder with the logs of the failed start that this error comes of, None where it is of another kind."""
+    return next((Path(getattr(one, _KEPT)) for one in errors.causes(error) if hasattr(one, _KEPT)), None)
 
 
 class FailedStarts:
@@ -97,10 +102,10 @@ class Start:
         try:
             yield
         except ApplianceFault as error:
-            blamed = error.fault is Fault.APPLIANCE and not getattr(error, _IS_KEPT, False)
+            blamed = error.fault is Fault.APPLIANCE and not hasattr(error, _KEPT)
             if self._file is not None and blamed and not self._file.exists():
                 self._keep(self._file, FailedStart.of(error, logs))
-                setattr(error, _IS_KEPT, True)
+                setattr(error, _KEPT, str(logs))
             raise
 
     def _keep(self, file: Path, failed: FailedStart) -> None:
@@ -110,6 +115,6 @@ class Start:
         part.write_text(json.dumps(asdict(failed)), "utf-8")
         part.rename(file)
         self._note(
-            f"{self._title} did not come up: other tests that start it are errors at once "
+            f"{self._title} did not come up: other tests that start it fail at once "
             "(--gk-boot-again starts it for each)"
         )

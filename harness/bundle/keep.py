@@ -46,51 +46,72 @@ class Kept:
         return "gokrazy bundle", "\n".join([str(self), *(f"not in it: {note}" for note in self.notes)])
 
 
-def keep(lab: Lab, appliance: Appliance, case: Case, wanted: Wanted, options: Mapping[str, object]) -> Kept:
-    """Make the bundle of this test; raises HostDiskFull where not even the logs find room.
+@dataclass(frozen=True)
+class Held:
+    """The machine of an appliance at one moment, as far as it may go into a bundle."""
 
-    An appliance that runs stands still meanwhile, and goes on.
+    appliance: Appliance
+    secrets: Secrets
+    moment: Moment
+    """Without disks where they may not go in, or could not be kept."""
+    notes: tuple[str, ...]
+
+    def release(self) -> None:
+        """Remove its files."""
+        shutil.rmtree(self.moment.folder, ignore_errors=True)
+
+
+def hold(lab: Lab, appliance: Appliance) -> Held:
+    """Keep what the machine is at this moment; raises HostDiskFull where no folder can be made.
+
+    One that runs stands still meanwhile, and goes on.
     """
     secrets = secrets_of(appliance.image)
     notes: list[str] = []
-    folder = lab.folders.folder("bundle", bulky=True)
-    try:
-        moment = None
-        if secrets.reason and not lab.settings.bundle_disk:
-            notes.append(f"disk and memory: {secrets.reason} (--gk-bundle-disk puts them in)")
-        else:
-            moment = _moment(appliance, folder, notes)
-        files = dict(moment.files) if moment is not None else {}
-        key = _key(lab, appliance, secrets, notes) if moment is not None else None
-        texts = {KEY: key} if key is not None else {}
-        texts |= _logs(appliance.folder, secrets, notes)
-        manifest = _manifest(lab, appliance, case, wanted, options)
-        manifest = replace(
-            manifest,
-            disks=moment.disks if moment is not None else (),
-            start_disks=moment.start if moment is not None else (),
-            state=moment.state if moment is not None else None,
-            key=KEY if key is not None else "",
-            members=(*texts, *files),
-            notes=tuple(notes),
-        )
-        dest = appliance.folder / NAME
-        size = pack(dest, {FIRST: manifest.to_json(secrets.hide).encode(), **texts}, files)
-        return Kept(dest, size, tuple(notes))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    moment = Moment(lab.folders.folder("bundle", bulky=True))
+    if secrets.reason and not lab.settings.bundle_disk:
+        notes.append(f"disk and memory: {secrets.reason} (--gk-bundle-disk puts them in)")
+    else:
+        try:
+            moment = _moment(appliance, moment, notes)
+        except BaseException:
+            shutil.rmtree(moment.folder, ignore_errors=True)
+            raise
+    return Held(appliance, secrets, moment, tuple(notes))
 
 
-def _moment(appliance: Appliance, folder: Path, notes: list[str]) -> Moment | None:
+def keep(lab: Lab, held: Held, case: Case, wanted: Wanted, options: Mapping[str, object]) -> Kept:
+    """Make the bundle of this test; raises HostDiskFull where not even the logs find room."""
+    appliance, secrets, moment = held.appliance, held.secrets, held.moment
+    notes = list(held.notes)
+    files = moment.files
+    key = _key(lab, appliance, secrets, notes) if moment.disks else None
+    texts = {KEY: key} if key is not None else {}
+    texts |= _logs(appliance.folder, secrets, notes)
+    manifest = replace(
+        _manifest(lab, appliance, case, wanted, options),
+        disks=moment.disks,
+        start_disks=moment.start,
+        state=moment.state,
+        key=KEY if key is not None else "",
+        members=(*texts, *files),
+        notes=tuple(notes),
+    )
+    dest = appliance.folder / NAME
+    size = pack(dest, {FIRST: manifest.to_json(secrets.hide).encode(), **texts}, files)
+    return Kept(dest, size, tuple(notes))
+
+
+def _moment(appliance: Appliance, empty: Moment, notes: list[str]) -> Moment:
     power = appliance.power
     if not power.overlay.path.exists():
         notes.append("disk and memory: the machine had ended, and its disk is gone")
-        return None
+        return empty
     try:
-        moment = power.keep(folder, base=appliance.image.path)
+        moment = power.keep(empty.folder, base=appliance.image.path)
     except HarnessError as error:
         notes.append(f"disk and memory: {error.what}")
-        return None
+        return empty
     if moment.state is None:
         notes.append(f"memory: {why_no_state(power.spec) or 'the machine was off'}")
     if not moment.start:

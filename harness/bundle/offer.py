@@ -2,40 +2,96 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness import boards
-from harness.bundle.keep import keep
+from harness.appliance.failed_starts import logs_of
+from harness.bundle.archive import NAME
+from harness.bundle.keep import Held, Kept, hold, keep
 from harness.bundle.manifest import Case
 from harness.bundle.quota import PROPERTY, Quota
 from harness.options import options_said
 from harness.package_data import scenarios_folder
 from harness.run import markers
+from harness.run.outcome import FAULT
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
     from harness.lab.lab import Lab
 
-QUOTA = pytest.StashKey[Quota]()
 SEEDS = ("randomly_seed", "random_order_seed")
 """The options of pytest-randomly and pytest-random-order."""
 
 
-def offer(item: pytest.Item, report: pytest.TestReport, lab: Lab, appliance: Appliance) -> None:
-    """Keep a bundle of this test, if the run wants one; whatever goes wrong there is a note, and no error."""
-    if report.skipped or not (report.failed or report.when == "call"):
-        return
-    try:
-        if not item.config.stash.setdefault(QUOTA, Quota(lab.settings.bundle)).takes(failed=report.failed):
+class Bundles:
+    """The bundles of one process; whatever goes wrong with one is a note, and no error."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._quota = Quota(lab.settings.bundle)
+        self._held: Held | None = None
+        """What did not come up, for the report that comes when its machine has ended."""
+
+    def failed_start(self, appliance: Appliance) -> None:
+        """Hold a machine that does not come up and ends soon, if the run wants a bundle of it."""
+        self._release()
+        try:
+            if self._quota.takes(failed=True):
+                self._held = hold(self._lab, appliance)
+        except Exception as error:
+            self._note(appliance.console.name, error)
+
+    def offer(
+        self,
+        item: pytest.Item,
+        report: pytest.TestReport,
+        appliance: Appliance | None,
+        error: BaseException | None,
+    ) -> None:
+        """Keep a bundle of this test, if the run wants one.
+
+        Of a start that failed before, and was not tried again for this test, the one that there is is named.
+        """
+        if report.skipped or not (report.failed or report.when == "call"):
             return
-        running = "appliance" in getattr(item, "fixturenames", ())
-        wanted = markers.wanted_of(item, boards.board(appliance.board.name), running=running)
-        kept = keep(lab, appliance, case_of(item, report), wanted, options_said(item.config))
-    except Exception as error:
-        lab.journal.note(f"{item.nodeid}: no bundle is kept: {type(error).__name__}: {error}")
-        return
+        try:
+            if self._held is None or self._held.appliance is not appliance:
+                self._release()
+                logs = logs_of(error)
+                if logs is not None:
+                    _share(item, report, logs / NAME)
+                if logs is not None or appliance is None or not self._quota.takes(failed=report.failed):
+                    return
+                self._held = hold(self._lab, appliance)
+            running = "appliance" in getattr(item, "fixturenames", ())
+            wanted = markers.wanted_of(item, boards.board(self._held.appliance.board.name), running=running)
+            kept = keep(self._lab, self._held, case_of(item, report), wanted, options_said(item.config))
+        except Exception as slip:
+            self._note(item.nodeid, slip)
+        else:
+            _say(item, report, kept)
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held.release()
+        self._held = None
+
+    def _note(self, of: str, error: Exception) -> None:
+        self._lab.journal.note(f"{of}: no bundle is kept: {type(error).__name__}: {error}")
+
+
+def _share(item: pytest.Item, report: pytest.TestReport, path: Path) -> None:
+    """Name the bundle of another test, whose start failed and was not tried again for this one."""
+    if path.is_file():
+        _say(item, report, Kept(path, path.stat().st_size, ()))
+
+
+def _say(item: pytest.Item, report: pytest.TestReport, kept: Kept) -> None:
     report.sections.append(kept.section)
     item.user_properties.append((PROPERTY, str(kept)))
     report.user_properties = list(item.user_properties)
@@ -51,6 +107,6 @@ def case_of(item: pytest.Item, report: pytest.TestReport) -> Case:
         root=str(item.config.rootpath),
         scenario=f"{file.relative_to(scenarios)}::{below}" if file.is_relative_to(scenarios) else "",
         error=report.longreprtext if report.failed else "",
-        fault=getattr(report, "gk_fault", ""),
+        fault=getattr(report, FAULT, ""),
         seed=next((str(seed) for seed in seeds if seed is not None), ""),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.errors import HarnessError, causes, fault_of
+from harness.run.outcome import FAULT
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
@@ -21,7 +22,7 @@ def hang_under(report: pytest.TestReport, appliance: Appliance | None, error: Ba
     if not report.failed or error is None:
         return
     fault = fault_of(error)
-    report.gk_fault = fault.name if fault else ""  # type: ignore[attr-defined]
+    setattr(report, FAULT, fault.name if fault else "")
     # The class of the error stands in a place of its own.
     said = {"what": first_line(report).removeprefix(f"{type(error).__name__}: "), **_parts(error)}
     if appliance is not None:

@@ -12,7 +12,7 @@ from harness.lab.journal import BootTimes
 from harness.report.evidence import first_line
 from harness.report.properties import CONSOLE, LEFT_OUT
 from harness.report.verdict import Noted, Verdict
-from harness.run.outcome import Outcome
+from harness.run.outcome import FAULT, Outcome
 from harness.run.rerun import EARLIER
 
 SERVICES = {
@@ -84,7 +84,7 @@ class Recorder:
             self.verdict.ran += 1
 
     def _take_failure(self, report: pytest.TestReport, outcome: Outcome) -> None:
-        fault: str = getattr(report, "gk_fault", "")
+        fault: str = getattr(report, FAULT, "")
         if fault:
             self.verdict.faults[Fault[fault]] += 1
         if outcome.stage:

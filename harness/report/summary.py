@@ -67,15 +67,23 @@ def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> 
         terminal.write_line(f"left out {count:2}x  {part}")
     for fault, explanation in EXPLANATIONS.items():
         if verdict.faults[fault]:
-            terminal.write_line(f"{verdict.faults[fault]} failures: {explanation}")
+            count = verdict.faults[fault]
+            terminal.write_line(f"{count} {'failure' if count == 1 else 'failures'}: {explanation}")
     if page is not None and page.exists():
         terminal.write_line(f"report: {page}")
 
 
 def bundle_lines(outcomes: Iterable[Outcome]) -> list[str]:
-    """One line for each test of which a bundle was kept: the test, then the line to copy."""
-    kept = [one for one in outcomes if PROPERTY in one.properties]
-    return [line for one in kept for line in (f"bundle of {one.nodeid}:", f"  {one.properties[PROPERTY]}")]
+    """Two lines for each bundle that was kept: the test, or tests whose start failed, then the line to copy."""
+    kept: dict[str, list[str]] = {}
+    for one in outcomes:
+        if PROPERTY in one.properties:
+            kept.setdefault(one.properties[PROPERTY], []).append(one.nodeid)
+    lines = []
+    for line, tests in kept.items():
+        others = f" and {len(tests) - 1} more" if len(tests) > 1 else ""
+        lines += [f"bundle of {tests[0]}{others}:", f"  {line}"]
+    return lines
 
 
 def console_lines(console: Mapping[str, Noted]) -> list[str]:

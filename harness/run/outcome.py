@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
+from harness.errors import Fault
+
+FAULT = "gk_fault"
+"""Attribute of a report, and property of a test in JUnit: whose fault a failure is, the name of a ``Fault``."""
+
 
 @dataclass
 class Outcome:
@@ -42,4 +49,9 @@ class Outcome:
     @property
     def is_failure(self) -> bool:
         """Whether the appliance failed the test, be it that it did not even come up for it."""
-        return self.fault == "APPLIANCE" if self.fault else self.outcome == "failed"
+        return self.fault == Fault.APPLIANCE.name if self.fault else self.outcome == "failed"
+
+
+def did_not_come_up(report: pytest.CollectReport | pytest.TestReport) -> bool:
+    """Whether the appliance did not come up for a test: it failed the test, and that is no error of its set-up."""
+    return report.failed and report.when == "setup" and getattr(report, FAULT, "") == Fault.APPLIANCE.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,14 +10,15 @@ from typing import Any
 
 import pytest
 
+from harness.appliance.failed_starts import FailedStarts
 from harness.appliance.wanted import Wanted
 from harness.boards import board
 from harness.bundle.archive import FIRST, NAME, unpack
-from harness.bundle.keep import KEY, LARGEST_LOG, Kept, keep
+from harness.bundle.keep import KEY, LARGEST_LOG, Kept, hold, keep
 from harness.bundle.manifest import Case, Manifest
-from harness.bundle.offer import offer
+from harness.bundle.offer import Bundles
 from harness.bundle.quota import MOST, PROPERTY, Quota
-from harness.errors import HostDiskFull, QemuFailed
+from harness.errors import ApplianceFault, HostDiskFull, KernelPanic, QemuFailed
 from harness.machine.moment import Moment, State
 from harness.options import Settings
 from harness.package_data import images_folder
@@ -60,7 +62,7 @@ class Subject:
             folder=self.logs,
             no_key="",
             cold_start=None,
-            console=SimpleNamespace(current=None, excerpt=lambda: f"[ 1.0]  {SECRET}\nlast"),
+            console=SimpleNamespace(name="mine on virt", current=None, excerpt=lambda: f"[ 1.0]  {SECRET}\nlast"),
             can=lambda _: True,
         )
         self.lab: Any = SimpleNamespace(
@@ -87,7 +89,11 @@ class Subject:
 
     def keep(self) -> Kept:
         wanted = Wanted(board("virt"), CASE.id)
-        return keep(self.lab, self.appliance, CASE, wanted, {"gk_qemu_arg": [f"-x={SECRET}"]})
+        held = hold(self.lab, self.appliance)
+        try:
+            return keep(self.lab, held, CASE, wanted, {"gk_qemu_arg": [f"-x={SECRET}"]})
+        finally:
+            held.release()
 
 
 Open = Callable[[Kept], tuple[Manifest, dict[str, bytes]]]
@@ -209,7 +215,15 @@ def test_the_first_failures_get_one_unless_more_are_asked_for() -> None:
     assert takes("off") == [False] * (MOST + 2)
 
 
-def report(subject: Subject, *, when: str = "call", outcome: str = "failed") -> Any:
+def report(
+    subject: Subject,
+    *,
+    when: str = "call",
+    outcome: str = "failed",
+    bundles: Bundles | None = None,
+    has_appliance: bool = True,
+    error: Exception | None = None,
+) -> Any:
     """The report of a test of this appliance after it was offered."""
     item: Any = SimpleNamespace(
         nodeid=CASE.id,
@@ -228,7 +242,8 @@ def report(subject: Subject, *, when: str = "call", outcome: str = "failed") -> 
         fixturenames=["appliance"],
     )
     made = pytest.TestReport(CASE.id, ("", 0, ""), {}, outcome, "it failed", when)  # type: ignore[arg-type]
-    offer(item, made, subject.lab, subject.appliance)
+    bundles = bundles or Bundles(subject.lab)
+    bundles.offer(item, made, subject.appliance if has_appliance else None, error)
     return made
 
 
@@ -241,6 +256,68 @@ def test_the_report_of_a_failed_test_has_the_line_to_copy(tmp_path: Path, opened
     manifest = opened(Kept(subject.logs / NAME, 0, ()))[0]
     assert (manifest.case.error, manifest.case.seed) == ("it failed", "7")
     assert manifest.wanted["running"] is True
+
+
+def ended(subject: Subject) -> None:
+    """Its machine ends, and its disk goes."""
+    subject.disk.unlink()
+    subject.fails = AssertionError("nobody asks a machine that has ended")
+
+
+def test_what_did_not_come_up_is_held_until_its_test_is_reported(tmp_path: Path, opened: Open) -> None:
+    subject = Subject(tmp_path, images_folder() / "hello-arm64")
+    bundles = Bundles(subject.lab)
+    bundles.failed_start(subject.appliance)
+    ended(subject)
+    made = report(subject, when="setup", bundles=bundles, error=KernelPanic("no root"))
+    assert PROPERTY in dict(made.user_properties)
+    manifest, content = opened(Kept(subject.logs / NAME, 0, ()))
+    assert set(content) == ALL
+    assert (manifest.notes, manifest.case.error) == ((), "it failed")
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_only_the_last_machine_that_did_not_come_up_is_held_and_none_beyond_the_quota(tmp_path: Path) -> None:
+    subject = Subject(tmp_path, images_folder() / "hello-arm64")
+    bundles = Bundles(subject.lab)
+    for held in (1, 1, 1, 0):
+        bundles.failed_start(subject.appliance)
+        assert len(list((tmp_path / "work").iterdir())) == held
+    ended(subject)
+    assert report(subject, when="setup", bundles=bundles).user_properties == []
+
+
+def known(tmp_path: Path) -> ApplianceFault:
+    """The error of a start that failed before in this run, for a test that would try it again."""
+    start = FailedStarts(tmp_path / "run", note=lambda _: None).of("hello on virt")
+    with contextlib.suppress(KernelPanic), start.watched(tmp_path / "logs"):
+        raise KernelPanic("no root")
+    with pytest.raises(KernelPanic) as raised:
+        start.check()
+    return raised.value
+
+
+@pytest.mark.parametrize("has_appliance", [False, True], ids=["never started", "of an earlier try"])
+def test_a_test_whose_start_had_failed_before_names_the_bundle_of_that_one_and_makes_none(
+    tmp_path: Path, has_appliance: bool
+) -> None:
+    subject = Subject(tmp_path, images_folder() / "hello-arm64")
+    bundles, error = Bundles(subject.lab), known(tmp_path)
+    named: dict[str, Any] = {"bundles": bundles, "has_appliance": has_appliance, "error": error, "when": "setup"}
+    assert report(subject, **named).user_properties == []
+    (subject.logs / NAME).write_text("a bundle")
+    made = report(subject, **named)
+    line = f"gokharness repro {subject.logs / NAME}  (0.0 MB)"
+    assert (made.user_properties, made.sections) == ([(PROPERTY, line)], [("gokrazy bundle", line)])
+    assert (subject.logs / NAME).read_text() == "a bundle"
+
+
+def test_a_machine_that_cannot_be_held_is_a_note(tmp_path: Path) -> None:
+    subject = Subject(tmp_path, images_folder() / "hello-arm64")
+    subject.fails = ValueError("a slip")
+    Bundles(subject.lab).failed_start(subject.appliance)
+    assert subject.notes == ["mine on virt: no bundle is kept: ValueError: a slip"]
+    assert list((tmp_path / "work").iterdir()) == []
 
 
 @pytest.mark.parametrize(("when", "outcome"), [("call", "passed"), ("call", "skipped"), ("setup", "passed")])

@@ -15,6 +15,7 @@ from harness.appliance.appliance import Appliance
 from harness.appliance.wanted import Wanted
 from harness.boards import board
 from harness.console.phases import Cause
+from harness.errors import HostDiskFull
 from harness.image.model import Extent, Image, Kernel, Layout
 from harness.lab.journal import Journal
 from harness.options import settings_from
@@ -49,7 +50,10 @@ IMAGE = Image(
 
 
 class PlayedLab:
-    """What the plugin uses of a lab. The appliance of a test named after a panic dies while it boots."""
+    """What the plugin uses of a lab. The appliance of a test named after a panic dies while it boots.
+
+    For one that is named after a lack of room, this host has none.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.journal = Journal()
@@ -74,6 +78,8 @@ class PlayedLab:
 
     @contextmanager
     def appliance(self, wanted: Wanted) -> Iterator[Appliance]:
+        if "no_room" in wanted.name:
+            raise HostDiskFull("no room for a disk")
         made = appliance(self._folder / str(len(self._live)), wanted.board.name, no_quirks=False)
         for name in ("digest", "build", "builder"):
             object.__setattr__(made.image, name, name)

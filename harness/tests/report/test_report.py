@@ -16,7 +16,7 @@ from harness.report.document import Document
 from harness.report.page import html, write_page
 from harness.report.properties import properties
 from harness.report.recorder import Recorder
-from harness.report.summary import boot_table, console_lines, run_times, service_lines, write_summary
+from harness.report.summary import boot_table, bundle_lines, console_lines, run_times, service_lines, write_summary
 from harness.report.verdict import Verdict
 from harness.run.outcome import Outcome
 
@@ -145,6 +145,18 @@ def test_what_was_not_as_usual_stands_in_summary_and_page(recorder: Recorder) ->
     assert [line for line in terminal.lines if line.startswith("note  ")] == [f"note  {one}" for one in notes]
     page = html(Document.of(recorder))
     assert all(one in page for one in notes)
+
+
+def test_a_bundle_of_several_tests_is_named_once() -> None:
+    mine, other = ({"gk_bundle": f"gokharness repro {name}.tar.zst  (1.0 MB)"} for name in ("mine", "other"))
+    outcomes = [Outcome("a", "error", properties=mine), Outcome("b", "failed", properties=other)]
+    outcomes += [Outcome(name, "error", properties=mine) for name in ("c", "d")]
+    assert bundle_lines([*outcomes, Outcome("e", "passed")]) == [
+        "bundle of a and 2 more:",
+        "  gokharness repro mine.tar.zst  (1.0 MB)",
+        "bundle of b:",
+        "  gokharness repro other.tar.zst  (1.0 MB)",
+    ]
 
 
 def test_the_summary_is_silent_when_there_was_no_appliance() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from harness.appliance.time_line import HIDDEN
+from harness.errors import Fault
 from harness.report.document import Document, Test
 from harness.tests.report.played_lab import PASSWORD
 
+TITLE = "2 of 5 tests failed, 1 could not be judged"
 TESTS = """
 def test_passes(appliance):
     with appliance.time_line.during("notes", "a step of the test"):
@@ -24,6 +27,9 @@ def test_fails(appliance):
     assert password == "x"
 
 def test_panics_while_it_boots(appliance):
+    pass
+
+def test_finds_no_room(appliance):
     pass
 
 def test_is_skipped(appliance):
@@ -48,14 +54,14 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         text=True,
         timeout=120,
     )
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == Fault.HOST.value, done.stdout + done.stderr
     return folder, done.stdout
 
 
 @pytest.fixture
 def tests(ended: tuple[Path, str]) -> dict[str, Test]:
     document = Document.read(ended[0] / "r.json")
-    assert document.title == "2 of 4 tests failed"
+    assert document.title == TITLE
     return {one.nodeid.partition("::")[2].partition("[")[0]: one for one in document.tests}
 
 
@@ -64,6 +70,7 @@ def test_each_test_is_what_it_came_to(tests: dict[str, Test]) -> None:
         "test_passes": ("passed", "", "virt"),
         "test_fails": ("failed", "call", "virt"),
         "test_panics_while_it_boots": ("failed", "setup", "virt"),
+        "test_finds_no_room": ("error", "setup", "virt"),
         "test_is_skipped": ("skipped", "", "virt"),
     }
     assert tests["test_fails"].what == f"assert '{HIDDEN}' == 'x'"
@@ -93,20 +100,48 @@ def test_what_was_tested_is_there_with_its_modules(ended: tuple[Path, str]) -> N
     assert all(one["licences"] for one in image["modules"])
 
 
-def test_junit_has_the_properties_of_a_boot_that_failed(ended: tuple[Path, str]) -> None:
-    case = next(
-        one for one in ET.parse(ended[0] / "junit.xml").iter("testcase") if "panics" in one.get("name", "")
-    )
-    found = {one.get("name"): one.get("value") for one in case.iter("property")}
-    assert (found["gk_board"], found["gk_accelerator"]) == ("virt", "tcg")
+@pytest.fixture
+def suite(ended: tuple[Path, str]) -> ET.Element:
+    found = ET.parse(ended[0] / "junit.xml").find("testsuite")
+    assert found is not None
+    return found
 
 
-def test_github_is_told_of_both_failures(ended: tuple[Path, str]) -> None:
+def case(suite: ET.Element, word: str) -> ET.Element:
+    return next(one for one in suite.iter("testcase") if word in one.get("name", ""))
+
+
+def test_junit_has_the_properties_of_a_boot_that_failed(suite: ET.Element) -> None:
+    found = {one.get("name"): one.get("value") for one in case(suite, "panics").iter("property")}
+    assert (found["gk_board"], found["gk_accelerator"], found["gk_fault"]) == ("virt", "tcg", "APPLIANCE")
+
+
+def test_junit_counts_a_boot_that_failed_as_a_failure_and_what_its_host_lacked_as_an_error(
+    suite: ET.Element,
+) -> None:
+    died, no_room = case(suite, "panics"), case(suite, "no_room")
+    assert [one.tag for one in died if one.tag != "properties"] == ["failure"]
+    assert "failed on setup" in died[-1].get("message", "")
+    assert "Kernel panic" in (died[-1].text or "")
+    assert [one.tag for one in no_room if one.tag != "properties"] == ["error"]
+    counts = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": "5", "failures": "2", "errors": "1", "skipped": "1"}
+
+
+def test_the_summary_counts_it_so_as_well(ended: tuple[Path, str]) -> None:
+    said = ended[1]
+    assert re.search(r"2 failed, 1 passed, 1 skipped, (\d+ warnings?, )?1 error in ", said), said
+    assert re.search(r"^FAILED test_mine.py::test_panics_while_it_boots\[virt\]", said, re.MULTILINE), said
+    assert re.search(r"^ERROR test_mine.py::test_finds_no_room\[virt\]", said, re.MULTILINE), said
+    assert "1 failure: this machine could not carry the run" in said
+
+
+def test_github_is_told_of_all_failures(ended: tuple[Path, str]) -> None:
     folder, said = ended
     lines = [line for line in said.splitlines() if line.startswith("::error")]
-    assert len(lines) == 2
+    assert len(lines) == 3
     assert all("file=test_mine.py,line=" in line for line in lines)
-    assert "2 of 4 tests failed" in (folder / "summary.md").read_text()
+    assert TITLE in (folder / "summary.md").read_text()
 
 
 def test_no_password_is_in_anything_that_was_written(ended: tuple[Path, str]) -> None:
