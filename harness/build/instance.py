@@ -128,10 +128,9 @@ def load_instance(spec: str | Path, *, environ: Mapping[str, str] = os.environ) 
         )
     password = None if update.no_password else update.http_password or hosts.read("http-password.txt")
     place = ""
-    if update.http_password:
-        place = f"HTTPPassword in {folder / 'config.json'}"
-    elif not update.no_password:
-        place = str(hosts.path("http-password.txt"))
+    if not update.no_password:
+        in_config = f"HTTPPassword in {folder / 'config.json'}"
+        place = in_config if update.http_password else str(hosts.path("http-password.txt"))
     if password is None and not update.no_password:
         password = hosts.new_password()
         notes.append(f"a new password was made, as gok does: {hosts.fallback / 'http-password.txt'}")

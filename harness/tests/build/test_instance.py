@@ -115,7 +115,7 @@ def test_a_password_is_made_once_in_the_users_folder(tmp_path: Path, environ: di
 
 def test_no_password(tmp_path: Path, environ: dict[str, str]) -> None:
     read = load(tmp_path, environ, **AMD, Update={"NoPassword": True, "HTTPPassword": "pw"})
-    assert read.password is None
+    assert (read.password, read.password_place) == (None, "")
     assert not (tmp_path / "home").exists()
 
 
