@@ -15,7 +15,7 @@ from harness.bundle.archive import FIRST, NAME, pack
 from harness.bundle.manifest import Case, Left, Manifest, Qemu, Subject, wanted_facts
 from harness.bundle.secret import Secrets, own_name, secrets_of
 from harness.errors import HarnessError
-from harness.machine.moment import Moment, why_no_state
+from harness.machine.moment import Moment
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
@@ -113,7 +113,7 @@ def _moment(appliance: Appliance, empty: Moment, notes: list[str]) -> Moment:
         notes.append(f"disk and memory: {error.what}")
         return empty
     if moment.state is None:
-        notes.append(f"memory: {why_no_state(power.spec) or 'the machine was off'}")
+        notes.append(f"memory: {moment.why_no_state}")
     if not moment.start:
         notes.append("the disk as it was at the start: this host had no room for a copy")
     return moment

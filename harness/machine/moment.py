@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HostDiskFull, OptionError, QemuFailed
+from harness.errors import HarnessError, HostDiskFull, OptionError, QemuFailed
 from harness.firmware.stage import Loaded, Stage
 from harness.machine.disk_overlay import DiskOverlay, run_tool
 from harness.machine.equipment import Equipment
@@ -51,6 +51,8 @@ class Moment:
     state: State | None = None
     start: tuple[str, ...] = ()
     """The same disks as the machine began with them; empty where that is not known."""
+    why_no_state: str = ""
+    """Why there is no state."""
 
     @property
     def files(self) -> dict[str, Path]:
@@ -97,26 +99,36 @@ def keep_moment(machine: Machine | None, disks: Disks, stage: Stage, folder: Pat
 
     ``machine`` is None for one that is off. Raises HostDiskFull, QemuFailed.
     """
-    state = None
+    state, why = None, "the machine was off"
     if machine is None:
         copy = disks.now.copied(folder)
     else:
         ran = bool(machine.execute("query-status")["running"])
         try:
-            if not why_no_state(machine.spec):
-                pause_at_rest(machine)
-                save(machine, folder / STATE, memory=True)
-                loaded = stage.keep(machine.launch.loaded, folder)
-                files = {name: path.name for name, path in loaded.files.items() if path.parent == folder}
-                state = State(machine_identity(machine.spec), files, loaded.append, loaded.notes)
-            else:
-                machine.pause()
+            state, why = _state(machine, stage, folder)
             copy = disks.now.copied(folder)
         finally:
             if ran:
                 machine.resume()
     names = disks.kept(copy)
-    return Moment(folder, names, state, names if disks.start is disks.now else disks.kept_start(folder))
+    return Moment(folder, names, state, names if disks.start is disks.now else disks.kept_start(folder), why)
+
+
+def _state(machine: Machine, stage: Stage, folder: Path) -> tuple[State | None, str]:
+    """The state of a machine, or why there is none; it stands still then."""
+    if why := why_no_state(machine.spec):
+        machine.pause()
+        return None, why
+    try:
+        pause_at_rest(machine)
+        save(machine, folder / STATE, memory=True)
+        loaded = stage.keep(machine.launch.loaded, folder)
+    except HarnessError as error:
+        # Its disks say much of it all the same.
+        (folder / STATE).unlink(missing_ok=True)
+        return None, error.what
+    files = {name: path.name for name, path in loaded.files.items() if path.parent == folder}
+    return State(machine_identity(machine.spec), files, loaded.append, loaded.notes), ""
 
 
 def disk_at_start(disk: DiskOverlay, folder: Path) -> DiskOverlay | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from harness.bundle.manifest import Case, Manifest
 from harness.bundle.offer import Bundles
 from harness.bundle.quota import MOST, PROPERTY, Quota
 from harness.errors import ApplianceFault, HostDiskFull, KernelPanic, QemuFailed
+from harness.image.model import Breakglass, Kernel
 from harness.machine.moment import Moment, State
 from harness.options import Settings
 from harness.package_data import images_folder
@@ -42,11 +44,8 @@ class Subject:
         self.key: Path | None = tmp_path / "key"
         self.key.write_text("a private key")
         self.notes: list[str] = []
-        made = image(of)
-        kernel, breakglass = SimpleNamespace(release="7.1", version=""), SimpleNamespace(port=22)
-        facts = {"digest": "d1", "hostname": "mine", "build": "2026", "arch": "arm64", "kernel": kernel}
-        for name, value in {**facts, "modules": {}, "breakglass": breakglass, "path": of / "disk.img"}.items():
-            object.__setattr__(made, name, value)
+        facts: dict[str, Any] = {"digest": "d1", "kernel": Kernel("7.1"), "breakglass": Breakglass()}
+        made = replace(image(of), path=of / "disk.img", **facts)
         power = SimpleNamespace(
             spec=SimpleNamespace(**vars(spec_of("virt", qemu=NO_QEMU))),
             overlay=SimpleNamespace(path=self.disk),

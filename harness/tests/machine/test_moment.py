@@ -132,24 +132,40 @@ def test_one_that_stood_still_is_left_so(disks: OnHost) -> None:
     assert machine.done == ["pause"]
 
 
-def test_one_whose_state_cannot_be_saved_goes_on(disks: OnHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any, **__: Any) -> None:
+def test_one_whose_state_cannot_be_saved_goes_on_and_its_disks_are_kept(
+    disks: OnHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Any, state: Path, **__: Any) -> None:
+        state.write_text("half of it")
         raise QemuFailed("no room")
 
     monkeypatch.setattr(module, "save", fail)
     machine = Played("virt")
+    moment = keep(machine, disks)
+    assert machine.done == ["pause", "resume"]
+    assert (moment.state, moment.why_no_state) == (None, "no room")
+    assert set(moment.files) == {path.name for path in disks.out.iterdir()} == {"disk.qcow2", "disk2.qcow2"}
+
+
+def test_of_one_that_does_not_answer_nothing_is_kept(disks: OnHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Any) -> None:
+        raise QemuFailed("QEMU does not answer")
+
+    machine = Played("raspi3b")
+    monkeypatch.setattr(machine, "pause", lambda: fail(machine))
     with pytest.raises(QemuFailed):
         keep(machine, disks)
-    assert machine.done == ["pause", "resume"]
 
 
 def test_of_a_board_that_cannot_be_frozen_and_of_one_that_is_off_the_disks_are_kept(disks: OnHost) -> None:
     machine = Played("raspi3b")
     moment = keep(machine, disks)
     assert (moment.state, machine.done) == (None, ["pause", "resume"])
+    assert "cannot freeze" in moment.why_no_state
     shutil.rmtree(disks.out)
     disks.out.mkdir()
-    assert disks.keep(None).state is None
+    moment = disks.keep(None)
+    assert (moment.state, moment.why_no_state) == (None, "the machine was off")
 
 
 def test_there_is_a_reason_wherever_no_state_is_kept() -> None:
