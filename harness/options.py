@@ -44,7 +44,9 @@ PLACES = "gk_places"
 """Where a worker finds the absolute paths among the options."""
 
 RUNS = ("check", "boot", "bump", "hardware")
-"""Those commands of gokharness that start machines."""
+"""Those commands of gokharness that start machines of an instance or image."""
+ALL = (*COMMANDS, "repro")
+"""Those that may build an image, or start a machine."""
 
 LEAST_MEMORY = 128
 """MiB: gokrazy's arm64 kernel does not come up with less."""
@@ -162,7 +164,7 @@ class Settings(ConsoleOptions, BuildOptions, DeviceOptions, Subject):
         reader=path,
         place=path_always,
         is_read=True,
-        commands=(*COMMANDS, "repro"),
+        commands=ALL,
     ).default(None)
     ssh_key: Path | None = Option(
         "ssh-key",
@@ -171,7 +173,7 @@ class Settings(ConsoleOptions, BuildOptions, DeviceOptions, Subject):
         reader=path,
         place=path_always,
         is_read=True,
-        commands=(*COMMANDS, "repro"),
+        commands=ALL,
     ).default(None)
     clock: Clock = Option(
         "clock",
@@ -188,7 +190,7 @@ class Settings(ConsoleOptions, BuildOptions, DeviceOptions, Subject):
         metavar="DIR",
         reader=path,
         place=path_always,
-        commands=(*COMMANDS, "repro", "bootery"),
+        commands=(*ALL, "bootery"),
     ).made_by(lambda: Path.cwd() / ARTIFACTS)
     report_json: Path | None = Option(
         "report-json",
@@ -212,7 +214,7 @@ class Settings(ConsoleOptions, BuildOptions, DeviceOptions, Subject):
         metavar="DIR",
         reader=path,
         place=path_always,
-        commands=(*COMMANDS, "cache", "repro", "bootery"),
+        commands=(*ALL, "cache", "bootery"),
     ).default(None)
     bundle: Literal["failed", "all", "off"] | None = Option(
         "bundle",
@@ -358,6 +360,18 @@ def add_options(parser: pytest.Parser) -> None:
                 help=text,
             )
             parser.addini(option.ini, option.help, default=None)
+
+
+def as_flags(values: Mapping[str, object]) -> list[str]:
+    """The options as pytest takes them, from what was said by ini names."""
+    flags = []
+    for option in OPTIONS:
+        value = values.get(option.ini)
+        if value is True:
+            flags.append(option.flag)
+        elif value is not None and value is not False:
+            flags += [f"{option.flag}={one}" for one in (value if isinstance(value, list | tuple) else [value])]
+    return flags
 
 
 def options_said(config: pytest.Config) -> dict[str, object]:

@@ -234,7 +234,8 @@ def _bundles(config: pytest.Config, lab: Lab) -> Bundles:
 
 def _failed_start(config: pytest.Config, appliance: Appliance, error: HarnessError) -> None:
     """Keep what did not come up for its report, and have somebody look at it who wants to."""
-    _bundles(config, config.stash[LAB]).failed_start(appliance)
+    if appliance.is_emulated:
+        _bundles(config, config.stash[LAB]).failed_start(appliance)
     if pause := config.pluginmanager.get_plugin(PAUSE):
         pause.failed_start(appliance, error)
 
@@ -332,7 +333,7 @@ def pytest_runtest_makereport(
         report.user_properties = list(item.user_properties)
     if lab is not None:
         # Of a real device neither disk nor memory can be had.
-        real = appliance is not None and not appliance.is_emulated
+        real = item.config.stash[SETTINGS].device is not None
         if report.when != "teardown" and not real and (appliance is not None or report.failed):
             _bundles(item.config, lab).offer(item, report, appliance, error)
         report.gk_news = {**lab.journal.take(), **story_for(report, appliance)}  # type: ignore[attr-defined]

@@ -13,6 +13,11 @@ def is_image(name: str | Path) -> bool:
     return Path(name).is_file() and Path(name).name != "config.json"
 
 
+def option_of(name: str | Path) -> str:
+    """The ini name of the option that names this to pytest: as an image, or as an instance."""
+    return "gk_image" if is_image(Path(name).expanduser()) else "gk_instance"
+
+
 def _is_instance(word: str, path: Path) -> bool:
     """Whether a word is the path of an instance or a file; not if only gok knows an instance of that name."""
     # Imported here: reading an instance takes more than ``pytest --help`` needs.

@@ -6,6 +6,7 @@ Memory and disks are mostly holes: they are written as GNU tar writes sparse fil
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import tarfile
@@ -44,7 +45,7 @@ def pack(dest: Path, texts: Mapping[str, bytes], files: Mapping[str, Path]) -> i
             with tarfile.open(fileobj=packer, mode="w|", format=tarfile.PAX_FORMAT, bufsize=PIECE) as tar:
                 _in_large_pieces(tar)
                 for name, text in texts.items():
-                    tar.addfile(_member(name, len(text)), cast("Any", _Memory(text)))
+                    tar.addfile(_member(name, len(text)), io.BytesIO(text))
                 for name, path in files.items():
                     _add_sparse(tar, name, path)
                 tar.addfile(_member(LAST, 0))
@@ -89,7 +90,7 @@ def unpack(source: Path, folder: Path) -> None:
         while cast("Any", tar.fileobj).read(PIECE):
             pass  # up to the checksum
     if not (folder / LAST).is_file():
-        raise _damaged(source, "its end is missing")
+        raise damaged(source, "its end is missing")
     (folder / LAST).unlink()
 
 
@@ -103,7 +104,7 @@ def _opened(source: Path) -> Iterator[tarfile.TarFile]:
             _in_large_pieces(tar)
             yield tar
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
-        raise _damaged(source, error) from error
+        raise damaged(source, error) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise HostDiskFull(f"no room to unpack the bundle: {error.strerror}", where=str(source)) from error
@@ -111,7 +112,7 @@ def _opened(source: Path) -> Iterator[tarfile.TarFile]:
             raise OptionError(
                 f"the bundle cannot be read: {error.strerror}", where=str(source), hint="check its path"
             ) from error
-        raise _damaged(source, error) from error
+        raise damaged(source, error) from error
 
 
 def _in_large_pieces(tar: Any) -> None:
@@ -119,10 +120,10 @@ def _in_large_pieces(tar: Any) -> None:
     tar.copybufsize = PIECE
 
 
-def _damaged(source: Path, error: Exception | str) -> OptionError:
-    return OptionError(
-        f"this bundle is damaged: {error}", where=str(source), hint="fetch it once more from where it was made"
-    )
+def damaged(where: Path, why: Exception | str, *, evidence: str = "") -> OptionError:
+    """The error of a bundle that is not whole."""
+    hint = "fetch it once more from where it was made"
+    return OptionError(f"this bundle is damaged: {why}", where=str(where), hint=hint, evidence=evidence)
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
@@ -147,16 +148,14 @@ def _add_sparse(tar: tarfile.TarFile, name: str, path: Path) -> None:
             "GNU.sparse.name": name,
             "GNU.sparse.realsize": str(size),
         }
-        tar.addfile(member, cast("Any", _Memory(text, file, stretches)))
+        tar.addfile(member, cast("Any", _Sparse(text, file, stretches)))
 
 
-class _Memory:
-    """What ``tarfile`` reads a member from: a text, then the stretches of a file."""
+class _Sparse:
+    """What ``tarfile`` reads a sparse member from: its map, then the stretches of the file."""
 
-    def __init__(
-        self, text: bytes, file: BinaryIO | Any = None, stretches: list[tuple[int, int]] | None = None
-    ) -> None:
-        self._pieces = self._read(text, file, stretches or [])
+    def __init__(self, text: bytes, file: BinaryIO | Any, stretches: list[tuple[int, int]]) -> None:
+        self._pieces = self._read(text, file, stretches)
         self._left = b""
 
     def read(self, size: int) -> bytes:

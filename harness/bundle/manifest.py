@@ -11,8 +11,8 @@ from typing import Any
 from harness import __version__
 from harness.appliance.wanted import Wanted
 from harness.boards import board
-from harness.bundle.archive import FIRST
-from harness.errors import HarnessError, OptionError
+from harness.bundle.archive import FIRST, damaged
+from harness.errors import OptionError
 from harness.image.model import Image
 from harness.machine.equipment import Equipment
 from harness.machine.moment import State
@@ -201,10 +201,5 @@ def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
 
 
-def _unreadable(where: Path, error: Exception) -> HarnessError:
-    return OptionError(
-        f"this bundle is damaged: its {FIRST} cannot be read",
-        where=str(where),
-        hint="fetch it once more from where it was made",
-        evidence=f"{type(error).__name__}: {error}",
-    )
+def _unreadable(where: Path, error: Exception) -> OptionError:
+    return damaged(where, f"its {FIRST} cannot be read", evidence=f"{type(error).__name__}: {error}")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import boards
 from harness.appliance.checkpoints import CheckpointState
 from harness.appliance.cold_start import ColdStart, boot_from_json
-from harness.bundle.archive import first, unpack
+from harness.bundle.archive import damaged, first, unpack
 from harness.bundle.manifest import Manifest
 from harness.bundle.source import must_be_the_image, options_for
 from harness.errors import OptionError, QemuFailed
@@ -20,13 +20,14 @@ from harness.lab.folders import Folders
 from harness.lab.journal import Journal
 from harness.lab.lab import Lab
 from harness.machine.moment import Moment, opened, opened_disks
-from harness.options import ARTIFACTS, Settings, settings_from
+from harness.options import ARTIFACTS, settings_from
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
     from harness.appliance.wanted import Wanted
 
 Say = Callable[[str], None]
+Show = Callable[[Lab, "Appliance"], None]
 NAME = "repro"
 LAST_WORDS = 20
 """Lines of the console that are shown of what it said before."""
@@ -42,7 +43,7 @@ class Asked:
     image: str = ""
     """The image or instance that was given, "" for that which the bundle names."""
     from_start: bool = False
-    said: Mapping[str, object] | None = None
+    said: Mapping[str, object] = field(default_factory=dict)
     """Options of the command by their ini names."""
 
 
@@ -59,7 +60,7 @@ def read(asked: Asked) -> Manifest:
     return Manifest.of_json(first(asked.bundle), asked.bundle)
 
 
-def repro(asked: Asked, *, say: Say, show: Callable[[Appliance], None]) -> None:
+def repro(asked: Asked, *, say: Say, show: Show) -> None:
     """Stand where the test failed, or boot its image, and ``show`` the appliance until it ends.
 
     Raises OptionError for what is not here, or is not as it was when the test failed.
@@ -79,8 +80,8 @@ def repro(asked: Asked, *, say: Say, show: Callable[[Appliance], None]) -> None:
         folder = folders.folder("bundle", bulky=True)
         unpack(asked.bundle, folder)
         _must_be_whole(manifest, folder, asked.bundle)
-        values = {**options_for(manifest, asked.image), **{k: v for k, v in (asked.said or {}).items() if v}}
-        if manifest.key and not (asked.said or {}).get("gk_ssh_key"):
+        values = options_for(manifest, asked.image, asked.said)
+        if manifest.key and not asked.said.get("gk_ssh_key"):
             values["gk_ssh_key"] = str(folder / manifest.key)
         with Lab(settings_from(values), say=say) as lab:
             image = lab.images.image(boards.board(manifest.board), manifest.wanted_again(NAME).family)
@@ -109,16 +110,10 @@ def introduction(manifest: Manifest) -> list[str]:
 def _must_be_whole(manifest: Manifest, folder: Path, where: Path) -> None:
     missing = [name for name in manifest.members if not (folder / name).is_file()]
     if missing:
-        raise OptionError(
-            f"this bundle is damaged: it lacks {', '.join(missing)}",
-            where=str(where),
-            hint="fetch it once more from where it was made",
-        )
+        raise damaged(where, f"it lacks {', '.join(missing)}")
 
 
-def _from_start(
-    lab: Lab, manifest: Manifest, moment: Moment, image: Image, say: Say, show: Callable[[Appliance], None]
-) -> None:
+def _from_start(lab: Lab, manifest: Manifest, moment: Moment, image: Image, say: Say, show: Show) -> None:
     wanted = replace(manifest.wanted_again(NAME), running=False)
     off: AbstractContextManager[Appliance]
     if moment.start:
@@ -128,16 +123,12 @@ def _from_start(
     else:
         off, what = lab.appliance(wanted), "with the disk that its image has: no other one is in the bundle"
     with off as appliance:
-        say(f"gokrazy: it starts from power-on, {what}; Ctrl-C ends it")
+        say(f"gokrazy: it starts from power-on, {what}")
         appliance.power_on()
-        for line in ways_in(appliance, lab.settings):
-            say(f"gokrazy: {line}")
-        show(appliance)
+        show(lab, appliance)
 
 
-def _where_it_stood(
-    lab: Lab, manifest: Manifest, moment: Moment, image: Image, say: Say, show: Callable[[Appliance], None]
-) -> None:
+def _where_it_stood(lab: Lab, manifest: Manifest, moment: Moment, image: Image, say: Say, show: Show) -> None:
     wanted, equipment = manifest.wanted_again(NAME), manifest.equipment_again
     _must_fit(lab, manifest, wanted)
     left = manifest.left
@@ -147,10 +138,8 @@ def _where_it_stood(
         image=image,
     )
     with lab.starts.resumed(wanted, opened(moment, image.path), state, equipment) as appliance:
-        for line in ways_in(appliance, lab.settings):
-            say(f"gokrazy: {line}")
-        say(f"gokrazy: {STANDS}; Ctrl-C ends it")
-        show(appliance)
+        say(f"gokrazy: {STANDS}")
+        show(lab, appliance)
 
 
 def _must_fit(lab: Lab, manifest: Manifest, wanted: Wanted) -> None:
@@ -174,23 +163,3 @@ def _must_fit(lab: Lab, manifest: Manifest, wanted: Wanted) -> None:
         evidence=f"then: QEMU {manifest.qemu.version}, {manifest.qemu.digest[:16]}, {manifest.qemu.accelerator}\n"
         f"here: QEMU {qemu.version}, {qemu.digest[:16]}, {lab.starts.accelerators.of(wanted.board).name}",
     )
-
-
-def ways_in(appliance: Appliance, settings: Settings) -> list[str]:
-    """How to reach it from here, line by line."""
-    ports, image = appliance.power.ports, appliance.running
-    here = {(port.number, port.protocol): there for port, there in ports.items()}
-    lines = []
-    web = here.pop((image.https_port if image.tls else image.http_port, "tcp"), None)
-    if web is not None and image.serves_tcp:
-        scheme = "https" if image.tls else "http"
-        lines.append(f"web interface: {scheme}://127.0.0.1:{web}/ (user gokrazy, password of the instance)")
-    ssh = here.pop((image.breakglass.port, "tcp"), None) if image.breakglass is not None else None
-    if ssh is not None:
-        key = f" -i {settings.ssh_key}" if settings.ssh_key is not None else ""
-        options = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
-        lines.append(f"SSH, where breakglass runs: ssh -p {ssh}{key} {options} root@127.0.0.1")
-    return [
-        *lines,
-        *(f"port {number}/{protocol}: 127.0.0.1:{there}" for (number, protocol), there in here.items()),
-    ]

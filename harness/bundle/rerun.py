@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,17 +10,17 @@ import pytest
 from harness.bundle.manifest import Manifest
 from harness.bundle.source import options_for
 from harness.errors import OptionError
-from harness.options import OPTIONS
+from harness.options import as_flags
 from harness.package_data import scenarios_folder
 
 
-def rerun(manifest: Manifest, image: str, said: dict[str, object]) -> int:
+def rerun(manifest: Manifest, image: str, said: Mapping[str, object]) -> int:
     """Run it with pytest; returns pytest's exit status. Raises OptionError where there is no such test here."""
-    values = {**options_for(manifest, image), **{name: value for name, value in said.items() if value}}
-    values = {**{name: manifest.options.get(name) for name in ("gk_warm", "gk_next_image", "gk_from")}, **values}
+    kept = {name: manifest.options.get(name) for name in ("gk_warm", "gk_next_image", "gk_from")}
+    values = {**kept, **options_for(manifest, image, said)}
     root, test = place(manifest)
     arguments = ["--rootdir", str(root), "-c", "/dev/null", "-p", "no:cacheprovider"]
-    return int(pytest.main([*arguments, *_flags(values), str(root / test)]))
+    return int(pytest.main([*arguments, *as_flags(values), str(root / test)]))
 
 
 def place(manifest: Manifest) -> tuple[Path, str]:
@@ -36,15 +37,3 @@ def place(manifest: Manifest) -> tuple[Path, str]:
         where=f"looked for {file} in {Path.cwd()} and {case.root}",
         hint="go to the folder that has it, and call repro there",
     )
-
-
-def _flags(values: dict[str, object]) -> list[str]:
-    """The options as pytest takes them."""
-    flags = []
-    for option in OPTIONS:
-        value = values.get(option.ini)
-        if value is True:
-            flags.append(option.flag)
-        elif value:
-            flags += [f"{option.flag}={one}" for one in (value if isinstance(value, list) else [value])]
-    return flags

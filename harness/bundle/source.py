@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from harness.build.subject import is_image
+from harness.build.subject import option_of
 from harness.bundle.manifest import Manifest, Subject
 from harness.errors import BoardMismatch, OptionError
 from harness.image.model import Image
@@ -20,10 +21,11 @@ MODULES = 10
 """Modules that an error names."""
 
 
-def options_for(manifest: Manifest, given: str) -> dict[str, object]:
+def options_for(manifest: Manifest, given: str, said: Mapping[str, object]) -> dict[str, object]:
     """The options of the failed run that matter to its machine, for this computer; raises OptionError.
 
-    ``given`` is the image or instance that somebody named, "" for that which the bundle names.
+    ``given`` is the image or instance that somebody named, "" for that which the bundle names. ``said`` are the
+    command's own options by ini names: they come first.
     """
     left_out = {option.ini for option in OPTIONS if option.name in OF_THE_RUN}
     values = {name: value for name, value in manifest.options.items() if name not in left_out}
@@ -32,8 +34,11 @@ def options_for(manifest: Manifest, given: str) -> dict[str, object]:
         if not Path(str(values.get(name, ""))).is_file():
             # The bundle may have a key of its own, and a password is asked for by what needs it.
             values.pop(name, None)
-    values["gk_accel"] = manifest.qemu.accelerator
-    return values
+    return {
+        **values,
+        "gk_accel": manifest.qemu.accelerator,
+        **{name: value for name, value in said.items() if value},
+    }
 
 
 def source(manifest: Manifest, given: str) -> dict[str, object]:
@@ -52,7 +57,7 @@ def source(manifest: Manifest, given: str) -> dict[str, object]:
     word = str(path) if path.exists() else found
     if of_older:
         return {**values, "gk_from": word}
-    return {**values, "gk_image" if is_image(path) else "gk_instance": word}
+    return {**values, option_of(path): word}
 
 
 def _place(manifest: Manifest) -> str:

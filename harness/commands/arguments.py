@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
-from harness.build.subject import is_image
+from harness.build.subject import option_of
 from harness.errors import Fault
 from harness.option import Option
 from harness.options import OPTIONS, Settings, must_be_readable, settings_from
@@ -52,20 +51,8 @@ def said(options: argparse.Namespace) -> dict[str, object]:
     """What the command line says, by the options' ini names, with paths made absolute."""
     given = dict(vars(options))
     if subject := given.get("subject"):
-        given["gk_image" if is_image(Path(subject).expanduser()) else "gk_instance"] = subject
+        given[option_of(subject)] = subject
     return {option.ini: option.located(given.get(option.ini), Path.cwd()) for option in OPTIONS}
-
-
-def as_pytest_takes_it(values: Mapping[str, object]) -> list[str]:
-    """Values of options as the arguments of pytest."""
-    result = []
-    for option in OPTIONS:
-        value = values.get(option.ini)
-        if value is True:
-            result.append(option.flag)
-        elif value is not None:
-            result += [f"{option.flag}={one}" for one in (value if isinstance(value, list) else [value])]
-    return result
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

@@ -33,6 +33,7 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Boot on the first board that fits, and stay until whoever stands in front of it leaves."""
     from harness.hand.boot import Asked, boot
+    from harness.hand.stay import Visit
     from harness.hand.terminal import Terminal
     from harness.lab.lab import Lab
     from harness.report.places import must_keep_images, must_take_files
@@ -53,5 +54,5 @@ def run(options: argparse.Namespace) -> int:
             lab.journal.say(f"gokrazy: WARNING: {OWN_ARGUMENTS}")
         if summary := settings.equipment.summary_on(fitting[0]):
             lab.journal.say(f"gokrazy: {fitting[0].name}: {summary}")
-        boot(lab, fitting[0], asked, terminal=terminal, out=sys.stdout, words=words)
+        boot(lab, fitting[0], asked, Visit(terminal, sys.stdout, words))
     return 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from harness.commands.arguments import Commands, as_pytest_takes_it, options_of, said
-from harness.options import settings_from
+from harness.commands.arguments import Commands, options_of, said
+from harness.options import as_flags, settings_from
 
 
 def add(commands: Commands) -> None:
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         "/dev/null",
         "-p",
         "no:cacheprovider",
-        *as_pytest_takes_it(values),
+        *as_flags(values),
     ]
     if options.junit:
         arguments.append(f"--junitxml={Path(options.junit).expanduser().absolute()}")

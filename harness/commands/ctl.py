@@ -11,7 +11,7 @@ def add(commands: Commands) -> None:
     """Add it to the commands."""
     ctl = commands.add_parser(
         "ctl",
-        help="command a machine that boot, or pytest --gk-pause, runs",
+        help="command a machine that boot, repro, or pytest --gk-pause, runs",
         epilog="'gokharness ctl help' lists the commands. It answers a line of JSON. Status: 0 done, 1 not done.",
     )
     ctl.add_argument("--name", metavar="NAME", help="which machine, where several run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,12 @@ from harness.options import OPTIONS
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
+    from harness.lab.lab import Lab
 
 
 def add(commands: Commands) -> None:
     """Add it to the commands."""
-    repro = commands.add_parser("repro", help="stand where a test failed, by its bundle, until Ctrl-C")
+    repro = commands.add_parser("repro", help="stand where a test failed, by its bundle, and type at its console")
     repro.add_argument("bundle", metavar="BUNDLE")
     repro.add_argument("--image", metavar="FILE|INSTANCE", help="the image, where it is not found by itself")
     how = repro.add_mutually_exclusive_group()
@@ -27,10 +29,12 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Restore the machine of a bundle and show its console until Ctrl-C, or run its test."""
+    """Stand in front of the machine of a bundle until whoever does so leaves, or run its test."""
     from harness.bundle.repro import Asked, beside, read, repro
     from harness.bundle.rerun import rerun
-    from harness.hand.show import show
+    from harness.hand.ctl import free_name
+    from harness.hand.stay import Visit, stay
+    from harness.hand.terminal import Terminal
     from harness.report.words import Words
 
     bundle, words = Path(options.bundle).expanduser().absolute(), Words(options.command)
@@ -39,16 +43,13 @@ def run(options: argparse.Namespace) -> int:
     asked = Asked(bundle, options.image or "", from_start=options.from_start, said=said)
     if options.rerun:
         return rerun(read(asked), asked.image, said)
+    terminal = Terminal.of(sys.stdin, sys.stdout)
+    say = terminal.say if terminal is not None else partial(print, flush=True)
 
-    def say(line: str) -> None:
-        print(words(line), flush=True)
+    def show(lab: Lab, appliance: Appliance) -> None:
+        name = free_name(appliance.image.hostname, given=False)
+        visit = Visit(terminal, sys.stdout, words, boots=options.from_start)
+        stay(lab, appliance, visit, name=name, title=f"{appliance.console.name}, of a bundle")
 
-    def shown(appliance: Appliance) -> None:
-        def goes_on() -> bool:
-            appliance.power.check()
-            return appliance.power.is_on
-
-        show(appliance.console, goes_on=goes_on, out=sys.stdout)
-
-    repro(asked, say=say, show=shown)
+    repro(asked, say=lambda line: say(words(line)), show=show)
     return 0

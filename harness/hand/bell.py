@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import os
 import select
+import threading
+from typing import Self
 
 
 class Bell:
-    """Rung from any thread, and once rung it stays so."""
+    """Rung from any thread, and once rung it stays so; within a ``with`` block somebody may wait for it."""
 
     def __init__(self) -> None:
         self._file = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._open = threading.Lock()
         self.rung = False
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._open:
+            os.close(self._file)
+            self._file = -1
+
     def ring(self) -> None:
-        """Wake whoever waits."""
-        self.rung = True
-        os.eventfd_write(self._file, 1)
+        """Wake whoever waits; after the block nobody does."""
+        with self._open:
+            self.rung = True
+            if self._file >= 0:
+                os.eventfd_write(self._file, 1)
 
     def wait(self) -> None:
         """Wait until it is rung."""

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TextIO
+from dataclasses import dataclass, replace
 
 from harness.appliance.appliance import Appliance
 from harness.appliance.wanted import Wanted
 from harness.boards import Board
 from harness.build.subject import is_image
-from harness.errors import HarnessError, OptionError
-from harness.hand.bell import Bell
-from harness.hand.commands import carry_out, parse
-from harness.hand.ctl import Desk, free_name
-from harness.hand.hand import Hand
-from harness.hand.session import Session
-from harness.hand.show import show
-from harness.hand.terminal import Terminal
+from harness.errors import OptionError
+from harness.hand.ctl import free_name
+from harness.hand.stay import Visit, stay
 from harness.hand.watch import Watch
 from harness.lab.lab import Lab
 
-Words = Callable[[str], str]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-KEYS_HINT = "gokrazy: you type into its console; Ctrl-A x leaves, Ctrl-A h shows more keys"
 
 
 @dataclass(frozen=True)
@@ -50,8 +38,8 @@ class Asked:
             raise OptionError("--watch: this is a finished image", where=self.source, hint="name an instance")
 
 
-def boot(lab: Lab, board: Board, asked: Asked, *, terminal: Terminal | None, out: TextIO, words: Words) -> None:
-    """Boot it, and stay until somebody leaves; without a terminal its console is only shown, into ``out``.
+def boot(lab: Lab, board: Board, asked: Asked, visit: Visit) -> None:
+    """Boot it, and stay until somebody leaves; without a terminal its console is only shown.
 
     Raises what QEMU failed of; where it is only shown, what it crashed of as well.
     """
@@ -61,20 +49,10 @@ def boot(lab: Lab, board: Board, asked: Asked, *, terminal: Terminal | None, out
     wanted = Wanted(board, f"boot-{name}", running=False, network=lab.settings.network, reboots=True)
     if asked.warm:
         wanted = _warm(lab, wanted)
-    with lab.appliance(wanted) as appliance, ExitStack() as stack:
-        bell = Bell()
-        hand = Hand(lab, appliance, name=name, quit=bell.ring)
-        hand.words = words
-        _switch_on(lab, hand, appliance)
-        stack.enter_context(Desk(hand, lab.folders.run_dir.path, title=f"{image.hostname} on {board.name}"))
-        if watch is not None:
-            stack.enter_context(_in_thread(lambda over: watch.follow(hand, lab.journal.say, over)))
-        if terminal is None:
-            threading.Thread(target=_say_when_ready, args=(hand, lab.journal.say), daemon=True).start()
-            show(appliance.console, goes_on=lambda: hand.look() and not bell.rung, out=out)
-            return
-        lab.journal.say(KEYS_HINT)
-        Session(hand, terminal, bell).run(*([] if appliance.missing("ready") else [["wait"]]))
+    with lab.appliance(wanted) as appliance:
+        _switch_on(lab, appliance)
+        title = f"{image.hostname} on {board.name}"
+        stay(lab, appliance, replace(visit, watch=watch), name=name, title=title)
 
 
 def _warm(lab: Lab, wanted: Wanted) -> Wanted:
@@ -89,32 +67,11 @@ def _warm(lab: Lab, wanted: Wanted) -> Wanted:
     return warm
 
 
-def _switch_on(lab: Lab, hand: Hand, appliance: Appliance) -> None:
-    """Switch it on unless it is, and say how to reach it."""
+def _switch_on(lab: Lab, appliance: Appliance) -> None:
+    """Switch it on unless it is."""
     if appliance.power.is_on:
         lab.journal.say("gokrazy: it starts from a snapshot")
     else:
         appliance.power_on()
     if appliance.voice.why:
         lab.journal.say(f"gokrazy: init is not heard on this console: {appliance.voice.why}")
-    for line in hand.where().splitlines():
-        lab.journal.say(f"gokrazy: {line}")
-    lab.journal.say(f"gokrazy: for scripts: gokharness ctl --name {hand.name} help")
-
-
-def _say_when_ready(hand: Hand, say: Callable[[str], None]) -> None:
-    """Wait until it is ready, before the commands of scripts, and say so; a crash is shown otherwise."""
-    if not hand.appliance.missing("ready"):
-        with suppress(HarnessError):
-            say(f"gokrazy: {carry_out(hand, parse(['wait'], Path.cwd()))}")
-
-
-@contextmanager
-def _in_thread(act: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Within this block ``act`` goes on beside it; it ends soon after its event is set."""
-    over = threading.Event()
-    threading.Thread(target=act, args=(over,), name="hand-watch", daemon=True).start()
-    try:
-        yield
-    finally:
-        over.set()

@@ -19,21 +19,30 @@ from harness.lab.images import fitting
 from harness.lab.lab import Lab
 from harness.machine.command import nic
 
+Words = Callable[[str], str]
 CUT = "the power was cut by hand"
 
 
 class Hand:
     """One appliance under the hand of somebody; every verb returns what a reader is to know of it.
 
-    ``quit`` is called when somebody has had enough.
+    ``quit`` is called when somebody has had enough; ``words`` puts options into the words of the command that was
+    typed.
     """
 
-    def __init__(self, lab: Lab, appliance: Appliance, *, name: str, quit: Callable[[], None]) -> None:  # noqa: A002
+    def __init__(
+        self,
+        lab: Lab,
+        appliance: Appliance,
+        *,
+        name: str,
+        quit: Callable[[], None],  # noqa: A002
+        words: Words = str,
+    ) -> None:
         self.lab = lab
         self.appliance = appliance
         self.name = name
-        self.words: Callable[[str], str] = str
-        """Puts options into the words of the command that was typed."""
+        self.words = words
         self._quit = quit
         self._one = threading.Lock()
         self._busy = False
@@ -55,9 +64,10 @@ class Hand:
             finally:
                 self._busy = False
 
-    def look(self) -> bool:
-        """Whether there is still a machine here; raises what it crashed of."""
-        if not self._cut:
+    def look(self, *, crash: bool) -> bool:
+        """Whether there is still a machine here; raises QEMU's failure, with ``crash`` the guest's death."""
+        self.appliance.power.check()
+        if crash and not self._cut:
             self.appliance.console.check()
         return self.goes_on
 

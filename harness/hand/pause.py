@@ -74,11 +74,10 @@ class Pause:
         self, lab: Lab, appliance: Appliance, title: str, error: BaseException | None, *, waits: bool
     ) -> None:
         """Say how to reach the machine, have it take commands, and wait for Enter or its ``quit``."""
-        bell = Bell()
-        name = free_name(appliance.image.hostname, given=False)
-        hand = Hand(lab, appliance, name=name, quit=bell.ring)
-        hand.words = self._words
         self._open.close()
+        bell = self._open.enter_context(Bell())
+        name = free_name(appliance.image.hostname, given=False)
+        hand = Hand(lab, appliance, name=name, quit=bell.ring, words=self._words)
         self._open.enter_context(Desk(hand, lab.folders.run_dir.path, title=title))
         capture = _capture(self._config)
         if capture is not None:

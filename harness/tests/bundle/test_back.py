@@ -1,40 +1,63 @@
-"""A test fails on ``virt``; with other caches, its bundle brings somebody back to that disk and that memory."""
+"""Tests fail on ``virt``; their bundles bring somebody back to disk and memory, or to the start that failed."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pexpect
 import pytest
 
+from harness.bundle.archive import first
+from harness.bundle.manifest import Manifest
 from harness.bundle.repro import STANDS
 from harness.gokrazy.breakglass import Breakglass
-from harness.tests.outside import clean_environment
+from harness.hand.stay import KEYS_HINT
+from harness.package_data import images_folder
+from harness.tests.outside import ROOT, clean_environment
 
-pytestmark = pytest.mark.gk_tier("ci")
+pytestmark = [
+    pytest.mark.gk_tier("ci"),
+    pytest.mark.skipif(shutil.which("qemu-system-aarch64") is None, reason="QEMU is not installed"),
+]
 
-TEST = """
+GOES_WRONG = """
 def test_it_goes_wrong(appliance):
     with appliance.breakglass() as rescue:
         rescue.run("echo on the disk > /perm/word; sync")
         rescue.run("echo in memory > /tmp/word; echo not yet on it > /perm/late")
         assert rescue.run("cat /tmp/word").text == "nothing of the kind"
 """
-LIMIT = 300.0
-COMMAND = """
-import signal, sys
-from harness.cli import main
-# Whoever runs these tests in the background of a shell has it ignore Ctrl-C.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.exit(main())
+IS_DAMAGED = """
+import pytest
+
+@pytest.fixture
+def damaged(appliance_off):
+    appliance_off.edit_boot_file("cmdline.txt", lambda text: text.replace(b"root=PARTUUID=6", b"root=PARTUUID=7"))
+    appliance_off.power_on()
+    appliance_off.wait_until_ready()
+    return appliance_off
+
+def test_it_comes_up(damaged):
+    pass
 """
+TWO_START = """
+def test_one(appliance):
+    pass
+
+def test_two(appliance):
+    pass
+"""
+PANICS = "Kernel panic - not syncing: VFS: Unable to mount root fs"
+LIMIT = 600.0
+"""Seconds for anything, on a busy host."""
 
 
 def environment(cache: Path) -> dict[str, str]:
@@ -47,73 +70,107 @@ def environment(cache: Path) -> dict[str, str]:
     return clean_environment(XDG_CACHE_HOME=str(cache), **known)
 
 
-def failed(folder: Path) -> tuple[Path, str]:
-    """The bundle of the test that fails there, and what pytest said."""
-    (folder / "test_mine.py").write_text(TEST)
+def run(folder: Path, *arguments: str, status: int) -> str:
+    """What a module says that is run there, and that must end so."""
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-c",
-            "/dev/null",
-            "--gk-board=virt",
-            "--gk-bundle=failed",
-            "test_mine.py",
-        ],
+        [sys.executable, "-m", *arguments],
         cwd=folder,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-    )
-    assert done.returncode == 1, done.stdout + done.stderr
-    found = re.search(r"^  gokharness repro (\S+)  \([\d.]+ MB\)$", done.stdout, re.MULTILINE)
-    assert found is not None, done.stdout
-    return Path(found[1]), done.stdout
-
-
-@contextmanager
-def standing(bundle: Path, folder: Path) -> Iterator[list[str]]:
-    """The lines that ``gokharness repro`` says until it stands where the test failed; it ends by Ctrl-C."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "repro", str(bundle)],
-        cwd=folder,
-        env={**environment(folder / "caches"), "PYTHONPATH": str(Path(__file__).resolve().parents[3])},
+        env=clean_environment(PYTHONPATH=str(ROOT)),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        timeout=LIMIT,
     )
-    assert process.stdout is not None
-    said = []
+    assert done.returncode == status, done.stdout
+    return done.stdout
+
+
+def failed(folder: Path, test: str, *options: str) -> tuple[Path, str]:
+    """The bundle of the tests that fail there, and what pytest said."""
+    (folder / "test_mine.py").write_text(test)
+    command = ("pytest", "-c", "/dev/null", "--gk-board=virt", "--gk-bundle=failed", *options, "test_mine.py")
+    said = run(folder, *command, status=1)
+    found = re.findall(r"^  gokharness repro (\S+)  \([\d.]+ MB\)$", said, re.MULTILINE)
+    assert len(found) == 1, said
+    return Path(found[0]), said
+
+
+def manifest(bundle: Path) -> Manifest:
+    """What a bundle says."""
+    return Manifest.of_json(first(bundle), bundle)
+
+
+@contextmanager
+def standing(bundle: Path, folder: Path) -> Iterator[str]:
+    """What ``gokharness repro`` says to a person until one may type; at last that person leaves."""
+    child: pexpect.spawn[str] = pexpect.spawn(
+        sys.executable,
+        ["-m", "harness", "repro", str(bundle)],
+        cwd=folder,
+        env={**environment(folder / "caches"), "PYTHONPATH": str(ROOT), "TERM": "dumb"},
+        encoding="utf-8",
+        timeout=LIMIT,
+        dimensions=(50, 500),
+    )
     try:
-        for line in process.stdout:
-            said.append(line.rstrip("\n"))
-            if STANDS in line:
-                break
-        assert STANDS in said[-1], "\n".join(said)
-        yield said
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        child.expect_exact(KEYS_HINT)
+        yield str(child.before)
+        # gokrazy starts a shell at the first key.
+        child.send("\r")
+        child.expect_exact("# ")
+        child.send("\x01c")
+        child.expect_exact("hello-arm64> ")
+        child.send("link down\r")
+        child.expect_exact("the network cable is pulled")
+        child.send("\x01x")
+        child.expect(pexpect.EOF)
+        child.wait()
+        assert child.exitstatus == 0
     finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        child.close(force=True)
 
 
-@pytest.mark.skipif(shutil.which("qemu-system-aarch64") is None, reason="QEMU is not installed")
 def test_a_bundle_brings_back_disk_and_memory_of_a_failed_test(tmp_path: Path) -> None:
     here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
     here.mkdir()
     elsewhere.mkdir()
-    bundle, _ = failed(here)
+    bundle, _ = failed(here, GOES_WRONG)
     bundle = bundle.rename(elsewhere / "fetched.tar.zst")
     shutil.rmtree(here)
     with standing(bundle, elsewhere) as said:
-        text = "\n".join(said)
-        assert "nothing of the kind" in text
-        found = re.search(r"ssh -p (\d+) -i (\S+)", text)
-        assert found is not None, text
-        with Breakglass("127.0.0.1", int(found[1]), key=Path(found[2])) as rescue:
+        assert "nothing of the kind" in said
+        assert said.index(STANDS) < said.index("web interface: http://127.0.0.1:")
+        found = re.search(r"-i (\S+) -p (\d+) root@127", said)
+        assert found is not None, said
+        with Breakglass("127.0.0.1", int(found[2]), key=Path(found[1])) as rescue:
             words = rescue.run("cat /perm/word /tmp/word /perm/late").text
     assert words.splitlines() == ["on the disk", "in memory", "not yet on it"]
+
+
+def test_what_was_damaged_before_a_start_is_so_again_from_the_start(tmp_path: Path) -> None:
+    bundle, said = failed(tmp_path, IS_DAMAGED)
+    assert "1 failed" in said
+    made = manifest(bundle)
+    assert (made.start_disks, made.notes) == (("start-disk.qcow2",), ())
+    assert made.state is not None
+    said = run(tmp_path, "harness", "repro", str(bundle), "--from-start", status=1)
+    assert PANICS in said[said.index("it starts from power-on") :]
+
+
+def test_a_start_that_fails_for_several_tests_leaves_one_bundle_with_its_disk_and_memory(tmp_path: Path) -> None:
+    whole = run(tmp_path, "harness", "build", str(images_folder() / "hello-arm64"), status=0).splitlines()[-1]
+    image = tmp_path / "broken.img"
+    content = Path(whole).read_bytes()
+    image.write_bytes(content.replace(b"root=PARTUUID=6", b"root=PARTUUID=7"))
+    bundle, said = failed(tmp_path, TWO_START, f"--gk-image={image}", "--gk-bundle-disk", "--junitxml=out.xml")
+    assert "2 failed" in said
+    assert "bundle of test_mine.py::test_one[virt] and 1 more:" in said
+    suite = ET.parse(tmp_path / "out.xml").find("testsuite")
+    assert suite is not None
+    assert (suite.get("failures"), suite.get("errors")) == ("2", "0")
+    made = manifest(bundle)
+    assert made.state is not None
+    assert (made.disks, made.start_disks) == (("disk.qcow2",), ("start-disk.qcow2",))
+    assert "Kernel panic" in made.case.error
+    said = run(tmp_path, "harness", "repro", str(bundle), "--from-start", status=1)
+    assert PANICS in said[said.index("it starts from power-on") :]

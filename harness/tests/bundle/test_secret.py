@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.bundle.secret import Secrets, own_name, secrets_of
-from harness.image.model import Image
+from harness.image.model import Builder, Image
 from harness.package_data import images_folder
+from harness.tests.image.plain import PLAIN
 
 
-def image(instance: Path | str = "", builder: str = "own", password: str | None = None) -> Image:
-    made = Image.__new__(Image)
-    for name, value in {"instance": str(instance), "builder": builder, "password": password}.items():
-        object.__setattr__(made, name, value)
-    return made
+def image(instance: Path | str = "", builder: Builder = "own", password: str | None = None) -> Image:
+    return replace(PLAIN, instance=str(instance), builder=builder, password=password)
 
 
 def instance(folder: Path, *, no_password: bool = True, **config: Any) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from harness.image.model import Image
 from harness.options import settings_from
 from harness.package_data import images_folder, scenarios_folder
 from harness.tests.bundle.facts import SUBJECT, manifest
+from harness.tests.image.plain import PLAIN
 
 
 def foreign(**facts: Any) -> Manifest:
@@ -24,7 +24,7 @@ def foreign(**facts: Any) -> Manifest:
 
 
 def test_the_project_s_own_image_is_named_by_nobody_and_built_as_it_was() -> None:
-    values = options_for(manifest(), "")
+    values = options_for(manifest(), "", {})
     settings = settings_from(values)
     assert settings.is_own
     assert (settings.builder, settings.accel, settings.memory, settings.boards) == ("own", "tcg", 700, ("virt",))
@@ -32,15 +32,17 @@ def test_the_project_s_own_image_is_named_by_nobody_and_built_as_it_was() -> Non
 
 def test_an_own_instance_that_was_named_is_the_one_of_this_clone() -> None:
     made = manifest(options={"gk_instance": "/another/clone/images/hello-arm64"})
-    assert settings_from(options_for(made, "")).instance == str(images_folder() / "hello-arm64")
+    assert settings_from(options_for(made, "", {})).instance == str(images_folder() / "hello-arm64")
 
 
 def test_another_s_instance_or_image_is_looked_for_where_it_was(tmp_path: Path) -> None:
     (tmp_path / "disk.img").touch()
     said = {"gk_instance": str(tmp_path)}
-    assert options_for(replace(foreign(instance=str(tmp_path)), options=said), "")["gk_instance"] == str(tmp_path)
+    assert options_for(replace(foreign(instance=str(tmp_path)), options=said), "", {})["gk_instance"] == str(
+        tmp_path
+    )
     image = foreign(builder="given", file=str(tmp_path / "disk.img"))
-    values = options_for(image, "")
+    values = options_for(image, "", {})
     assert values["gk_image"] == str(tmp_path / "disk.img")
     assert values.get("gk_builder") is None
 
@@ -48,7 +50,7 @@ def test_another_s_instance_or_image_is_looked_for_where_it_was(tmp_path: Path) 
 @pytest.mark.parametrize("facts", [{"instance": "/not/here"}, {"builder": "given", "file": "/not/here.img"}, {}])
 def test_an_image_that_is_not_here_is_one_error_that_says_what_to_give(facts: dict[str, str]) -> None:
     with pytest.raises(OptionError, match="of this bundle is not on this computer") as raised:
-        options_for(foreign(**facts), "")
+        options_for(foreign(**facts), "", {})
     assert "gokharness repro BUNDLE --image FILE|INSTANCE" in raised.value.hint
 
 
@@ -56,35 +58,33 @@ def test_what_is_given_is_taken_instead(tmp_path: Path) -> None:
     (tmp_path / "disk.img").touch()
     (tmp_path / "config.json").touch()
     lost = foreign(builder="given", file="/not/here.img")
-    assert options_for(lost, str(tmp_path / "disk.img"))["gk_image"] == str(tmp_path / "disk.img")
-    assert options_for(lost, str(tmp_path))["gk_instance"] == str(tmp_path)
-    assert options_for(lost, str(tmp_path / "config.json"))["gk_instance"] == str(tmp_path / "config.json")
-    assert options_for(lost, "a-name-that-gok-knows")["gk_instance"] == "a-name-that-gok-knows"
+    assert options_for(lost, str(tmp_path / "disk.img"), {})["gk_image"] == str(tmp_path / "disk.img")
+    assert options_for(lost, str(tmp_path), {})["gk_instance"] == str(tmp_path)
+    assert options_for(lost, str(tmp_path / "config.json"), {})["gk_instance"] == str(tmp_path / "config.json")
+    assert options_for(lost, "a-name-that-gok-knows", {})["gk_instance"] == "a-name-that-gok-knows"
 
 
 def test_the_older_image_of_a_release_test_is_named_as_that(tmp_path: Path) -> None:
     (tmp_path / "old.img").touch()
     made = foreign(builder="given", file=str(tmp_path / "old.img"))
     made = replace(made, wanted={**made.wanted, "family": "from"})
-    values = options_for(made, "")
+    values = options_for(made, "", {})
     assert (values["gk_from"], values["gk_image"]) == (str(tmp_path / "old.img"), None)
 
 
 def test_a_key_or_password_file_that_is_not_here_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "password").touch()
     said = {"gk_ssh_key": "/not/here", "gk_password_file": str(tmp_path / "password"), "gk_shard": "1/2"}
-    values = options_for(manifest(options=said), "")
+    values = options_for(manifest(options=said), "", {"gk_cache": "/here", "gk_board": None})
     assert "gk_ssh_key" not in values
     assert "gk_shard" not in values
+    assert (values["gk_cache"], values.get("gk_board")) == ("/here", None)
     assert values["gk_password_file"] == str(tmp_path / "password")
 
 
 def image(digest: str) -> Image:
-    made = Image.__new__(Image)
-    facts = {**vars(SUBJECT), "digest": digest, "modules": {"m": "v2", "new": "v1"}, "path": Path("/built.img")}
-    for name, value in {**facts, "kernel": SimpleNamespace(release="7.1", version="")}.items():
-        object.__setattr__(made, name, value)
-    return made
+    modules = {"m": "v2", "new": "v1"}
+    return replace(PLAIN, path=Path("/built.img"), digest=digest, hostname="hello-arm64", modules=modules)
 
 
 def test_another_image_is_one_error_that_says_what_failed_what_is_here_and_what_to_do() -> None:

@@ -100,7 +100,7 @@ def test_the_power_is_cut_and_comes_back_and_who_waits_waits_no_longer(made: Pla
     waiting.join(10)
     assert errors == ["the power was cut by hand"]
     assert made.hand.goes_on, "it is off by command, and can be switched on again"
-    assert made.hand.look()
+    assert made.hand.look(crash=True)
     for line in ("power off", "reboot", "link down", "screenshot a.png", "wait", "update x"):
         with pytest.raises(OptionError, match="the machine is off"):
             do(made, line)
