@@ -141,6 +141,7 @@ def disk_at_start(disk: DiskOverlay, folder: Path) -> DiskOverlay | None:
         folder.mkdir(mode=0o700)
         return disk.copied(folder)
     except (HostDiskFull, OSError):
+        shutil.rmtree(folder, ignore_errors=True)
         return None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import OptionError, QemuFailed
+from harness.errors import HostDiskFull, OptionError, QemuFailed
 from harness.firmware.stage import Loaded
 from harness.machine import moment as module
 from harness.machine.disk_overlay import DiskOverlay
@@ -230,8 +230,17 @@ def test_the_disk_of_a_machine_that_is_switched_on_is_kept_as_it_is_then(disks: 
         assert reads(start) == [b"image", b"between", word, b"beside"]
 
 
-def test_without_room_for_a_copy_of_the_disk_a_machine_is_kept_all_the_same(disks: OnHost, tmp_path: Path) -> None:
-    disks.start = disk_at_start(disks.disk, tmp_path / "no such folder" / "start")
+def test_without_room_for_a_copy_of_the_disk_a_machine_is_kept_all_the_same(
+    disks: OnHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(_: DiskOverlay, folder: Path) -> None:
+        (folder / "disk.qcow2").write_text("half of it")
+        raise HostDiskFull("cannot copy disk.qcow2: No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(DiskOverlay, "copied", half)
+        disks.start = disk_at_start(disks.disk, tmp_path / "start")
+    assert not (tmp_path / "start").exists()
     moment = keep(Played("virt"), disks)
     assert (moment.start, moment.disks) == ((), ("disk.qcow2", "disk2.qcow2"))
 
