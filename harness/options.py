@@ -17,7 +17,7 @@ from harness.build.subject import Subject
 from harness.console.options import ConsoleOptions
 from harness.errors import OptionError
 from harness.gokrazy.expected import Expectations, expectations
-from harness.machine.ports import Port
+from harness.machine.options import RUNS, MachineOptions
 from harness.option import (
     Option,
     boards,
@@ -25,7 +25,6 @@ from harness.option import (
     names,
     path,
     path_always,
-    path_if_there,
     rows,
     share,
     whole,
@@ -37,28 +36,18 @@ if TYPE_CHECKING:
     import pytest
 
     from harness.machine.equipment import Equipment
-    from harness.machine.extra_disk import ExtraDisk
 
 ARTIFACTS = ".gokharness"
 PLACES = "gk_places"
 """Where a worker finds the absolute paths among the options."""
 
-RUNS = ("check", "boot", "bump", "hardware")
-"""Those commands of gokharness that start machines of an instance or image."""
 ALL = (*COMMANDS, "repro")
 """Those that may build an image, or start a machine."""
 
-LEAST_MEMORY = 128
-"""MiB: gokrazy's arm64 kernel does not come up with less."""
-MOST_CPUS = 64
 OWN_ARGUMENTS = "with --gk-qemu-arg, the machine is no longer the board as documented, and each start is cold"
 
 
 # What is not on the way of ``pytest --help`` is imported where it is needed.
-
-
-def _ports(value: object) -> tuple[Port, ...]:
-    return tuple(map(Port.parse, names(value)))
 
 
 def _hardware(value: object) -> tuple[str, ...]:
@@ -67,14 +56,8 @@ def _hardware(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(joined(parse(name)) for name in names(value)))
 
 
-def _disks(value: object) -> tuple[ExtraDisk, ...]:
-    from harness.machine.extra_disk import ExtraDisk
-
-    return tuple(map(ExtraDisk.parse, words(value)))
-
-
 @dataclass(frozen=True, kw_only=True)
-class Settings(ConsoleOptions, BuildOptions, DeviceOptions, Subject):
+class Settings(MachineOptions, ConsoleOptions, BuildOptions, DeviceOptions, Subject):
     """The options of a run, checked; None or empty where nothing was said."""
 
     boards: tuple[str, ...] | None = Option(
@@ -111,46 +94,6 @@ class Settings(ConsoleOptions, BuildOptions, DeviceOptions, Subject):
         choices=("restricted", "open"),
         commands=("boot",),
     ).default("restricted")
-    forward: tuple[Port, ...] = Option(
-        "forward",
-        "ports of the appliance to reach from this host, separated by commas: 8080,53/udp",
-        kind="list",
-        metavar="PORT[,PORT]",
-        reader=_ports,
-        commands=RUNS,
-    ).default(())
-    memory: int = Option(
-        "memory",
-        "memory of the machine in MiB, on boards that let it be chosen",
-        metavar="MIB",
-        reader=whole("MiB", LEAST_MEMORY, 1 << 20),
-        commands=RUNS,
-    ).default(0)
-    """0: what the board has."""
-    cpus: int = Option(
-        "cpus",
-        "processors of the machine, on boards that let them be chosen",
-        metavar="N",
-        reader=whole("processors", 1, MOST_CPUS),
-        commands=RUNS,
-    ).default(0)
-    disk: tuple[ExtraDisk, ...] = Option(
-        "disk",
-        "a further disk: a raw or qcow2 file, never written to, or the size of an empty disk; may be repeated",
-        kind="list",
-        metavar="FILE|SIZE",
-        reader=_disks,
-        place=path_if_there,
-        commands=RUNS,
-    ).default(())
-    qemu_arg: tuple[str, ...] = Option(
-        "qemu-arg",
-        "one more argument for QEMU; may be repeated; the machine is then no longer the board as documented",
-        kind="list",
-        metavar="ARG",
-        reader=words,
-        commands=RUNS,
-    ).default(())
     warm: Literal["off", "session", "persist"] = Option(
         "warm",
         "restore machines from a snapshot, taken in this run (session) or in an earlier one (persist)",
@@ -214,7 +157,7 @@ class Settings(ConsoleOptions, BuildOptions, DeviceOptions, Subject):
         metavar="DIR",
         reader=path,
         place=path_always,
-        commands=(*ALL, "cache", "bootery"),
+        commands=(*ALL, "replay", "cache", "bootery"),
     ).default(None)
     bundle: Literal["failed", "all", "off"] | None = Option(
         "bundle",
@@ -227,6 +170,13 @@ class Settings(ConsoleOptions, BuildOptions, DeviceOptions, Subject):
     bundle_disk: bool = Option(
         "bundle-disk",
         "put disk and memory into bundles also where they may have secrets of the owner of the image",
+        kind="flag",
+        commands=("check",),
+    ).default(False)
+    record: bool = Option(
+        "record",
+        "record each appliance from power-on; the bundle of a failed test has what gokharness replay runs again "
+        "exactly",
         kind="flag",
         commands=("check",),
     ).default(False)
@@ -298,7 +248,8 @@ class Settings(ConsoleOptions, BuildOptions, DeviceOptions, Subject):
             forwards=self.forward,
             network=self.network,
             memory=self.memory,
-            cpus=self.cpus,
+            # QEMU records one processor.
+            cpus=1 if self.record else self.cpus,
             disks=self.disk,
             qemu_args=self.qemu_arg,
         )
@@ -312,7 +263,7 @@ class Settings(ConsoleOptions, BuildOptions, DeviceOptions, Subject):
 OPTIONS = rows(Settings)
 OF_MACHINES = frozenset(option.field for option in rows(BuildOptions)) | {
     *("instance", "from_image", "boards", "accel", "no_quirks", "network", "forward", "memory", "cpus", "disk"),
-    *("qemu_arg", "warm", "clock", "bundle", "bundle_disk", "pause"),
+    *("qemu_arg", "hardware", "warm", "clock", "bundle", "bundle_disk", "pause", "record"),
 }
 """The fields of options that mean nothing to a real device."""
 

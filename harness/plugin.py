@@ -17,6 +17,7 @@ import pytest
 
 from harness import boards
 from harness.errors import Fault, HarnessError, NotOnDevice, UserError
+from harness.lab.recordable import must_be_recordable
 from harness.options import Settings, add_options, must_be_readable, options_said, settings_from
 from harness.package_data import scenarios_folder
 from harness.report.evidence import hang_under, story_for
@@ -71,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
         said = options_said(config)
         settings = settings_from(said, folder=config.invocation_params.dir)
         settings = hooks.with_checks(settings, config)
+        must_be_recordable(settings)
         for name in settings.boards or ():
             boards.board(name)
     except UserError as error:
@@ -334,7 +336,7 @@ def pytest_runtest_makereport(
     if lab is not None:
         # Of a real device neither disk nor memory can be had.
         real = item.config.stash[SETTINGS].device is not None
-        if report.when != "teardown" and not real and (appliance is not None or report.failed):
+        if not real and (appliance is not None or report.failed):
             _bundles(item.config, lab).offer(item, report, appliance, error)
         report.gk_news = {**lab.journal.take(), **story_for(report, appliance)}  # type: ignore[attr-defined]
         if appliance is not None and (report.when == "call" or (report.when == "setup" and report.failed)):

@@ -47,6 +47,10 @@ class Checkpoints:
                 f"there is no checkpoint {name!r}: {board.no_checkpoint}",
                 hint="run the test on other boards (gk_board), or cold_boot() an appliance for each step",
             )
+        if self._power.recorder is not None:
+            raise OptionError(
+                f"there is no checkpoint {name!r} of an appliance that is recorded", hint="leave out --gk-record"
+            )
         if not self._power.is_on:
             raise OptionError(f"there is no checkpoint {name!r} of an appliance that is off", where=board.name)
         self._kept[name] = self._power.checkpoint(self._new("checkpoint")), state

@@ -27,12 +27,15 @@ class ConsoleLink:
         """Why the next QEMU process is started."""
         self.boot: Boot | None = None
         """The boot that a restored machine continues."""
+        self.began_at: list[int] = []
+        """Where in the console each QEMU process began, in bytes."""
         self._by_host = False
         """Whether the harness wanted the reset that ended the last QEMU process."""
 
     def on_console(self, sock: Stream) -> None:
         """A QEMU process is there, and its machine is paused."""
         self._console.detach()
+        self.began_at.append(self._console.recording.size)
         self._console.attach(sock, reason=self.next, boot=self.boot, by_host=self._by_host)
         # What comes next without being asked for is a reset.
         self.next, self.boot, self._by_host = Cause.RESET, None, False

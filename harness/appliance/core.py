@@ -50,6 +50,8 @@ class Core:
         self._link = ConsoleLink(self.console, self._witness)
         self.power = made.power(self._link)
         """The machine's switch, and the ports of this host that lead to the appliance's."""
+        if self.power.recorder is not None:
+            self.power.recorder.began_at = self._link.began_at
         self.console.when_halted(self.power.halted)
         self.console.when_init_runs(self.power.init_runs)
         self.console.when_listening(self.power.listens)

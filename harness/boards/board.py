@@ -132,6 +132,8 @@ class Board:
     """Which of the project's own images it runs (hello-IMAGES), where its architecture does not decide it."""
     boot_files: tuple[tuple[str, ...], ...] = ()
     """The files that the boot partition of an image must have: one of each group (``*`` matches any text)."""
+    unrecorded: str = ""
+    """Why QEMU cannot record a machine of it (--gk-record), "" where it can."""
     min_qemu: tuple[int, int] = (9, 0)
     budget: Budget = Budget()
     proves: tuple[str, ...] = ()

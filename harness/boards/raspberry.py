@@ -9,6 +9,7 @@ USB_NIC = "usb-net,port=1"
 """On the controller's only port; without a port QEMU puts a hub there first, which is polled as well."""
 
 USB_BUS = "usb-bus.0"
+FOUR_PROCESSORS = "QEMU records machines with one processor, and this one always has four"
 
 HAS = (DISPLAY, GPIO, MAILBOX)
 """The hardware that kernel.rpi finds on QEMU's models: /dev/fb0, /dev/gpiochip0, /dev/vcio."""

@@ -4,6 +4,7 @@ from harness.boards.board import SD, Board, Boot, Default
 from harness.boards.raspberry import (
     BUDGET,
     CARD_PROVES,
+    FOUR_PROCESSORS,
     HAS,
     NO_CLOCK,
     ROUTE_RACE,
@@ -59,6 +60,7 @@ BOARD = Board(
     boot_files=(("bootcode.bin",), ("start.elf",), ("bcm2710-rpi-3-b.dtb", "bcm2837-rpi-3-b.dtb")),
     budget=BUDGET,
     slow_upload=True,
+    unrecorded=FOUR_PROCESSORS,
     workarounds=Workarounds(
         late_answers=ROUTE_RACE,
         nic_after_restore=UNMIGRATABLE_CARD,

@@ -5,6 +5,7 @@ from harness.boards.raspberry import (
     BUDGET,
     CARD_PROVES,
     FORGOTTEN_CARD,
+    FOUR_PROCESSORS,
     HAS,
     NO_CLOCK,
     ROUTE_RACE,
@@ -36,6 +37,7 @@ BOARD = Board(
     boot_files=(("start4.elf",), ("bcm2711-rpi-4-b.dtb",)),
     budget=BUDGET,
     slow_upload=True,
+    unrecorded=FOUR_PROCESSORS,
     workarounds=Workarounds(
         late_answers=ROUTE_RACE,
         late_nic=FORGOTTEN_CARD,

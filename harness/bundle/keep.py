@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.bundle.archive import FIRST, NAME, pack
-from harness.bundle.manifest import Case, Left, Manifest, Qemu, Subject, wanted_facts
+from harness.bundle.manifest import Began, Case, Left, Manifest, Qemu, Replay, Subject, wanted_facts
 from harness.bundle.secret import Secrets, own_name, secrets_of
 from harness.errors import HarnessError
+from harness.machine.identity import machine_identity
 from harness.machine.moment import Moment
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
     from harness.appliance.wanted import Wanted
     from harness.lab.lab import Lab
+    from harness.machine.execution_log import Recorder
 
 LARGEST_LOG = 64 << 20
 """Bytes of a log that goes in."""
 KEY = "ssh-key"
+SECTION = "gokrazy bundle"
+"""What a report calls its lines about the bundle."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +39,17 @@ class Kept:
     size: int
     """Bytes."""
     notes: tuple[str, ...]
+    command: str = "repro"
+    """Of gokharness, that opens it."""
 
     def __str__(self) -> str:
         """The line to copy, and how large it is."""
-        return f"gokharness repro {self.path}  ({self.size / 1e6:.1f} MB)"
+        return f"gokharness {self.command} {self.path}  ({self.size / 1e6:.1f} MB)"
 
     @property
     def section(self) -> tuple[str, str]:
         """What the report of the test says."""
-        return "gokrazy bundle", "\n".join([str(self), *(f"not in it: {note}" for note in self.notes)])
+        return SECTION, "\n".join([str(self), *(f"not in it: {note}" for note in self.notes)])
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,10 @@ class Held:
     moment: Moment
     """Without disks where they may not go in, or could not be kept."""
     notes: tuple[str, ...]
+    replay: Replay | None = None
+    """What was recorded of it, if it was."""
+    recorded: Mapping[str, Path] = field(default_factory=dict)
+    """The files of that."""
 
     def release(self) -> None:
         """Remove its files."""
@@ -69,22 +79,28 @@ def hold(lab: Lab, appliance: Appliance) -> Held:
     secrets = secrets_of(appliance.image)
     notes: list[str] = []
     moment = Moment(lab.folders.folder("bundle", bulky=True))
-    if secrets.reason and not lab.settings.bundle_disk:
-        notes.append(f"disk and memory: {secrets.reason} (--gk-bundle-disk puts them in)")
-    else:
-        try:
+    replay: Replay | None = None
+    recorded: dict[str, Path] = {}
+    recorder = appliance.power.recorder
+    try:
+        if secrets.reason and not lab.settings.bundle_disk:
+            what = "disk and memory" if recorder is None else "what was recorded"
+            notes.append(f"{what}: {secrets.reason} (--gk-bundle-disk puts them in)")
+        elif recorder is not None:
+            replay, recorded = _replay(appliance, recorder, notes)
+        else:
             moment = _moment(appliance, moment, notes)
-        except BaseException:
-            shutil.rmtree(moment.folder, ignore_errors=True)
-            raise
-    return Held(appliance, secrets, moment, tuple(notes))
+    except BaseException:
+        shutil.rmtree(moment.folder, ignore_errors=True)
+        raise
+    return Held(appliance, secrets, moment, tuple(notes), replay, recorded)
 
 
 def keep(lab: Lab, held: Held, case: Case, wanted: Wanted, options: Mapping[str, object]) -> Kept:
     """Make the bundle of this test; raises HostDiskFull where not even the logs find room."""
     appliance, secrets, moment = held.appliance, held.secrets, held.moment
     notes = list(held.notes)
-    files = moment.files
+    files = {**moment.files, **held.recorded}
     key = _key(lab, appliance, secrets, notes) if moment.disks else None
     texts = {KEY: key} if key is not None else {}
     texts |= _logs(appliance.folder, secrets, notes)
@@ -93,13 +109,14 @@ def keep(lab: Lab, held: Held, case: Case, wanted: Wanted, options: Mapping[str,
         disks=moment.disks,
         start_disks=moment.start,
         state=moment.state,
+        replay=held.replay,
         key=KEY if key is not None else "",
         members=(*texts, *files),
         notes=tuple(notes),
     )
     dest = appliance.folder / NAME
     size = pack(dest, {FIRST: manifest.to_json(secrets.hide).encode(), **texts}, files)
-    return Kept(dest, size, tuple(notes))
+    return Kept(dest, size, tuple(notes), "replay" if held.replay is not None else "repro")
 
 
 def _moment(appliance: Appliance, empty: Moment, notes: list[str]) -> Moment:
@@ -117,6 +134,27 @@ def _moment(appliance: Appliance, empty: Moment, notes: list[str]) -> Moment:
     if not moment.start:
         notes.append("the disk as it was at the start: this host had no room for a copy")
     return moment
+
+
+def _replay(appliance: Appliance, recorder: Recorder, notes: list[str]) -> tuple[Replay | None, dict[str, Path]]:
+    """What was recorded of an appliance that has ended, and the files of that."""
+    began: list[Began] = []
+    files: dict[str, Path] = {}
+    starts = recorder.began_at
+    ends = (*starts[1:], appliance.console.recording.size)
+    for one, at, end in zip(recorder.executions, starts, ends, strict=False):
+        if not one.is_whole:
+            notes.append(
+                f"the recording of start {one.number}: QEMU did not end by itself, and left it unfinished"
+            )
+            continue
+        one.disk.settle_on(appliance.image.path)
+        began.append(Began(one.number, at, end, one.append, one.vars is not None))
+        files |= one.files
+    if not began:
+        notes.append("a recording: there is none of a whole start")
+        return None, {}
+    return Replay(machine_identity(appliance.power.spec), tuple(began)), files
 
 
 def _key(lab: Lab, appliance: Appliance, secrets: Secrets, notes: list[str]) -> bytes | None:

@@ -15,9 +15,10 @@ from harness.bundle.archive import FIRST, damaged
 from harness.errors import OptionError
 from harness.image.model import Image
 from harness.machine.equipment import Equipment
+from harness.machine.execution_log import DISK, LOG, VARS, member
 from harness.machine.moment import State
 
-FOR_MACHINES = ("board", "disks", "start_disks", "state", "key", "members", "harness")
+FOR_MACHINES = ("board", "disks", "start_disks", "state", "replay", "key", "members", "harness")
 """Fields in which nobody has said anything."""
 FORMAT = 2
 """To be raised when an older harness cannot read what a newer one writes."""
@@ -38,6 +39,8 @@ class Case:
     fault: str = ""
     seed: str = ""
     """Of a plugin that shuffles tests or draws numbers for them, "" if there is none."""
+    console_at: int | None = None
+    """Where the console was at that moment, in bytes, if that matters: the bundle may be made later."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,42 @@ class Left:
 
 
 @dataclass(frozen=True)
+class Began:
+    """What one recorded execution began with, beside its files."""
+
+    number: int
+    """Counted from 1 over the life of the appliance; the names of its files have it."""
+    at: int
+    """Where its console begins, in bytes of that of the appliance."""
+    end: int
+    """Where that ends."""
+    append: str | None = None
+    """The kernel's command line, where the harness loaded the kernel."""
+    has_vars: bool = False
+    """Whether the firmware's variables are among its files."""
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Its files in the bundle."""
+        return tuple(member(self.number, name) for name in (LOG, DISK, *([VARS] if self.has_vars else [])))
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What was recorded of the appliance, to be run again."""
+
+    identity: Mapping[str, Any]
+    """Of its machine."""
+    executions: tuple[Began, ...]
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> Replay:
+        """What ``dataclasses.asdict`` and JSON made of one; raises KeyError, TypeError, ValueError."""
+        executions = tuple(Began(**one) for one in data["executions"])
+        return cls(dict(data["identity"]), executions)
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything that a bundle says; the files that it names lie beside it."""
 
@@ -112,6 +151,8 @@ class Manifest:
     start_disks: tuple[str, ...] = ()
     """The same disks as the machine began with them, at its last power-on or restored from a snapshot."""
     state: State | None = None
+    replay: Replay | None = None
+    """None where nothing was recorded."""
     key: str = ""
     """The name of a throw-away SSH key that breakglass accepts, "" if none is in it."""
     members: tuple[str, ...] = ()
@@ -142,7 +183,7 @@ class Manifest:
                 hint=f"use the harness that made it ({data.get('harness')}; this one is {__version__})",
             )
         try:
-            state = data["state"]
+            state, replay = data["state"], data["replay"]
             made = cls(
                 **{
                     **data,
@@ -151,6 +192,7 @@ class Manifest:
                     "qemu": Qemu(**_tuples(data["qemu"])),
                     "left": Left(**_tuples(data["left"])),
                     "state": None if state is None else State(**_tuples(state)),
+                    "replay": None if replay is None else Replay.of_json(replay),
                     **_tuples({name: data[name] for name in ("disks", "start_disks", "members", "notes")}),
                 }
             )
@@ -168,6 +210,7 @@ class Manifest:
             *self.start_disks,
             *([self.key] if self.key else []),
             *(self.state.files.values() if self.state else ()),
+            *(name for one in (self.replay.executions if self.replay else ()) for name in one.members),
         ]
         strange = [name for name in files if name not in self.members or "/" in name]
         if strange or (self.state is not None and not self.disks):

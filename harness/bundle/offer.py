@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 from harness import boards
 from harness.appliance.failed_starts import logs_of
 from harness.bundle.archive import NAME
-from harness.bundle.keep import Held, Kept, hold, keep
+from harness.bundle.keep import SECTION, Held, Kept, hold, keep
 from harness.bundle.manifest import Case
 from harness.bundle.quota import PROPERTY, Quota
 from harness.options import options_said
@@ -21,7 +22,10 @@ from harness.run.outcome import FAULT
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
     from harness.lab.lab import Lab
+    from harness.machine.execution_log import Recorder
 
+PENDING = pytest.StashKey[Case]()
+"""A recorded test that failed and whose machine has not ended."""
 SEEDS = ("randomly_seed", "random_order_seed")
 """The options of pytest-randomly and pytest-random-order."""
 
@@ -38,6 +42,9 @@ class Bundles:
     def failed_start(self, appliance: Appliance) -> None:
         """Hold a machine that does not come up and ends soon, if the run wants a bundle of it."""
         self._release()
+        if appliance.power.recorder is not None:
+            # What is recorded is whole when it has ended.
+            return
         try:
             if self._quota.takes(failed=True):
                 self._held = hold(self._lab, appliance)
@@ -55,26 +62,49 @@ class Bundles:
 
         Of a start that failed before, and was not tried again for this test, the one that there is is named.
         """
-        if report.skipped or not (report.failed or report.when == "call"):
+        if appliance is not None and (recorder := appliance.power.recorder) is not None:
+            self._offer_recorded(item, report, appliance, recorder)
+            return
+        if not _counts(report):
             return
         try:
             if self._held is None or self._held.appliance is not appliance:
                 self._release()
                 logs = logs_of(error)
                 if logs is not None:
-                    _share(item, report, logs / NAME)
+                    _share(item, report, logs / NAME, "replay" if self._lab.settings.record else "repro")
                 if logs is not None or appliance is None or not self._quota.takes(failed=report.failed):
                     return
                 self._held = hold(self._lab, appliance)
-            running = "appliance" in getattr(item, "fixturenames", ())
-            wanted = markers.wanted_of(item, boards.board(self._held.appliance.board.name), running=running)
-            kept = keep(self._lab, self._held, case_of(item, report), wanted, options_said(item.config))
+            _say(item, report, self._keep(item, self._held, case_of(item, report)))
         except Exception as slip:
             self._note(item.nodeid, slip)
-        else:
-            _say(item, report, kept)
         finally:
             self._release()
+
+    def _offer_recorded(
+        self, item: pytest.Item, report: pytest.TestReport, appliance: Appliance, recorder: Recorder
+    ) -> None:
+        """The same of an appliance that is recorded: the bundle is made when it has ended, after the tear-down."""
+        try:
+            if report.when == "teardown":
+                if (case := item.stash.get(PENDING, None)) is not None:
+                    self._held = hold(self._lab, appliance)
+                    _say(item, report, self._keep(item, self._held, case))
+            elif _counts(report) and self._quota.takes(failed=report.failed):
+                item.stash[PENDING] = replace(case_of(item, report), console_at=appliance.console.recording.size)
+                report.sections.append((SECTION, f"gokharness replay {appliance.folder / NAME}"))
+        except Exception as slip:
+            self._note(item.nodeid, slip)
+        finally:
+            self._release()
+            if report.when == "teardown":
+                recorder.forget()
+
+    def _keep(self, item: pytest.Item, held: Held, case: Case) -> Kept:
+        running = "appliance" in getattr(item, "fixturenames", ())
+        wanted = markers.wanted_of(item, boards.board(held.appliance.board.name), running=running)
+        return keep(self._lab, held, case, wanted, options_said(item.config))
 
     def _release(self) -> None:
         if self._held is not None:
@@ -85,10 +115,15 @@ class Bundles:
         self._lab.journal.note(f"{of}: no bundle is kept: {type(error).__name__}: {error}")
 
 
-def _share(item: pytest.Item, report: pytest.TestReport, path: Path) -> None:
+def _counts(report: pytest.TestReport) -> bool:
+    """Whether a bundle may come of this report."""
+    return report.when != "teardown" and not report.skipped and (report.failed or report.when == "call")
+
+
+def _share(item: pytest.Item, report: pytest.TestReport, path: Path, command: str) -> None:
     """Name the bundle of another test, whose start failed and was not tried again for this one."""
     if path.is_file():
-        _say(item, report, Kept(path, path.stat().st_size, ()))
+        _say(item, report, Kept(path, path.stat().st_size, (), command))
 
 
 def _say(item: pytest.Item, report: pytest.TestReport, kept: Kept) -> None:

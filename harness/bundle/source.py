@@ -12,7 +12,9 @@ from harness.image.model import Image
 from harness.options import OPTIONS
 from harness.package_data import images_folder
 
-OF_THE_RUN = frozenset({"artifacts", "cache", "bundle", "list", "shard", "repeat", "warm", "next-image", "from"})
+OF_THE_RUN = frozenset(
+    {"artifacts", "cache", "bundle", "list", "shard", "repeat", "warm", "next-image", "from", "record"}
+)
 """Options that say nothing of one machine; warm starts make no difference to one that is restored."""
 FLAG = "--image"
 """Of ``gokharness repro`` alone: pytest has another one for each of the two."""

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from harness.commands.arguments import Commands, options_of, said
+from harness.lab.recordable import must_be_recordable
 from harness.options import as_flags, settings_from
 
 
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
 
     values = said(options)
     # An error is reported here, before pytest wraps it into its own usage message.
-    settings_from(values)
+    must_be_recordable(settings_from(values))
     arguments = [
         "--rootdir",
         str(Path.cwd()),

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import Commands, options_of
-from harness.options import OPTIONS
+from harness.commands.arguments import Commands
+from harness.commands.bundle import add_bundle, source_of
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
@@ -18,31 +17,25 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """Add it to the commands."""
-    repro = commands.add_parser("repro", help="stand where a test failed, by its bundle, and type at its console")
-    repro.add_argument("bundle", metavar="BUNDLE")
-    repro.add_argument("--image", metavar="FILE|INSTANCE", help="the image, where it is not found by itself")
+    repro = add_bundle(commands, "repro", "stand where a test failed, by its bundle, and type at its console")
     how = repro.add_mutually_exclusive_group()
     how.add_argument("--from-start", action="store_true", help="boot it from power-on instead")
     how.add_argument("--rerun", action="store_true", help="run the test once more instead")
-    options_of("repro", repro, epilog="")
     repro.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Stand in front of the machine of a bundle until whoever does so leaves, or run its test."""
-    from harness.bundle.repro import Asked, beside, read, repro
+    from harness.bundle.repro import repro
     from harness.bundle.rerun import rerun
     from harness.hand.ctl import free_name
     from harness.hand.stay import Visit, stay
     from harness.hand.terminal import Terminal
     from harness.report.words import Words
 
-    bundle, words = Path(options.bundle).expanduser().absolute(), Words(options.command)
-    said = {one.ini: one.located(vars(options).get(one.ini), Path.cwd()) for one in OPTIONS}
-    said["gk_artifacts"] = said["gk_artifacts"] or beside(bundle)
-    asked = Asked(bundle, options.image or "", from_start=options.from_start, said=said)
+    source, words = source_of(options), Words(options.command)
     if options.rerun:
-        return rerun(read(asked), asked.image, said)
+        return rerun(source.read(), source.image, source.said)
     terminal = Terminal.of(sys.stdin, sys.stdout)
     say = terminal.say if terminal is not None else partial(print, flush=True)
 
@@ -51,5 +44,5 @@ def run(options: argparse.Namespace) -> int:
         visit = Visit(terminal, sys.stdout, words, boots=options.from_start)
         stay(lab, appliance, visit, name=name, title=f"{appliance.console.name}, of a bundle")
 
-    repro(asked, say=lambda line: say(words(line)), show=show)
+    repro(source, from_start=options.from_start, say=lambda line: say(words(line)), show=show)
     return 0

@@ -11,7 +11,7 @@ from harness.lab.folders import Folders
 from harness.lab.images import Images
 from harness.lab.journal import Journal
 from harness.lab.qemus import Qemus
-from harness.machine.accelerator import Accelerator, choose, forget
+from harness.machine.accelerator import RECORDING, Accelerator, choose, forget
 from harness.options import Settings
 
 
@@ -30,6 +30,8 @@ class Accelerators:
 
     def of(self, board: Board) -> Accelerator:
         """What runs this board's processors."""
+        if self._settings.record:
+            return RECORDING
         if board.name not in self._chosen:
             self._chosen[board.name] = choose(
                 self._settings.accel,

@@ -9,6 +9,7 @@ from harness.boards import Board
 from harness.boards.variants import parts_of
 from harness.errors import BoardMismatch, OptionError
 from harness.lab.images import Images
+from harness.lab.recordable import recordable
 from harness.options import Settings
 
 
@@ -69,8 +70,10 @@ def with_hardware(
 def equipped(found: tuple[Board, ...], settings: Settings) -> tuple[Board, ...]:
     """The boards, unless none of them takes what its machines are to have; raises OptionError.
 
-    Where some take it, the others keep what they have: the report says so of each.
+    Where some take it, the others keep what they have: the report says so of each. Those that cannot be recorded
+    are left out where that is wanted.
     """
+    found = recordable(found, settings)
     if settings.changes_machines and found:
         for board in found:
             must_not_differ(board, settings)

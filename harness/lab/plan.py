@@ -56,7 +56,7 @@ def _is_cold(wanted: Wanted, target: Target, settings: Settings) -> bool:
     """Whether this appliance starts cold although its equipment and clock are those of the snapshots."""
     board = target.board
     hotplugs = board.workarounds.nic_after_restore is not None
-    if wanted.cold or settings.warm == "off" or not board.can_snapshot:
+    if wanted.cold or settings.warm == "off" or settings.record or not board.can_snapshot:
         return True
     if wanted.about_boot and (hotplugs or settings.warm == "persist"):
         # A snapshot contains the boot that led to it, but no network card that is plugged in later, and it may be

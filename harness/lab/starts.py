@@ -158,7 +158,11 @@ class Starts:
 
     def identity_of(self, wanted: Wanted, equipment: Equipment) -> dict[str, Any]:
         """The identity that a machine of this equipment has here."""
-        return machine_identity(self._spec(self._plan_of(wanted, equipment)))
+        return machine_identity(self.spec_of(wanted, equipment))
+
+    def spec_of(self, wanted: Wanted, equipment: Equipment) -> Spec:
+        """What a machine of this equipment is to be here."""
+        return self._spec(self._plan_of(wanted, equipment))
 
     def _plan_of(self, wanted: Wanted, equipment: Equipment) -> Plan:
         return replace(self._plan(wanted), equipment=equipment)
@@ -248,6 +252,7 @@ class Starts:
             reboots=plan.wanted.reboots,
             nurse_network=nursed,
             memory_file=memory_file,
+            record_in=self.folders.folder("recorded", bulky=True) if settings.record else None,
             fast_boot=settings.fast_boot,
             quirks=not settings.no_quirks,
         )

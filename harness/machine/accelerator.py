@@ -35,6 +35,8 @@ PROBE_LIMIT = 20.0
 """Seconds for the kernel's first line: a working KVM needs less than two."""
 LOOK = 0.25
 KVM_FACTOR = 0.5
+RECORDING_FACTOR = 8.0
+"""Counted instructions, one processor: a boot was seen to take five times as long as without."""
 CONSOLE_FD = 3
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -57,6 +59,7 @@ class Trial:
 
 
 TCG = Accelerator("tcg", "asked for")
+RECORDING = Accelerator("tcg", "QEMU records with nothing else", RECORDING_FACTOR)
 
 
 def choose(

@@ -10,6 +10,7 @@ from harness.boards import Board
 from harness.boards.board import CARD, SD
 from harness.errors import InternalError
 from harness.firmware.stage import Loaded
+from harness.machine.execution_log import LOGGED, arguments, network_filter
 from harness.machine.launch import Launch, Ram
 from harness.machine.qemu import SANDBOX
 from harness.machine.spec import Spec
@@ -45,19 +46,22 @@ def qemu_command(spec: Spec, launch: Launch) -> list[str]:
         *_memory(spec, launch.ram),
         "-smp", str(spec.equipment.cpus),
         "-display", "none",
-        "-rtc", f"base={board.rtc}",
+        # A date is set off against the host's time at QEMU's start, which is in no log: only utc is replayed so.
+        "-rtc", f"base={board.rtc}{',clock=vm' if launch.log is not None and not board.knows_time else ''}",
         "-S",
         "-chardev", f"socket,id=qmp,fd={QMP_FD}",
         "-mon", "chardev=qmp,mode=control",
         *_console(is_read=launch.console),
         *(argument for device in board.controllers for argument in ("-device", device)),
-        *_disk(board, launch.disks[0]),
+        *_disk(board, launch),
         *_network(spec, launch),
         *(argument for device in board.devices for argument in ("-device", device)),
         *_firmware(board, launch.loaded),
         *_beside(board, launch.disks[1:]),
-        *(["-no-reboot"] if board.ends_at_reset else []),
+        # QEMU 10.0 stands still for ever at a reset of a machine that it records.
+        *(["-no-reboot"] if board.ends_at_reset or launch.log is not None else []),
         *(_incoming(board) if launch.incoming else []),
+        *arguments(launch.log),
         *spec.equipment.qemu_args,
     ]  # fmt: skip
 
@@ -99,20 +103,24 @@ def _console(*, is_read: bool) -> list[str]:
     ]
 
 
-def _disk(board: Board, path: Path) -> list[str]:
-    file, disk = _nodes("disk", path)
+def _disk(board: Board, launch: Launch) -> list[str]:
+    file, disk = _nodes("disk", launch.disks[0])
     if board.disk == SD:
         # The machine makes the card itself, and takes what it holds from nowhere else than -drive.
-        options = {**_dotted(file, "file."), **_dotted(disk, "")}
-        return ["-drive", ",".join(f"{key}={value}" for key, value in {"if": "sd", **options}.items())]
-    device = f"{board.disk},drive=disk,id=disk0"
+        return ["-drive", _flat({"if": "sd", **_dotted(file, "file."), **_dotted(disk, "")})]
+    if launch.log is None:
+        nodes, seen = (
+            ["-blockdev", json.dumps(file), "-blockdev", json.dumps({**disk, "file": "disk-file"})],
+            "disk",
+        )
+    else:
+        # By -drive, the first is a drive of its own, where QEMU looks for places to go back to: ``keep_place``.
+        direct = _flat({"if": "none", "id": "disk-direct", **_dotted(file, "file."), **_dotted(disk, "")})
+        nodes, seen = ["-drive", direct, "-drive", f"if=none,id={LOGGED},driver=blkreplay,image=disk"], LOGGED
+    device = f"{board.disk},drive={seen},id=disk0"
     # No firmware asks for the place of a card, and QEMU gives it none.
     is_asked = not board.ends_at_reset and board.disk != CARD
-    return [
-        *("-blockdev", json.dumps(file)),
-        *("-blockdev", json.dumps({**disk, "file": "disk-file"})),
-        *("-device", f"{device},bootindex=0" if is_asked else device),
-    ]
+    return [*nodes, "-device", f"{device},bootindex=0" if is_asked else device]
 
 
 def _beside(board: Board, paths: Sequence[Path]) -> list[str]:
@@ -165,7 +173,7 @@ def _network(spec: Spec, launch: Launch) -> list[str]:
     if spec.board.workarounds.late_answers:
         late = f"filter-buffer,id={LATE},netdev=net0,queue=tx,interval={LATE_MICROSECONDS},status=off"
         arguments += ["-object", late]
-    return arguments
+    return arguments + network_filter(launch.log)
 
 
 def nic(board: Board) -> dict[str, str]:
@@ -197,6 +205,10 @@ def _dotted(options: Mapping[str, object], prefix: str) -> dict[str, str]:
             text = str(value) if not isinstance(value, bool) else "on" if value else "off"
             flat[f"{prefix}{key}"] = text.replace(",", ",,")
     return flat
+
+
+def _flat(options: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in options.items())
 
 
 def _firmware(board: Board, loaded: Loaded) -> list[str]:

@@ -84,7 +84,7 @@ class Equipment:
         """What differs from the board as documented, for the report; "" when nothing does."""
         parts = [
             f"{self.memory} MiB of memory" if self.memory else "",
-            f"{self.cpus} processors" if self.cpus else "",
+            f"{self.cpus} processor{'s' * (self.cpus > 1)}" if self.cpus else "",
             *(f"further disk: {disk}" for disk in self.disks),
             f"arguments for QEMU: {shlex.join(self.qemu_args)}" if self.qemu_args else "",
         ]

@@ -29,6 +29,7 @@ CHOICE = "says which tests and images it gets, not what it is"
 UNSEEN: Mapping[type, Mapping[str, str]] = {
     Spec: {
         "reboots": THREADS,
+        "record_in": "is None for every machine of which a snapshot is taken; a replay has the same devices",
         "memory_file": "is a matter of where QEMU keeps the memory, which the guest does not see",
     },
     Board: {
@@ -40,6 +41,7 @@ UNSEEN: Mapping[type, Mapping[str, str]] = {
         "boot_files": CHOICE,
         "slow_upload": CHOICE,
         "default": CHOICE,
+        "unrecorded": CHOICE,
         "min_qemu": "the digest of the program stands for it",
         "budget": "is about those who wait for it",
     },

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.firmware.stage import Loaded
+from harness.machine.execution_log import ExecutionLog
 from harness.machine.ports import Port
 from harness.machine.spec import Threads
 
@@ -36,5 +37,7 @@ class Launch:
     incoming: bool = False
     """Whether the machine waits for a saved state instead of starting its firmware."""
     console: bool = True
+    log: ExecutionLog | None = None
+    """What is written of its execution, or leads it; None for a machine that is neither recorded nor replayed."""
     datagrams: int = 0
     """The first of two descriptors over which the harness forwards UDP itself (see ``Datagrams``), 0 for none."""

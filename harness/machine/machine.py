@@ -18,6 +18,7 @@ from harness.machine.command import QMP_FD, nic, qemu_command
 from harness.machine.datagrams import Datagrams
 from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.ending import Ended, Rung
+from harness.machine.execution_log import must_be_logged
 from harness.machine.failure import accelerator_failure, death, disk_failure, launch_failure, out_of_memory_kills
 from harness.machine.inbox import LAST_WORDS, Inbox
 from harness.machine.launch import Launch
@@ -252,6 +253,8 @@ class Machine:
     def execute(self, name: str, arguments: Mapping[str, object] | None = None, **limits: float) -> Any:
         """Run a QMP command (``timeout=`` in seconds); raises QmpRefused, QemuFailed."""
         self._running()
+        if self.launch.log is not None:
+            must_be_logged(name)
         if self._qmp is None:
             raise InternalError("the machine has no QMP connection", where=self.board.name)
         return self._qmp.execute(name, arguments, **limits)

@@ -17,6 +17,7 @@ from harness.errors import HarnessError, InternalError, PortTaken
 from harness.firmware.stage import Loaded, Stage
 from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.ending import Ended, Rung
+from harness.machine.execution_log import Recorder, beginning
 from harness.machine.late_network import LateNetwork
 from harness.machine.launch import Launch, Ram
 from harness.machine.machine import ConsoleSink, Machine
@@ -109,6 +110,7 @@ class Power:
         """What it took each time the power was cut."""
         self.ports: dict[Port, int] = {}
         self._start_folder = overlay.path.parent / "start"
+        self.recorder = Recorder(spec.record_in) if spec.record_in is not None else None
         self._run_dir = run_dir
         self._on_console = on_console
         self._listener = listener
@@ -301,8 +303,9 @@ class Power:
             # After a power-on the memory is empty: whatever the last one left in the file goes.
             self.spec.memory_file.unlink(missing_ok=True)
             ram = Ram(self.spec.memory_file, shared=True)
-        launch = Launch(loaded=loaded, threads=self.spec.threads(restored=False), ram=ram)
-        machine = self._on_same_ports(launch, lambda machine: machine.start_paused())
+        with beginning(self.recorder, self.overlay, loaded) as log:
+            launch = Launch(loaded=loaded, threads=self.spec.threads(restored=False), ram=ram, log=log)
+            machine = self._on_same_ports(launch, lambda machine: machine.start_paused())
         self._network_nurse.hold(machine)
         self._began(machine, cause, loaded)
         machine.resume()
@@ -349,15 +352,16 @@ class Power:
     def _heard(self, machine: Machine, news: Event | Ended) -> None:
         """Called in the machine's own thread: pass the news on, and continue after a reset."""
         self._report(news)
+        ends_at_reset = self.board.ends_at_reset or self.recorder is not None
         if isinstance(news, Event):
             echo = news.name == "RESET" and self._echo is not None and self._echo.is_echo(news)
-            if news.name == "RESET" and not self.board.ends_at_reset and not echo:
+            if news.name == "RESET" and not ends_at_reset and not echo:
                 self._began(machine, str(news.data.get("reason", RESET)), machine.launch.loaded, new_process=False)
             return
         with self._lock:
             if machine is not self._machine or self._off:
                 return
-            if news.failure is None and self.board.ends_at_reset and news.reason.endswith(RESET):
+            if news.failure is None and ends_at_reset and news.reason.endswith(RESET):
                 self._continue(news.reason)
             else:
                 self._failed(news.failure)

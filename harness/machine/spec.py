@@ -38,6 +38,8 @@ class Spec:
     """Whether the network comes late where the board says why it must; see ``LateNetwork``."""
     memory_file: Path | None = None
     """The memory of a machine that is switched on for a snapshot is this file; None for any other machine."""
+    record_in: Path | None = None
+    """The folder for what QEMU logs of its execution; None for a machine that is not recorded."""
     fast_boot: bool = False
     """Whether the kernel's wait for slow disks is dropped where the harness gives the command line."""
     quirks: bool = True
@@ -58,4 +60,6 @@ class Spec:
         On some boards QEMU mixes up what several processors do while they boot: there, one that boots gets one.
         """
         boots = self.reboots or not restored
-        return "single" if self.board.workarounds.one_thread_at_boot and boots else "multi"
+        # QEMU logs, and counts, the instructions of one thread only.
+        alone = self.record_in is not None or (self.board.workarounds.one_thread_at_boot and boots)
+        return "single" if alone else "multi"

@@ -75,6 +75,8 @@ ELSEWHERE = {
     "gokharness repro bundle.tar.zst": "harness/tests/bundle/test_back.py",
     "gokharness bootery": "harness/tests/bootery/test_real.py",
     "gokharness hardware disk.img": "a boot for each part; harness/tests/test_cli_hardware.py",
+    "gokharness replay bundle.tar.zst": "harness/tests/bundle/test_again.py",
+    "pytest --gk-record --gk-repeat 50": "harness/tests/bundle/test_again.py",
     "gokharness ctl reboot": "harness/tests/hand/test_ctl.py, test_by_hand.py",
     "pytest --gk-pause": "harness/tests/hand/test_pause.py",
     "ci/setup --check": "harness/tests/host/test_scripts.py",

@@ -26,6 +26,7 @@ class Played:
     def __init__(self, folder: Path, *, on: bool = True, can_capture: bool = True, name: str = "virt") -> None:
         self.board = board(name) if can_capture else no_snapshots(name)
         self.is_on = on
+        self.recorder: object = None
         self.overlay = disk(folder)
         self.overlay.path.touch()
 

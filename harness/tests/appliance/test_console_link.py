@@ -16,9 +16,11 @@ from harness.machine.power import PowerOn
 class Heard:
     def __init__(self) -> None:
         self.said: list[tuple[Any, ...]] = []
+        self.recording = SimpleNamespace(size=0)
 
     def detach(self) -> None:
-        pass
+        # The last words of the machine before are read now.
+        self.recording.size += 5
 
     def attach(self, _sock: object, *, reason: Cause, boot: object, by_host: bool) -> None:
         self.said.append((reason, boot, by_host))
@@ -46,3 +48,13 @@ def test_a_reset_by_the_harness_is_one_that_was_asked_for(cause: str, by_host: b
         (Cause.RESET, None, by_host),
         (Cause.RESET, None, False),
     ]
+
+
+def test_each_machine_begins_behind_the_last_words_of_the_one_before() -> None:
+    witness: Any = SimpleNamespace(machine=lambda _: None)
+    heard: Any = Heard()
+    link = ConsoleLink(heard, witness)
+    sock: Any = object()
+    link.on_console(sock)
+    link.on_console(sock)
+    assert link.began_at == [5, 10]

@@ -6,13 +6,16 @@ from typing import Any
 
 from harness.appliance.wanted import Wanted
 from harness.boards import board
-from harness.bundle.manifest import Case, Left, Manifest, Qemu, Subject, wanted_facts
+from harness.bundle.manifest import Began, Case, Left, Manifest, Qemu, Replay, Subject, wanted_facts
 from harness.machine.equipment import Equipment
 from harness.machine.moment import State
 from harness.machine.ports import Port
 
 STATE = State({"qemu": "q1"}, {"code": "code.fd"}, "root=/dev/vda2", ("a note",))
 SUBJECT = Subject("d1", "hello-arm64", "2026", "arm64", "own", "7.1", own="hello-arm64", modules={"m": "v1"})
+
+BEGAN = (Began(1, 0, 10, "ro"), Began(3, 25, 35, has_vars=True))
+RECORDED = tuple(name for one in BEGAN for name in one.members)
 
 
 def manifest(**given: Any) -> Manifest:
@@ -40,4 +43,9 @@ def manifest(**given: Any) -> Manifest:
 
 def bare(**given: Any) -> Manifest:
     """That of a bundle without any file of a machine."""
-    return manifest(state=None, disks=(), start_disks=(), members=(), **given)
+    return manifest(**{"state": None, "disks": (), "start_disks": (), "members": (), **given})
+
+
+def recorded(**given: Any) -> Manifest:
+    """That of a test whose appliance was recorded, and was reset once."""
+    return bare(**{"replay": Replay({"qemu": "q1"}, BEGAN), "members": RECORDED, **given})

@@ -70,7 +70,7 @@ def environment(cache: Path) -> dict[str, str]:
     return clean_environment(XDG_CACHE_HOME=str(cache), **known)
 
 
-def run(folder: Path, *arguments: str, status: int) -> str:
+def run(folder: Path, *arguments: str, status: int, limit: float = LIMIT) -> str:
     """What a module says that is run there, and that must end so."""
     done = subprocess.run(
         [sys.executable, "-m", *arguments],
@@ -79,18 +79,18 @@ def run(folder: Path, *arguments: str, status: int) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=LIMIT,
+        timeout=limit,
     )
     assert done.returncode == status, done.stdout
     return done.stdout
 
 
-def failed(folder: Path, test: str, *options: str) -> tuple[Path, str]:
+def failed(folder: Path, test: str, *options: str, limit: float = LIMIT) -> tuple[Path, str]:
     """The bundle of the tests that fail there, and what pytest said."""
     (folder / "test_mine.py").write_text(test)
     command = ("pytest", "-c", "/dev/null", "--gk-board=virt", "--gk-bundle=failed", *options, "test_mine.py")
-    said = run(folder, *command, status=1)
-    found = re.findall(r"^  gokharness repro (\S+)  \([\d.]+ MB\)$", said, re.MULTILINE)
+    said = run(folder, *command, status=1, limit=limit)
+    found = re.findall(r"^  gokharness (?:repro|replay) (\S+)  \([\d.]+ MB\)$", said, re.MULTILINE)
     assert len(found) == 1, said
     return Path(found[0]), said
 

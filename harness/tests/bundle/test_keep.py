@@ -46,14 +46,17 @@ class Subject:
         self.notes: list[str] = []
         facts: dict[str, Any] = {"digest": "d1", "kernel": Kernel("7.1"), "breakglass": Breakglass()}
         made = replace(image(of), path=of / "disk.img", **facts)
+        qemu = replace(NO_QEMU)
+        # It is read from a file otherwise, which is not there.
+        vars(qemu)["digest"] = "q1"
         power = SimpleNamespace(
-            spec=SimpleNamespace(**vars(spec_of("virt", qemu=NO_QEMU))),
+            spec=spec_of("virt", qemu=qemu),
             overlay=SimpleNamespace(path=self.disk),
             power_ons=[1],
             machine=SimpleNamespace(argv=("qemu", f"-append=token={SECRET}")),
             keep=self.moment,
+            recorder=None,
         )
-        power.spec.qemu = SimpleNamespace(version="10.0", digest="q1")
         self.appliance: Any = SimpleNamespace(
             image=made,
             power=power,
@@ -61,7 +64,12 @@ class Subject:
             folder=self.logs,
             no_key="",
             cold_start=None,
-            console=SimpleNamespace(name="mine on virt", current=None, excerpt=lambda: f"[ 1.0]  {SECRET}\nlast"),
+            console=SimpleNamespace(
+                name="mine on virt",
+                current=None,
+                excerpt=lambda: f"[ 1.0]  {SECRET}\nlast",
+                recording=SimpleNamespace(size=17),
+            ),
             can=lambda _: True,
         )
         self.lab: Any = SimpleNamespace(
@@ -214,17 +222,10 @@ def test_the_first_failures_get_one_unless_more_are_asked_for() -> None:
     assert takes("off") == [False] * (MOST + 2)
 
 
-def report(
-    subject: Subject,
-    *,
-    when: str = "call",
-    outcome: str = "failed",
-    bundles: Bundles | None = None,
-    has_appliance: bool = True,
-    error: Exception | None = None,
-) -> Any:
-    """The report of a test of this appliance after it was offered."""
-    item: Any = SimpleNamespace(
+def item_of() -> Any:
+    """The test of this appliance, as pytest has it."""
+    return SimpleNamespace(
+        stash=pytest.Stash(),
         nodeid=CASE.id,
         path=Path("/there/test_mine.py"),
         config=SimpleNamespace(
@@ -240,6 +241,20 @@ def report(
         user_properties=[],
         fixturenames=["appliance"],
     )
+
+
+def report(
+    subject: Subject,
+    *,
+    when: str = "call",
+    outcome: str = "failed",
+    bundles: Bundles | None = None,
+    has_appliance: bool = True,
+    error: Exception | None = None,
+    item: Any = None,
+) -> Any:
+    """The report of a test of this appliance after it was offered."""
+    item = item or item_of()
     made = pytest.TestReport(CASE.id, ("", 0, ""), {}, outcome, "it failed", when)  # type: ignore[arg-type]
     bundles = bundles or Bundles(subject.lab)
     bundles.offer(item, made, subject.appliance if has_appliance else None, error)

@@ -13,7 +13,7 @@ from harness.errors import OptionError
 from harness.machine.equipment import Equipment
 from harness.machine.extra_disk import ExtraDisk
 from harness.machine.ports import Port
-from harness.tests.bundle.facts import STATE, bare, manifest
+from harness.tests.bundle.facts import STATE, bare, manifest, recorded
 
 WHERE = Path("/some/bundle.tar.zst")
 
@@ -27,11 +27,13 @@ def test_a_manifest_there_and_back_is_the_same() -> None:
     for made in (
         manifest(),
         bare(),
+        recorded(),
         manifest(key="ssh-key", members=(*manifest().members, "ssh-key")),
     ):
         again = Manifest.of_json(made.to_json().encode(), WHERE)
         assert again.to_json() == made.to_json()
         assert again.state == made.state
+        assert again.replay == made.replay
         assert again.case == made.case
         assert again.subject == made.subject
 
@@ -74,6 +76,8 @@ def test_a_newer_format_is_refused_with_what_to_use() -> None:
         changed(wanted={"nonsense": 1}),
         changed(equipment={}),
         changed(state={"nonsense": 1}),
+        changed(replay={"nonsense": 1}),
+        changed(replay={"identity": {}, "executions": [{"nonsense": 1}]}),
         changed(subject=None),
         b"\xff\xfe",
     ],
@@ -94,6 +98,7 @@ def test_a_manifest_that_cannot_be_read_is_one_clear_error(text: bytes) -> None:
         {"key": "/etc/ssh/key"},
         {"state": {"identity": {}, "files": {"code": "/etc/passwd"}}},
         {"disks": []},
+        {"replay": {"identity": {}, "executions": [{"number": 1, "at": 0, "end": 9}]}},
     ],
     ids=str,
 )

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from harness.bundle import repro as module
+from harness.bundle import unpacked
 from harness.bundle.archive import FIRST, pack
 from harness.bundle.manifest import Manifest
-from harness.bundle.repro import Asked, beside, introduction, repro
+from harness.bundle.repro import repro
+from harness.bundle.unpacked import Source, beside, introduction
 from harness.cli import main
 from harness.errors import OptionError, QemuFailed
 from harness.options import Settings
-from harness.tests.bundle.facts import bare, manifest
+from harness.tests.bundle.facts import RECORDED, bare, manifest, recorded
 from harness.tests.bundle.test_source import image
 from harness.tests.lab.played import PlayedFolders
 
@@ -70,18 +72,18 @@ class Here:
             )
 
         self.folders = PlayedFolders(tmp_path / "run")
-        monkeypatch.setattr(module, "Lab", lab)
-        monkeypatch.setattr(module, "Folders", lambda _: self.folders)
+        monkeypatch.setattr(unpacked, "Lab", lab)
+        monkeypatch.setattr(unpacked, "Folders", lambda _: self.folders)
         monkeypatch.setattr(module, "opened_disks", lambda folder, names, image: list(names))
         monkeypatch.setattr(module, "opened", lambda moment, image: ("snapshot", sorted(moment.files)))
 
-    def repro(self, path: Path, **asked: Any) -> None:
+    def repro(self, path: Path, *, from_start: bool = False) -> None:
         def show(lab: Any, appliance: Any) -> None:
             assert appliance is self.appliance
             assert lab.settings is self.settings[0]
             self.shown.append("on" if not self.switched_on else "switched on")
 
-        repro(Asked(path, **asked), say=self.said.append, show=show)
+        repro(Source(path), from_start=from_start, say=self.said.append, show=show)
 
 
 SAME = {"qemu": "q1"}
@@ -133,6 +135,14 @@ def test_a_bundle_without_memory_says_what_is_left_to_do(tmp_path: Path, monkeyp
     assert "cannot freeze the board" in raised.value.evidence
 
 
+def test_a_recorded_bundle_names_the_command_that_runs_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(OptionError, match="no memory of the machine") as raised:
+        Here(tmp_path, monkeypatch, SAME).repro(bundle(tmp_path, recorded(), *RECORDED))
+    assert raised.value.hint.startswith("gokharness replay")
+
+
 @pytest.mark.parametrize(
     ("identity", "then", "why"),
     [
@@ -179,5 +189,5 @@ def test_a_passed_test_is_said_to_be_one() -> None:
 def test_logs_never_go_where_the_bundle_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     usual = tmp_path / ".gokharness" / "repro"
-    assert beside(tmp_path / "b") == str(usual)
-    assert beside(usual / "again" / "test" / "b") == str(usual / "again" / "again")
+    assert beside(tmp_path / "b", "repro") == str(usual)
+    assert beside(usual / "again" / "test" / "b", "repro") == str(usual / "again" / "again")

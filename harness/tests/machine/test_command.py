@@ -16,6 +16,7 @@ from harness.firmware.stage import Loaded
 from harness.machine.accelerator import Accelerator
 from harness.machine.command import nic, qemu_command
 from harness.machine.equipment import Equipment
+from harness.machine.execution_log import ExecutionLog, Mode
 from harness.machine.launch import Launch, Ram
 from harness.machine.ports import Port
 from harness.machine.spec import Spec
@@ -24,6 +25,7 @@ from harness.tests.boards.own import OWN
 from harness.tests.machine.specs import NO_QEMU, part, spec_of
 
 KVM = Accelerator("kvm", "asked for")
+MODES: tuple[Mode, Mode] = ("record", "replay")
 HARNESS = Path(__file__).parents[2]
 
 
@@ -84,6 +86,37 @@ def test_a_raspberry_pi_has_a_card_a_usb_network_and_no_virtio(name: str) -> Non
     # A locally administered address would make it usb0, on which gokrazy's DHCP client asks nobody.
     assert not bytes.fromhex(nic(board(name))["mac"][:2])[0] & 2
     assert not any("virtio" in argument for argument in arguments)
+
+
+def test_what_is_recorded_and_what_is_replayed_have_the_same_devices_and_another_mode() -> None:
+    logs = {mode: ExecutionLog(Path("/r/a,b"), mode) for mode in MODES}
+    record, replay = (arguments_of("virt", log=logs[mode], forwards=(Port(80),), datagrams=6) for mode in MODES)
+    assert after(record, "-icount") == ["shift=auto,rr=record,rrfile=/r/a,,b"]
+    assert after(replay, "-icount") == ["shift=auto,rr=replay,rrfile=/r/a,,b"]
+    assert [one for one in record if "rrfile" not in one] == [one for one in replay if "rrfile" not in one]
+    direct, logged = after(record, "-drive")
+    assert "node-name=disk" in direct.split(",")
+    assert "file.filename=/r/disk.qcow2" in direct.split(",")
+    assert "driver=blkreplay,image=disk" in logged
+    assert [one for one in after(record, "-device") if "drive=logged," in one]
+    # Whatever comes from outside passes it last, also what the harness itself puts in.
+    assert after(record, "-object")[-1] == "filter-replay,id=logged,netdev=net0"
+
+
+def test_a_machine_that_is_recorded_leaves_at_a_reset_on_every_board() -> None:
+    log = ExecutionLog(Path("/r/log"), "record")
+    assert all("-no-reboot" in arguments_of(name, log=log) for name in OWN if not board(name).unrecorded)
+
+
+def test_a_clock_that_begins_at_a_date_goes_by_the_machine_s_own_time_in_a_recording() -> None:
+    log = ExecutionLog(Path("/r/log"), "record")
+    assert after(arguments_of("raspi-virt", log=log), "-rtc") == ["base=1970-01-01,clock=vm"]
+    assert after(arguments_of("virt", log=log), "-rtc") == ["base=utc"]
+
+
+def test_what_is_not_recorded_counts_no_instructions() -> None:
+    text = " ".join(arguments_of("virt"))
+    assert not any(word in text for word in ("icount", "replay", "logged"))
 
 
 def test_answers_can_be_made_to_come_late_only_where_the_board_says_why() -> None:

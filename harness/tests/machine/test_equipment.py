@@ -48,4 +48,4 @@ def test_the_report_is_told_what_is_not_as_documented() -> None:
     assert Equipment(disks=(ExtraDisk(Path("/d.img")),), qemu_args=("-x", "a b")).summary == (
         "further disk: /d.img; arguments for QEMU: -x 'a b'"
     )
-    assert Equipment(memory=1024, cpus=1).summary == "1024 MiB of memory; 1 processors"
+    assert Equipment(memory=1024, cpus=1).summary == "1024 MiB of memory; 1 processor"

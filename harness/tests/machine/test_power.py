@@ -13,10 +13,12 @@ import pytest
 from harness.boards import board, boards
 from harness.errors import HarnessError, QemuFailed
 from harness.firmware.stage import Loaded, Stage
+from harness.lifetime.process import Exit
 from harness.machine import late_network
 from harness.machine import power as power_module
 from harness.machine.disk_overlay import DiskOverlay
-from harness.machine.ending import Rung
+from harness.machine.ending import Ended, Rung
+from harness.machine.execution_log import Recorder
 from harness.machine.late_network import READ_BY_INIT
 from harness.machine.launch import Launch
 from harness.machine.machine import Machine
@@ -131,10 +133,12 @@ class PlayedPower(Power):
         )
         self.trouble = trouble
         self.machines: list[Played] = []
+        self.logs: list[object] = []
         self.on()
 
     def _new_machine(self, launch: Launch, *, silent: bool = False) -> Machine:
         self.machines.append(Played(self.trouble))
+        self.logs.append(launch.log)
         return cast(Machine, self.machines[-1])
 
 
@@ -180,6 +184,16 @@ def test_a_failure_that_no_check_has_raised_is_raised_in_the_end() -> None:
     with pytest.raises(QemuFailed, match="it died"):
         power.check()
     power.check_unseen()
+
+
+def test_a_recorded_pc_is_a_new_machine_after_a_reset_as_qemu_records_none() -> None:
+    power = PlayedPower("pc-bios")
+    power.recorder = cast(Recorder, SimpleNamespace(begin=lambda *_: "a log", executions=[]))
+    power._heard(power.machine, Ended(Exit(0, None, ""), "guest-reset", None, 0.0))
+    again = power.heard.power_on(2, 5.0)
+    assert isinstance(again, PowerOn)
+    assert (again.cause, again.new_process) == ("guest-reset", True)
+    assert power.logs == [None, "a log"]
 
 
 def test_the_disk_at_the_start_is_that_of_the_last_power_on_and_no_reset_changes_it(

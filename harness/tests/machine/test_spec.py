@@ -25,6 +25,11 @@ def test_a_pc_has_one_thread_while_it_boots(name: str, reboots: bool, booted: st
     assert (spec.threads(restored=False), spec.threads(restored=True)) == (booted, restored)
 
 
+def test_a_machine_that_is_recorded_has_one_thread() -> None:
+    spec = spec_of("virt", qemu=NO_QEMU, record_in=Path("/r"))
+    assert spec.threads(restored=False) == "single"
+
+
 def test_the_equipment_is_that_of_the_board() -> None:
     assert spec_of("virt", qemu=NO_QEMU).equipment == Equipment().on(board("virt"))
     asked = Equipment(memory=4096, cpus=1)
