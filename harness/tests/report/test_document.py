@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,16 @@ import pytest
 
 from harness.appliance.past import Screen
 from harness.appliance.time_line import HIDDEN, TimeLine
-from harness.errors import Fault, HarnessError, InternalError, KernelPanic, OptionError, QemuCrashed
+from harness.errors import (
+    DeviceUnreachable,
+    Fault,
+    HarnessError,
+    InternalError,
+    KernelPanic,
+    OptionError,
+    QemuCrashed,
+    follow,
+)
 from harness.report.document import NAME, SCHEMA, Document, Test
 from harness.report.evidence import hang_under, story_for
 from harness.report.recorder import Recorder
@@ -94,27 +104,16 @@ def test_another_error_keeps_its_own_words_and_its_cause_s_hint() -> None:
     assert (test.kind, test.what, test.hint) == ("AssertionError", "not so", "look above")
 
 
-@pytest.mark.parametrize("stage", ["setup", "call", "teardown"])
-@pytest.mark.parametrize(
-    ("error", "outcome", "title"),
-    [
-        (KernelPanic("it died"), "failed", "1 of 1 tests failed"),
-        (QemuCrashed("QEMU died"), "error", "1 of 1 tests could not be judged"),
-        (InternalError("no"), "error", "1 of 1 tests could not be judged"),
-        (OptionError("no such port"), "error", "1 of 1 tests could not be judged"),
-    ],
-    ids=["appliance", "host", "harness", "user"],
+from harness.errors import (
+    DeviceUnreachable,
+    Fault,
+    HarnessError,
+    InternalError,
+    KernelPanic,
+    OptionError,
+    QemuCrashed,
+    follow,
 )
-def test_the_appliance_is_blamed_in_each_stage_for_what_is_its_fault_alone(
-    stage: str, error: HarnessError, outcome: str, title: str
-) -> None:
-    recorder = Recorder(Verdict())
-    failed = report(stage, outcome="failed", text="no")
-    hang_under(failed, played(), error)
-    recorder.pytest_runtest_logreport(failed)
-    document = Document.of(recorder)
-    assert [one.outcome for one in document.tests] == [outcome]
-    assert document.title == title
 
 
 def test_what_fails_in_the_tear_down_hides_no_failure_before_it() -> None:
