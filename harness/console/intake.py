@@ -15,7 +15,7 @@ from pathlib import Path
 from sys import getsizeof
 
 from harness.console.check import PANIC_WINDOW, Severity
-from harness.console.crashes import OPEN_ENDED, Table
+from harness.console.crashes import OPEN_ENDED, TO_DO, Table
 from harness.console.feed import Feed
 from harness.console.findings import CrashWatcher, Finding
 from harness.console.lines import Line, LineSplitter
@@ -355,4 +355,7 @@ class Intake:
         severity: Severity = Severity.FATAL,
     ) -> None:
         last = list(islice(self.lines, max(0, len(self.lines) - 30), None))
-        self.crashes.add(Finding(name, what, severity, error, line, boot, evidence=last))
+        # Only what ends no wait has to explain what fails after it.
+        cause = TO_DO[name] if severity is Severity.NOTED else ""
+        made = Finding(name, what, severity, error, line, boot, evidence=last, hint=TO_DO[name], cause=cause)
+        self.crashes.add(made)

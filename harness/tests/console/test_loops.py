@@ -121,8 +121,10 @@ class TestLoopAndSilence:
             console.wait_for_phase("kernel", timeout=5)
             with console.watch_silence(0.3):
                 began = time.monotonic()
-                with pytest.raises(ConsoleSilence, match=r"said nothing for 0 s .* boot 1 came to kernel"):
+                said = r"said nothing for 0 s .* boot 1 came to kernel"
+                with pytest.raises(ConsoleSilence, match=said) as caught:
                     console.expect("never", timeout=30)
+                assert caught.value.hint
                 assert 0.2 < time.monotonic() - began < 5
 
     def test_silence_after_a_phase_that_others_watch_is_theirs(self, console: Console) -> None:
@@ -205,6 +207,7 @@ class TestUnaskedRestart:
         console.check()
         (found,) = console.unclean()
         assert (found.name, found.severity, found.boot) == ("unasked-restart", Severity.NOTED, 2)
+        assert found.cause, "what fails after it came of it"
         assert "nothing had asked for it" in found.what
 
     @pytest.mark.parametrize(
