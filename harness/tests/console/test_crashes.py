@@ -43,6 +43,16 @@ def test_init_that_panics_is_told_with_its_goroutines() -> None:
     assert evidence.endswith("Rebooting in 10 seconds..")
 
 
+@pytest.mark.parametrize("first", ["SIGABRT: abort", "fatal error: all goroutines are asleep - deadlock!"])
+def test_init_is_told_by_the_first_line_of_its_crash_however_many_goroutines_follow(first: str) -> None:
+    goroutines = "".join(f"goroutine {number} [select]:\nmain.wait()\n" for number in range(300))
+    died = watch(
+        f"{first}\n{goroutines}{K}Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000200\n"
+    )[-1]
+    assert died.what.endswith(f"; it last said: {first}")
+    assert first in died.error().evidence
+
+
 def test_init_that_gives_up_is_told_with_its_last_line() -> None:
     findings = watch(
         "2026/11/22 failed loading certificate: tls: private key does not match\n"
