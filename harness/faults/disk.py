@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.appliance.time_line import Lane
-from harness.image.model import SECTOR, Extent
+from harness.image.model import SECTOR, Extent, Image
 from harness.image.squashfs import Dir, File, Link, Node, SquashFs, Tree, pack
 
 if TYPE_CHECKING:
@@ -28,24 +28,29 @@ def replace_root(appliance: Appliance, edit: Edit) -> None:
     appliance.time_line.add(Lane.FAULTS, "the root file system of slot A is packed anew")
     overlay, image = appliance.power.overlay, appliance.image
     with tempfile.TemporaryDirectory(prefix="gokrazy-root-", dir=overlay.path.parent) as folder:
-        squashfs = SquashFs(image.path, image.layout.root_a.offset)
-        unpacked = Path(folder) / "tree"
-        squashfs.extract("/", unpacked)
-        tree = Tree()
-        for entry in squashfs.entries():
-            node: Node
-            if entry.kind == "dir":
-                node = Dir(entry.mode)
-            elif entry.kind == "link":
-                node = Link(entry.target)
-            else:
-                node = File(unpacked / entry.path.strip("/"), entry.mode)
-            edited = edit(entry.path, node)
-            if edited is not None:
-                tree.add(entry.path, edited, replace=True)
-        packed = Path(folder) / "root.img"
-        pack(tree, packed, mtime=squashfs.mtime)
-        overlay.write(image.layout.root_a.offset, packed)
+        overlay.write(image.layout.root_a.offset, pack_root(image, edit, Path(folder)))
+
+
+def pack_root(image: Image, edit: Edit, folder: Path) -> Path:
+    """The root file system of an image's slot A as ``edit`` wants it, in a file; the folder should be empty."""
+    squashfs = SquashFs(image.path, image.layout.root_a.offset)
+    unpacked = folder / "tree"
+    squashfs.extract("/", unpacked)
+    tree = Tree()
+    for entry in squashfs.entries():
+        node: Node
+        if entry.kind == "dir":
+            node = Dir(entry.mode)
+        elif entry.kind == "link":
+            node = Link(entry.target)
+        else:
+            node = File(unpacked / entry.path.strip("/"), entry.mode)
+        edited = edit(entry.path, node)
+        if edited is not None:
+            tree.add(entry.path, edited, replace=True)
+    packed = folder / "root.img"
+    pack(tree, packed, mtime=squashfs.mtime)
+    return packed
 
 
 def without(*paths: str) -> Edit:
