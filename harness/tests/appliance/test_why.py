@@ -102,7 +102,12 @@ def test_whoever_got_no_answer_reads_it_first(
     monkeypatch.setattr(Power, "machine", machine("running"))
     monkeypatch.setattr(subject, "can", lambda ability: ability == "serial-shell")
     asked: list[int] = []
-    monkeypatch.setattr(subject, "network_from_within", lambda: asked.append(1) or NO_ROUTE)
+
+    def said() -> str:
+        asked.append(1)
+        return NO_ROUTE
+
+    monkeypatch.setattr(subject, "network_from_within", said)
     for _ in range(2):
         subject.explain(error)
     subject.console.close()

@@ -391,17 +391,3 @@ def test_a_helper_beside_the_programs_is_no_service(tmp_path: Path) -> None:
     tree.add("/gokrazy/init", File(init, 0o755), replace=True)
     image = load_raw(synthetic.write_image(tmp_path / "disk.img", tmp_path, tree=tree))
     assert tuple(service.path for service in image.services) == paths
-
-
-def test_a_kernel_for_another_architecture_than_init_s_is_named(tmp_path: Path) -> None:
-    path = synthetic.write_image(tmp_path / "mixed.img", tmp_path, kernel=synthetic.arm64_image())
-    with pytest.raises(ImageError, match="init is for amd64, but its kernel is for arm64") as caught:
-        load_raw(path)
-    assert "KernelPackage" in caught.value.hint
-
-
-def test_a_slot_that_is_empty_is_named(tmp_path: Path) -> None:
-    line = synthetic.cmdline("amd", slot=2)
-    path = synthetic.write_image(tmp_path / "b.img", tmp_path, line=line)
-    with pytest.raises(ImageError, match=r"boots from slot B, by its cmdline\.txt\. .* there is none"):
-        load_raw(path)

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from harness.appliance.appliance import Appliance
 from harness.build.go import GoToolchain
-from harness.faults.disk import PARTITION_TABLE, pack_root
+from harness.faults.disk import PARTITION_TABLE
 from harness.image.arch import Arch
 from harness.image.copying import copy_sparse
 from harness.image.fat import FatVolume, write_fat
 from harness.image.hosttool import run_tool
 from harness.image.model import Extent, Image
+from harness.image.repacking import Edit, pack_root
 from harness.image.squashfs import File, Node, SquashFs
 
 FLASH = 4096
@@ -162,7 +163,7 @@ def foreign_kernel(files: dict[str, bytes], disk: Disk) -> None:
     files["vmlinuz"] = FatVolume.open(other.path, offset=boot.offset, size=boot.size).read("vmlinuz")
 
 
-def root(edit: Callable[[str, Node], Node | None]) -> Damage:
+def root(edit: Edit) -> Damage:
     """Another root file system."""
 
     def damage(disk: Disk) -> None:

@@ -52,7 +52,8 @@ SAID = Said("a.py::test_x[virt]", "APPLIANCE", "KernelPanic", "the cause", "mend
     ("status", "reds", "trouble"),
     [
         (1, [SAID], ""),
-        (0, [], "is not red"),
+        (1, [], "is not red"),
+        (0, [SAID], "exit status 0"),
         (10, [SAID], "exit status 10"),
         (1, [Said(SAID.test, "APPLIANCE", "WaitTimeout", "the cause", "mend it")], "kind"),
         (1, [Said(SAID.test, "HOST", "KernelPanic", "the cause", "mend it")], "fault"),
