@@ -24,6 +24,8 @@ from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 
 LISTENS = "listening on "
 UP = "host key fingerprint: "
+LONGEST = 200
+"""Characters of what a command said in the first line of an error."""
 COMMAND = 60.0
 """Seconds that a command may take, where the caller gives no limit."""
 
@@ -196,10 +198,12 @@ class Breakglass:
             ended.append(f"status {result.status}")
         if check and result.status != 0:
             how = f"ended with status {result.status}" if result.status >= 0 else "was ended by a signal"
+            said = (result.error_text or result.text).splitlines()
             raise CommandFailed(
-                f"{text!r} {how}",
+                f"{text!r} {how}{f': {said[0][:LONGEST]}' if said else ''}",
                 status=result.status,
                 where=str(self.address),
+                hint="look at what it said; where it may fail, give check=False and look at its status",
                 evidence=excerpt("\n".join(filter(None, (result.text, result.error_text)))),
             )
         return result

@@ -132,10 +132,11 @@ def test_status_and_both_streams(breakglass: Breakglass) -> None:
 
 
 def test_a_failure_says_what_the_command_said(breakglass: Breakglass) -> None:
-    with pytest.raises(CommandFailed, match="ended with status 3") as caught:
-        breakglass.run("echo no such thing >&2; exit 3")
+    with pytest.raises(CommandFailed, match="ended with status 3: no such thing") as caught:
+        breakglass.run("echo no such thing >&2; echo Usage: >&2; exit 3")
     assert caught.value.status == 3
-    assert "no such thing" in caught.value.evidence
+    assert caught.value.hint
+    assert "no such thing\nUsage:" in caught.value.evidence
 
 
 def test_output_survives_a_server_that_loses_it(breakglass: Breakglass, server: FakeBreakglass) -> None:

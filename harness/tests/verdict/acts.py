@@ -78,17 +78,10 @@ def test_it_switches_itself_off(appliance: Appliance) -> None:
     appliance.wait_for_service("hello", lambda service: service.stopped, "stopped")
 
 
-def test_a_task_hangs_in_the_kernel(appliance: Appliance) -> None:
+def test_a_command_never_ends(appliance: Appliance) -> None:
     with appliance.breakglass() as rescue:
-        rescue.run("echo 2 > /proc/sys/kernel/hung_task_timeout_secs; sync; fsfreeze -f /perm")
+        rescue.run("sync; fsfreeze --freeze /perm")
         rescue.run("echo x > /perm/never", timeout=20)
-
-
-def test_a_processor_is_kept_by_a_program(appliance: Appliance) -> None:
-    with appliance.breakglass() as rescue:
-        rescue.run("echo 3 > /proc/sys/kernel/watchdog_thresh; echo -1 > /proc/sys/kernel/sched_rt_runtime_us")
-    in_the_background(appliance, "chrt -f 99 yes & chrt -f 99 yes & wait")
-    appliance.wait_for_service("hello", lambda service: service.stopped, "stopped")
 
 
 # -- programs, memory, /perm
@@ -96,7 +89,8 @@ def test_a_processor_is_kept_by_a_program(appliance: Appliance) -> None:
 
 def test_a_program_takes_all_memory(appliance: Appliance) -> None:
     with appliance.breakglass() as rescue:
-        rescue.run("tail -c 2000000000 /dev/zero > /tmp/all")
+        # In small pieces: a large one is refused, and kills nobody.
+        rescue.run("yes | sort > /dev/null", timeout=120)
 
 
 def test_a_service_is_killed_again_and_again(appliance: Appliance) -> None:
