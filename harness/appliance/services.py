@@ -209,7 +209,8 @@ class Services(Core):
         falls = [one for one in tries if one.ended and not one.left]
         if not falls:
             return ""
-        killed = any(one.ended == "signal: killed" for one in falls)
+        # Where the kernel is heard, it says itself when it kills for memory, and stands first then.
+        killed = not self.voice.kernel and any(one.ended == "signal: killed" for one in falls)
         memory = ", as the kernel kills when memory runs out" if killed else ""
         return f"; it fell with {_how(falls)}{memory}"
 
