@@ -11,7 +11,7 @@ from harness.appliance.cold_start import ColdStart
 from harness.appliance.services import Services
 from harness.appliance.time_line import Lane
 from harness.appliance.ways_in import WaysIn
-from harness.appliance.why import Why, why_off, why_still, why_unreached
+from harness.appliance.why import Why, why_no_service, why_off, why_still, why_unreached
 from harness.console.causes import explain
 from harness.console.crashes import OF_BUSY_HOST
 from harness.console.phases import Boot, Cause
@@ -25,6 +25,7 @@ from harness.errors import (
     behind,
     follow,
 )
+from harness.gokrazy.probe import Reach
 from harness.image.fat import FatVolume
 from harness.image.model import Image
 from harness.machine.diagnosis import diagnose
@@ -165,7 +166,7 @@ class Past(Services, WaysIn):
             setattr(error, _ASKED, True)
             if (death := self._death_behind(error)) is not None:
                 follow(error, death)
-            elif isinstance(error, _LOST) and (why := self._why_silent()) is not None:
+            elif isinstance(error, _LOST) and (why := self._why_silent(error)) is not None:
                 why.comes_before(error)
         if behind(error) is not None:
             return
@@ -199,18 +200,22 @@ class Past(Services, WaysIn):
             return death if death is not error else None
         return None
 
-    def _why_silent(self) -> Why | None:
-        """What keeps it from answering, by its machine or by its own word; None where neither shows anything."""
+    def _why_silent(self, error: BaseException) -> Why | None:
+        """What keeps it from answering, by its machine or by its own word; None where nothing shows."""
         if not self.power.power_ons:
             return None
         if not self.power.is_on:
             return why_off(self.power.machine.ended)
         if (why := why_still(self.power.machine)) is not None:
             return why
-        if not self.can("serial-shell"):
+        if self.can("serial-shell"):
+            self._own_word = self.network_from_within()
+            if (why := why_unreached(self._own_word)) is not None:
+                return why
+        if isinstance(error, HarnessError) or not self.can("http"):
             return None
-        self._own_word = self.network_from_within()
-        return why_unreached(self._own_word)
+        answers = self.device.probe().reach is Reach.READY
+        return why_no_service(str(error), self.power.ports) if answers else None
 
     @contextmanager
     def explained(self) -> Iterator[None]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.appliance.start_watch import GUEST_NETWORK
 from harness.errors import DeviceUnreachable, HarnessError, follow
 from harness.machine.ending import Ended
 from harness.machine.machine import Machine
+from harness.machine.ports import Port
 
 SHUTDOWN = "guest-shutdown"
 """QEMU's word for a guest that switched itself off."""
@@ -17,6 +19,10 @@ LIMIT = 5.0
 _CARD = re.compile(r"^\d+: (?!lo)(\S+): <(\S+?)>", re.MULTILINE)
 """A network card, and its flags, as ``ip address`` has them."""
 _LINE_OF_ROUTE = re.compile(r"^(?:default via|\d+(?:\.\d+){3}/\d+ dev) ", re.MULTILINE)
+
+
+_ASKED_HERE = re.compile(r"127\.0\.0\.1\D{1,10}(\d+)")
+"""The port of this host in the error of a library."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,18 @@ def why_still(machine: Machine) -> Why | None:
     if status != "paused":
         return None
     return Why("the processors of the machine stand still: it is paused", "find what paused it, and let it go on")
+
+
+def why_no_service(said: str, ports: Mapping[Port, int]) -> Why | None:
+    """Which port of an appliance that answers did not, by the port of this host in an error; None for another."""
+    asked = {int(number) for number in _ASKED_HERE.findall(said)}
+    port = next((there for there, here in ports.items() if here in asked), None)
+    if port is None:
+        return None
+    return Why(
+        f"the appliance answers, but not well at its port {port}",
+        "look at the program that serves there, and at its log",
+    )
 
 
 def why_unreached(said: str) -> Why | None:

@@ -9,11 +9,12 @@ from typing import Any, cast
 import pytest
 import requests
 
-from harness.appliance.why import Why, why_off, why_still, why_unreached
+from harness.appliance.why import Why, why_no_service, why_off, why_still, why_unreached
 from harness.errors import DeviceUnreachable, Fault, HarnessError, QemuFailed, WaitTimeout, behind, fault_of
 from harness.lifetime.process import Exit
 from harness.machine.ending import Ended
 from harness.machine.machine import Machine
+from harness.machine.ports import Port
 from harness.machine.power import Power
 from harness.tests.appliance.played import appliance
 
@@ -89,6 +90,23 @@ def test_it_comes_before_what_was_not_answered_and_is_no_fault_of_a_busy_host() 
     assert str(theirs) == "it is off; then: reset by peer"
     assert isinstance(behind(theirs), DeviceUnreachable)
     assert fault_of(theirs) is Fault.APPLIANCE
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "HTTPConnectionPool(host='127.0.0.1', port=38083): Read timed out. (read timeout=5)",
+        "[Errno 111] Connect call failed ('127.0.0.1', 38083)",
+        "cannot reach http://127.0.0.1:38083/",
+    ],
+)
+def test_a_program_that_does_not_answer_is_named_by_its_port_on_the_appliance(said: str) -> None:
+    ports = {Port(80): 38080, Port(8080): 38083}
+    why = why_no_service(said, ports)
+    assert why is not None
+    assert "at its port 8080" in why.what
+    assert why_no_service(said.replace("38083", "5432"), ports) is None
+    assert why_no_service("No such file or directory: 'x'", ports) is None
 
 
 @pytest.mark.parametrize("error", [DeviceUnreachable("no answer"), requests.ReadTimeout("timed out")])

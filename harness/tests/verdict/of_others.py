@@ -106,7 +106,12 @@ ACTS = (
         "ApplianceFault",
         "/user/hello does not stay",
     ),
-    act("a program stands still", "test_a_program_of_the_instance_stands_still", "ReadTimeout", "8080"),
+    act(
+        "a program stands still",
+        "test_a_program_of_the_instance_stands_still",
+        "DeviceUnreachable",
+        "at its port 8080",
+    ),
     act("/perm is full", "test_perm_is_full", "CommandFailed", "No space left|full"),
     act("/perm lost", "test_perm_is_damaged[superblock", r"\w+", "/perm"),
     act("/perm damaged", "test_perm_is_damaged[inodes", r"\w+", "/perm"),
