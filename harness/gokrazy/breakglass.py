@@ -273,8 +273,12 @@ class Breakglass:
         """Write a file on the device; raises CommandFailed where the device refuses."""
         with self._files(f"take {remote}", timeout) as sftp:
             with sftp.open(remote, "wb") as file:
-                file.set_pipelined(True)
+                # paramiko drops the answers to what is written so: the size is asked for instead. What fits into
+                # one request is answered; it may go to a file in /proc, which has no size.
+                file.set_pipelined(len(content) > file.MAX_REQUEST_SIZE)
                 file.write(content)
+            if len(content) > file.MAX_REQUEST_SIZE and (got := sftp.stat(remote).st_size) != len(content):
+                raise OSError(errno.EIO, f"it has {got} of its {len(content)} bytes")
             if mode is not None:
                 sftp.chmod(remote, mode)
 
@@ -317,6 +321,7 @@ class Breakglass:
                         f"the device did not {what}: {reason}",
                         status=error.errno or errno.EIO,
                         where=str(self.address),
+                        hint="is it there, is there room left (df), and is that file system writable?",
                     ) from None
         finally:
             client.close()

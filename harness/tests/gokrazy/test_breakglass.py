@@ -239,6 +239,13 @@ def test_files_there_and_back(breakglass: Breakglass, server: FakeBreakglass, tm
     assert (tmp_path / "back").read_bytes() == b"text"
 
 
+@pytest.mark.parametrize("size", [10, 100_000, 1 << 20])
+def test_a_file_that_finds_no_room_is_noticed(breakglass: Breakglass, server: FakeBreakglass, size: int) -> None:
+    (server.folder / "full").symlink_to("/dev/full")
+    with pytest.raises(CommandFailed, match="did not take /full"):
+        breakglass.put_bytes(bytes(size), "/full")
+
+
 def test_files_that_are_not_there(breakglass: Breakglass, tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="did not give none"):
         breakglass.get_bytes("none")

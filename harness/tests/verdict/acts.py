@@ -107,7 +107,7 @@ def test_a_program_of_the_instance_stands_still(appliance: Appliance) -> None:
 def test_perm_is_full(appliance: Appliance) -> None:
     with appliance.breakglass() as rescue:
         rescue.run("dd if=/dev/zero of=/perm/all bs=1M", check=False, timeout=120)
-        rescue.put_bytes(bytes(1 << 20), "/perm/more")
+        rescue.put_bytes(bytes(4 << 20), "/perm/more")
 
 
 # -- the machine around it
