@@ -14,6 +14,7 @@ from harness.appliance.ways_in import WaysIn
 from harness.appliance.why import Why, why_no_service, why_off, why_still, why_unreached
 from harness.console.causes import explain
 from harness.console.crashes import OF_BUSY_HOST
+from harness.console.findings import Finding
 from harness.console.phases import Boot, Cause
 from harness.console.slot import Slot, slot_of
 from harness.errors import (
@@ -49,6 +50,8 @@ class Screen:
 
 _LOST = (DeviceUnreachable, WaitTimeout, OSError, EOFError)
 """Errors of one who got no answer; those of libraries are errors of input and output."""
+NO_PERM = "perm-not-mounted"
+"""The check of the console that finds a /perm that is not mounted."""
 _ASKED = "gk_is_looked_into"
 """Attribute of an error that was explained already, as far as it can be."""
 
@@ -173,7 +176,7 @@ class Past(Services, WaysIn):
         started = self.cold_start.unclean if self.cold_start is not None else ()
         memory = self.power.spec.equipment.memory
         more = "" if self.board.fixed else f" (--gk-memory {2 * memory} gives it more)"
-        findings = [*started, *self.console.unclean()]
+        findings = [*started, *self.console.unclean(), *self._lost_perm()]
         cause = explain(error, findings, self.memory_left, memory=memory, more=more)
         if not isinstance(error, ApplianceFault) or not error.overdue or error.fault is Fault.HOST:
             return
@@ -182,6 +185,12 @@ class Past(Services, WaysIn):
         shortage = self.power.shortage()
         if shortage is not None and shortage.is_grave:
             error.excuse(f"this host gave QEMU {shortage}: run less beside it, or give --gk-time-factor")
+
+    def _lost_perm(self) -> list[Finding]:
+        """That the file system on /perm was not mounted, where the image has one; a blank one never is."""
+        if self.image.perm != "ext4":
+            return []
+        return [one for one in self.console.findings if one.name == NO_PERM]
 
     def _death_behind(self, error: BaseException) -> HarnessError | None:
         """What ended the appliance, or its QEMU, before this error came; None if it lives, or if that is known.

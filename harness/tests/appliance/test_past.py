@@ -248,10 +248,30 @@ def test_the_host_excuses_what_it_causes_itself(
     watcher.see(Line(20.0, 0, f"[ 1.0] {said}", kernel=True), boot=1)
     watcher.tick(100.0, settle=True)
     monkeypatch.setattr(
-        subject, "console", SimpleNamespace(unclean=lambda: watcher.findings, check_unseen=lambda: None)
+        subject,
+        "console",
+        SimpleNamespace(unclean=lambda: watcher.findings, check_unseen=lambda: None, findings=[]),
     )
     failure = WaitTimeout("waited")
     subject.explain(failure)
     subject.explain(failure)
     assert failure.fault is fault
     assert failure.what.startswith(what)
+
+
+@pytest.mark.parametrize(("perm", "first"), [("ext4", "/perm is not mounted from /dev/vda4"), ("blank", "waited")])
+def test_a_perm_that_is_lost_heads_what_fails_after_it_and_a_blank_one_does_not(
+    tmp_path: Path, perm: str, first: str
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    object.__setattr__(subject.image, "perm", perm)
+    watcher = CrashWatcher()
+    said = "mount.go:159: Could not mount permanent storage partition /dev/vda4 as ext4: invalid argument"
+    watcher.see(Line(20.0, 0, f"2026/11/26 19:20:58 {said}"), boot=1)
+    error = WaitTimeout("waited")
+    console = SimpleNamespace(unclean=list, check_unseen=lambda: None, findings=watcher.findings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "console", console)
+        subject.explain(error)
+    subject.console.close()
+    assert error.what.startswith(first)

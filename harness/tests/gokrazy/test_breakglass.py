@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import socket
 import stat
 import threading
@@ -15,14 +16,16 @@ from harness.errors import (
     AuthenticationRefused,
     CommandFailed,
     DeviceUnreachable,
+    HarnessError,
     KernelPanic,
     OptionError,
     WaitTimeout,
 )
-from harness.gokrazy.breakglass import Breakglass
+from harness.gokrazy.breakglass import SETTLES, Breakglass
 from harness.gokrazy.client import Device
 from harness.gokrazy.keys import KeyPair, generate_key, load_key
 from harness.gokrazy.ssh import SshReach, hang_up
+from harness.gokrazy.status import ServiceStatus
 from harness.tests.gokrazy.fake_device import PASSWORD, FakeDevice
 from harness.tests.gokrazy.fake_ssh import FakeBreakglass
 
@@ -341,6 +344,35 @@ def test_a_start_that_never_succeeds(
     with pytest.raises(WaitTimeout, match=r"breakglass to greet .*dropped") as caught:
         Breakglass("127.0.0.1", server.port, key.private, device=device).start(timeout=0.5)
     assert "cannot assign" in caught.value.evidence
+
+
+@pytest.mark.parametrize("said", ["open /perm/breakglass.authorized_keys: no such file", SETTLES])
+def test_one_that_falls_again_and_again_is_not_waited_for_unless_an_address_settles(
+    fake: FakeDevice,
+    device: Device,
+    server: FakeBreakglass,
+    key: KeyPair,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = fake.log("/user/breakglass")
+    for line in ('gokrazy: attempt 0, starting ["/user/breakglass"]', said, "gokrazy: exit status 1"):
+        log.put(("stderr", f"2026/11/26 19:23:03 {line}"))
+    server.mute = True
+    pids = itertools.count(100)
+    monkeypatch.setattr(
+        device,
+        "service",
+        lambda _: ServiceStatus("/user/breakglass", (), next(pids), None, stopped=False, diverted=""),
+    )
+    with pytest.raises(HarnessError) as caught:
+        Breakglass("127.0.0.1", server.port, key.private, device=device).start(timeout=3)
+    if said == SETTLES:
+        assert isinstance(caught.value, WaitTimeout)
+    else:
+        assert caught.value.what == f"breakglass does not stay up: {said}"
+        assert not caught.value.overdue
+        assert "authorized keys" in caught.value.hint
 
 
 def test_a_start_without_a_web_interface(breakglass: Breakglass) -> None:

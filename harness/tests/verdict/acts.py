@@ -23,6 +23,8 @@ from harness.machine.partitions import write_perm
 from harness.tests.verdict import damage
 from harness.tests.verdict.damage import Damage, Disk
 
+DISK = "/machine/peripheral/disk0/virtio-backend"
+"""The disk, as QEMU's block layer knows who uses it."""
 PANIC = "echo c > /proc/sysrq-trigger"
 
 # -- the kernel, and init
@@ -114,15 +116,15 @@ def test_perm_is_full(appliance: Appliance) -> None:
 
 
 def test_the_disk_is_pulled_out(appliance: Appliance) -> None:
-    appliance.power.machine.execute("device_del", {"id": "disk0"})
     with appliance.breakglass() as rescue:
+        rescue.run("echo 1 > $(readlink -f /sys/block/vda/device/..)/remove")
         rescue.run("echo 3 > /proc/sys/vm/drop_caches; cat /user/* > /dev/null")
 
 
 def test_the_disk_does_not_answer(appliance: Appliance) -> None:
     with appliance.breakglass() as rescue:
         limits = dict.fromkeys(("bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr"), 0)
-        appliance.power.machine.execute("block_set_io_throttle", {"id": "disk0", "bps": 1, **limits})
+        appliance.power.machine.execute("block_set_io_throttle", {"id": DISK, "bps": 1, **limits})
         rescue.run("echo 3 > /proc/sys/vm/drop_caches; cat /user/* > /dev/null", timeout=20)
 
 
