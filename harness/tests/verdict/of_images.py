@@ -81,7 +81,7 @@ IMAGES = (
         boots("InitFailure", "may not run /gokrazy/init"),
         damage=damage.with_mode("/gokrazy/init", 0o644),
     ),
-    Way("init ends", boots("InitFailure", "init ended"), damage=init(programs.ENDS)),
+    Way("init ends", boots("InitFailure", "init exited with status 0"), damage=init(programs.ENDS)),
     Way("init panics", boots("InitFailure", "init.*assignment to entry in nil map"), damage=init(programs.PANICS)),
     Way("init reboots", boots("RebootLoop", "again"), damage=init(programs.REBOOTS_AT_ONCE)),
     Way("init is silent", boots("BootFailure", "init has not said"), damage=init(programs.SLEEPS), faster=0.3),
@@ -207,7 +207,7 @@ IMAGES = (
     ),
     Way(
         "an update to an init that ends",
-        Red(UPDATES, "InitFailure", "init ended"),
+        Red(UPDATES, "InitFailure", "init exited with status 0"),
         damage=init(programs.ENDS),
         subject="{healthy}",
         tests="test_update_flips",
