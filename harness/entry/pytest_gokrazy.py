@@ -92,7 +92,7 @@ def _tests(config: pytest.Config) -> list[Path]:
     named = [str(argument).partition("::")[0] for argument in config.invocation_params.args]
     paths = [config.invocation_params.dir / name for name in named if name and not name.startswith("-")]
     # Not by Path.exists, which raises for an argument that is no path and too long for one: a long -k.
-    return [path for path in paths if os.path.exists(path)]
+    return [path for path in paths if os.path.exists(path)]  # noqa: PTH110
 
 
 class Finder(MetaPathFinder):
