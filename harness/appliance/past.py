@@ -163,7 +163,10 @@ class Past(Services, WaysIn):
         That is a death that nobody has seen, what keeps the device from answering, or what its kernel said.
         A limit that passed while this host let QEMU starve is this host's fault, and says so.
         """
-        if error is None or (isinstance(error, HarnessError) and not isinstance(error, ApplianceFault)):
+        # A skip or Ctrl-C explains itself.
+        if not isinstance(error, Exception):
+            return
+        if isinstance(error, HarnessError) and not isinstance(error, ApplianceFault):
             return
         if not hasattr(error, _ASKED):
             setattr(error, _ASKED, True)

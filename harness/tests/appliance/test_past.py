@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import requests
@@ -134,6 +135,17 @@ def test_what_a_test_raises_itself_is_headed_by_a_death_that_nobody_has_seen(
     assert error.__cause__ is death
     assert behind(error) is death
     assert fault_of(error) is Fault.APPLIANCE
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt("x"), pytest.skip.Exception("x"), QemuCrashed("x")])
+def test_what_is_no_failure_of_a_test_or_blames_nobody_else_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    monkeypatch.setattr(subject.console, "check_unseen", Mock(side_effect=KernelPanic("it died")))
+    subject.explain(error)
+    subject.console.close()
+    assert (str(error), error.__cause__, behind(error)) == ("x", None, None)
 
 
 def test_a_death_that_a_wait_has_ended_with_heads_nothing_more(
