@@ -210,6 +210,19 @@ def test_a_disk_that_cannot_be_read_is_not_called_a_damaged_root_file_system() -
     assert findings[-1].what.startswith("the disk does not read or write: I/O error, dev vda, sector 213008")
 
 
+def test_a_disk_that_is_gone_without_a_word_is_not_called_a_damaged_root_file_system_either() -> None:
+    first, second = watch(
+        f"{K}Aborting journal on device vda4-8.\n{K}SQUASHFS error: Failed to read block 0x21c04be: -5\n"
+    )
+    assert first.what.startswith("the file system /perm is damaged, or its disk is gone: ")
+    assert second.what == "the disk under the root file system does not read (error -5)"
+    [damaged] = watch(
+        f"{K}SQUASHFS error: zlib decompression failed, data probably corrupt\n"
+        f"{K}SQUASHFS error: Failed to read block 0x21c04be: -5\n"
+    )
+    assert damaged.what.startswith("the root file system is damaged: zlib")
+
+
 def test_a_program_cannot_fake_what_only_the_kernel_says() -> None:
     assert classify("WARNING: something of my own", kernel=False, firmware=False) is None
     assert classify("BUG: in my program", kernel=False, firmware=False) is None

@@ -117,7 +117,7 @@ ACTS = (
         "DeviceUnreachable",
         "at its port 8080",
     ),
-    act("/perm is full", "test_perm_is_full", "CommandFailed", "did not take /perm/more: it has"),
+    act("/perm is full", "test_perm_is_full", "CommandFailed", "did not take /perm/more: .*no space left"),
     act("/perm lost", "test_perm_is_damaged[superblock", "ApplianceFault", "/perm is not mounted"),
     act("/perm damaged", "test_perm_is_damaged[inodes", "ApplianceFault", "/perm is not mounted"),
     act(
@@ -127,7 +127,12 @@ ACTS = (
         "the key",
         to_do="authorized",
     ),
-    act("disk pulled out", "test_the_disk_is_pulled_out", r"\w+", "disk"),
+    act(
+        "disk pulled out",
+        "test_the_disk_is_pulled_out",
+        "BootFailure",
+        "the disk under the root file system does not read",
+    ),
     act("disk stuck", "test_the_disk_does_not_answer", r"\w+", "disk"),
     act("network cable out", "test_its_network_cable_is_out", "DeviceUnreachable", "no carrier", to_do="cable"),
     act("routes lost", "test_it_loses_its_routes", "DeviceUnreachable", "no route", to_do="dhcp"),
