@@ -299,7 +299,9 @@ class Intake:
             for finding in reversed(self._of_life)
             if finding.severity is Severity.FATAL and finding.name not in OPEN_ENDED and not finding.expected
         )
-        cause = next(crashes, "none was printed (a watchdog, or a fault that stops the processor)")
+        wanted = all(Phase.RESTART in one.at for one in chain[:-1])
+        silent = "none was printed (a watchdog, or a fault that stops the processor)"
+        cause = next(crashes, "a program had the kernel restart, without asking init" if wanted else silent)
         seconds = chain[-1].started - chain[0].started
         what = f"it started {len(chain)} times within {seconds:.0f} s and never came to serve; last cause: {cause}"
         self._add("reboot-loop", what, RebootLoop, line, begun.number)

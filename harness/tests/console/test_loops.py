@@ -108,6 +108,13 @@ class TestLoopAndSilence:
             console.check()
         console.close()
 
+    def test_a_loop_of_restarts_that_a_program_had_from_the_kernel_says_so(self, tmp_path: Path) -> None:
+        console = Console(tmp_path, loop=LoopRule(starts=3, window=60))
+        replay(console, (LINUX + "[    5.000000] reboot: Restarting system\r\n").encode() * 3)
+        with pytest.raises(RebootLoop, match="last cause: a program had the kernel restart"):
+            console.check()
+        console.close()
+
     def test_serving_in_between_is_none(self, tmp_path: Path) -> None:
         console = Console(tmp_path, loop=LoopRule(starts=3, window=60))
         replay(console, (LINUX + UP).encode() * 5)

@@ -83,7 +83,11 @@ IMAGES = (
     ),
     Way("init ends", boots("InitFailure", "init exited with status 0"), damage=init(programs.ENDS)),
     Way("init panics", boots("InitFailure", "init.*assignment to entry in nil map"), damage=init(programs.PANICS)),
-    Way("init reboots", boots("RebootLoop", "again"), damage=init(programs.REBOOTS_AT_ONCE)),
+    Way(
+        "init reboots",
+        boots("RebootLoop", "a program had the kernel restart"),
+        damage=init(programs.REBOOTS_AT_ONCE),
+    ),
     Way("init is silent", boots("BootFailure", "init has not said"), damage=init(programs.SLEEPS), faster=0.3),
     Way(
         "no kernel", refused("no file vmlinuz in the boot file system"), damage=damage.without_boot_file("vmlinuz")
@@ -169,9 +173,10 @@ IMAGES = (
         tests=OF_SERVICES,
     ),
     Way(
-        "a service takes the web interface's port",
-        boots("AuthenticationRefused", "the web interface gets no port, a program has it"),
+        "a service wants the web interface's port",
+        service("/user/hello.*listen tcp :80: bind: address already in use"),
         damage=hello(programs.TAKES_PORT_80),
+        tests=OF_SERVICES,
     ),
     Way(
         "a service reboots the device",
