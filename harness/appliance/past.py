@@ -11,7 +11,7 @@ from harness.appliance.cold_start import ColdStart
 from harness.appliance.services import Services
 from harness.appliance.time_line import Lane
 from harness.appliance.ways_in import WaysIn
-from harness.appliance.why import Why, why_no_service, why_off, why_still, why_unreached
+from harness.appliance.why import Why, why_no_service, why_off, why_restarts, why_still, why_unreached
 from harness.console.causes import explain
 from harness.console.crashes import OF_BUSY_HOST
 from harness.console.findings import Finding
@@ -218,7 +218,7 @@ class Past(Services, WaysIn):
             return None
         if not self.power.is_on:
             return why_off(self.power.machine.ended)
-        if (why := why_still(self.power.machine)) is not None:
+        if (why := why_restarts(self.console.boots) or why_still(self.power.machine)) is not None:
             return why
         if self.can("serial-shell"):
             self._own_word = self.network_from_within()

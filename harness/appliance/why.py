@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.appliance.start_watch import GUEST_NETWORK
+from harness.console.phases import Boot, Phase
 from harness.errors import DeviceUnreachable, HarnessError, follow
 from harness.machine.ending import Ended
 from harness.machine.machine import Machine
@@ -50,6 +51,16 @@ def why_off(ended: Ended | None) -> Why:
             "the appliance has switched itself off", "look at what the console said last, and at what asked for it"
         )
     return Why("the appliance is off: its power was cut", "switch it on before it is asked something")
+
+
+def why_restarts(boots: Sequence[Boot]) -> Why | None:
+    """That a program restarts the appliance, by the last of its boots; init shuts its services down first."""
+    if not any(Phase.RESTART in one.at and Phase.SHUTDOWN not in one.at for one in boots[-2:]):
+        return None
+    return Why(
+        "a program had the kernel restart, without asking init",
+        "leave programs out of the instance, one after the other, until it stays up",
+    )
 
 
 def why_still(machine: Machine) -> Why | None:

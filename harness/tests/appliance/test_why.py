@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 import requests
 
-from harness.appliance.why import Why, why_no_service, why_off, why_still, why_unreached
+from harness.appliance.why import Why, why_no_service, why_off, why_restarts, why_still, why_unreached
+from harness.console.phases import Boot, Cause, Phase
 from harness.errors import DeviceUnreachable, Fault, HarnessError, QemuFailed, WaitTimeout, behind, fault_of
 from harness.lifetime.process import Exit
 from harness.machine.ending import Ended
@@ -67,6 +68,16 @@ def test_a_machine_that_is_paused_is_seen() -> None:
     assert why is not None
     assert "it is paused" in why.what
     assert [why_still(machine(status)) for status in ("running", "gone")] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("phases", "restarts"),
+    [([Phase.RESTART], True), ([Phase.SHUTDOWN, Phase.RESTART], False), ([Phase.KERNEL], False)],
+)
+def test_a_restart_that_init_knows_nothing_of_is_a_program_s(phases: list[Phase], restarts: bool) -> None:
+    boots = [Boot(1, Cause.POWER_ON, 0.0, dict.fromkeys(phases, 1.0)), Boot(2, Cause.RESET, 2.0, {})]
+    assert (why_restarts(boots) is not None) is restarts
+    assert why_restarts([*boots, boots[1]]) is None, "that was long ago"
 
 
 def test_who_switched_it_off_is_told_apart() -> None:

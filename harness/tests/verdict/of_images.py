@@ -180,7 +180,7 @@ IMAGES = (
     ),
     Way(
         "a service reboots the device",
-        service("again", kind="RebootLoop"),
+        service("a program had the kernel restart", kind="DeviceUnreachable|WaitTimeout"),
         damage=hello(programs.REBOOTS_ONCE_IT_SERVES),
         tests=OF_SERVICES,
     ),
