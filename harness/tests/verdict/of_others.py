@@ -133,7 +133,7 @@ ACTS = (
         "BootFailure",
         "the disk under the root file system does not read",
     ),
-    act("disk stuck", "test_the_disk_does_not_answer", r"\w+", "disk"),
+    act("disk stuck", "test_the_disk_does_not_answer", "WaitTimeout", "for the device to start", to_do="disk"),
     act("network cable out", "test_its_network_cable_is_out", "DeviceUnreachable", "no carrier", to_do="cable"),
     act("routes lost", "test_it_loses_its_routes", "DeviceUnreachable", "no route", to_do="dhcp"),
     act("processors stand still", "test_its_processors_stand_still", "DeviceUnreachable", "it is paused"),

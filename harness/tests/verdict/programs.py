@@ -40,7 +40,7 @@ func main() {
 """
 )
 REBOOTS_AT_ONCE = REBOOTS % "time.Second"
-REBOOTS_ONCE_IT_SERVES = REBOOTS % "20 * time.Second"
+REBOOTS_ONCE_IT_SERVES = REBOOTS % "8 * time.Second"
 
 EATS_MEMORY = (
     _HEAD
