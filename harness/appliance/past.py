@@ -48,6 +48,7 @@ class Screen:
     png: bytes
     """A PNG file."""
 
+
 _LOST = (DeviceUnreachable, WaitTimeout, OSError, EOFError)
 """Errors of one who got no answer; those of libraries are errors of input and output."""
 NO_PERM = "perm-not-mounted"

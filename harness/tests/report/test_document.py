@@ -104,16 +104,39 @@ def test_another_error_keeps_its_own_words_and_its_cause_s_hint() -> None:
     assert (test.kind, test.what, test.hint) == ("AssertionError", "not so", "look above")
 
 
-from harness.errors import (
-    DeviceUnreachable,
-    Fault,
-    HarnessError,
-    InternalError,
-    KernelPanic,
-    OptionError,
-    QemuCrashed,
-    follow,
+@pytest.mark.parametrize("stage", ["setup", "call", "teardown"])
+@pytest.mark.parametrize(
+    ("error", "outcome", "title"),
+    [
+        (KernelPanic("it died"), "failed", "1 of 1 tests failed"),
+        (QemuCrashed("QEMU died"), "error", "1 of 1 tests could not be judged"),
+        (InternalError("no"), "error", "1 of 1 tests could not be judged"),
+        (OptionError("no such port"), "error", "1 of 1 tests could not be judged"),
+    ],
+    ids=["appliance", "host", "harness", "user"],
 )
+def test_the_appliance_is_blamed_in_each_stage_for_what_is_its_fault_alone(
+    stage: str, error: HarnessError, outcome: str, title: str
+) -> None:
+    recorder = Recorder(Verdict())
+    failed = report(stage, outcome="failed", text="no")
+    hang_under(failed, played(), error)
+    recorder.pytest_runtest_logreport(failed)
+    document = Document.of(recorder)
+    assert [one.outcome for one in document.tests] == [outcome]
+    assert document.title == title
+
+
+def test_what_follows_a_death_is_of_the_death_s_kind() -> None:
+    for error in (DeviceUnreachable("reset by peer"), ConnectionError("reset by peer"), KeyError("slot")):
+        failed = report("call", outcome="failed", text=f"{type(error).__name__}: reset by peer")
+        follow(error, KernelPanic("the kernel gave up", hint="look above"))
+        hang_under(failed, None, error)
+        recorder = Recorder(Verdict())
+        recorder.pytest_runtest_logreport(failed)
+        (test,) = Document.of(recorder).tests
+        assert (test.kind, test.fault, test.hint) == ("KernelPanic", "APPLIANCE", "look above")
+        assert re.fullmatch(r"the kernel gave up; then: (reset by peer|'slot')", test.what)
 
 
 def test_what_fails_in_the_tear_down_hides_no_failure_before_it() -> None:
