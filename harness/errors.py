@@ -47,6 +47,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum
 
+_BEHIND = "gk_behind"
+"""Attribute of an error that follows another one."""
+
 
 class Fault(Enum):
     """Whose fault an error is; the value is the exit status that stands for it."""
@@ -84,13 +87,6 @@ class HarnessError(Exception):
         """Blame the host instead: it kept whatever failed from doing better, and ``reason`` says how."""
         self.fault = Fault.HOST
         self.hint = f"{reason}; {self.hint}" if self.hint else reason
-
-    def follow(self, cause: HarnessError) -> None:
-        """Say first what this one came of; fault and hint are those of the cause."""
-        self.what = f"{cause.what}; then: {self.what}"
-        self.fault, self.overdue = cause.fault, cause.overdue
-        self.hint = cause.hint
-        self.evidence = "\n".join(text for text in (cause.evidence, self.evidence) if text)
 
     def __str__(self) -> str:
         lines = [self.what]
@@ -268,6 +264,27 @@ class OptionError(UserError):
 
 class NotOnDevice(UserError):
     """A test wants what a real device cannot do, or may not do in this run: the test is skipped."""
+
+
+def follow(error: BaseException, cause: HarnessError) -> None:
+    """Have an error say first what it came of; kind, fault and hint are those of the cause."""
+    setattr(error, _BEHIND, cause)
+    if isinstance(error, HarnessError):
+        error.what = f"{cause.what}; then: {error.what}"
+        error.fault, error.overdue = cause.fault, cause.overdue
+        error.hint = cause.hint
+        error.evidence = "\n".join(text for text in (cause.evidence, error.evidence) if text)
+        return
+    error.__cause__ = cause
+    # Of what puts its words together by itself, pytest shows the cause above.
+    if type(error).__str__ in (BaseException.__str__, OSError.__str__):
+        error.args = (f"{cause.what}; then: {error}",)
+
+
+def behind(error: BaseException) -> HarnessError | None:
+    """What an error follows, as ``follow`` was called."""
+    found = getattr(error, _BEHIND, None)
+    return found if isinstance(found, HarnessError) else None
 
 
 def fault_of(error: BaseException | None) -> Fault | None:

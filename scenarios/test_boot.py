@@ -97,4 +97,4 @@ def test_every_service_is_in_its_expected_state(appliance):
     }
     appliance.wait_until_calm()
     for service in appliance.image.services:
-        assert appliance.trouble_with(service.path) == ""
+        appliance.check_service(service.path)

@@ -11,11 +11,22 @@ from harness.appliance.cold_start import ColdStart
 from harness.appliance.services import Services
 from harness.appliance.time_line import Lane
 from harness.appliance.ways_in import WaysIn
+from harness.appliance.why import Why, why_no_service, why_off, why_restarts, why_still, why_unreached
 from harness.console.causes import explain
 from harness.console.crashes import OF_BUSY_HOST
+from harness.console.findings import Finding
 from harness.console.phases import Boot, Cause
 from harness.console.slot import Slot, slot_of
-from harness.errors import ApplianceFault, DeviceUnreachable, Fault, HarnessError, WaitTimeout
+from harness.errors import (
+    ApplianceFault,
+    DeviceUnreachable,
+    Fault,
+    HarnessError,
+    WaitTimeout,
+    behind,
+    follow,
+)
+from harness.gokrazy.probe import Reach
 from harness.image.fat import FatVolume
 from harness.image.model import Image
 from harness.machine.diagnosis import diagnose
@@ -36,6 +47,14 @@ class Screen:
     """Seconds since its time line began."""
     png: bytes
     """A PNG file."""
+
+
+_LOST = (DeviceUnreachable, WaitTimeout, OSError, EOFError)
+"""Errors of one who got no answer; those of libraries are errors of input and output."""
+NO_PERM = "perm-not-mounted"
+"""The check of the console that finds a /perm that is not mounted."""
+_ASKED = "gk_is_looked_into"
+"""Attribute of an error that was explained already, as far as it can be."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +85,8 @@ class Past(Services, WaysIn):
         """As read at the last ``cold_boot``."""
         self.screen: Screen | None = None
         """Its screen when somebody looked last; see ``look_at_screen``."""
-        self._lost: dict[DeviceUnreachable, HarnessError | None] = {}
-        """Connections that were lost, and the death behind each."""
+        self._own_word = ""
+        """What the device said of its network when it was last asked why it does not answer."""
         self._ready: list[tuple[str, dict[str, float]]] = []
 
     # -- what runs
@@ -140,22 +159,28 @@ class Past(Services, WaysIn):
     # -- what it says of a failure
 
     def explain(self, error: BaseException | None) -> None:
-        """Have an error say first what the kernel said before it, if that explains it.
+        """Have an error say first what explains it, as far as that is known.
 
-        A limit that passed while this host let QEMU starve is this host's fault, and says so. A connection may be
-        lost before the console shows why: what shows it within AFTERMATH seconds comes first.
+        That is a death that nobody has seen, what keeps the device from answering, or what its kernel said.
+        A limit that passed while this host let QEMU starve is this host's fault, and says so.
         """
-        if isinstance(error, DeviceUnreachable):
-            if error not in self._lost:
-                self._lost[error] = self._death_behind()
-                if (death := self._lost[error]) is not None:
-                    error.follow(death)
-            if self._lost[error] is not None:
-                return
+        # A skip or Ctrl-C explains itself.
+        if not isinstance(error, Exception):
+            return
+        if isinstance(error, HarnessError) and not isinstance(error, ApplianceFault):
+            return
+        if not hasattr(error, _ASKED):
+            setattr(error, _ASKED, True)
+            if (death := self._death_behind(error)) is not None:
+                follow(error, death)
+            elif isinstance(error, _LOST) and (why := self._why_silent(error)) is not None:
+                why.comes_before(error)
+        if behind(error) is not None:
+            return
         started = self.cold_start.unclean if self.cold_start is not None else ()
         memory = self._equipment.memory
         more = "" if self.board.fixed else f" (--gk-memory {2 * memory} gives it more)"
-        findings = [*started, *self.console.unclean()]
+        findings = [*started, *self.console.unclean(), *self._lost_perm()]
         cause = explain(error, findings, self.memory_left, memory=memory, more=more)
         if not isinstance(error, ApplianceFault) or not error.overdue or error.fault is Fault.HOST:
             return
@@ -165,15 +190,45 @@ class Past(Services, WaysIn):
         if shortage is not None and shortage.is_grave:
             error.excuse(f"this host gave QEMU {shortage}: run less beside it, or give --gk-time-factor")
 
-    def _death_behind(self) -> HarnessError | None:
-        """What ended the appliance, or its QEMU, at the moment when a connection was lost; None if it lives."""
+    def _lost_perm(self) -> list[Finding]:
+        """That the file system on /perm was not mounted, where the image has one; a blank one never is."""
+        if self.image.perm != "ext4":
+            return []
+        return [one for one in self.console.findings if one.name == NO_PERM]
+
+    def _death_behind(self, error: BaseException) -> HarnessError | None:
+        """What ended the appliance, or its QEMU, before this error came; None if it lives, or if that is known.
+
+        A connection may be lost before the console shows why: what shows it within AFTERMATH seconds counts.
+        """
         try:
-            self.power.check()
-            self.console.wait(AFTERMATH)
-            self.power.check()
+            if isinstance(error, _LOST) and not isinstance(error, WaitTimeout):
+                self.power.check()
+                self.console.wait(AFTERMATH)
+                self.power.check()
+            else:
+                self.power.check_unseen()
+                self.console.check_unseen()
         except HarnessError as death:
-            return death
+            return death if death is not error else None
         return None
+
+    def _why_silent(self, error: BaseException) -> Why | None:
+        """What keeps it from answering, by its machine or by its own word; None where nothing shows."""
+        if not self.is_emulated or not self.power.power_ons:
+            return None
+        if not self.power.is_on:
+            return why_off(self.power.machine.ended)
+        if (why := why_restarts(self.console.boots) or why_still(self.power.machine)) is not None:
+            return why
+        if self.can("serial-shell"):
+            self._own_word = self.network_from_within()
+            if (why := why_unreached(self._own_word)) is not None:
+                return why
+        if isinstance(error, HarnessError) or not self.can("http"):
+            return None
+        answers = self.device.probe().reach is Reach.READY
+        return why_no_service(str(error), self.power.ports) if answers else None
 
     @contextmanager
     def explained(self) -> Iterator[None]:
@@ -211,7 +266,8 @@ class Past(Services, WaysIn):
             parts.append(("gokrazy boots", "\n".join(str(boot) for boot in self.console.boots)))
         silent = isinstance(failure, DeviceUnreachable | WaitTimeout)
         if silent and self.power.is_on and self.can("serial-shell"):
-            parts.append(("gokrazy network, by the device's own word", self.network_from_within()))
+            said = self._own_word or self.network_from_within()
+            parts.append(("gokrazy network, by the device's own word", said))
         if (
             self.is_emulated
             and self.power.is_on

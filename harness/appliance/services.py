@@ -84,10 +84,12 @@ class Services(Core):
                 since = time.monotonic()
                 seen[one.path] = state, changes + 1
                 if changes + 1 > FALLS:
-                    if not self._may_fall(one, self._tries(one.path), up=False):
+                    tries = self._tries(one.path)
+                    if not self._may_fall(one, tries, up=False):
                         raise ApplianceFault(
-                            f"{one.path} does not stay up: it was started again and again",
+                            f"{one.path} does not stay up: it was started again and again{self._fell(tries)}",
                             where=self.device.url,
+                            hint=to_do(one.name),
                             evidence=self._last_words(one.path),
                         )
                     ignored.add(one.path)
@@ -189,12 +191,32 @@ class Services(Core):
         """The processes of a service by which it is judged: all, as it was started by nobody else."""
         return tries
 
+    def check_service(self, name: str) -> None:
+        """Raise ApplianceFault for what ``trouble_with`` finds, with the service's last words."""
+        if trouble := self.trouble_with(name):
+            first, _, said = trouble.partition("\n")
+            raise ApplianceFault(
+                f"{name} is not as it should be: {first}",
+                where=self.device.url,
+                hint=to_do(name.rsplit("/", 1)[-1]),
+                evidence=said,
+            )
+
     def _why_it_fell(self, service: ServiceStatus, starts: int, falls: list[Attempt]) -> str:
         missed = self._missed(service, falls, up=False)
         has = f", and says that it misses what {self.board.name} has: {missed}" if missed in self.board.has else ""
-        if any(one.ended == "signal: killed" for one in falls):
-            has += ", and was killed as the kernel does when memory runs out"
-        return f"it was started {starts} times{has}: {service}\n{self._last_words(service.path)}"
+        fell = self._fell(falls)
+        return f"it was started {starts} times{has}{fell}: {service}\n{self._last_words(service.path)}"
+
+    def _fell(self, tries: list[Attempt]) -> str:
+        """How a service fell the last time, to be put behind a sentence; "" where its log shows no fall."""
+        falls = [one for one in tries if one.ended and not one.left]
+        if not falls:
+            return ""
+        # Where the kernel is heard, it says itself when it kills for memory, and stands first then.
+        killed = not self.voice.kernel and any(one.ended == "signal: killed" for one in falls)
+        memory = ", as the kernel kills when memory runs out" if killed else ""
+        return f"; it fell with {_how(falls)}{memory}"
 
     def start(self, name: str) -> None:
         """Start a stopped service over HTTP."""
@@ -238,6 +260,11 @@ class Services(Core):
         return self.device.log(name, stream)
 
 
+def to_do(name: str) -> str:
+    """What to do about a service that does not do well."""
+    return f"read its last words; if it may do so here, say so: --gk-expect {name}:restarts (or ends)"
+
+
 def memory_left(status: Status) -> tuple[int, int] | None:
     """Bytes of memory that are available, and how many there are; None where the device does not say."""
     left, whole = status.memory.get("MemAvailable"), status.memory.get("MemTotal")
@@ -253,7 +280,8 @@ def _how(falls: list[Attempt]) -> str:
     """How a service fell the last time, in its own words."""
     if not falls:
         return "the log does not say how"
-    return f"{falls[-1].last_words or 'it said nothing'} ({falls[-1].ended})"
+    said = falls[-1].last_words
+    return f"{said} ({falls[-1].ended})" if said else falls[-1].ended
 
 
 def _status(tries: list[Attempt]) -> str:

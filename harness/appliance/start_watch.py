@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 from harness.boards import Budget
 from harness.console.console import Console
@@ -12,6 +13,8 @@ from harness.errors import BootFailure, DeviceUnreachable, RebootLoop
 from harness.firmware.voice import Voice
 from harness.image.model import Image
 
+_LONGEST = 120
+"""Characters of the console's last line in an error."""
 GUEST_NETWORK = "10.0.2."
 """The beginning of the addresses that QEMU's network gives out, and forwards to."""
 
@@ -65,11 +68,16 @@ class StartWatch:
                 self._check_network(boots[-1], now)
         elif self._voice.kernel:
             if now > self._budget.kernel:
-                raise self._stuck(f"no kernel has started within {self._budget.kernel:.0f} s of power-on")
+                raise self._stuck(
+                    f"no kernel has started within {self._budget.kernel:.0f} s of power-on{self._last_words()}",
+                    "compare vmlinuz and cmdline.txt in the boot partition with a fresh build; "
+                    "is there memory enough (--gk-memory)?",
+                )
         elif self._voice.init and now > self._budget.init:
             raise self._stuck(
                 f"init has not said a word within {self._budget.init:.0f} s of power-on "
-                "(the kernel is not heard: its command line makes it quiet)"
+                "(the kernel is not heard: its command line makes it quiet)",
+                "take 'quiet' and loglevel= out of KernelExtraArgs to see how far it comes",
             )
 
     def _look_for_reboots(self, boots: Sequence[Boot]) -> None:
@@ -80,6 +88,7 @@ class StartWatch:
             raise RebootLoop(
                 f"a program on it asked for a reboot {asked} times before it was ready{takes}",
                 where=self._console.name,
+                hint="leave programs out of the instance, one after the other, until it stays up",
                 evidence="\n".join(map(str, boots)),
             )
 
@@ -96,14 +105,23 @@ class StartWatch:
                     overdue=True,
                 )
         elif Phase.UPDATER in at and now - at[Phase.UPDATER] > self._budget.network:
+            why = self._no_card or why_no_address(self._image, self._dhcp_runs)
+            has_card = "the instance's Packages, or GokrazyPackages, must have github.com/gokrazy/gokrazy/cmd/dhcp"
             raise self._stuck(
                 f"init runs its services, but after {self._budget.network:.0f} s the web interface still listens "
-                f"on no address that others reach: {self._no_card or why_no_address(self._image, self._dhcp_runs)}"
+                f"on no address that others reach: {why}",
+                "give the kernel that driver, or the board another card" if self._no_card else has_card,
             )
 
-    def _stuck(self, what: str) -> BootFailure:
+    def _last_words(self) -> str:
+        """What the console said last, to be put behind a sentence."""
+        lines = takewhile(lambda line: not line.mark, reversed(self._console.lines()))
+        last = next((line.text.strip() for line in lines if line.text.strip()), "")
+        return f"; the console said last: {last[:_LONGEST]}" if last else "; the console said nothing"
+
+    def _stuck(self, what: str, hint: str) -> BootFailure:
         said = self._console.excerpt(25) or "(the console said nothing)"
-        return BootFailure(what, where=self._console.name, evidence=said, overdue=True)
+        return BootFailure(what, where=self._console.name, hint=hint, evidence=said, overdue=True)
 
 
 def _why_no_answer(boot: Boot) -> str:

@@ -66,7 +66,11 @@ class _Reader:
 
     def fail(self, what: str, path: str, *, at: int | None = None, hint: str = "") -> NoReturn:
         line = self.line(self.at if at is None else at)
-        raise ConfigError(what, where=f"{self.file}:{line} ({path})", hint=hint)
+        raise ConfigError(
+            f"{self.file.name} is no JSON: {what}",
+            where=f"{self.file}:{line} ({path})",
+            hint=hint or "mend this line, or the one before it",
+        )
 
     def skip(self, path: str) -> None:
         match = _BLANK.match(self.text, self.at)

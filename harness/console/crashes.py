@@ -26,8 +26,13 @@ CHECKS: tuple[Check, ...] = (
 OF_BUSY_HOST = frozenset(one.name for one in CHECKS if one.of_busy_host)
 """Findings that show no fault of the guest where its host was too busy."""
 
-OPEN_ENDED = frozenset({"silence", "reboot-loop", "unasked-restart"})
-"""Findings that come from no single line, and can be allowed like the checks."""
+TO_DO = {
+    "silence": "look at its last lines: what comes next hangs, or is not heard on this port",
+    "reboot-loop": "look at the last cause; without one, try an older kernel (--gk-kernel MODULE@VERSION)",
+    "unasked-restart": "look for a watchdog that is not fed, a program that restarts it, or a kernel that faults",
+}
+"""What to do about the findings that come from no single line; they can be allowed like the checks."""
+OPEN_ENDED = frozenset(TO_DO)
 
 
 class _Sieve:

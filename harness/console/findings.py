@@ -15,7 +15,7 @@ from harness.console.lines import Line, said_by_kernel
 from harness.errors import HarnessError, QemuFailed
 
 _LAST_WORDS = re.compile(r"Rebooting in \d+ seconds|---\[ end Kernel panic|reboot: machine restart")
-_GO_CRASH = re.compile(r"^(?:panic: |fatal error: )")
+_GO_CRASH = re.compile(r"^(?:panic: |fatal error: |SIG[A-Z]+: )")
 _TRAPPED = re.compile(r"\bCode: .*?([0-9a-f]{2}) <[0-9a-f]{2}>")
 """The byte that the processor ran last: after a trap, the program counter stands behind it."""
 _BREAKPOINT = "cc"
@@ -172,6 +172,8 @@ class CrashWatcher:
         self._recent: deque[Line] = deque(maxlen=200)
         self._open: list[_Open] = []
         self._suspicions: list[_Suspicion] = []
+        self._go_crash: tuple[int, Line] | None = None
+        """The last boot and line in which a Go program began to say how it died: a thousand lines may follow."""
         self._alike: dict[tuple[str, bool], list[Finding]] = {}
 
     def see(self, line: Line, *, boot: int, firmware: bool = False, bare: bool = False) -> None:
@@ -195,6 +197,8 @@ class CrashWatcher:
             else:
                 self._found(check, match, line, boot)
         self._recent.append(line)
+        if not kernel and _GO_CRASH.match(line.text):
+            self._go_crash = boot, line
 
     def add(self, finding: Finding) -> None:
         """Take in a finding that comes from no single line; it counts as settled."""
@@ -244,7 +248,7 @@ class CrashWatcher:
         before = list(islice(self._recent, max(0, len(self._recent) - check.look_back), None))
         what = check.meaning.format(match[0], *((group or "") for group in match.groups()))
         if check.of_init:
-            before = self._last_of_init()
+            before = self._last_of_init(boot)
             what = _why_init_died(match[0], before)
         cause = self._cause_of(check, line, boot)
         if cause is not None:
@@ -328,13 +332,15 @@ class CrashWatcher:
         item.finding.settled = True
         self._open.remove(item)
 
-    def _last_of_init(self) -> list[Line]:
+    def _last_of_init(self, boot: int) -> list[Line]:
         """Return what init said last: from its panic on if there is one, else its last lines."""
         recent = list(self._recent)
-        for index in range(len(recent) - 1, -1, -1):
-            if not recent[index].kernel and _GO_CRASH.search(recent[index].text):
-                return recent[index:]
-        return recent[-20:]
+        if self._go_crash is None or self._go_crash[0] != boot:
+            return recent[-20:]
+        crash = self._go_crash[1]
+        if recent and recent[-1].offset - crash.offset > _NOT_LONG_AGO:
+            return recent[-20:]
+        return [crash, *(line for line in recent if line.offset > crash.offset)]
 
 
 def _blame_translation(finding: Finding, byte: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from sys import getsizeof
 
 from harness.console.check import PANIC_WINDOW, Severity
-from harness.console.crashes import OPEN_ENDED, Table
+from harness.console.crashes import OPEN_ENDED, TO_DO, Table
 from harness.console.feed import Feed
 from harness.console.findings import CrashWatcher, Finding
 from harness.console.lines import Line, LineSplitter
@@ -299,7 +299,9 @@ class Intake:
             for finding in reversed(self._of_life)
             if finding.severity is Severity.FATAL and finding.name not in OPEN_ENDED and not finding.expected
         )
-        cause = next(crashes, "none was printed (a watchdog, or a fault that stops the processor)")
+        wanted = all(Phase.RESTART in one.at for one in chain[:-1])
+        silent = "none was printed (a watchdog, or a fault that stops the processor)"
+        cause = next(crashes, "a program had the kernel restart, without asking init" if wanted else silent)
         seconds = chain[-1].started - chain[0].started
         what = f"it started {len(chain)} times within {seconds:.0f} s and never came to serve; last cause: {cause}"
         self._add("reboot-loop", what, RebootLoop, line, begun.number)
@@ -355,4 +357,7 @@ class Intake:
         severity: Severity = Severity.FATAL,
     ) -> None:
         last = list(islice(self.lines, max(0, len(self.lines) - 30), None))
-        self.crashes.add(Finding(name, what, severity, error, line, boot, evidence=last))
+        # Only what ends no wait has to explain what fails after it.
+        cause = TO_DO[name] if severity is Severity.NOTED else ""
+        made = Finding(name, what, severity, error, line, boot, evidence=last, hint=TO_DO[name], cause=cause)
+        self.crashes.add(made)

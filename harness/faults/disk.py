@@ -6,21 +6,19 @@ Nothing here undoes itself: each test has a disk of its own, and ``rewind`` retu
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.appliance.time_line import Lane
 from harness.image.model import SECTOR, Extent
-from harness.image.squashfs import Dir, File, Link, Node, SquashFs, Tree, pack
+from harness.image.repacking import Edit, pack_root
+from harness.image.squashfs import File, Node
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
 
 PARTITION_TABLE = Extent(0, 34 * SECTOR)
 """The MBR, the header of the GPT, and its 128 entries; the GPT's copy lies at the end of the disk."""
-Edit = Callable[[str, Node], Node | None]
-"""Gets each path and node of a root file system and returns what is there instead; None takes it out."""
 
 
 def replace_root(appliance: Appliance, edit: Edit) -> None:
@@ -28,24 +26,7 @@ def replace_root(appliance: Appliance, edit: Edit) -> None:
     appliance.time_line.add(Lane.FAULTS, "the root file system of slot A is packed anew")
     overlay, image = appliance.power.overlay, appliance.image
     with tempfile.TemporaryDirectory(prefix="gokrazy-root-", dir=overlay.path.parent) as folder:
-        squashfs = SquashFs(image.path, image.layout.root_a.offset)
-        unpacked = Path(folder) / "tree"
-        squashfs.extract("/", unpacked)
-        tree = Tree()
-        for entry in squashfs.entries():
-            node: Node
-            if entry.kind == "dir":
-                node = Dir(entry.mode)
-            elif entry.kind == "link":
-                node = Link(entry.target)
-            else:
-                node = File(unpacked / entry.path.strip("/"), entry.mode)
-            edited = edit(entry.path, node)
-            if edited is not None:
-                tree.add(entry.path, edited, replace=True)
-        packed = Path(folder) / "root.img"
-        pack(tree, packed, mtime=squashfs.mtime)
-        overlay.write(image.layout.root_a.offset, packed)
+        overlay.write(image.layout.root_a.offset, pack_root(image, edit, Path(folder)))
 
 
 def without(*paths: str) -> Edit:

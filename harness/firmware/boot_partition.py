@@ -77,7 +77,10 @@ class BootPartition:
         line = text.splitlines()[0].strip() if text.strip() else ""
         if not _ROOT.search(line):
             raise FirmwareFailure(
-                f"{name} in the boot partition names no root file system", where=self.where, evidence=line
+                f"{name} in the boot partition names no root file system (root=)",
+                where=self.where,
+                hint=f"compare it with that of a fresh build; {CUT_SHORT}",
+                evidence=line,
             )
         return line
 

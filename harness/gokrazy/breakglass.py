@@ -13,9 +13,10 @@ from pathlib import Path
 
 import paramiko
 
-from harness.errors import CommandFailed, InternalError, OptionError
+from harness.errors import ApplianceFault, CommandFailed, InternalError, OptionError
 from harness.gokrazy.client import Device
 from harness.gokrazy.command import Result, Running, Wrapped
+from harness.gokrazy.endings import attempts
 from harness.gokrazy.keys import load_key
 from harness.gokrazy.shell import Shell
 from harness.gokrazy.ssh import STEP, Address, Connection, SshReach, connect, hang_up, probe
@@ -24,6 +25,12 @@ from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 
 LISTENS = "listening on "
 UP = "host key fingerprint: "
+SETTLES = "cannot assign requested address"
+"""What it says until the device's IPv6 address has settled."""
+PROCESSES = 6
+"""As so many processes breakglass may be seen while it comes up."""
+LONGEST = 200
+"""Characters of what a command said in the first line of an error."""
 COMMAND = 60.0
 """Seconds that a command may take, where the caller gives no limit."""
 
@@ -98,6 +105,7 @@ class Breakglass:
         (``bind: cannot assign requested address``); the device then starts it again, or it is asked to here.
         """
         device = self._needed_device()
+        processes: set[int] = set()
 
         def attempt(deadline: Deadline) -> Done[None] | NotYet:
             reach = self.probe(timeout=deadline.slice(2.0))
@@ -105,6 +113,10 @@ class Breakglass:
                 half = self._half_up(device)
                 return NotYet(f"it greets, but {half}") if half else Done(None)
             service = device.service(self._service)
+            if service.pid not in processes:
+                processes.add(service.pid)
+                if len(processes) > PROCESSES:
+                    self._must_not_fall(device)
             if service.stopped:
                 device.start(self._service)
             return NotYet(f"{reach.value} at the port; {service}")
@@ -117,6 +129,19 @@ class Breakglass:
             check=self._check,
             hint="its log says why it does not start; are authorized keys in the image?",
             evidence=lambda: "\n".join(map(str, device.recent_log(self._service)[-10:])),
+        )
+
+    def _must_not_fall(self, device: Device) -> None:
+        """Raise ApplianceFault with the last words of one that does not stay up, unless they are of an address."""
+        log = device.recent_log(self._service)
+        said = [one.last_words for one in attempts(log) if one.ended and one.last_words]
+        if not said or SETTLES in said[-1]:
+            return
+        raise ApplianceFault(
+            f"{self._service} does not stay up: {said[-1]}",
+            where=str(self.address),
+            hint="it needs the file of authorized keys, in the image or on /perm",
+            evidence="\n".join(map(str, log[-10:])),
         )
 
     def _half_up(self, device: Device) -> str:
@@ -196,10 +221,12 @@ class Breakglass:
             ended.append(f"status {result.status}")
         if check and result.status != 0:
             how = f"ended with status {result.status}" if result.status >= 0 else "was ended by a signal"
+            said = (result.error_text or result.text).splitlines()
             raise CommandFailed(
-                f"{text!r} {how}",
+                f"{text!r} {how}{f': {said[0][:LONGEST]}' if said else ''}",
                 status=result.status,
                 where=str(self.address),
+                hint="look at what it said; where it may fail, give check=False and look at its status",
                 evidence=excerpt("\n".join(filter(None, (result.text, result.error_text)))),
             )
         return result
@@ -269,8 +296,12 @@ class Breakglass:
         """Write a file on the device; raises CommandFailed where the device refuses."""
         with self._files(f"take {remote}", timeout) as sftp:
             with sftp.open(remote, "wb") as file:
-                file.set_pipelined(True)
+                # paramiko drops the answers to what is written so: the size is asked for instead. What fits into
+                # one request is answered; it may go to a file in /proc, which has no size.
+                file.set_pipelined(len(content) > file.MAX_REQUEST_SIZE)
                 file.write(content)
+            if len(content) > file.MAX_REQUEST_SIZE and (got := sftp.stat(remote).st_size) != len(content):
+                raise OSError(errno.EIO, f"it has {got} of its {len(content)} bytes")
             if mode is not None:
                 sftp.chmod(remote, mode)
 
@@ -313,6 +344,7 @@ class Breakglass:
                         f"the device did not {what}: {reason}",
                         status=error.errno or errno.EIO,
                         where=str(self.address),
+                        hint="is it there, is there room left (df), and is that file system writable?",
                     ) from None
         finally:
             client.close()

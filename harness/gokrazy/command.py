@@ -132,6 +132,7 @@ class Running:
                     raise WaitTimeout(
                         f"waited {self._deadline.limit:g} s for {self.command!r} to end on the device",
                         where=where,
+                        hint="it may still run: look at what it waits for, or give it more time (timeout=)",
                         evidence=excerpt(said) or "(it said nothing)",
                     )
                 selector.select(self._deadline.slice(1.0))

@@ -101,7 +101,9 @@ class Connection:
             self._check()
             if expired.is_set() or isinstance(error, TimeoutError):
                 raise WaitTimeout(
-                    f"waited {limit:g} s for the device to {what} over SSH", where=str(self.address)
+                    f"waited {limit:.1f} s for the device to {what} over SSH",
+                    where=str(self.address),
+                    hint="it is busy, or waits itself, as for a disk that does not answer",
                 ) from None
             if not self.alive:
                 raise lost(self.address, what) from None

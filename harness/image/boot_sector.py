@@ -80,8 +80,19 @@ def fit_on(disk: ByteSource) -> Fit | None:
     sector = disk.read_at(0, SECTOR)
     if len(sector) < SECTOR:
         return None
-    (vmlinuz,) = struct.unpack_from("<I", sector, CODE_BYTES)
-    return fit_of(sector, disk.read_at(vmlinuz * SECTOR, 2 * SECTOR))
+    return fit_of(sector, disk.read_at(kernel_sector(sector) * SECTOR, 2 * SECTOR))
+
+
+def kernel_sector(sector: bytes) -> int:
+    """Where the boot sector looks for vmlinuz: a number of a sector."""
+    return int(struct.unpack_from("<I", sector, CODE_BYTES)[0])
+
+
+def names_a_kernel(disk: ByteSource) -> bool:
+    """Whether a kernel begins where a disk's boot sector looks for it."""
+    offset, magic = _HEADER
+    place = kernel_sector(disk.read_at(0, SECTOR)) * SECTOR
+    return disk.read_at(place + offset, len(magic)) == magic
 
 
 def boot_sector_title(disk: ByteSource) -> str:

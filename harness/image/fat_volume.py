@@ -265,7 +265,7 @@ class FatVolume:
 
     def _damaged(self, what: str, *, truncated: bool = False) -> ImageError:
         return ImageError(
-            f"The FAT file system cannot be read: {what}.",
+            f"The boot file system (FAT) cannot be read: {what}.",
             where=self._where,
             hint="Copy or download the image again: it is cut off." if truncated else "Write the image again.",
         )

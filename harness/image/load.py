@@ -17,7 +17,7 @@ from harness.image.digest import content_digest
 from harness.image.fat import FatVolume
 from harness.image.formats import kind_of, unwrap
 from harness.image.gobinary import BuildInfo, architecture, build_info, build_timestamp
-from harness.image.kernel_file import kernel_release
+from harness.image.kernel_file import kernel_arch, kernel_release
 from harness.image.layout import GET_DISK, read_layout, root_in_use
 from harness.image.model import (
     Breakglass,
@@ -87,12 +87,14 @@ def load_raw(
     layout = read_layout(path)
     boot = FatVolume.open(path, offset=layout.boot.offset, size=layout.boot.size)
     cmdline = _read_text(boot, "cmdline.txt")
-    root = SquashFs(path, root_in_use(layout, cmdline).offset)
+    root = _root(path, layout, cmdline)
     entries = {entry.path: entry for entry in root.entries()}
     if _INIT not in entries:
         raise ImageError("The root file system has no /gokrazy/init.", where=str(path), hint=GET_DISK)
     init = root.read(_INIT)
     arch = _arch(init, path)
+    vmlinuz = boot.read("vmlinuz")
+    _must_fit(vmlinuz, arch, path)
     programs: dict[str, BuildInfo] = {}
     draws = False
     for name in _programs(entries, init):
@@ -102,7 +104,6 @@ def load_raw(
     etc = _Etc(root, entries)
     found_notes = list(notes)
     services = tuple(Service(path=name, package=info.package) for name, info in programs.items())
-    vmlinuz = boot.read("vmlinuz")
     sbom = etc.text("/etc/gokrazy/sbom.json")
     fit = fit_on(FileSource(path)) if architecture_of(arch).has_boot_sector else None
     if fit is not None and not fit.fits:
@@ -198,6 +199,32 @@ def _arch(init: bytes, path: Path) -> Arch:
         where=f"{_INIT} in {path}",
         hint=f"There are boards for {' and '.join(ARCHES)}; build the image with GOARCH set to one of them.",
     )
+
+
+def _root(path: Path, layout: Layout, cmdline: str) -> SquashFs:
+    """The root file system that the image boots from; raises ImageError that says which slot that is."""
+    place = root_in_use(layout, cmdline)
+    try:
+        return SquashFs(path, place.offset)
+    except ImageError as error:
+        slot = "B" if place == layout.root_b else "A"
+        raise ImageError(
+            f"The image boots from slot {slot}, by its cmdline.txt. {error.what}",
+            where=error.where,
+            hint=error.hint,
+            evidence=error.evidence,
+        ) from error
+
+
+def _must_fit(vmlinuz: bytes, arch: Arch, path: Path) -> None:
+    """Raise ImageError for a kernel of another architecture than init is for; one that is unknown may fit."""
+    found = kernel_arch(vmlinuz)
+    if found not in ("", arch):
+        raise ImageError(
+            f"The image's init is for {arch}, but its kernel is for {found}: nothing starts both.",
+            where=f"vmlinuz and {_INIT} in {path}",
+            hint="Build the image with GOARCH and KernelPackage of the same architecture.",
+        )
 
 
 def _programs(entries: Mapping[str, Entry], init: bytes) -> list[str]:

@@ -226,7 +226,7 @@ class SquashFs:
 
     def entries(self) -> list[Entry]:
         """Everything in it, the root directory first."""
-        done = self._unsquashfs("-lln", "-d", "", self.path)
+        done = self._unsquashfs("its directory cannot be listed", "-lln", "-d", "", self.path)
         found = []
         for line in done.stdout.decode(errors="surrogateescape").splitlines():
             if line and (entry := _parse_line(line)) is not None:
@@ -237,7 +237,7 @@ class SquashFs:
 
     def read(self, path: str) -> bytes:
         """The content of a file; raises ImageError when it is not there."""
-        done = self._unsquashfs("-no-wildcards", "-cat", self.path, _absolute(path))
+        done = self._unsquashfs(f"{path} cannot be read", "-no-wildcards", "-cat", self.path, _absolute(path))
         if done.stderr.strip():
             raise self._damaged(f"{path} cannot be read", done)
         return done.stdout
@@ -245,16 +245,17 @@ class SquashFs:
     def extract(self, path: str, dest: Path) -> None:
         """Copy a file or directory to the same path below ``dest``, which must not exist; the caller owns them."""
         wanted = [] if path.strip("/") == "" else [_absolute(path)]  # unsquashfs knows no path for all of it
-        done = self._unsquashfs(
-            "-no-wildcards", "-no-xattrs", "-no-progress", "-quiet", "-d", dest, self.path, *wanted
-        )
+        what = f"{path} cannot be extracted"
+        options = ("-no-wildcards", "-no-xattrs", "-no-progress", "-quiet", "-d", dest)
+        done = self._unsquashfs(what, *options, self.path, *wanted)
         if not os.path.lexists(dest / path.strip("/")):
-            raise self._damaged(f"{path} cannot be extracted", done)
+            raise self._damaged(what, done)
 
-    def _unsquashfs(self, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+    def _unsquashfs(self, failed: str, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+        """Run it; raises ImageError that says what ``failed``."""
         done = run_tool(["unsquashfs", "-offset", str(self.offset), *arguments])
         if done.returncode != 0:
-            raise self._damaged("unsquashfs gave up", done)
+            raise self._damaged(failed, done)
         return done
 
     def _damaged(self, what: str, done: subprocess.CompletedProcess[bytes] | None = None) -> ImageError:

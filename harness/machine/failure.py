@@ -98,6 +98,8 @@ def death(name: str, exit_: Exit, *, accelerator: str = "tcg", out_of_memory: bo
     """The error for a QEMU that ended by itself; ``out_of_memory``: the kernel killed something meanwhile."""
     kind, what, hint = _meaning(exit_, accelerator, out_of_memory)
     what = f"{what}: QEMU ended by itself" if what else "QEMU ended by itself"
+    who = "find out who sent the signal (the journal has kills for memory)" if exit_.signal else "see below"
+    hint = hint or f"{who}, and run the test again: it says nothing about the appliance"
     return kind(f"{what} ({exit_})", where=name, hint=hint, evidence=exit_.stderr or "(no output)")
 
 

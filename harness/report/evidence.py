@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import HarnessError, causes, fault_of
+from harness.errors import HarnessError, behind, causes, fault_of
 from harness.run.outcome import FAULT
 
 if TYPE_CHECKING:
@@ -59,9 +59,12 @@ def first_line(report: pytest.TestReport) -> str:
 
 
 def _parts(error: BaseException) -> dict[str, str]:
-    """The class of an error, and what an error of the harness says; of another its cause's hint."""
+    """The class of an error, or of what it follows, and what it says; of a foreign one its cause's hint."""
     ours = next((one for one in causes(error) if isinstance(one, HarnessError)), None)
-    parts = {"kind": type(error).__name__}
+    first = behind(error)
+    parts = {"kind": type(first or error).__name__}
+    if first is not None and ours is first:
+        parts["what"] = f"{first.what}; then: {str(error).removeprefix(f'{first.what}; then: ')}".splitlines()[0]
     if ours is not None:
         parts["hint"] = ours.hint
     if ours is error:

@@ -35,7 +35,7 @@ CHECKS: tuple[Check, ...] = (
         "ext4-error",
         r"EXT4-fs error \(.*|JBD2: .*(?:error|failed).*|Aborting journal on .*"
         r"|EXT4-fs \(.*\): Remounting filesystem read-only.*",
-        "the file system /perm is damaged: {0}",
+        "the file system /perm is damaged, or its disk is gone: {0}",
         NOTED,
         kernel=True,
         cause="look at /perm first: what else fails may only follow from it",

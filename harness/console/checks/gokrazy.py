@@ -131,6 +131,7 @@ CHECKS: tuple[Check, ...] = (
         r"Could not mount permanent storage partition (\S+) as ext4: (.*)",
         "/perm is not mounted from {1}: {2}",
         INFO,
+        cause="look at /perm first: what else fails may only follow from it",
         example="Could not mount permanent storage partition /dev/vda4 as ext4: invalid argument",
     ),
 )

@@ -118,6 +118,18 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "squashfs-error",
+        # What cannot be unpacked says so before.
+        r"SQUASHFS error: Failed to read block \S+: (-\d+)",
+        "the disk under the root file system does not read (error {1})",
+        FATAL,
+        BootFailure,
+        follows=("io-error", "card-error"),
+        look_back=15,
+        hint="look at the disk or card first, and at what holds it: the image on it may be well",
+        example="SQUASHFS error: Failed to read block 0x21c04be: -5",
+    ),
+    Check(
+        "squashfs-error",
         r"SQUASHFS error: (.*)",
         "the root file system is damaged: {1}",
         FATAL,

@@ -24,7 +24,7 @@ HEARD = Voice("ttyAMA0", kernel=True, init=True)
 def played_image() -> Image:
     made = Image.__new__(Image)
     known: dict[str, Any] = {"hostname": "hello", "http_port": 80, "https_port": 443, "services": ()}
-    for name, value in {**known, "breakglass": None, "password": "pw"}.items():
+    for name, value in {**known, "breakglass": None, "password": "pw", "perm": "blank"}.items():
         object.__setattr__(made, name, value)
     return made
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+import requests
 
 from harness.appliance.past import AFTERMATH
 from harness.console.findings import CrashWatcher
@@ -21,6 +23,8 @@ from harness.errors import (
     KernelPanic,
     QemuCrashed,
     WaitTimeout,
+    behind,
+    fault_of,
 )
 from harness.machine.power import Power
 from harness.machine.processor_time import Shortage
@@ -108,6 +112,52 @@ def test_a_death_that_shows_after_the_connection_was_lost_is_told_first(
     assert error.what == "it died; then: connection reset"
     assert (error.hint, error.evidence, error.fault) == (hint, "Kernel panic\nGET /", death.fault)
     assert asked == [AFTERMATH]
+
+
+@pytest.mark.parametrize(
+    ("error", "waits"), [(requests.ConnectionError("reset by peer"), True), (AssertionError("2 == 3"), False)]
+)
+def test_what_a_test_raises_itself_is_headed_by_a_death_that_nobody_has_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, waits: bool
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    death = KernelPanic("it died", hint="look there")
+
+    def died(*_: object) -> None:
+        raise death
+
+    monkeypatch.setattr(subject.console, "wait" if waits else "check_unseen", died)
+    said = str(error)
+    for _ in range(2):
+        subject.explain(error)
+    subject.console.close()
+    assert str(error) == f"it died; then: {said}"
+    assert error.__cause__ is death
+    assert behind(error) is death
+    assert fault_of(error) is Fault.APPLIANCE
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt("x"), pytest.skip.Exception("x"), QemuCrashed("x")])
+def test_what_is_no_failure_of_a_test_or_blames_nobody_else_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    monkeypatch.setattr(subject.console, "check_unseen", Mock(side_effect=KernelPanic("it died")))
+    subject.explain(error)
+    subject.console.close()
+    assert (str(error), error.__cause__, behind(error)) == ("x", None, None)
+
+
+def test_a_death_that_a_wait_has_ended_with_heads_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    monkeypatch.setattr(subject.console, "check_unseen", lambda: None)
+    monkeypatch.setattr(subject.console, "check", lambda: pytest.fail("it was seen, and is old news"))
+    error = AssertionError("2 == 3")
+    subject.explain(error)
+    subject.console.close()
+    assert str(error) == "2 == 3"
 
 
 def test_only_a_lost_connection_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,9 +259,31 @@ def test_the_host_excuses_what_it_causes_itself(
     watcher = CrashWatcher()
     watcher.see(Line(20.0, 0, f"[ 1.0] {said}", kernel=True), boot=1)
     watcher.tick(100.0, settle=True)
-    monkeypatch.setattr(subject, "console", SimpleNamespace(unclean=lambda: watcher.findings))
+    monkeypatch.setattr(
+        subject,
+        "console",
+        SimpleNamespace(unclean=lambda: watcher.findings, check_unseen=lambda: None, findings=[]),
+    )
     failure = WaitTimeout("waited")
     subject.explain(failure)
     subject.explain(failure)
     assert failure.fault is fault
     assert failure.what.startswith(what)
+
+
+@pytest.mark.parametrize(("perm", "first"), [("ext4", "/perm is not mounted from /dev/vda4"), ("blank", "waited")])
+def test_a_perm_that_is_lost_heads_what_fails_after_it_and_a_blank_one_does_not(
+    tmp_path: Path, perm: str, first: str
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    object.__setattr__(subject.image, "perm", perm)
+    watcher = CrashWatcher()
+    said = "mount.go:159: Could not mount permanent storage partition /dev/vda4 as ext4: invalid argument"
+    watcher.see(Line(20.0, 0, f"2026/11/26 19:20:58 {said}"), boot=1)
+    error = WaitTimeout("waited")
+    console = SimpleNamespace(unclean=list, check_unseen=lambda: None, findings=watcher.findings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subject, "console", console)
+        subject.explain(error)
+    subject.console.close()
+    assert error.what.startswith(first)

@@ -13,11 +13,13 @@ import pytest
 from harness.appliance.services import FALLS, Services
 from harness.boards import Budget, board
 from harness.errors import ApplianceFault, WaitTimeout
+from harness.firmware.voice import Voice
 from harness.gokrazy.client import Device
 from harness.gokrazy.expected import Expectations, expectations
 from harness.gokrazy.logs import LogLine
 from harness.gokrazy.status import ServiceStatus, Status
 from harness.image.model import Image, Service
+from harness.tests.appliance.played import HEARD
 
 AT = "2026/11/26 00:35:10"
 STARTED = f'{AT} gokrazy: attempt 0, starting ["/user/one"]'
@@ -39,6 +41,7 @@ class Played(Services):
         on: str = "virt",
         expected: Expectations | None = None,
         isolated: bool = False,
+        voice: Voice = HEARD,
     ) -> None:
         one = Service("/user/one")
         self.image = cast(Image, SimpleNamespace(service=lambda _: one))
@@ -49,6 +52,7 @@ class Played(Services):
         self.memory_left = None
         self.knows_time = knows
         self.isolated = isolated
+        self.voice = voice
         lines = [LogLine("stderr", line, 0.0) for line in log.splitlines()]
         self._played = cast(
             Device, SimpleNamespace(service=lambda _: state, recent_log=lambda _, **__: lines, url="http://one")
@@ -210,7 +214,7 @@ def test_what_needs_others_is_no_trouble_where_nobody_can_be_reached() -> None:
     assert set(one.remarks) == {"needs-network:/user/one"}
     assert "it was started 3 times" in Played(FELL, log=log_of(NO_NAME, NO_NAME, NO_NAME)).trouble_with("one")
     must = Played(FELL, log=log_of(NO_NAME, NO_NAME), isolated=True, expected=expectations(["one"], ()))
-    assert "it was started 2 times: " in must.trouble_with("one")
+    assert "it was started 2 times; it fell with " in must.trouble_with("one")
 
 
 def test_what_fell_until_another_program_was_there_is_a_remark_and_no_trouble() -> None:
@@ -263,6 +267,28 @@ def test_a_wait_ends_at_once_when_something_falls_for_its_own_reasons() -> None:
     for one in (Falling(log_of(CRASH)), Falling(log_of(NO_DISPLAY), on="pc-bios")):
         with pytest.raises(ApplianceFault, match="/user/one does not stay up"):
             one.wait_until_settled(calm=0.2)
+
+
+def test_the_first_line_says_which_service_fell_and_how() -> None:
+    how, to_do = f"it fell with {CRASH[0]} ({CRASH[1]})", "--gk-expect one:restarts"
+    with pytest.raises(ApplianceFault) as caught:
+        Falling(log_of(CRASH)).wait_until_settled(calm=0.2)
+    assert caught.value.what == f"/user/one does not stay up: it was started again and again; {how}"
+    assert to_do in caught.value.hint
+    with pytest.raises(ApplianceFault) as caught:
+        Played(FELL, log=log_of(CRASH)).check_service("/user/one")
+    assert caught.value.what.startswith(f"/user/one is not as it should be: it was started 1 times; {how}")
+    assert to_do in caught.value.hint
+    assert CRASH[0] in caught.value.evidence
+    Played(RUNS, log=STARTED).check_service("/user/one")
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_kill_is_laid_on_memory_only_where_the_kernel_could_not_say_so(heard: bool) -> None:
+    voice = Voice("ttyAMA0", kernel=heard, init=heard)
+    said = Played(FELL, log=log_of(("serving", "signal: killed")), voice=voice).trouble_with("one")
+    assert "it fell with serving (signal: killed)" in said
+    assert ("memory runs out" in said) is not heard
 
 
 class Eating(Played):

@@ -10,6 +10,7 @@ import pytest
 
 from harness.appliance.start_watch import StartWatch, unheard, why_no_address
 from harness.boards import board
+from harness.console.lines import Line
 from harness.console.phases import Boot, Cause, Phase
 from harness.errors import BootFailure, DeviceUnreachable, RebootLoop
 from harness.firmware.voice import Voice
@@ -29,11 +30,19 @@ def image(*services: Service, builder: Builder = "own", password: str | None = "
     return replace(PLAIN, services=services, builder=builder, password=password)
 
 
+SAID = [Line(0.1, 0, "of the machine before"), Line(0.0, 30, "power-on", mark=True), Line(0.2, 40, "SeaBIOS ")]
+
+
 def watch(voice: Voice, now: float, at: dict[Phase, float] | None = None, subject: Any = None, **of: Any) -> None:
     """Look at a start of which the console showed this, so many seconds after power-on."""
     boots: list[Boot] = []
+    said = of.pop("said", SAID)
     console: Any = SimpleNamespace(
-        boots=boots, recording=SimpleNamespace(seconds=lambda: now), name="x", excerpt=lambda _: "said"
+        boots=boots,
+        recording=SimpleNamespace(seconds=lambda: now),
+        name="x",
+        excerpt=lambda _: "said",
+        lines=lambda: said,
     )
     made = StartWatch(console, subject or image(DHCP), voice, BUDGET)
     if at is not None:
@@ -47,6 +56,10 @@ def test_a_kernel_is_missed_where_it_would_be_heard() -> None:
         with pytest.raises(BootFailure, match="no kernel has started within 45 s of power-on") as caught:
             watch(voice, BUDGET.kernel + 1)
         assert caught.value.overdue
+        assert caught.value.what.endswith("; the console said last: SeaBIOS")
+        assert "vmlinuz" in caught.value.hint
+    with pytest.raises(BootFailure, match="power-on; the console said nothing"):
+        watch(HEARD, BUDGET.kernel + 1, said=SAID[:2])
 
 
 def test_a_kernel_that_does_not_write_there_is_not_missed() -> None:
@@ -151,7 +164,9 @@ def test_reboots_without_end_are_red_though_a_program_asks_for_each(perm: str, r
     watch = StartWatch(console, image, HEARD, board("virt").budget)
     boots.extend(asked(reboots))
     if red:
-        with pytest.raises(RebootLoop, match=f"asked for a reboot {reboots} times"):
+        with pytest.raises(
+            RebootLoop, match=f"asked for a reboot {reboots} times(?s:.*)to do: leave programs out"
+        ):
             watch.check()
     else:
         watch.check()

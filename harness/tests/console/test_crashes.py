@@ -43,6 +43,16 @@ def test_init_that_panics_is_told_with_its_goroutines() -> None:
     assert evidence.endswith("Rebooting in 10 seconds..")
 
 
+@pytest.mark.parametrize("first", ["SIGABRT: abort", "fatal error: all goroutines are asleep - deadlock!"])
+def test_init_is_told_by_the_first_line_of_its_crash_however_many_goroutines_follow(first: str) -> None:
+    goroutines = "".join(f"goroutine {number} [select]:\nmain.wait()\n" for number in range(300))
+    died = watch(
+        f"{first}\n{goroutines}{K}Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000200\n"
+    )[-1]
+    assert died.what.endswith(f"; it last said: {first}")
+    assert first in died.error().evidence
+
+
 def test_init_that_gives_up_is_told_with_its_last_line() -> None:
     findings = watch(
         "2026/11/22 failed loading certificate: tls: private key does not match\n"
@@ -198,6 +208,19 @@ def test_a_disk_that_cannot_be_read_is_not_called_a_damaged_root_file_system() -
         f"{K}SQUASHFS error: Failed to read block 0x3ff00: -5\n"
     )
     assert findings[-1].what.startswith("the disk does not read or write: I/O error, dev vda, sector 213008")
+
+
+def test_a_disk_that_is_gone_without_a_word_is_not_called_a_damaged_root_file_system_either() -> None:
+    first, second = watch(
+        f"{K}Aborting journal on device vda4-8.\n{K}SQUASHFS error: Failed to read block 0x21c04be: -5\n"
+    )
+    assert first.what.startswith("the file system /perm is damaged, or its disk is gone: ")
+    assert second.what == "the disk under the root file system does not read (error -5)"
+    [damaged] = watch(
+        f"{K}SQUASHFS error: zlib decompression failed, data probably corrupt\n"
+        f"{K}SQUASHFS error: Failed to read block 0x21c04be: -5\n"
+    )
+    assert damaged.what.startswith("the root file system is damaged: zlib")
 
 
 def test_a_program_cannot_fake_what_only_the_kernel_says() -> None:

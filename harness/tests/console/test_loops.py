@@ -108,6 +108,13 @@ class TestLoopAndSilence:
             console.check()
         console.close()
 
+    def test_a_loop_of_restarts_that_a_program_had_from_the_kernel_says_so(self, tmp_path: Path) -> None:
+        console = Console(tmp_path, loop=LoopRule(starts=3, window=60))
+        replay(console, (LINUX + "[    5.000000] reboot: Restarting system\r\n").encode() * 3)
+        with pytest.raises(RebootLoop, match="last cause: a program had the kernel restart"):
+            console.check()
+        console.close()
+
     def test_serving_in_between_is_none(self, tmp_path: Path) -> None:
         console = Console(tmp_path, loop=LoopRule(starts=3, window=60))
         replay(console, (LINUX + UP).encode() * 5)
@@ -121,8 +128,10 @@ class TestLoopAndSilence:
             console.wait_for_phase("kernel", timeout=5)
             with console.watch_silence(0.3):
                 began = time.monotonic()
-                with pytest.raises(ConsoleSilence, match=r"said nothing for 0 s .* boot 1 came to kernel"):
+                said = r"said nothing for 0 s .* boot 1 came to kernel"
+                with pytest.raises(ConsoleSilence, match=said) as caught:
                     console.expect("never", timeout=30)
+                assert caught.value.hint
                 assert 0.2 < time.monotonic() - began < 5
 
     def test_silence_after_a_phase_that_others_watch_is_theirs(self, console: Console) -> None:
@@ -205,6 +214,7 @@ class TestUnaskedRestart:
         console.check()
         (found,) = console.unclean()
         assert (found.name, found.severity, found.boot) == ("unasked-restart", Severity.NOTED, 2)
+        assert found.cause, "what fails after it came of it"
         assert "nothing had asked for it" in found.what
 
     @pytest.mark.parametrize(

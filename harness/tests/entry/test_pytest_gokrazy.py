@@ -123,3 +123,16 @@ def test_every_module_can_go_by_the_other_name() -> None:
 def test_our_own_package_is_nobody_else_s() -> None:
     assert pytest_gokrazy.FOLDER == PACKAGE
     assert not pytest_gokrazy.is_taken(None)
+
+
+def test_an_argument_that_is_too_long_for_a_path_is_none(tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text("def test_mine(): pass\n")
+    arguments = ["-k", " or ".join(["mine"] * 100), "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments],
+        cwd=tmp_path,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr

@@ -72,3 +72,28 @@ def test_a_disk_that_is_not_gokrazys_is_left_to_seabios(tmp_path: Path) -> None:
     path.write_bytes(bytes(4096))
     assert BiosStage(Extent(1024, 2048)).prepare(Disk(path)) == Loaded()
     assert BiosStage().prepare(Disk(path)) == Loaded()
+
+
+@pytest.mark.parametrize(
+    ("offset", "data", "said", "to_do"),
+    [
+        (0, bytes(440), "the boot sector has no code", "pc-uefi"),
+        (432, struct.pack("<I", 1), "from sector 1, where none begins", "vmlinuz was moved"),
+    ],
+)
+def test_a_boot_sector_that_starts_nothing_says_why(
+    tmp_path: Path, offset: int, data: bytes, said: str, to_do: str
+) -> None:
+    path = image(tmp_path, carries=2, size=15 << 20)
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+    stage = stage_for(board("pc-bios"), load_raw(path).layout, tmp_path)
+    with pytest.raises(FirmwareFailure, match=said) as raised:
+        stage.prepare(Disk(path))
+    assert to_do in raised.value.hint
+
+
+def test_code_that_is_unknown_here_may_start_what_it_likes(tmp_path: Path) -> None:
+    path = synthetic.write_image(tmp_path / "disk.img", tmp_path)
+    assert stage_for(board("pc-bios"), load_raw(path).layout, tmp_path).prepare(Disk(path)) == Loaded()

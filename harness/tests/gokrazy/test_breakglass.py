@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import socket
 import stat
 import threading
@@ -15,14 +16,16 @@ from harness.errors import (
     AuthenticationRefused,
     CommandFailed,
     DeviceUnreachable,
+    HarnessError,
     KernelPanic,
     OptionError,
     WaitTimeout,
 )
-from harness.gokrazy.breakglass import Breakglass
+from harness.gokrazy.breakglass import SETTLES, Breakglass
 from harness.gokrazy.client import Device
 from harness.gokrazy.keys import KeyPair, generate_key, load_key
 from harness.gokrazy.ssh import SshReach, hang_up
+from harness.gokrazy.status import ServiceStatus
 from harness.tests.gokrazy.fake_device import PASSWORD, FakeDevice
 from harness.tests.gokrazy.fake_ssh import FakeBreakglass
 
@@ -132,10 +135,11 @@ def test_status_and_both_streams(breakglass: Breakglass) -> None:
 
 
 def test_a_failure_says_what_the_command_said(breakglass: Breakglass) -> None:
-    with pytest.raises(CommandFailed, match="ended with status 3") as caught:
-        breakglass.run("echo no such thing >&2; exit 3")
+    with pytest.raises(CommandFailed, match="ended with status 3: no such thing") as caught:
+        breakglass.run("echo no such thing >&2; echo Usage: >&2; exit 3")
     assert caught.value.status == 3
-    assert "no such thing" in caught.value.evidence
+    assert caught.value.hint
+    assert "no such thing\nUsage:" in caught.value.evidence
 
 
 def test_output_survives_a_server_that_loses_it(breakglass: Breakglass, server: FakeBreakglass) -> None:
@@ -238,6 +242,13 @@ def test_files_there_and_back(breakglass: Breakglass, server: FakeBreakglass, tm
     assert (tmp_path / "back").read_bytes() == b"text"
 
 
+@pytest.mark.parametrize("size", [10, 100_000, 1 << 20])
+def test_a_file_that_finds_no_room_is_noticed(breakglass: Breakglass, server: FakeBreakglass, size: int) -> None:
+    (server.folder / "full").symlink_to("/dev/full")
+    with pytest.raises(CommandFailed, match="did not take /full"):
+        breakglass.put_bytes(bytes(size), "/full")
+
+
 def test_files_that_are_not_there(breakglass: Breakglass, tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="did not give none"):
         breakglass.get_bytes("none")
@@ -333,6 +344,35 @@ def test_a_start_that_never_succeeds(
     with pytest.raises(WaitTimeout, match=r"breakglass to greet .*dropped") as caught:
         Breakglass("127.0.0.1", server.port, key.private, device=device).start(timeout=0.5)
     assert "cannot assign" in caught.value.evidence
+
+
+@pytest.mark.parametrize("said", ["open /perm/breakglass.authorized_keys: no such file", SETTLES])
+def test_one_that_falls_again_and_again_is_not_waited_for_unless_an_address_settles(
+    fake: FakeDevice,
+    device: Device,
+    server: FakeBreakglass,
+    key: KeyPair,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = fake.log("/user/breakglass")
+    for line in ('gokrazy: attempt 0, starting ["/user/breakglass"]', said, "gokrazy: exit status 1"):
+        log.put(("stderr", f"2026/11/26 19:23:03 {line}"))
+    server.mute = True
+    pids = itertools.count(100)
+    monkeypatch.setattr(
+        device,
+        "service",
+        lambda _: ServiceStatus("/user/breakglass", (), next(pids), None, stopped=False, diverted=""),
+    )
+    with pytest.raises(HarnessError) as caught:
+        Breakglass("127.0.0.1", server.port, key.private, device=device).start(timeout=3)
+    if said == SETTLES:
+        assert isinstance(caught.value, WaitTimeout)
+    else:
+        assert caught.value.what == f"breakglass does not stay up: {said}"
+        assert not caught.value.overdue
+        assert "authorized keys" in caught.value.hint
 
 
 def test_a_start_without_a_web_interface(breakglass: Breakglass) -> None:

@@ -77,6 +77,8 @@ def test_a_crash_names_its_signal() -> None:
 
 def test_a_silent_crash_says_that_it_was_silent() -> None:
     assert "(no output)" in death("virt", Exit(None, 6, "")).evidence
+    for how in (Exit(None, 9, ""), Exit(1, None, "")):
+        assert "run the test again" in death("virt", how).hint
 
 
 def test_a_full_disk_is_told_from_a_broken_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,16 @@ import pytest
 
 from harness.appliance.past import Screen
 from harness.appliance.time_line import HIDDEN, TimeLine
-from harness.errors import Fault, HarnessError, InternalError, KernelPanic, OptionError, QemuCrashed
+from harness.errors import (
+    DeviceUnreachable,
+    Fault,
+    HarnessError,
+    InternalError,
+    KernelPanic,
+    OptionError,
+    QemuCrashed,
+    follow,
+)
 from harness.report.document import NAME, SCHEMA, Document, Test
 from harness.report.evidence import hang_under, story_for
 from harness.report.recorder import Recorder
@@ -115,6 +125,18 @@ def test_the_appliance_is_blamed_in_each_stage_for_what_is_its_fault_alone(
     document = Document.of(recorder)
     assert [one.outcome for one in document.tests] == [outcome]
     assert document.title == title
+
+
+def test_what_follows_a_death_is_of_the_death_s_kind() -> None:
+    for error in (DeviceUnreachable("reset by peer"), ConnectionError("reset by peer"), KeyError("slot")):
+        failed = report("call", outcome="failed", text=f"{type(error).__name__}: reset by peer")
+        follow(error, KernelPanic("the kernel gave up", hint="look above"))
+        hang_under(failed, None, error)
+        recorder = Recorder(Verdict())
+        recorder.pytest_runtest_logreport(failed)
+        (test,) = Document.of(recorder).tests
+        assert (test.kind, test.fault, test.hint) == ("KernelPanic", "APPLIANCE", "look above")
+        assert re.fullmatch(r"the kernel gave up; then: (reset by peer|'slot')", test.what)
 
 
 def test_what_fails_in_the_tear_down_hides_no_failure_before_it() -> None:

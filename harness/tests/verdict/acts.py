@@ -1,0 +1,205 @@
+"""Tests that break their appliance while it runs, or before it starts, and then go on as any test would.
+
+A run of its own has each of them, and each must be red: ``test_verdict.py`` says what a developer must read then.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+import pytest
+import requests
+
+from harness.appliance.appliance import Appliance
+from harness.faults import power
+from harness.faults.disk import PARTITION_TABLE, with_file, without
+from harness.faults.payload import cut_short, flip_one_bit
+from harness.gokrazy.probe import Reach
+from harness.image.model import Extent, Image
+from harness.machine.partitions import write_perm
+from harness.tests.verdict import damage
+from harness.tests.verdict.damage import Damage, Disk
+
+DISK = "/machine/peripheral/disk0/virtio-backend"
+"""The disk, as QEMU's block layer knows who uses it."""
+PANIC = "echo c > /proc/sysrq-trigger"
+
+# -- the kernel, and init
+
+
+def in_the_background(appliance: Appliance, command: str) -> None:
+    """Run a command that outlives the connection."""
+    with appliance.breakglass() as rescue:
+        rescue.run(f"setsid sh -c '{command}' >/dev/null 2>&1 </dev/null &")
+
+
+def test_the_kernel_panics_under_a_command(appliance: Appliance) -> None:
+    with appliance.breakglass() as rescue:
+        rescue.run(PANIC)
+
+
+def test_the_kernel_panics_while_something_is_awaited(appliance: Appliance) -> None:
+    in_the_background(appliance, f"sleep 1; {PANIC}")
+    appliance.wait_for_service("hello", lambda service: service.stopped, "stopped")
+
+
+def test_the_kernel_panics_under_a_request(appliance: Appliance) -> None:
+    in_the_background(appliance, f"sleep 1; {PANIC}")
+    # By no client of the harness: it raises what the library has for a connection that is lost.
+    while True:
+        assert requests.get(appliance.url(8080), timeout=20).ok
+
+
+def test_the_kernel_panics_before_an_assertion(appliance: Appliance) -> None:
+    in_the_background(appliance, f"usleep 300000; {PANIC}")
+    threading.Event().wait(3)
+    assert appliance.device.probe().reach is Reach.READY
+
+
+def test_the_kernel_panics_after_the_last_wait(appliance: Appliance) -> None:
+    in_the_background(appliance, f"usleep 300000; {PANIC}")
+    # What a test does here on the host asks the appliance nothing.
+    threading.Event().wait(3)
+
+
+def test_init_is_killed(appliance: Appliance) -> None:
+    in_the_background(appliance, "kill -ABRT 1")
+    appliance.wait_for_service("hello", lambda service: service.stopped, "stopped")
+
+
+def test_it_restarts_without_a_word(appliance: Appliance) -> None:
+    in_the_background(appliance, "echo b > /proc/sysrq-trigger")
+    appliance.wait_for_service("hello", lambda service: service.stopped, "stopped")
+
+
+def test_it_switches_itself_off(appliance: Appliance) -> None:
+    in_the_background(appliance, "echo o > /proc/sysrq-trigger")
+    appliance.wait_for_service("hello", lambda service: service.stopped, "stopped")
+
+
+def test_a_command_never_ends(appliance: Appliance) -> None:
+    with appliance.breakglass() as rescue:
+        rescue.run("sync; fsfreeze --freeze /perm")
+        rescue.run("echo x > /perm/never", timeout=20)
+
+
+# -- programs, memory, /perm
+
+
+def test_a_program_takes_all_memory(appliance: Appliance) -> None:
+    with appliance.breakglass() as rescue:
+        # In small pieces: a large one is refused, and kills nobody.
+        rescue.run("yes | sort > /dev/null", timeout=120)
+
+
+def test_a_service_is_killed_again_and_again(appliance: Appliance) -> None:
+    in_the_background(appliance, "while usleep 200000; do killall -9 hello; done")
+    appliance.wait_until_settled()
+
+
+def test_a_program_of_the_instance_stands_still(appliance: Appliance) -> None:
+    with appliance.breakglass() as rescue:
+        rescue.run("killall -STOP hello")
+    requests.get(appliance.url(8080), timeout=5)
+
+
+def test_perm_is_full(appliance: Appliance) -> None:
+    with appliance.breakglass() as rescue:
+        rescue.run("dd if=/dev/zero of=/perm/all bs=1M", check=False, timeout=120)
+        rescue.put_bytes(bytes(4 << 20), "/perm/more")
+
+
+# -- the machine around it
+
+
+def test_the_disk_is_pulled_out(appliance: Appliance) -> None:
+    with appliance.breakglass() as rescue:
+        rescue.run("echo 1 > $(readlink -f /sys/block/vda/device/..)/remove")
+        rescue.run("echo 3 > /proc/sys/vm/drop_caches; cat /user/* > /dev/null")
+
+
+def test_the_disk_does_not_answer(appliance: Appliance) -> None:
+    with appliance.breakglass() as rescue:
+        limits = dict.fromkeys(("bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr"), 0)
+        appliance.power.machine.execute("block_set_io_throttle", {"id": DISK, "bps": 1, **limits})
+        rescue.run("echo 3 > /proc/sys/vm/drop_caches; cat /user/* > /dev/null", timeout=20)
+
+
+def test_its_network_cable_is_out(appliance: Appliance) -> None:
+    appliance.power.machine.execute("set_link", {"name": "nic0", "up": False})
+    appliance.status()
+
+
+def test_it_loses_its_routes(appliance: Appliance) -> None:
+    for route in appliance.shell.check("ip route").splitlines():
+        appliance.shell.check(f"ip route del {route}")
+    appliance.status()
+
+
+def test_its_processors_stand_still(appliance: Appliance) -> None:
+    power.pause(appliance)
+    appliance.status()
+
+
+def test_another_program_kills_qemu(appliance: Appliance) -> None:
+    os.kill(appliance.power.machine.pid, signal.SIGKILL)
+    appliance.wait_for_service("hello", lambda service: service.stopped, "stopped")
+
+
+# -- updates
+
+
+def test_an_upload_changes_on_its_way(appliance: Appliance, next_image: Image) -> None:
+    appliance.send_root(next_image, mangle=flip_one_bit)
+
+
+def test_an_upload_is_cut_short(appliance: Appliance, next_image: Image) -> None:
+    appliance.send_root(next_image, mangle=cut_short)
+
+
+# -- a disk that was damaged after the image was made
+
+
+def restart(appliance: Appliance, harm: Damage) -> None:
+    harm(Disk.of(appliance))
+    appliance.power_on()
+    appliance.wait_until_ready()
+
+
+STARTS: dict[str, Damage] = {
+    "boot-partition-lost": damage.zeroed(lambda image: image.layout.boot),
+    "command-line-empty": damage.boot_file("cmdline.txt", lambda text: b" " * len(text)),
+    "kernel-zeroed": damage.boot_file("vmlinuz", lambda kernel: bytes(len(kernel))),
+    "partition-table-lost": damage.zeroed(lambda _: PARTITION_TABLE),
+    "root-lost": damage.zeroed(damage.superblock),
+    "root-cut-off": damage.zeroed(damage.most_of_root),
+    "init-lost": damage.root(without("/gokrazy/init")),
+    "bad-block-in-init": damage.with_a_bad_block_in("/gokrazy/init"),
+    "bad-block-in-a-service": damage.with_a_bad_block_in("/user/hello"),
+    "another-password": damage.root(with_file("/etc/gokr-pw.txt", b"another-one")),
+    "another-port": damage.root(with_file("/etc/http-port.txt", b"81")),
+    "dhcp-client-lost": damage.root(without("/gokrazy/dhcp")),
+}
+
+
+@pytest.mark.parametrize("harm", STARTS)
+def test_it_starts_from_a_damaged_disk(appliance_off: Appliance, harm: str) -> None:
+    restart(appliance_off, STARTS[harm])
+
+
+@pytest.mark.parametrize("place", [damage.superblock_of_perm, damage.inodes_of_perm])
+def test_perm_is_damaged(appliance_off: Appliance, place: Callable[[Image], Extent]) -> None:
+    restart(appliance_off, damage.zeroed(place))
+    with appliance_off.breakglass() as rescue:
+        rescue.put_bytes(b"x", "/perm/x")
+
+
+def test_nobody_may_enter_by_breakglass(appliance_off: Appliance) -> None:
+    write_perm(appliance_off.power.overlay, appliance_off.image, "breakglass.authorized_keys", b"# nobody\n")
+    appliance_off.power_on()
+    appliance_off.wait_until_ready()
+    with appliance_off.breakglass() as rescue:
+        rescue.run("true")

@@ -1,0 +1,8 @@
+"""The table: each way to break an appliance, and what a developer must read then."""
+
+from __future__ import annotations
+
+from harness.tests.verdict.of_images import IMAGES
+from harness.tests.verdict.of_others import ACTS, INSTANCES
+
+WAYS = (*IMAGES, *INSTANCES, *ACTS)
