@@ -125,7 +125,7 @@ class DeviceOptions:
         ``of_machines`` are those of them that say what a machine is to be, or what is to be built.
         """
         if self.device is None:
-            alone = [flag for flag in flags if flag.startswith("--gk-device-")]
+            alone = [flag for flag in flags if flag.removeprefix("--gk-").startswith("device-")]
             if alone:
                 raise OptionError(f"{', '.join(alone)}: no device is named", hint="give --gk-device URL as well")
         elif of_machines:

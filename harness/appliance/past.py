@@ -246,7 +246,9 @@ class Past(Services, WaysIn):
         password: the screen shows the same, and nobody can take the password out of a picture.
         """
         hide = self.time_line.hide
-        if not self.power.is_on or any(hide(line.text) != line.text for line in self.console.lines()):
+        if not self.is_emulated or not self.power.is_on:
+            return
+        if any(hide(line.text) != line.text for line in self.console.lines()):
             return
         at = self.time_line.clock() - self.time_line.zero
         shown = picture(self.power.machine, self.folder)

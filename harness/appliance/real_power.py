@@ -101,6 +101,7 @@ class RealPower(Power):
         self.failure: HarnessError | None = None
         self.rungs: list[Rung] = []
         self.ports = {}
+        self.recorder = None
 
     def __getattr__(self, name: str) -> Any:
         """Everything of a machine that a device has not."""

@@ -23,6 +23,7 @@ from harness.gokrazy.client import Device
 from harness.gokrazy.may import May
 from harness.gokrazy.own_keys import find_key, own_folder
 from harness.gokrazy.status import Status
+from harness.image.arch import NAMES as ARCHES
 from harness.image.authorized_keys import authorized_keys
 from harness.image.model import Image
 from harness.lab.folders import fresh, slug
@@ -33,7 +34,7 @@ from harness.store.locks import KeyLocks
 
 STANDS_FOR = Board(
     name=boards.DEVICE,
-    arch="arm64",
+    arch=ARCHES[0],
     title="a real device",
     boot=Boot.HARNESS,
     machine="",

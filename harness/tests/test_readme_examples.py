@@ -74,6 +74,8 @@ ELSEWHERE = {
     "gokharness check images/others/new-arm64 --board virt --ssh-key id_ed25519": "ci/nightly others",
     "gokharness repro bundle.tar.zst": "harness/tests/bundle/test_back.py",
     "gokharness bootery": "harness/tests/bootery/test_real.py",
+    "gokharness bump INSTANCE --kernel MODULE@VERSION": "harness/tests/bump/test_planted.py",
+    "gokharness check disk.img --device http://192.168.1.20 --device-serial /dev/ttyUSB0": "harness/tests/device",
     "gokharness hardware disk.img": "a boot for each part; harness/tests/test_cli_hardware.py",
     "gokharness replay bundle.tar.zst": "harness/tests/bundle/test_again.py",
     "pytest --gk-record --gk-repeat 50": "harness/tests/bundle/test_again.py",

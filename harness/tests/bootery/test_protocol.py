@@ -134,7 +134,7 @@ def test_a_kernel_whose_modules_are_of_another_version_is_refused(
     assert served.lab.installed == []
 
 
-@pytest.mark.parametrize(("kind", "says"), [("boot", "FAT file system"), ("root", "squashfs|root file system")])
+@pytest.mark.parametrize(("kind", "says"), [("boot", "FAT"), ("root", "squashfs|root file system")])
 def test_what_is_no_file_system_is_refused(
     serve: Serve, packed: Path, tmp_path: Path, kind: str, says: str
 ) -> None:

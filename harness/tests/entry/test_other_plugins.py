@@ -39,6 +39,9 @@ class PlayedLab:
         self.journal = SimpleNamespace(take=dict)
         self.folders = SimpleNamespace(folder=lambda *_, **__: Path(mkdtemp()))
 
+    def board(self, name):
+        return boards.board(name)
+
     def skip_reason(self, *_):
         return ""
 

@@ -13,7 +13,7 @@ import pytest
 from harness import plugin
 from harness.appliance.appliance import Appliance
 from harness.appliance.wanted import Wanted
-from harness.boards import board
+from harness.boards import Board, board
 from harness.console.phases import Cause
 from harness.errors import HostDiskFull
 from harness.image.model import Extent, Image, Kernel, Layout
@@ -62,6 +62,9 @@ class PlayedLab:
         self.images: Any = SimpleNamespace(kind=lambda board: board.arch)
         self._folder = folder
         self._live: dict[str, Appliance] = {}
+
+    def board(self, name: str) -> Board:
+        return board(name)
 
     def prepare(self, needed: object) -> None:
         """There is nothing to build, but something to tell of it."""
