@@ -96,7 +96,7 @@ def _must_be_for(volume: FatVolume, hostname: str) -> None:
 def _must_match(image: Image) -> None:
     """Raise ApplianceFault where no module that came along can be loaded into the kernel that came."""
     kernel = image.kernel
-    if kernel.release and kernel.modules and kernel.release not in kernel.modules:
+    if not kernel.fits_modules:
         raise ApplianceFault(
             f"vmlinuz is Linux {kernel.release}, lib/modules is {', '.join(kernel.modules)}",
             where="vmlinuz and lib/modules",

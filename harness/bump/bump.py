@@ -131,7 +131,7 @@ def _of_images(lab: Lab, board: Board, what: Sides) -> Iterator[Row]:
 
 def _mismatch(image: Image) -> str:
     kernel = image.kernel
-    if not kernel.modules or not kernel.release or kernel.release in kernel.modules:
+    if kernel.fits_modules:
         return ""
     return f"vmlinuz is {kernel.release}, and the modules are of {', '.join(kernel.modules)}"
 

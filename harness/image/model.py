@@ -89,6 +89,11 @@ class Kernel:
     drivers: tuple[str, ...] = field(default=(), repr=False)
     """The drivers that are part of it, such as ``virtio-gpu``; empty where its list of modules does not say."""
 
+    @property
+    def fits_modules(self) -> bool:
+        """Whether /lib/modules has modules for this kernel, or none at all, as far as its file says."""
+        return not self.release or not self.modules or self.release in self.modules
+
     def is_release(self, running: str) -> bool:
         """Whether a kernel that says this of itself is this one, as far as its file says."""
         return self.release in ("", running)
