@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.appliance.wanted import Wanted
@@ -136,23 +136,15 @@ def _mismatch(image: Image) -> str:
     return f"vmlinuz is {kernel.release}, and the modules are of {', '.join(kernel.modules)}"
 
 
-@dataclass
-class _Series:
-    """The starts of one board so far."""
-
-    old: list[Measured] = field(default_factory=list)
-    new: list[Measured] = field(default_factory=list)
-
-    def goes_on(self, board: str, depth: Depth) -> bool:
-        """Whether another pair is needed."""
-        if len(self.new) < min(1, depth.most):
-            return True
-        fell = [sum(bool(one.failed) for one in side) for side in (self.old, self.new)]
-        if max(fell) >= GIVEN_UP:
-            return False
-        found = Starts(board, self.old, self.new).ratio
-        open_ = found is None or found.judgement == "open"
-        return len(self.new) < depth.most and (open_ or len(self.new) < depth.least)
+def _goes_on(starts: Starts, depth: Depth) -> bool:
+    """Whether another pair is needed."""
+    pairs = len(starts.new)
+    if pairs >= depth.most:
+        return False
+    if max(sum(bool(one.failed) for one in side) for side in (starts.old, starts.new)) >= GIVEN_UP:
+        return False
+    found = starts.ratio
+    return pairs < depth.least or found is None or found.judgement == "open"
 
 
 @dataclass(frozen=True)
@@ -165,11 +157,12 @@ class _Means:
 
 
 def _starts(lab: Lab, board: Board, what: Sides, means: _Means) -> Starts:
-    series, depth = _Series(), means.depth
+    old, new = list[Measured](), list[Measured]()
+    starts, depth = Starts(board.name, old, new), means.depth
     number = 0
-    while series.goes_on(board.name, depth):
+    while _goes_on(starts, depth):
         # In turn, and each first once: whoever comes second finds warmer caches.
-        turns = [("old", what.old, series.old), ("new", what.new, series.new)]
+        turns = [("old", what.old, old), ("new", what.new, new)]
         for side, image, found in turns if number % 2 == 0 else reversed(turns):
             wanted = Wanted(board, f"bump-{board.name}-{side}-{number + 1}", running=False, cold=True, image=image)
             with lab.appliance(wanted) as appliance:
@@ -178,7 +171,7 @@ def _starts(lab: Lab, board: Board, what: Sides, means: _Means) -> Starts:
             means.say(f"{board.name}: {side} {number + 1}: {one.failed or f'ready after {one.ready:.1f} s'}")
             found.append(one)
         number += 1
-    return Starts(board.name, series.old, series.new)
+    return starts
 
 
 def _update(lab: Lab, board: Board, what: Sides) -> Row:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 from harness.build.go import GoToolchain
@@ -89,17 +88,3 @@ def parsed(probe: str, lines: Iterable[str]) -> Iterable[tuple[str, str, str]]:
         raise InternalError(f"what the probe {probe} printed has no end")
     if end != "exit status 0":
         yield "bad", f"the probe {probe}", f"it ended with {end}"
-
-
-@cache
-def probe_titles() -> dict[str, str]:
-    """The probes by name, each with what its first comment says."""
-    titles = {}
-    for source in sorted(PROBES.glob("*.go")):
-        comment = []
-        for line in source.read_text("utf-8").splitlines():
-            if not line.startswith("// "):
-                break
-            comment.append(line.removeprefix("// "))
-        titles[source.stem] = " ".join(comment)
-    return titles

@@ -29,8 +29,6 @@ class Measured:
     ready: float = 0.0
     """Seconds from power-on to the first answer."""
     phases: Mapping[str, float] = field(default_factory=dict)
-    release: str = ""
-    """Of the kernel that runs, by its own word."""
     log: Mapping[str, str] = field(default_factory=dict)
     findings: Mapping[str, str] = field(default_factory=dict)
     """Console check -> what it found."""
@@ -61,7 +59,6 @@ def measure(appliance: Appliance, programs: Programs | None, deeds: Mapping[str,
     return Measured(
         ready=start.ready if start is not None else 0.0,
         phases={str(phase): seconds for phase, seconds in boot.at.items()} if boot is not None else {},
-        release=boot.kernel if boot is not None else "",
         log=log,
         facts=facts,
         unasked=unasked,

@@ -20,7 +20,6 @@ SAID = {
 GOOD = Measured(
     ready=5.0,
     phases={"kernel": 1.0, "init": 3.0, "http": 5.0},
-    release="7.1.3",
     log={"a": "a"},
     facts=Facts(SAID),
     deeds={"reboot by kexec": "", "power off": ""},
