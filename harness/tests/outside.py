@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,6 +19,35 @@ _OURS = ("PYTEST", "PYTHONPATH", "TOX")
 def clean_environment(**more: str) -> dict[str, str]:
     """The variables of this process without those that lead to the clone or speak of this run, and some more."""
     return {**{name: value for name, value in os.environ.items() if not name.startswith(_OURS)}, **more}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run came to."""
+
+    status: int
+    seconds: float
+    output: str
+
+
+def run_in(folder: Path, command: Sequence[str], *, limit: float) -> Ran:
+    """Run a command in a folder as a stranger does, at most ``limit`` seconds; output.txt has what it said."""
+    started = time.monotonic()
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=limit,
+        check=False,
+    )
+    seconds = time.monotonic() - started
+    (folder / "output.txt").write_text(done.stdout, encoding="utf-8")
+    return Ran(done.returncode, seconds, done.stdout)
 
 
 def programs_of_the_wheel(folder: Path, *others: str) -> Path:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import time
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.tests.others.cells import Expected
-from harness.tests.outside import clean_environment
+from harness.tests.outside import run_in
 
 LIMIT = 3 * 3600.0
 """Seconds after which a run is called stuck: all scenarios on a Raspberry Pi take an hour on a slow host."""
@@ -49,23 +47,9 @@ class Result:
 
 def check(command: Sequence[str], subject: str, options: Sequence[str], folder: Path) -> Result:
     """Run the check of a subject, named as it is typed in this folder."""
-    started = time.monotonic()
-    done = subprocess.run(
-        [*command, "check", subject, "--junit", "results.xml", *options],
-        cwd=folder,
-        env=clean_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        timeout=LIMIT,
-        check=False,
-    )
-    seconds = time.monotonic() - started
-    (folder / "output.txt").write_text(done.stdout, encoding="utf-8")
+    ran = run_in(folder, [*command, "check", subject, "--junit", "results.xml", *options], limit=LIMIT)
     results = folder / "results.xml"
-    return Result(done.returncode, seconds, done.stdout, cases(results) if results.is_file() else ())
+    return Result(ran.status, ran.seconds, ran.output, cases(results) if results.is_file() else ())
 
 
 def cases(results: Path) -> tuple[Case, ...]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from harness.errors import Fault
 from harness.image.model import Image
 from harness.package_data import images_folder
 from harness.report.document import NAME, Document
-from harness.tests.outside import clean_environment
+from harness.tests.outside import run_in
 from harness.tests.verdict.damage import Disk
 from harness.tests.verdict.way import Red, Way
 
@@ -95,28 +93,15 @@ class Bench:
         return self._run(way, folder, ["-m", "pytest", str(ACTS), *apart, *options])
 
     def _run(self, way: Way, folder: Path, arguments: Sequence[str]) -> Result:
-        started = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, *arguments, "--gk-time-factor", str(way.faster), "--gk-bundle", "off"],
-            cwd=folder,
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=LIMIT,
-            check=False,
-        )
-        seconds = time.monotonic() - started
-        (folder / "output.txt").write_text(done.stdout, encoding="utf-8")
+        whole = [sys.executable, *arguments, "--gk-time-factor", str(way.faster), "--gk-bundle", "off"]
+        ran = run_in(folder, whole, limit=LIMIT)
         report = folder / ".gokharness" / NAME
         if not report.is_file():
-            return Result(done.returncode, seconds, done.stdout, refusals(done.stdout))
+            return Result(ran.status, ran.seconds, ran.output, refusals(ran.output))
         tests = Document.read(report).tests
         reds = tuple(Said(one.nodeid, one.fault, one.kind, one.what, one.hint) for one in tests if one.is_red)
         passed = tuple(one.nodeid for one in tests if one.outcome == "passed")
-        return Result(done.returncode, seconds, done.stdout, reds, passed)
+        return Result(ran.status, ran.seconds, ran.output, reds, passed)
 
 
 def refusals(output: str) -> tuple[Said, ...]:
