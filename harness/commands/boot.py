@@ -36,14 +36,13 @@ def run(options: argparse.Namespace) -> int:
     from harness.hand.stay import Visit
     from harness.hand.terminal import Terminal
     from harness.lab.lab import Lab
-    from harness.report.places import must_keep_images, must_take_files
+    from harness.report.places import must_take_machines
     from harness.report.words import Words
 
     settings, words = settings_of(options), Words(options.command)
     subject = str(settings.image or settings.instance)
     asked = Asked(subject, options.name or "", warm=settings.warm == "persist", watch=options.watch)
-    must_take_files(settings.artifacts, what="logs", flag="--gk-artifacts")
-    must_keep_images(settings)
+    must_take_machines(settings)
     terminal = Terminal.of(sys.stdin, sys.stdout)
     say = terminal.say if terminal is not None else print
     with Lab(settings, say=lambda line: say(words(line))) as lab:

@@ -23,12 +23,11 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal asks to end."""
     from harness.bootery.serve import Service, serve
-    from harness.report.places import must_keep_images, must_take_files
+    from harness.report.places import must_take_machines
     from harness.report.words import Words
 
     settings, words = settings_of(options), Words(options.command)
-    must_take_files(settings.artifacts, what="logs", flag="--gk-artifacts")
-    must_keep_images(settings)
+    must_take_machines(settings)
     auth = Path(options.auth_file).expanduser() if options.auth_file else None
     service = Service(Path(options.config).expanduser(), options.listen, auth)
     serve(service, settings, say=lambda line: print(words(line), flush=True))

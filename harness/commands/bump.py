@@ -50,12 +50,11 @@ def run(options: argparse.Namespace) -> int:
     from harness.bump.accepted import accepted, read
     from harness.bump.bump import with_port
     from harness.bump.render import as_json, markdown, text
-    from harness.report.places import must_keep_images, must_take_files, not_written
+    from harness.report.places import must_take_machines, not_written
     from harness.report.words import Words
 
     settings, words = with_port(settings_of(options)), Words(options.command)
-    must_take_files(settings.artifacts, what="logs", flag="--gk-artifacts")
-    must_keep_images(settings)
+    must_take_machines(settings)
     known = read(Path(options.accept).expanduser()) if options.accept else ()
 
     def say(line: str) -> None:

@@ -27,12 +27,11 @@ def run(options: argparse.Namespace) -> int:
     """Boot with each part of each board, and print the matrix row by row."""
     from harness.lab.lab import Lab
     from harness.lab.matrix import matrix
-    from harness.report.places import must_keep_images, must_take_files
+    from harness.report.places import must_take_machines
     from harness.report.words import Words
 
     settings, words = settings_of(options), Words(options.command)
-    must_take_files(settings.artifacts, what="logs", flag="--gk-artifacts")
-    must_keep_images(settings)
+    must_take_machines(settings)
     out = sys.stderr if options.json else sys.stdout
     # The parts are tried one after the other, each beside the board's own hardware.
     lab = Lab(replace(settings, hardware=()), say=lambda line: print(words(line), file=out, flush=True))

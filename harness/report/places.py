@@ -33,6 +33,12 @@ def must_keep_images(settings: Settings) -> None:
         must_take_files(settings.cache_root, what="what is built", flag="--gk-cache")
 
 
+def must_take_machines(settings: Settings) -> None:
+    """Raise OptionError if the logs of machines, or what they are made of, cannot be written."""
+    must_take_files(settings.artifacts, what="logs", flag="--gk-artifacts")
+    must_keep_images(settings)
+
+
 def must_take_results(config: pytest.Config, settings: Settings, junit: str) -> None:
     """Raise OptionError if images, logs, report or JUnit XML cannot be written, before tests have run for nothing.
 
