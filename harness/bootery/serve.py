@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from harness.bootery.bootery import Bootery
@@ -53,9 +54,9 @@ class Service:
             )
         return host, number
 
-    @property
+    @cached_property
     def password(self) -> str:
-        """What clients must give, "" for none; raises OptionError."""
+        """What clients must give, "" for none, read once: it may come through a pipe; raises OptionError."""
         if self.auth_file is None:
             return os.environ.get(PASSWORD_VARIABLE, "")
         try:

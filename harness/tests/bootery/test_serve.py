@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -49,6 +50,16 @@ def test_where_others_reach_it_it_wants_a_password(
 def test_an_address_is_numbers(listen: str) -> None:
     with pytest.raises(OptionError, match="is no address with a port"):
         Service(CONFIG, listen).address  # noqa: B018  it raises
+
+
+def test_a_password_that_comes_through_a_pipe_is_read_once() -> None:
+    end, other = os.pipe()
+    with os.fdopen(end), os.fdopen(other, "w") as writer:
+        writer.write("secret\n")
+        writer.close()
+        service = Service(CONFIG, "0.0.0.0:8037", Path(f"/dev/fd/{end}"))
+        assert service.address == ("0.0.0.0", 8037)
+        assert service.password == "secret"
 
 
 def test_a_password_file_must_hold_one(tmp_path: Path) -> None:
