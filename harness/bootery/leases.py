@@ -54,11 +54,14 @@ class Lease:
         """Whether all of its bakeries have been tried."""
         return self.tried >= {bakery.name for bakery in self.bakeries}
 
+    @property
+    def until(self) -> float:
+        """When another may have its bakeries, by the clock, if nothing is heard before."""
+        return self.last + (RETRY if self.is_through else BETWEEN)
+
     def may_end(self, now: float) -> bool:
         """Whether another may have its bakeries."""
-        if self.busy:
-            return False
-        return self.failed or now - self.last >= (RETRY if self.is_through else BETWEEN)
+        return not self.busy and (self.failed or now >= self.until)
 
     def __str__(self) -> str:
         return f"{self.slug or ', '.join(bakery.name for bakery in self.bakeries)}, from {self.peer}"
@@ -96,7 +99,7 @@ class Leases:
                     what = "; ".join(map(str, others))
                     raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"waited {patience:.0f} s: others have {what}")
                 now = self._clock()
-                ends = (one.last + (RETRY if one.is_through else BETWEEN) - now for one in others if not one.busy)
+                ends = (one.until - now for one in others if not one.busy)
                 self._changed.wait(min(left, max(0.0, min(ends, default=left))))
             lease = Lease(bakeries, caller.address, self._folder("lease"), slug, self._clock())
             self._open.append(lease)
