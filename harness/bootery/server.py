@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from harness.bootery.body import receive
+from harness.bootery.body import CHUNK, receive
 from harness.bootery.bootery import Asked, Bootery
 from harness.bootery.caller import Caller
 from harness.bootery.refusal import CallerGone, Refusal, status_of
@@ -38,7 +38,6 @@ LEFT_BEHIND = 2 << 30
 """Bytes of a refused upload that are read and thrown away: who is cut off may never see the answer."""
 LINGER = 5.0
 """Seconds for which nothing more of it may come."""
-CHUNK = 1 << 16
 JSON = {"Content-Type": "application/json"}
 PATHS = ("/usebakeries", "/updateroot", "/testboot1", "/testboot", "/releasebakeries")
 WORDS = {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False, "": False}
