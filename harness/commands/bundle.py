@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.arguments import Commands, options_of
-from harness.options import OPTIONS
+from harness.commands.arguments import Commands, options_of, said
 
 if TYPE_CHECKING:
     from harness.bundle.unpacked import Source
@@ -27,6 +26,6 @@ def source_of(options: argparse.Namespace) -> Source:
     from harness.bundle.unpacked import Source, beside
 
     bundle = Path(options.bundle).expanduser().absolute()
-    said = {one.ini: one.located(vars(options).get(one.ini), Path.cwd()) for one in OPTIONS}
-    said["gk_artifacts"] = said["gk_artifacts"] or beside(bundle, options.command)
-    return Source(bundle, options.image or "", said)
+    values = said(options)
+    values["gk_artifacts"] = values["gk_artifacts"] or beside(bundle, options.command)
+    return Source(bundle, options.image or "", values)
