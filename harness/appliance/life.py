@@ -58,7 +58,13 @@ class Life(Past):
         self.cold_start = None
         self._boots_before = len(self.console.boots)
         self._power_ons_before = len(self.power.power_ons)
-        self._starting = StartWatch(
+        self._starting = self._watched_start()
+        self.power.on()
+        self._forget_device()
+
+    def _watched_start(self) -> StartWatch | None:
+        """What looks whether the start that begins now is stuck."""
+        return StartWatch(
             self.console,
             self.running,
             self.voice,
@@ -66,8 +72,6 @@ class Life(Past):
             dhcp_runs=self._dhcp_runs,
             no_card=lacking(self.board, self.running, Kind.NETWORK),
         )
-        self.power.on()
-        self._forget_device()
 
     def _dhcp_runs(self) -> bool | None:
         """Whether its DHCP client runs, by its serial shell; None where that does not say."""
