@@ -173,17 +173,19 @@ class RealAppliance(Appliance):
     def _until_it_is_silent(self) -> None:
         """Until it may lose its power: its kernel said so, or it answers no more and had time to write."""
 
-        def attempt(_: Deadline) -> Done[None] | NotYet:
+        def said_so() -> bool:
             boot = self.console.current
-            if boot is not None and not {Phase.POWER_DOWN, Phase.HALTED}.isdisjoint(boot.at):
+            return boot is not None and not {Phase.POWER_DOWN, Phase.HALTED}.isdisjoint(boot.at)
+
+        def attempt(_: Deadline) -> Done[None] | NotYet:
+            if said_so():
                 return Done(None)
             seen = self.device.probe(timeout=2.0)
             return NotYet("it still answers") if seen.status is not None else Done(None)
 
         where = self.console.name
         poll("the device to switch itself off", self.budget.power_off, attempt, where=where, check=self.check)
-        boot = self.console.current
-        if boot is None or {Phase.POWER_DOWN, Phase.HALTED}.isdisjoint(boot.at):
+        if not said_so():
             self.console.wait(SYNCED)
 
     def _until_it_listens(self, after: int, limit: float) -> None:  # noqa: ARG002
