@@ -75,8 +75,7 @@ class DeviceLab(Lab):
         password = self._password if image is None else image.password
         if password is None:
             raise OptionError("the device's password is not known", hint="give --gk-password-file FILE")
-        with Device(str(at), password=password, verify=False) as device:
-            device.guard_by(self._may.request)
+        with self._web(password) as device:
             status = device.wait_until_ready(FIRST * settings.time_factor)
         if image is not None and (image.build not in ("", status.build_timestamp)):
             raise OptionError(
@@ -130,6 +129,12 @@ class DeviceLab(Lab):
             found={one.path: one for one in status.services},
         )
 
+    def _web(self, password: str | None) -> Device:
+        """The device's web interface, which asks what is allowed."""
+        device = Device(str(self._at), password=password, verify=False)
+        device.guard_by(self._may.request)
+        return device
+
     @cached_property
     def _may(self) -> May:
         return May(self.settings.device_may)
@@ -154,8 +159,7 @@ class DeviceLab(Lab):
         if image.breakglass is None or "shell" not in self.settings.device_may:
             return False
         path = image.breakglass.path
-        with Device(str(self._at), password=image.password, verify=False) as device:
-            device.guard_by(self._may.request)
+        with self._web(image.password) as device:
             try:
                 device.wait_for_service(path, lambda one: one.stopped, SETTLES, what="stopped")
             except WaitTimeout:
