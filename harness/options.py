@@ -255,6 +255,11 @@ class Settings(MachineOptions, ConsoleOptions, BuildOptions, DeviceOptions, Subj
         )
 
     @property
+    def password(self) -> str | None:
+        """What the password file says, None where there is none."""
+        return self.password_file.read_text("utf-8").strip() if self.password_file is not None else None
+
+    @property
     def cache_root(self) -> Path:
         """Where built images are kept."""
         return self.cache or default_root()

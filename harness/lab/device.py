@@ -72,7 +72,7 @@ class DeviceLab(Lab):
         if not settings.list:
             self._hold  # noqa: B018  from here on nobody else has it
         image = self._given
-        password = self._password if image is None else image.password
+        password = settings.password if image is None else image.password
         if password is None:
             raise OptionError("the device's password is not known", hint="give --gk-password-file FILE")
         with self._web(password) as device:
@@ -107,7 +107,7 @@ class DeviceLab(Lab):
     def target(self) -> RealTarget:
         """The device, and all that is known of it before a test has it."""
         settings, status = self.settings, self.status
-        image = self._given or image_of(status, self._at, self._password)
+        image = self._given or image_of(status, self._at, settings.password)
         if status.perm_is_mounted and image.perm in ("blank", "mkfs"):
             image = replace(image, perm="other")
         memory = status.memory.get("MemTotal", 0) >> 20
@@ -149,11 +149,6 @@ class DeviceLab(Lab):
     def _given(self) -> Image | None:
         """The image that the user says the device runs."""
         return self.images.given(str(self.settings.image)) if self.settings.image is not None else None
-
-    @property
-    def _password(self) -> str | None:
-        file = self.settings.password_file
-        return file.read_text("utf-8").strip() if file is not None else None
 
     def _breakglass_runs(self, image: Image) -> bool:
         if image.breakglass is None or "shell" not in self.settings.device_may:

@@ -171,10 +171,8 @@ class Images:
         """A finished image, read once for as long as its file stays the same."""
         key = name, *_state_of(Path(name))
         if key not in self._given:
-            password = None
-            if self.settings.password_file is not None:
-                password = self.settings.password_file.read_text().strip()
-            image = image_from_file(Path(name), work=self._folders.folder("given"), password=password)
+            work = self._folders.folder("given")
+            image = image_from_file(Path(name), work=work, password=self.settings.password)
             self._given[key] = self._with_perm(image)
         self._sources[self._given[key].digest] = name
         return self._given[key]
