@@ -12,7 +12,6 @@ from pathlib import Path
 
 from harness.appliance.appliance import Appliance
 from harness.build.go import GoToolchain
-from harness.faults.disk import PARTITION_TABLE
 from harness.image.arch import Arch
 from harness.image.copying import copy_sparse
 from harness.image.fat import FatVolume, write_fat
@@ -68,16 +67,12 @@ Change = Callable[[dict[str, bytes], Disk], None]
 
 def zeroed(place: Callable[[Image], Extent]) -> Damage:
     """A stretch of the disk reads as zeroes."""
-    return lambda disk: _zero(disk, place(disk.image))
 
+    def damage(disk: Disk) -> None:
+        extent = place(disk.image)
+        disk.write(extent.offset, bytes(extent.size))
 
-def _zero(disk: Disk, extent: Extent) -> None:
-    disk.write(extent.offset, bytes(extent.size))
-
-
-def lost_partition_table(disk: Disk) -> None:
-    """MBR and GPT read as zeroes."""
-    _zero(disk, PARTITION_TABLE)
+    return damage
 
 
 def wrong_partition_table(disk: Disk) -> None:

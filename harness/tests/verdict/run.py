@@ -43,7 +43,6 @@ class Result:
     seconds: float
     output: str
     reds: tuple[Said, ...]
-    passed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,8 +99,7 @@ class Bench:
             return Result(ran.status, ran.seconds, ran.output, refusals(ran.output))
         tests = Document.read(report).tests
         reds = tuple(Said(one.nodeid, one.fault, one.kind, one.what, one.hint) for one in tests if one.is_red)
-        passed = tuple(one.nodeid for one in tests if one.outcome == "passed")
-        return Result(ran.status, ran.seconds, ran.output, reds, passed)
+        return Result(ran.status, ran.seconds, ran.output, reds)
 
 
 def refusals(output: str) -> tuple[Said, ...]:
