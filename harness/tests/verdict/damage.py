@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.appliance.appliance import Appliance
 from harness.build.go import GoToolchain
+from harness.faults.disk import with_file
 from harness.image.arch import Arch
 from harness.image.copying import copy_sparse
 from harness.image.fat import FatVolume, write_fat
@@ -183,7 +184,7 @@ def with_program(path: str, source: str) -> Damage:
     def damage(disk: Disk) -> None:
         with tempfile.TemporaryDirectory() as folder:
             program = compiled(source, disk.image.arch, Path(folder))
-            root(lambda at, node: File(program, 0o755) if at == path else node)(disk)
+            root(with_file(path, program))(disk)
 
     return damage
 
@@ -203,7 +204,7 @@ def with_foreign_program(path: str) -> Damage:
     def damage(disk: Disk) -> None:
         other = disk.foreign()
         program = SquashFs(other.path, other.layout.root_a.offset).read(path)
-        root(lambda at, node: File(program, 0o755) if at == path else node)(disk)
+        root(with_file(path, program))(disk)
 
     return damage
 
