@@ -105,17 +105,22 @@ def inodes_of_perm(image: Image) -> Extent:
     return Extent(image.layout.perm.offset + FLASH, 4 << 20)
 
 
+def boot_volume(image: Image) -> FatVolume:
+    """The file system of the boot partition."""
+    boot = image.layout.boot
+    return FatVolume.open(image.path, offset=boot.offset, size=boot.size)
+
+
 def boot_file(name: str, edit: Callable[[bytes], bytes]) -> Damage:
     """Another content of the same length for a file of the boot partition, in its place."""
 
     def damage(disk: Disk) -> None:
-        boot = disk.image.layout.boot
-        volume = FatVolume.open(disk.image.path, offset=boot.offset, size=boot.size)
+        volume = boot_volume(disk.image)
         before = volume.read(name)
         after = edit(before)
         assert len(after) == len(before)
         assert after != before
-        disk.write(boot.offset + volume.extent(name).offset, after)
+        disk.write(disk.image.layout.boot.offset + volume.extent(name).offset, after)
 
     return damage
 
@@ -135,14 +140,13 @@ def boot_files(change: Change) -> Damage:
     """A boot partition that holds other files."""
 
     def damage(disk: Disk) -> None:
-        boot = disk.image.layout.boot
-        volume = FatVolume.open(disk.image.path, offset=boot.offset, size=boot.size)
+        volume = boot_volume(disk.image)
         files = {name: volume.read(name) for name in volume.files()}
         change(files, disk)
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder) / "boot.img"
             write_fat(made, list(files.items()), mtime=0)
-            disk.write(boot.offset, made)
+            disk.write(disk.image.layout.boot.offset, made)
 
     return damage
 
@@ -154,9 +158,7 @@ def without_boot_file(name: str) -> Damage:
 
 def foreign_kernel(files: dict[str, bytes], disk: Disk) -> None:
     """The kernel of another architecture."""
-    other = disk.foreign()
-    boot = other.layout.boot
-    files["vmlinuz"] = FatVolume.open(other.path, offset=boot.offset, size=boot.size).read("vmlinuz")
+    files["vmlinuz"] = boot_volume(disk.foreign()).read("vmlinuz")
 
 
 def root(edit: Edit) -> Damage:
