@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from harness.boards.board import Board, Boot
+from harness.boards.board import CARD, Board, Boot
 from harness.boards.hardware import WATCHDOG
 from harness.image.arch import Arch
 from harness.image.model import Kernel
@@ -150,7 +150,7 @@ PARTS: tuple[Part, ...] = (
         kind=Kind.DISK,
         title="SD card at a PCI controller",
         proves="the card reader of a small PC, which is /dev/mmcblk0",
-        disk="sd-card",
+        disk=CARD,
         controllers=("sdhci-pci,id=sdhci",),
         drivers=("sdhci-pci", "mmc_block"),
     ),
