@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 
 from harness.appliance.assembly import Assembly
 from harness.appliance.demands import demand
 from harness.appliance.restoration import Restoration
 from harness.appliance.updates import Updates
+from harness.errors import ApplianceFault
 
 
 class Appliance(Updates, Restoration):
@@ -43,6 +45,15 @@ class Appliance(Updates, Restoration):
         if lack:
             self.left_out[what] = lack
         return not lack
+
+    def check_modules(self, running: str, modules: Collection[str]) -> None:
+        """Raise ApplianceFault unless its modules are for the kernel that runs; one may bring none."""
+        if modules and running not in modules:
+            raise ApplianceFault(
+                f"Linux {running} runs, and /lib/modules has those of {', '.join(modules)} only: it can load none",
+                where=self.device.url,
+                hint="take vmlinuz and lib/modules from the same version of the kernel's package",
+            )
 
     def demand(self, name: str) -> AbstractContextManager[None]:
         """Make a demand by name, which a row of harness/appliance/deviations.py may know to be unmet."""

@@ -104,10 +104,16 @@ class Life(Past):
         before = self.status()
         boots = len(self.console.boots)
         self.device.reboot(kexec=kexec)
-        self._until_it_listens(boots, self.budget.reboot)
+        self._comes_back(boots)
         status = self.device.wait_for_reboot(before, self.budget.reboot)
         self._serves()
         return status
+
+    def _comes_back(self, after: int) -> None:
+        """Wait until it listens again after a reboot; what gets stuck is found as in any other start."""
+        watch = self._watched_start()
+        self._starting = watch.of_reboot(after) if watch is not None else None
+        self._until_it_listens(after, self.budget.reboot)
 
     # -- off
 

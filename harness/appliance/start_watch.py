@@ -20,7 +20,7 @@ GUEST_NETWORK = "10.0.2."
 
 
 class StartWatch:
-    """The limits between the phases of one start. It is made before power-on; ``check`` raises past a limit.
+    """The limits between the phases of one start. It is made as that begins; ``check`` raises past a limit.
 
     A wait for the web interface alone knows only that nobody answered, and that only at its end. Only a phase that
     ``voice`` says is heard can be missed.
@@ -47,7 +47,13 @@ class StartWatch:
         self._voice = voice
         self._budget = budget
         self._boots = len(console.boots)
+        self._powered = True
         self._answered = False
+
+    def of_reboot(self, after: int) -> StartWatch:
+        """Follow a reboot of a device that had booted so often; how long that takes to go is not limited here."""
+        self._boots, self._powered = after, False
+        return self
 
     @property
     def watches_network(self) -> bool:
@@ -62,10 +68,13 @@ class StartWatch:
         """Raise BootFailure, DeviceUnreachable or RebootLoop when the start is stuck longer than its budget."""
         now = self._console.recording.seconds()
         boots = self._console.boots
-        self._look_for_reboots(boots[self._boots :])
+        # The first is the start itself, or the reboot that is awaited.
+        self._look_for_reboots(boots[self._boots + 1 :])
         if len(boots) > self._boots:
             if not self._answered and self.watches_network:
                 self._check_network(boots[-1], now)
+        elif not self._powered:
+            return
         elif self._voice.kernel:
             if now > self._budget.kernel:
                 raise self._stuck(

@@ -59,7 +59,7 @@ class Updates(Life):
         began = time.monotonic()
         self.device.reboot(kexec=kexec)
         self._now_runs(image)
-        self._until_it_listens(boots, self.budget.reboot)
+        self._comes_back(boots)
         if not self.can("http"):
             # It has no password, so nobody can ask it: the console said that it is up.
             pass

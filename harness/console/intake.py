@@ -330,6 +330,8 @@ class Intake:
         if now - self.last_byte < self.silence.limit:
             return self.last_byte + self.silence.limit
         came = f"boot {boot.number} came to {boot.last_phase}" if boot else self.no_boot
+        if boot is not None and boot.last_phase is Phase.INIT and not self.why_not_heard:
+            came = f"boot {boot.number} has started init, and init has not said a word of its own"
         what = f"the console has said nothing for {now - self.last_byte:.0f} s and nothing serves yet; {came}"
         line = self.lines[-1] if self.lines else Line(now, self.recording.size, "(nothing)", mark=True)
         if not self._goes_on("silence"):

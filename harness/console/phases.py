@@ -98,8 +98,8 @@ class Boot:
 
     @property
     def last_phase(self) -> Phase | None:
-        """The phase reached last."""
-        return max(self.at, key=self.at.__getitem__, default=None)
+        """The phase reached last; of those that one piece of the console showed, the last one."""
+        return max(reversed(self.at), key=self.at.__getitem__, default=None)
 
     def took(self, phase: Phase) -> float | None:
         """Seconds from the beginning of this boot to the phase, None if it was not reached."""

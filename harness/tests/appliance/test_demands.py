@@ -1,6 +1,7 @@
 """Known deviations: tolerated for exactly the version they name, and red once they are gone."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from harness.appliance.demands import demand
 from harness.appliance.deviations import KNOWN, Deviation, known
 from harness.errors import ApplianceFault
 from harness.image.model import Kernel
+from harness.tests.appliance.played import appliance
 
 KERNEL = Kernel(release="7.1.2", modules=("7.1.3",), sha256="ab" * 32)
 TABLE = (Deviation("modules-fit", "example.org/kernel", "v1", "they do not", brings=KERNEL),)
@@ -78,3 +80,12 @@ def test_each_row_about_a_kernel_says_which() -> None:
             assert row.brings is not None
             assert len(row.brings.sha256) == 64
             assert row.brings.modules != (row.brings.release,)
+
+
+def test_modules_of_another_release_are_blamed_and_none_are_not(tmp_path: Path) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    subject.check_modules("7.1.3", ())
+    subject.check_modules("7.1.3", ("7.1.2", "7.1.3"))
+    with pytest.raises(ApplianceFault, match=r"Linux 7\.1\.3 runs.*those of 7\.1\.2 only(?s:.*)same version"):
+        subject.check_modules("7.1.3", ("7.1.2",))
+    subject.console.close()

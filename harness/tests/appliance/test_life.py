@@ -14,6 +14,7 @@ from harness.appliance import life
 from harness.appliance.appliance import Appliance
 from harness.appliance.core import Core
 from harness.appliance.failed_starts import FailedStarts
+from harness.appliance.start_watch import StartWatch
 from harness.console.phases import Boot, Cause, Phase
 from harness.errors import (
     ApplianceFault,
@@ -58,7 +59,7 @@ def test_what_falls_for_ever_keeps_nobody_from_being_at_rest(
         (True, HEARD, Phase.UPDATER),
         # No init is heard: only its silence tells that it is stuck.
         (True, Voice("ttyAMA0", kernel=True, init=False), None),
-        # It reboots: nobody watches that start by its phases.
+        # Nobody watches a start by its phases.
         (False, HEARD, None),
     ],
 )
@@ -76,6 +77,18 @@ def test_one_whose_services_run_is_judged_by_its_network_and_not_by_its_silence(
     subject._until_it_listens(0, 10.0)
     subject.console.close()
     watched.assert_called_once_with(until)
+
+
+def test_one_that_reboots_is_watched_as_one_that_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    seen: list[object] = []
+    monkeypatch.setattr(subject, "_until_it_listens", lambda after, limit: seen.append(subject._starting))
+    subject._comes_back(0)
+    (watch,) = seen
+    assert isinstance(watch, StartWatch)
+    subject._serves()
+    subject.console.close()
+    assert subject._starting is None
 
 
 @pytest.mark.parametrize(

@@ -184,3 +184,24 @@ def test_one_that_has_answered_and_formats_perm_for_long_is_not_called_mute() ->
     assert caught.value.overdue
     watch.has_answered()
     watch.check()
+
+
+def test_a_reboot_is_watched_as_a_start_is_but_for_how_long_it_takes_to_go() -> None:
+    boots = [FIRST]
+    console: Any = SimpleNamespace(boots=boots, name="mine", excerpt=lambda _: "")
+    now = 500.0
+    console.recording = SimpleNamespace(seconds=lambda: now)
+    watch = StartWatch(console, image(), HEARD, BUDGET).of_reboot(1)
+    watch.check()
+    again = Boot(2, Cause.KEXEC, 490.0, asked=True, at={Phase.KERNEL: 491.0, Phase.UPDATER: 495.0})
+    boots.append(again)
+    watch.check()
+    now = 496.0 + BUDGET.network
+    with pytest.raises(BootFailure, match="nothing asked for one: gokrazy's DHCP client"):
+        watch.check()
+    # The reboot that was asked for is none of the program's own.
+    boots.extend(Boot(number, Cause.RESET, 500.0, asked=True) for number in (3, 4, 5))
+    watch.check()
+    boots.append(Boot(6, Cause.RESET, 500.0, asked=True))
+    with pytest.raises(RebootLoop, match="asked for a reboot 4 times"):
+        watch.check()

@@ -29,6 +29,8 @@ from harness.tests.console.replay import (
 )
 from harness.tests.traces import wait_until
 
+INIT = "[    1.000000] Run /gokrazy/init as init process\n"
+
 
 class TestLoopAndSilence:
     def test_starting_again_and_again_is_a_loop(self, tmp_path: Path) -> None:
@@ -133,6 +135,24 @@ class TestLoopAndSilence:
                     console.expect("never", timeout=30)
                 assert caught.value.hint
                 assert 0.2 < time.monotonic() - began < 5
+
+    @pytest.mark.parametrize(
+        ("last", "not_heard", "said"),
+        [
+            (INIT, "", "boot 1 has started init, and init has not said a word of its own"),
+            (INIT, "init writes to tty1", "boot 1 came to init"),
+            (INIT + "2026/11/27 00:00:00 gokrazy build timestamp 2026\n", "", "boot 1 came to build timestamp"),
+        ],
+    )
+    def test_an_init_that_says_nothing_is_named(
+        self, console: Console, last: str, not_heard: str, said: str
+    ) -> None:
+        with machine(console) as fake:
+            console._intake.why_not_heard = not_heard
+            fake.say(LINUX + last)
+            console.wait_for_phase("init", timeout=5)
+            with console.watch_silence(0.3), pytest.raises(ConsoleSilence, match=said):
+                console.expect("never", timeout=30)
 
     def test_silence_after_a_phase_that_others_watch_is_theirs(self, console: Console) -> None:
         with machine(console) as fake:

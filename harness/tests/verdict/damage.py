@@ -229,12 +229,28 @@ def with_a_bad_block_in(path: str) -> Damage:
 
 def packed_with(compression: str) -> Damage:
     """The same root file system, compressed in another way."""
+    return _packed_anew(lambda _: None, compression)
+
+
+def renamed(pattern: str, name: str) -> Damage:
+    """The one file or folder of the root file system that fits the pattern has another name."""
+
+    def rename(tree: Path) -> None:
+        (found,) = tree.glob(pattern)
+        found.rename(found.with_name(name))
+
+    return _packed_anew(rename, "gzip")
+
+
+def _packed_anew(change: Callable[[Path], None], compression: str) -> Damage:
+    """The root file system, unpacked, changed and packed again."""
 
     def damage(disk: Disk) -> None:
         squashfs = SquashFs(disk.image.path, disk.image.layout.root_a.offset)
         with tempfile.TemporaryDirectory() as folder:
             tree, out = Path(folder) / "tree", Path(folder) / "root.img"
             squashfs.extract("/", tree)
+            change(tree)
             options = ["-noappend", "-no-progress", "-quiet", "-all-root", "-comp", compression]
             done = run_tool(["mksquashfs", str(tree), str(out), *options])
             assert done.returncode == 0, done.stderr.decode()
