@@ -51,7 +51,7 @@ class Appliance(Updates, Restoration):
         if modules and running not in modules:
             raise ApplianceFault(
                 f"Linux {running} runs, and /lib/modules has those of {', '.join(modules)} only: it can load none",
-                where=self.device.url,
+                where=self.console.name,
                 hint="take vmlinuz and lib/modules from the same version of the kernel's package",
             )
 

@@ -120,7 +120,9 @@ def test_it_dies_in_words_and_nothing_is_done_that_was_not_allowed(device: Forei
     )
     outcome, reason = tests.pop("test_dies[device]")
     assert (outcome, "sysrq triggered crash" in reason) == ("failed", True), said
-    (died,) = [one for one in document["tests"] if one["outcome"] == "failed"]
+    failed = [one for one in document["tests"] if one["outcome"] == "failed"]
+    assert len(failed) == 1, said
+    (died,) = failed
     assert "Kernel panic - not syncing: sysrq triggered crash" in json.dumps(died["story"])
     assert died["fault"] == "APPLIANCE"
     assert died["kind"] == "KernelPanic"
