@@ -111,7 +111,11 @@ class PlayedLab:
         self._files: dict[str, UpdateFiles] = {}
         self._changing = threading.Lock()
         self.folders: Any = SimpleNamespace(folder=self._folder)
-        self.images: Any = SimpleNamespace(image=lambda board, family: self.image, update_files=self._update_files)
+        self.images: Any = SimpleNamespace(
+            image=lambda board, family: self.image,
+            update_files=self._update_files,
+            given=lambda name: load_raw(Path(name)),
+        )
         self.starts: Any = SimpleNamespace(qemus=SimpleNamespace(of=lambda board: None))
 
     def with_settings(self, settings: Settings) -> Any:
@@ -139,7 +143,7 @@ class PlayedLab:
 
     def left(self) -> list[str]:
         """What lies in its folders that no request needs any more."""
-        kept = ("carrier", "snapshots", "files")
+        kept = ("carrier", "snapshots", "files", "before")
         return sorted(
             path.name for path in self.folder.iterdir() if not path.name.startswith((*kept, "artifacts"))
         )
@@ -163,6 +167,11 @@ class PlayedTest:
 
     lab: PlayedLab
     settings: Settings
+
+    @property
+    def images(self) -> Any:
+        """Those of all."""
+        return self.lab.images
 
     def abandon(self) -> None:
         """No machine is left."""
