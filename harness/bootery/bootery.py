@@ -190,7 +190,7 @@ class Bootery:
             if bakery.comparison is not None and all(one.passed for one in found):
                 found.append(self._compare(bakery, made, logs, caller, until))
                 if all(one.passed for one in found):
-                    self._before.keep(bakery, made)
+                    self._keep(bakery, made)
         if caller.gone.is_set():
             raise CallerGone("it went away while its test ran")
         report = _report(logs, found)
@@ -231,6 +231,13 @@ class Bootery:
             if stopped.why is not None:
                 versus.error = stopped.why
             return versus
+
+    def _keep(self, bakery: Bakery, made: Candidate) -> None:
+        """Keep what passed for the next comparison; where that cannot be, this upload has passed all the same."""
+        try:
+            self._before.keep(bakery, made)
+        except (HarnessError, OSError) as error:
+            self._say(f"{bakery.name}: the next upload is compared with an older one: {error}")
 
     def _settings(self, image: Image, logs: Path) -> Settings:
         """The settings of one test: where its logs go, and what is particular to what was uploaded."""

@@ -14,7 +14,7 @@ from harness.bootery.config import Comparison
 from harness.bump.accepted import Accepted
 from harness.bump.bump import Depth, Sides
 from harness.bump.compare import Row, Verdict
-from harness.errors import BoardMismatch, HostFault, KernelPanic
+from harness.errors import BoardMismatch, HostDiskFull, HostFault, KernelPanic
 from harness.tests.bootery.client import Refused
 from harness.tests.bootery.conftest import BOTH, SLUG, Serve, Served
 
@@ -149,3 +149,16 @@ def test_uploads_with_and_without_a_root_file_system_are_not_compared_with_each_
     log = served.client.whole(BOTH, packed, update_root=False)["apu"]
     assert "nothing to compare with yet" in log
     assert "(comparison): with" in served.client.whole(BOTH, packed, update_root=False)["apu"]
+
+
+def test_an_upload_that_cannot_be_kept_has_passed_all_the_same(
+    serve: Serve, packed: Path, compared: Compared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve(comparison=LAST)
+
+    def full(*_: Any) -> None:
+        raise HostDiskFull("there is no room")
+
+    monkeypatch.setattr("harness.bootery.versus.Before.keep", full)
+    assert "pc-bios: passed" in served.client.whole(SLUG, packed)["pc-bios"]
+    assert "pc-bios: the next upload is compared with an older one: there is no room" in served.said
