@@ -178,7 +178,7 @@ def test_actionlint_has_nothing_to_say(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     tool = tmp_path / "actionlint"
     build = ["go", "build", "-mod=readonly", "-o", str(tool), "github.com/rhysd/actionlint/cmd/actionlint"]
-    subprocess.run(build, cwd=ROOT / "ci/tools", check=True, env={**os.environ, "GOFLAGS": ""})
+    subprocess.run(build, cwd=Path(__file__).with_name("tools"), check=True, env={**os.environ, "GOFLAGS": ""})
     done = subprocess.run([str(tool)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
     kernel = workflows / "kernel.yml"
