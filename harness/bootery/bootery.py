@@ -21,6 +21,7 @@ from harness.bootery.leases import Lease, Leases
 from harness.bootery.refusal import CallerGone, Refusal, status_of
 from harness.bootery.success import hardware_for
 from harness.bootery.tryout import Tryout, try_on
+from harness.bootery.versus import Before, Versus, compare, settings_for
 from harness.errors import HarnessError, HostFault
 from harness.image.model import Image
 from harness.lab.folders import fresh
@@ -66,6 +67,7 @@ class Bootery:
         self._numbers = itertools.count(1)
         self._carriers: dict[str, Carrier] = {}
         self._making = threading.Lock()
+        self._before = Before(lambda name: lab.folders.folder(name, bulky=True))
         self._tests: set[Stopped] = set()
         """Those that run."""
         self._changed = threading.Condition()
@@ -117,7 +119,7 @@ class Bootery:
             stack.callback(shutil.rmtree, work, ignore_errors=True)
             boot = work / "boot.img"
             receive(boot, "boot")
-            tryouts: list[Tryout] = []
+            tryouts: list[Tryout | Versus] = []
             for bakery, lease, root in zip(bakeries, leases, roots, strict=True):
                 found = self._test(bakery, boot, root, asked.newer, caller)
                 tryouts += found
@@ -170,17 +172,25 @@ class Bootery:
                 )
             return self._carriers[bakery.name]
 
-    def _test(self, bakery: Bakery, boot: Path, root: Path | None, newer: int, caller: Caller) -> list[Tryout]:
-        """Try it on each board of a bakery, and write the report."""
+    def _test(
+        self, bakery: Bakery, boot: Path, root: Path | None, newer: int, caller: Caller
+    ) -> list[Tryout | Versus]:
+        """Try it on each board of a bakery, compare it where that is configured, and write the report."""
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{next(self._numbers)}-{bakery.name}"
         logs = fresh(self._lab.settings.artifacts / name)
         carrier = self._carrier_of(bakery)
+        until = time.monotonic() + MOST
+        found: list[Tryout | Versus] = []
         try:
             made = candidate(boot, root, carrier)
         except HarnessError as error:
-            found = [Tryout(bakery.name, bakery.boards[0], error)]
+            found.append(Tryout(bakery.name, bakery.boards[0], error))
         else:
-            found = [self._try_on(board, carrier, made, newer, logs, caller) for board in bakery.boards]
+            found += [self._try_on(board, carrier, made, newer, logs, caller) for board in bakery.boards]
+            if bakery.comparison is not None and all(one.passed for one in found):
+                found.append(self._compare(bakery, made, logs, caller, until))
+                if all(one.passed for one in found):
+                    self._keep(bakery, made)
         if caller.gone.is_set():
             raise CallerGone("it went away while its test ran")
         report = _report(logs, found)
@@ -195,7 +205,7 @@ class Bootery:
         self._say(f"{carrier.hostname}: the board {board.name} is to install and boot a {what}")
         with (
             self._lab_of(self._settings(made.image, logs)) as lab,
-            self._stopped_by(lab, board, caller) as stopped,
+            self._stopped_by(lab, board.name, caller, time.monotonic() + MOST) as stopped,
         ):
             try:
                 tryout = try_on(lab, board, carrier, made, newer=newer, check=stopped.check)
@@ -206,6 +216,28 @@ class Bootery:
             if stopped.why is not None:
                 tryout.error = stopped.why
             return tryout
+
+    def _compare(self, bakery: Bakery, made: Candidate, logs: Path, caller: Caller, until: float) -> Versus:
+        """Compare what booted, in the time that is left until the client gives up."""
+
+        def say(line: str) -> None:
+            self._say(f"{bakery.name}: comparison: {line}")
+
+        with (
+            self._lab_of(settings_for(self._settings(made.image, logs))) as lab,
+            self._stopped_by(lab, "", caller, until) as stopped,
+        ):
+            versus = compare(lab, bakery, made, self._before, logs=logs, say=say)
+            if stopped.why is not None:
+                versus.error = stopped.why
+            return versus
+
+    def _keep(self, bakery: Bakery, made: Candidate) -> None:
+        """Keep what passed for the next comparison; where that cannot be, this upload has passed all the same."""
+        try:
+            self._before.keep(bakery, made)
+        except (HarnessError, OSError) as error:
+            self._say(f"{bakery.name}: the next upload is compared with an older one: {error}")
 
     def _settings(self, image: Image, logs: Path) -> Settings:
         """The settings of one test: where its logs go, and what is particular to what was uploaded."""
@@ -220,10 +252,15 @@ class Bootery:
         )
 
     @contextmanager
-    def _stopped_by(self, lab: Lab, board: Board, caller: Caller) -> Iterator[Stopped]:
-        """Within this block the machine of the lab ends with the caller, with the bootery, and in good time."""
-        stopped = Stopped(lab, board.name)
-        timer = threading.Timer(MOST, stopped.stop, [f"the test took longer than {MOST:.0f} s"])
+    def _stopped_by(self, lab: Lab, name: str, caller: Caller, until: float) -> Iterator[Stopped]:
+        """Within this block the machine of the lab ends with the caller, with the bootery, and in good time.
+
+        ``name`` is that of its appliance, "" where there are several; ``until`` is when it ends, by the clock.
+        """
+        stopped = Stopped(lab, name)
+        timer = threading.Timer(
+            max(0.0, until - time.monotonic()), stopped.stop, [f"the test took longer than {MOST:.0f} s"]
+        )
         timer.daemon = True
         timer.start()
         caller.when_gone(lambda: stopped.stop("whoever asked for the test went away"))
@@ -244,7 +281,7 @@ class Stopped:
 
     lab: Lab
     name: str
-    """Of its appliance."""
+    """Of its appliance, "" where there are several."""
     why: HarnessError | None = None
 
     def stop(self, what: str) -> None:
@@ -261,14 +298,14 @@ class Stopped:
             raise self.why
 
 
-def _report(logs: Path, found: Sequence[Tryout]) -> Path:
+def _report(logs: Path, found: Sequence[Tryout | Versus]) -> Path:
     """Write down what became of a test, beside the logs of its machines."""
     path = logs / REPORT
     path.write_text("".join(f"{one.summary}\n" for one in found), "utf-8")
     return path
 
 
-def _answer(tryouts: Sequence[Tryout]) -> Iterator[str]:
+def _answer(tryouts: Sequence[Tryout | Versus]) -> Iterator[str]:
     """The lines that the client gets; raises Refusal with them when one has failed."""
     failed = [one for one in tryouts if one.error is not None]
     lines = [one.summary for one in failed]

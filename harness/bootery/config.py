@@ -5,18 +5,34 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.boards import Board, board
+from harness.bump.accepted import Accepted, read
+from harness.bump.times import LEAST, MOST
 from harness.errors import ConfigError, OptionError
 
-SLUGS, BAKERIES = "slugs", "bakeries"
+SLUGS, BAKERIES, COMPARE = "slugs", "bakeries", "compare"
+AGAINST, BOARDS, ACCEPT, PAIRS = "against", "boards", "accept", "pairs"
+LAST = "last"
 EXAMPLE = '[slugs]\n"gokrazy/kernel.arm64" = ["virt"]'
 _SLUG = re.compile(r"[\w.-]+/[\w.-]+")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
 """What a client writes into its instance as the host name."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What an upload that boots is compared with, and where."""
+
+    against: Path | None
+    """A finished image; None for the last upload that passed."""
+    boards: tuple[Board, ...]
+    accepted: tuple[Accepted, ...] = ()
+    pairs: int | None = None
+    """How often both sides start on each board; None for as often as their times ask for."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +42,7 @@ class Bakery:
     name: str
     """Also the host name of the instance that is packed for it: the identifiers of its disk follow from that."""
     boards: tuple[Board, ...]
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +59,11 @@ class Config:
     @property
     def boards(self) -> tuple[Board, ...]:
         """All boards of all bakeries, each once."""
-        return tuple({one.name: one for bakery in self.bakeries.values() for one in bakery.boards}.values())
+        found: dict[str, Board] = {}
+        for bakery in self.bakeries.values():
+            compared = bakery.comparison.boards if bakery.comparison is not None else ()
+            found.update({one.name: one for one in (*bakery.boards, *compared)})
+        return tuple(found.values())
 
 
 def read_config(path: Path) -> Config:
@@ -72,8 +93,9 @@ class _Reader:
 
     def config(self, data: Mapping[str, Any]) -> Config:
         for key in data:
-            if key not in (SLUGS, BAKERIES):
-                raise self._wrong(f"there is no table {key}", key, hint=f"the tables are {SLUGS} and {BAKERIES}")
+            if key not in (SLUGS, BAKERIES, COMPARE):
+                hint = f"the tables are {SLUGS}, {BAKERIES} and {COMPARE}"
+                raise self._wrong(f"there is no table {key}", key, hint=hint)
         named = {name: self._bakery(name, boards) for name, boards in self._table(data, BAKERIES).items()}
         slugs = self._table(data, SLUGS)
         if not slugs:
@@ -85,7 +107,58 @@ class _Reader:
         for name in named:
             if name not in config.bakeries:
                 raise self._wrong(f"no repository uses the bakery {name}", name, hint=f"name it under {SLUGS}")
-        return config
+        compared = self._comparisons(data, config)
+        return Config(
+            {slug: tuple(compared.get(one.name, one) for one in config.slugs[slug]) for slug in config.slugs}
+        )
+
+    def _comparisons(self, data: Mapping[str, Any], config: Config) -> dict[str, Bakery]:
+        """The bakeries that compare, by their names."""
+        found = {}
+        for name, said in self._table(data, COMPARE).items():
+            if name not in config.bakeries:
+                known = ", ".join(config.bakeries)
+                raise self._wrong(f"there is no bakery {name}", f"{COMPARE}.{name}", hint=f"there are: {known}")
+            if not isinstance(said, dict):
+                raise self._wrong(f"{name} is no table", name, hint=f"begin it with [{COMPARE}.{name}]")
+            bakery = config.bakeries[name]
+            found[name] = replace(bakery, comparison=self._comparison(bakery, said))
+        return found
+
+    def _comparison(self, bakery: Bakery, said: Mapping[str, Any]) -> Comparison:
+        known = (AGAINST, BOARDS, ACCEPT, PAIRS)
+        for key in said:
+            if key not in known:
+                raise self._wrong(f"there is no key {key}", key, hint=f"the keys are {', '.join(known)}")
+        boards = bakery.boards
+        if BOARDS in said:
+            boards = self._bakery(bakery.name, said[BOARDS], key=BOARDS).boards
+            if boards[0].family != bakery.boards[0].family:
+                raise self._wrong(f"these boards run other images than {bakery.name}", BOARDS)
+        pairs = said.get(PAIRS)
+        if pairs is not None and (type(pairs) is not int or not 1 <= pairs <= MOST):
+            what = f"{pairs!r} is no number of pairs from 1 to {MOST}"
+            raise self._wrong(what, PAIRS, hint=f"times are judged from {LEAST} pairs on")
+        against = self._text(said, AGAINST, LAST)
+        path = None if against == LAST else self._path.parent / Path(against).expanduser()
+        if path is not None and not path.is_file():
+            raise self._wrong(f"there is no image {path}", AGAINST, hint=f"name one, or write {LAST!r}")
+        return Comparison(path, boards, self._accepted(said), pairs)
+
+    def _accepted(self, said: Mapping[str, Any]) -> tuple[Accepted, ...]:
+        if not (name := self._text(said, ACCEPT, "")):
+            return ()
+        try:
+            return read(self._path.parent / Path(name).expanduser())
+        except OptionError as error:
+            what = error.what.removeprefix("--accept: ")
+            raise ConfigError(f"{ACCEPT}: {what}", where=error.where, hint=error.hint) from None
+
+    def _text(self, said: Mapping[str, Any], key: str, usual: str) -> str:
+        value = said.get(key, usual)
+        if not isinstance(value, str):
+            raise self._wrong(f"{value!r} is no text", key, hint=f'write {key} = "..."')
+        return value
 
     def _bakeries(self, slug: str, names: object, named: Mapping[str, Bakery]) -> tuple[Bakery, ...]:
         return tuple(

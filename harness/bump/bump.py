@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,6 +82,11 @@ class Depth:
     update: bool = True
 
     @classmethod
+    def of_pairs(cls, pairs: int | None) -> Depth:
+        """All rows, by so many pairs; None for as many as their times ask for."""
+        return cls() if pairs is None else cls(pairs, pairs, min(pairs, ASKED))
+
+    @classmethod
     def of_row(cls, what: str) -> Depth:
         """What it takes to see this row."""
         if what == UPDATE:
@@ -99,10 +104,17 @@ class Depth:
         return cls(pairs, pairs, asked, deeds=False, update=False)
 
 
-def bump(lab: Lab, what: Sides, *, say: Callable[[str], None], depth: Depth = Depth()) -> Iterator[Row]:
-    """The rows of all boards, each board's when it is done."""
+def bump(
+    lab: Lab,
+    what: Sides,
+    *,
+    say: Callable[[str], None],
+    depth: Depth = Depth(),
+    boards: Sequence[Board] | None = None,
+) -> Iterator[Row]:
+    """The rows of these boards, or of all boards of the run; each board's when it is done."""
     programs = Programs(lab.folders.folder("probes"), what.new.arch) if depth.asked else None
-    for board in lab.boards:
+    for board in lab.boards if boards is None else boards:
         fitting(what.old, board)
         fitting(what.new, board)
         yield from _of_images(lab, board, what)

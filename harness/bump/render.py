@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
+from xml.etree import ElementTree
 
 from harness.bump.bump import Sides
 from harness.bump.compare import Row, Verdict
 
+_NOT_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 ORDER = (Verdict.WORSE, Verdict.UNSEEN, Verdict.OTHER, Verdict.BETTER, Verdict.SAME)
 
 
@@ -55,6 +58,24 @@ def as_json(rows: Sequence[Row], what: Sides) -> str:
     return json.dumps(found, indent=2)
 
 
+def junit(rows: Sequence[Row], name: str) -> str:
+    """The same as JUnit XML: a row is a test case of its board, and one that was not seen is a skipped one."""
+    suite = ElementTree.Element("testsuite", name=name, tests=str(len(rows)), errors="0")
+    suite.set("failures", str(sum(row.is_regression for row in rows)))
+    suite.set("skipped", str(sum(row.verdict is Verdict.UNSEEN for row in rows)))
+    for row in rows:
+        case = ElementTree.SubElement(suite, "testcase", classname=f"bump.{row.board}", name=_xml(row.what))
+        if row.is_regression:
+            ElementTree.SubElement(case, "failure", message=_xml(row.why))
+        elif row.verdict is Verdict.UNSEEN:
+            ElementTree.SubElement(case, "skipped", message=_xml(row.why))
+        elif why := _why(row):
+            ElementTree.SubElement(case, "system-out").text = _xml(f"{row.verdict}: {why}")
+    whole = ElementTree.Element("testsuites")
+    whole.append(suite)
+    return ElementTree.tostring(whole, encoding="unicode", xml_declaration=True)
+
+
 def ordered(rows: Sequence[Row]) -> list[Row]:
     """Worse first, the same last."""
     return sorted(rows, key=lambda row: (bool(row.accepted), ORDER.index(row.verdict)))
@@ -74,6 +95,11 @@ def _cell(value: str) -> str:
     for old, new in (("\\", "\\\\"), ("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("`", "\\`"), ("\n", " ")):
         value = value.replace(old, new)
     return value
+
+
+def _xml(value: str) -> str:
+    """What a device said, without the characters that XML cannot hold."""
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
 def _code(value: str) -> str:

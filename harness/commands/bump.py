@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,8 @@ from harness.options import Settings
 if TYPE_CHECKING:
     from harness.bump.bump import Sides
     from harness.bump.compare import Row
+
+NAME = "gokharness bump"
 
 
 def add(commands: Commands) -> None:
@@ -40,6 +44,7 @@ def add(commands: Commands) -> None:
     )
     bump.add_argument("--accept", metavar="FILE", help="a file of differences that are accepted, until a day")
     bump.add_argument("--markdown", metavar="FILE", help="write the verdict for a pull request")
+    bump.add_argument("--junit", metavar="FILE", help="write the rows as JUnit XML")
     bump.add_argument("--json", action="store_true", help="print JSON")
     options_of("bump", bump)
     bump.set_defaults(run=run)
@@ -49,8 +54,8 @@ def run(options: argparse.Namespace) -> int:
     """Compare, print the verdict, and say by the exit status whether anything got worse."""
     from harness.bump.accepted import accepted, read
     from harness.bump.bump import with_port
-    from harness.bump.render import as_json, markdown, text
-    from harness.report.places import must_take_machines, not_written
+    from harness.bump.render import as_json, junit, markdown, text
+    from harness.report.places import must_take_machines
     from harness.report.words import Words
 
     settings, words = with_port(settings_of(options)), Words(options.command)
@@ -66,14 +71,36 @@ def run(options: argparse.Namespace) -> int:
             return _bisect(options, look)
         what, rows = look.at(settings.kernel, settings.with_modules, options.against)
     rows = accepted(rows, known)
-    if options.markdown:
-        out = Path(options.markdown).expanduser()
-        try:
-            out.write_text(markdown(rows, what), encoding="utf-8")
-        except OSError as error:
-            raise not_written(error, out.parent, what="the verdict", flag="--markdown") from None
+    files = {"--markdown": (options.markdown, markdown(rows, what)), "--junit": (options.junit, junit(rows, NAME))}
+    for flag, (name, content) in files.items():
+        if name:
+            _write(Path(name).expanduser(), content, flag)
     print(as_json(rows, what) if options.json else text(rows))
+    _tell_github(rows, markdown(rows, what))
     return 1 if any(row.is_regression for row in rows) else 0
+
+
+def _write(path: Path, content: str, flag: str) -> None:
+    from harness.report.places import not_written
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise not_written(error, path.parent, what="the verdict", flag=flag) from None
+
+
+def _tell_github(rows: Sequence[Row], verdict: str) -> None:
+    """Annotations on standard error, as standard output may be JSON, and a summary; where GitHub runs this."""
+    from harness.report.github import SUMMARY, append, errors
+
+    worse = [(f"{row.board}: {row.what}", f"worse: {row.why}") for row in rows if row.is_regression]
+    for line in errors(worse, "rows are worse: all are in the summary"):
+        print(line, file=sys.stderr, flush=True)
+    if path := os.environ.get(SUMMARY):
+        with suppress(OSError):
+            # The verdict stands elsewhere, and the exit status must be its own.
+            append(f"### {NAME}\n\n{verdict}", Path(path))
 
 
 @dataclass(frozen=True)

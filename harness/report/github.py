@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -29,9 +29,24 @@ def annotation_lines(document: Document, environment: Mapping[str, str] = os.env
 
 def summarise(document: Document, path: Path) -> None:
     """Append a summary to the job's, in the file that GitHub names; raises OSError."""
-    text = "\n".join(summary(document)).encode(errors="replace")
+    append("\n".join(summary(document)), path)
+
+
+def append(markdown: str, path: Path) -> None:
+    """Append Markdown to the summary of a job, as far as GitHub takes it; raises OSError."""
+    text = markdown.encode(errors="replace")
     with path.open("ab") as file:
         file.write(text[:MOST_BYTES].decode(errors="ignore").encode() + b"\n")
+
+
+def errors(found: Sequence[tuple[str, str]], what: str, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """The lines that make an annotation of each title with its text, where GitHub runs this."""
+    if environment.get(ACTIONS) != "true":
+        return []
+    lines = [f"::error title={_property(title)}::{_data(text)}" for title, text in found[:MOST]]
+    if len(found) > MOST:
+        lines.append(f"::notice title=gokrazy::{len(found) - MOST} more {what}")
+    return lines
 
 
 def summary(document: Document) -> Iterable[str]:

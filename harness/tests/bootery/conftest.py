@@ -13,7 +13,7 @@ import pytest
 
 from harness.boards import board
 from harness.bootery.bootery import Bootery
-from harness.bootery.config import Bakery, Config
+from harness.bootery.config import Bakery, Comparison, Config
 from harness.bootery.server import Server
 from harness.image.load import load_raw
 from harness.image.update_files import update_files
@@ -63,9 +63,9 @@ def serve(tmp_path: Path, small_image: Path) -> Iterator[Serve]:
     """Serves one bootery, whose bakeries are two boards of PCs, and a third is both; it ends with the test."""
     running: list[Server] = []
 
-    def start(*, password: str = "", **asked: Any) -> Served:
-        pcs = [Bakery(name, (board(name),)) for name in ("pc-bios", "pc-uefi")]
-        both = Bakery("apu", (board("pc-bios"), board("pc-uefi")))
+    def start(*, password: str = "", comparison: Comparison | None = None, **asked: Any) -> Served:
+        pcs = [Bakery(name, (board(name),), comparison) for name in ("pc-bios", "pc-uefi")]
+        both = Bakery("apu", (board("pc-bios"), board("pc-uefi")), comparison)
         config = Config({SLUG: (pcs[0],), TWO: tuple(pcs), BOTH: (both,)})
         folder = tmp_path / f"served-{len(running)}"
         folder.mkdir()

@@ -7,6 +7,7 @@ import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -103,45 +104,46 @@ class PlayedLab:
         """Whether a boot lasts until it is ended."""
         self.says = ""
         """What a device says after its kernel."""
-        self.settings_seen: list[Settings] = []
         self.open = 0
         self.abandoned = 0
         self._numbers = itertools.count(1)
         self._live: dict[str, PlayedAppliance] = {}
+        self._files: dict[str, UpdateFiles] = {}
+        self._changing = threading.Lock()
         self.folders: Any = SimpleNamespace(folder=self._folder)
-        self.images: Any = SimpleNamespace(image=lambda board, family: self.image, update_files=self._update_files)
+        self.images: Any = SimpleNamespace(
+            image=lambda board, family: self.image,
+            update_files=self._update_files,
+            given=lambda name: load_raw(Path(name)),
+        )
         self.starts: Any = SimpleNamespace(qemus=SimpleNamespace(of=lambda board: None))
 
     def with_settings(self, settings: Settings) -> Any:
-        """The lab of one test: this one."""
-        self.settings_seen.append(settings)
-        return nullcontext(self)
-
-    def abandon(self) -> None:
-        """No machine is left."""
-        self.abandoned += 1
+        """The lab of one test, which writes its logs where these settings say."""
+        return nullcontext(PlayedTest(self, settings))
 
     def live(self, name: str) -> Any:
         """The appliance of this name."""
         return self._live.get(name)
 
     @contextmanager
-    def appliance(self, wanted: Wanted) -> Iterator[Any]:
-        """One that is up."""
+    def appliance(self, wanted: Wanted, artifacts: Path) -> Iterator[Any]:
+        """One that is up, with its logs among the artifacts of a test."""
         if self.stays_off:
             raise self.stays_off.pop()
-        logs = self.settings_seen[-1].artifacts / wanted.name
-        appliance = self._live[wanted.name] = PlayedAppliance(self, wanted, logs)
-        self.open += 1
+        appliance = self._live[wanted.name] = PlayedAppliance(self, wanted, artifacts / wanted.name)
+        with self._changing:
+            self.open += 1
         try:
             yield appliance
         finally:
-            self.open -= 1
+            with self._changing:
+                self.open -= 1
             appliance.close()
 
     def left(self) -> list[str]:
         """What lies in its folders that no request needs any more."""
-        kept = ("carrier", "snapshots", "files")
+        kept = ("carrier", "snapshots", "files", "before")
         return sorted(
             path.name for path in self.folder.iterdir() if not path.name.startswith((*kept, "artifacts"))
         )
@@ -152,7 +154,36 @@ class PlayedLab:
         return path
 
     def _update_files(self, image: Image) -> UpdateFiles:
-        return update_files(image, self.folder / "files")
+        """Cut out once, as the real ones are: whoever has them reads them while another test begins."""
+        with self._changing:
+            if image.digest not in self._files:
+                self._files[image.digest] = update_files(image, self.folder / "files")
+            return self._files[image.digest]
+
+
+@dataclass(frozen=True)
+class PlayedTest:
+    """The lab of one test: that of all, with settings of its own."""
+
+    lab: PlayedLab
+    settings: Settings
+
+    @property
+    def images(self) -> Any:
+        """Those of all."""
+        return self.lab.images
+
+    def abandon(self) -> None:
+        """No machine is left."""
+        self.lab.abandoned += 1
+
+    def live(self, name: str) -> Any:
+        """The appliance of this name."""
+        return self.lab.live(name)
+
+    def appliance(self, wanted: Wanted) -> Any:
+        """One that is up."""
+        return self.lab.appliance(wanted, self.settings.artifacts)
 
 
 def digest(path: Path) -> str:

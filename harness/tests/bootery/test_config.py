@@ -35,6 +35,70 @@ def test_a_slug_has_bakeries_and_a_bakery_has_boards(tmp_path: Path) -> None:
     assert [board.name for board in config.boards] == ["pc-bios", "pc-uefi", "virt"]
 
 
+COMPARED = """\
+[slugs]
+"a/b" = ["pc", "virt"]
+
+[bakeries]
+pc = ["pc-bios"]
+
+[compare.pc]
+boards = ["pc-uefi:nvme+igb", "pc-bios"]
+accept = "accepted.toml"
+pairs = 4
+
+[compare.virt]
+against = "released.img"
+"""
+
+
+def test_a_bakery_compares_as_its_table_says(tmp_path: Path) -> None:
+    (tmp_path / "released.img").touch()
+    (tmp_path / "accepted.toml").write_text("[[accepted]]\nwhat = 'boots'\nreason = 'so'\nuntil = 2999-01-01\n")
+    config = read(tmp_path, COMPARED)
+    pc, virt = (config.bakeries[name].comparison for name in ("pc", "virt"))
+    assert pc is not None
+    assert virt is not None
+    assert (pc.against, pc.pairs, [one.what for one in pc.accepted]) == (None, 4, ["boots"])
+    assert [board.name for board in pc.boards] == ["pc-uefi:nvme+igb", "pc-bios"]
+    assert (virt.against, virt.pairs, virt.accepted) == (tmp_path / "released.img", None, ())
+    assert [board.name for board in virt.boards] == ["virt"]
+    assert [board.name for board in config.boards] == ["pc-bios", "pc-uefi:nvme+igb", "virt"]
+
+
+def test_a_list_of_accepted_differences_that_is_wrong_is_named(tmp_path: Path) -> None:
+    (tmp_path / "released.img").touch()
+    with pytest.raises(ConfigError, match="accept: it cannot be read") as caught:
+        read(tmp_path, COMPARED)
+    assert caught.value.where == str(tmp_path / "accepted.toml")
+
+
+VIRT = "[slugs]\n'a/b' = ['virt']\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "line"),
+    [
+        ("[compare.virtt]\n", "there is no bakery virtt", 3),
+        ("[compare]\nvirt = 3\n", "virt is no table", 4),
+        ("[compare.virt]\nversus = 'last'\n", "there is no key versus", 4),
+        ("[compare.virt]\nagainst = 'none.img'\n", "there is no image .*none.img", 4),
+        ("[compare.virt]\nagainst = 3\n", "3 is no text", 4),
+        ("[compare.virt]\nboards = 'virt'\n", "'boards' is no list of boards", 4),
+        ("[compare.virt]\nboards = ['pc-bios']\n", "run other images than virt", 4),
+        ("[compare.virt]\nboards = ['virt:nvmm']\n", "nvmm", 4),
+        ("[compare.virt]\npairs = 0\n", "0 is no number of pairs from 1 to 9", 4),
+        ("[compare.virt]\npairs = true\n", "True is no number of pairs", 4),
+    ],
+)
+def test_what_is_wrong_with_a_comparison_is_named_by_its_line(
+    tmp_path: Path, text: str, says: str, line: int
+) -> None:
+    with pytest.raises(ConfigError, match=says) as caught:
+        read(tmp_path, VIRT + text)
+    assert caught.value.where == str(tmp_path / "bootery.toml") + f", line {line}"
+
+
 @pytest.mark.parametrize(
     ("text", "says", "line"),
     [

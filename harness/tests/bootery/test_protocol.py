@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import requests
 from harness.errors import DeviceUnreachable, HostFault, KernelPanic
 from harness.image.disk import partuuid
 from harness.image.load import load_raw
+from harness.image.model import Image, UpdateFiles
 from harness.image.update_files import update_files
 from harness.tests.bootery.client import Client, Refused
 from harness.tests.bootery.conftest import BOTH, RELEASE, SLUG, TWO, Serve, Served
@@ -21,6 +23,7 @@ from harness.tests.console.replay import PANIC
 from harness.tests.traces import wait_until
 
 SOON = 20.0
+HOSTS = ("pc-bios", "pc-uefi")
 
 
 def refused(status: int, act: object, *given: object, **named: object) -> str:
@@ -271,18 +274,37 @@ def ask_in_vain(served: Served, packed: Path) -> str:
 
 def test_two_clients_at_once_have_a_host_each(serve: Serve, packed: Path) -> None:
     served = serve()
-    logs: dict[str, str] = {}
+    both_sent = threading.Barrier(2)
 
-    def go(host: str) -> None:
+    def go(host: str) -> str:
         served.client.update_root(host, packed / host / "root.img")
-        logs[host] = served.client.test_boot(host, packed / host / "boot.img")
+        both_sent.wait(SOON)
+        return served.client.test_boot(host, packed / host / "boot.img")
 
-    clients = [threading.Thread(target=go, args=(host,)) for host in ("pc-bios", "pc-uefi")]
-    for one in clients:
-        one.start()
-    for one in clients:
-        one.join(SOON)
-    assert {host: f"{host}: passed" in log for host, log in logs.items()} == {"pc-bios": True, "pc-uefi": True}
+    with ThreadPoolExecutor(2) as clients:
+        # An error of a client is raised here, and is that of the test.
+        logs = dict(zip(HOSTS, clients.map(go, HOSTS), strict=True))
+    for host, log in logs.items():
+        assert f"{host}: passed" in log
+        report = Path(log.splitlines()[-1].removeprefix("report: "))
+        assert report.parent.name.endswith(f"-{host}")
+        assert (report.parent / host / "console.log").is_file(), "it is among the logs of the other"
+
+
+def test_what_a_client_installs_from_is_not_written_again_for_another(
+    serve: Serve, packed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one test reads would be empty for a moment in another's beginning: once in 60 runs it was."""
+    cut: list[Path] = []
+
+    def counted(image: Image, folder: Path) -> UpdateFiles:
+        cut.append(folder)
+        return update_files(image, folder)
+
+    monkeypatch.setattr("harness.tests.bootery.played.update_files", counted)
+    served = serve()
+    served.client.whole(TWO, packed)
+    assert len(cut) == len(set(cut))
 
 
 def test_who_uploads_may_wait_for_the_word_to_send(serve: Serve) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import Any
+from xml.etree import ElementTree
 
 from harness.bump.bump import Sides
 from harness.bump.compare import Row, Verdict
-from harness.bump.render import as_json, markdown, sentence, text
+from harness.bump.render import as_json, junit, markdown, sentence, text
 from harness.tests.image.plain import PLAIN
 
 WHAT = Sides(PLAIN, replace(PLAIN, digest="new"), "as the instance has it", "kernel@v2")
@@ -47,3 +48,23 @@ def test_json_has_all_of_it() -> None:
     assert found["regression"] is True
     assert [row["verdict"] for row in found["rows"]] == ["same", "worse", "other", "not seen"]
     assert found["new"]["title"] == "kernel@v2"
+
+
+def test_junit_has_a_case_for_each_row() -> None:
+    odd = Row("virt", "console: warnings and errors", Verdict.WORSE, "new: \x1b[31mred\x00 \ud800")
+    suite = ElementTree.fromstring(junit([*ROWS, odd], "gokharness bump"))[0]
+    assert [suite.get(key) for key in ("tests", "failures", "skipped")] == ["5", "2", "1"]
+    cases = {(case.get("classname"), case.get("name")): case for case in suite}
+    failure = cases["bump.virt", "clock by rtc-pl031"].find("failure")
+    assert failure is not None
+    assert failure.get("message") == "it is gone"
+    skipped = cases["bump.pc-bios", "configuration of the kernel"].find("skipped")
+    assert skipped is not None
+    assert list(cases["bump.virt", "boots"]) == []
+
+
+def test_junit_counts_an_accepted_row_as_no_failure() -> None:
+    row = replace(ROWS[1], accepted="known, until 2027-01-31")
+    suite = ElementTree.fromstring(junit([row], "gokharness bump"))[0]
+    assert suite.get("failures") == "0"
+    assert "known, until 2027-01-31" in suite.findtext("testcase/system-out", "")

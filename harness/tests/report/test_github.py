@@ -10,7 +10,7 @@ from harness.options import Settings
 from harness.report import github
 from harness.report.document import Document, Test
 from harness.report.files import write_report
-from harness.report.github import ACTIONS, SUMMARY, annotation_lines, summary
+from harness.report.github import ACTIONS, SUMMARY, annotation_lines, append, errors, summary
 from harness.tests.report.samples import EVIL, failure, run_of_each_kind
 
 THERE = {ACTIONS: "true"}
@@ -82,3 +82,21 @@ def test_the_summary_is_appended_where_github_wants_it(tmp_path: Path, monkeypat
     (lost,) = write_report(run_of_each_kind(), Settings(artifacts=tmp_path))
     assert str(tmp_path / "no" / "folder") in lost
     assert (tmp_path / "report.html").exists()
+
+
+def test_what_a_comparison_found_is_annotated_by_its_title() -> None:
+    found = [(f"virt: row {number}", "worse: 50%\n::error::no") for number in range(12)]
+    lines = errors(found, "rows are worse", THERE)
+    assert lines[0] == "::error title=virt%3A row 0::worse: 50%25%0A::error::no"
+    assert lines[10:] == ["::notice title=gokrazy::2 more rows are worse"]
+    assert errors(found, "rows are worse", {}) == []
+
+
+def test_a_summary_is_added_to_what_other_steps_wrote_as_far_as_github_takes_it(tmp_path: Path) -> None:
+    path = tmp_path / "summary.md"
+    path.write_text("before\n")
+    append("### \N{BLACK HEART SUIT}", path)
+    append("x" * 2_000_000, path)
+    text = path.read_text()
+    assert text.startswith("before\n### \N{BLACK HEART SUIT}\nxxx")
+    assert len(text) < 1_000_000
