@@ -1,7 +1,6 @@
-"""Contents: what an appliance says that it is made of, and how much room it takes."""
+"""Contents: what an appliance says that it is made of."""
 
 from __future__ import annotations
-
 
 from harness.appliance.life import Life
 from harness.errors import ApplianceFault
@@ -25,13 +24,9 @@ class Contents(Life):
         except ValueError as error:
             raise self._untrue(f"its bill of materials {error}", document[:500]) from None
         if bill.hash != bill.computed:
-            raise self._untrue(
-                f"its bill of materials says that its hash is {bill.hash}, and what it contains has {bill.computed}"
-            )
+            raise self._untrue(f"its bill of materials says it has hash {bill.hash}, and has {bill.computed}")
         if reported != bill.hash:
-            raise self._untrue(
-                f"the web interface names the bill of materials {reported or '(none)'}, and the file is {bill.hash}"
-            )
+            raise self._untrue(f"the web interface names the bill {reported or '(none)'}, and it is {bill.hash}")
         return bill
 
     def _untrue(self, what: str, evidence: str = "") -> ApplianceFault:

@@ -34,7 +34,7 @@ def cyclonedx(image: Image, bill: Sbom) -> str:
     except ImportError:
         raise ToolMissing(
             "the library that writes CycloneDX is not installed",
-            hint="pip install pytest-gokrazy[sbom], or give a file that ends otherwise: gok's own form is written then",
+            hint="pip install pytest-gokrazy[sbom]; a file that ends otherwise gets gok's own form",
         ) from None
     whole = _image(image, bill)
     modules = _modules({**bill.modules, **image.modules})
@@ -101,7 +101,7 @@ def _modules(versions: dict[str, str]) -> dict[str, Component]:
 
 
 def _licences(names: tuple[str, ...]) -> list[License]:
-    from cyclonedx.factory.license import LicenseFactory
+    from cyclonedx.contrib.license.factories import LicenseFactory
 
     make = LicenseFactory()
     return [make.make_from_string(name) for name in names if not name.startswith(UNKNOWN)]

@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
     build.add_argument(
         "--sbom",
         metavar="FILE",
-        help="also write its bill of materials: as CycloneDX where FILE ends with .cdx.json, else as gok sbom prints it",
+        help="also write its bill of materials: CycloneDX where FILE ends with .cdx.json, else what gok sbom prints",
     )
     options_of("build", build)
     build.set_defaults(run=run)
