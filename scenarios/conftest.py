@@ -3,9 +3,11 @@
 import pytest
 import requests
 
+from harness.boards import boards
 from harness.build.probe import build_probe
 from harness.errors import ToolMissing
 from harness.lab.equipment import own_ports
+from harness.plugin import LAB
 
 NOTE = "/perm/gokharness-note"
 
@@ -17,6 +19,16 @@ def probe(appliance, tmp_path):
         return build_probe(appliance.image.arch, tmp_path / "probe")
     except ToolMissing as error:
         pytest.skip(f"this host has no Go to build the probe with: {error.what}")
+
+
+@pytest.fixture
+def foreign_image(request, board):
+    """The project's own image ``hello`` for another architecture than the board's."""
+    lab = request.config.stash[LAB]
+    if not lab.settings.is_own:
+        pytest.skip("not applicable: it needs the project's own image for another architecture")
+    other = next(one for one in boards() if one.arch != board.arch and not one.boot_files)
+    return lab.images.image(other, "hello")
 
 
 @pytest.fixture

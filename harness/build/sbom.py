@@ -21,8 +21,9 @@ def sbom(
 ) -> bytes:
     """The document: digests of config.json and of extra files, build id and build info of each program.
 
-    ``config`` is config.json as gok stores it (see ``stored_config``). ``programs`` maps a path on the device to the binary and to what Go noted in it. Where gokrazy writes absolute
-    paths of the build host, these are relative to the instance, so that two machines write the same.
+    ``config`` is config.json as gok stores it (see ``stored_config``). ``programs`` maps a path on the device to
+    the binary and to what Go noted in it. Where gokrazy writes absolute paths of the build host, these are
+    relative to the instance, so that two machines write the same.
     """
     content = {
         "config_hash": {"path": "config.json", "hash": hashlib.sha256(config).hexdigest()},

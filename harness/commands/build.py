@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
     build.add_argument(
         "--sbom",
         metavar="FILE",
-        help="also write its bill of materials: CycloneDX where FILE ends with .cdx.json, else what gok sbom prints",
+        help="also write its bill of materials: CycloneDX if FILE ends with .cdx.json, else as gok sbom does",
     )
     options_of("build", build)
     build.set_defaults(run=run)
