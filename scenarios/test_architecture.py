@@ -11,6 +11,7 @@ from harness.image.arch import NAMES
 pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_needs("http", "slot", "update")]
 
 
+@pytest.mark.gk_shows("a program is built without C, for the device's architecture")
 @pytest.mark.gk_any_firmware
 def test_an_update_for_another_architecture_is_refused_before_anything_is_sent(appliance):
     other = next(name for name in NAMES if name != appliance.image.arch)
@@ -51,6 +52,7 @@ def named_and_brought_back(foreign_image, leave_note):
     return check
 
 
+@pytest.mark.gk_shows("an image for another architecture takes a recovery by hand")
 @pytest.mark.gk_tier("nightly")
 @pytest.mark.gk_board("virt", "pc-bios", "pc-uefi")
 @pytest.mark.gk_reboots
@@ -62,6 +64,7 @@ def test_a_whole_update_for_another_architecture_is_named_and_undone(appliance, 
     named_and_brought_back(appliance, flash, "the kernel in the boot partition")
 
 
+@pytest.mark.gk_shows("an image for another architecture takes a recovery by hand")
 @pytest.mark.gk_tier("nightly")
 @pytest.mark.gk_board("virt", "pc-bios")
 @pytest.mark.gk_reboots

@@ -20,6 +20,7 @@ def bill(appliance):
     return sbom_of(appliance.image)
 
 
+@pytest.mark.gk_shows("all of its parts are Go modules, and the image names each of them")
 def test_the_web_interface_names_the_bill_of_materials_of_the_image(appliance, bill):
     assert bill.hash == bill.computed
     assert appliance.status().sbom_hash == bill.hash
@@ -27,11 +28,13 @@ def test_the_web_interface_names_the_bill_of_materials_of_the_image(appliance, b
     assert bill.hash[:10] in page, "the front page does not show it"
 
 
+@pytest.mark.gk_shows("all of its parts are Go modules, and the image names each of them")
 @pytest.mark.gk_needs("breakglass")
 def test_the_bill_of_materials_on_the_device_is_that_of_the_image(appliance, bill):
     assert appliance.sbom().document == bill.document
 
 
+@pytest.mark.gk_shows("all of its parts are Go modules, and the image names each of them")
 def test_the_bill_of_materials_names_each_program_module_and_extra_file(appliance, bill):
     assert sbom_troubles(appliance.image) == []
     if bill.programs is not None:
