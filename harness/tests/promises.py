@@ -72,7 +72,7 @@ PROMISES = {
 }
 HEAD = """# What gokrazy promises, and what shows it
 
-Each sentence of gokrazy's home page, and of the feature list of a user's field report, in words of our own. Beside it
+Each sentence of gokrazy's home page, and of the features in a user's field report, in words of our own. Beside it
 stands the scenario that goes red when it is not so. The page is printed from the marks `gk_shows` of `scenarios/`,
 and a test compares it: `python -m harness.tests.promises`. In brackets stand the tier, if it is nightly, and the
 boards, if it runs on some only.
