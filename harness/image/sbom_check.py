@@ -20,6 +20,11 @@ _PROGRAMS = ("/gokrazy/", "/user/")
 _SAID = ("path", "mod", "dep", "=>")
 
 
+def has_sbom(image: Image) -> bool:
+    """Whether there is a bill of materials in the root file system that an image boots."""
+    return any(one.path == PLACE for one in _root(image).entries())
+
+
 def sbom_of(image: Image) -> Sbom:
     """The bill of materials in the root file system that an image boots; raises ValueError with what is wrong."""
     return read_sbom(_root(image).read(PLACE).decode(errors="replace"))
