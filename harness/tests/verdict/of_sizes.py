@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.faults.disk import with_file
 from harness.image.sbom import PLACE
+from harness.image.squashfs import SquashFs
 from harness.tests.verdict import damage, programs
 from harness.tests.verdict.damage import Damage, Disk
 from harness.tests.verdict.of_others import configured, with_own_program
@@ -24,7 +25,7 @@ def told(edit: str, by: str) -> Damage:
     """Another text in the bill of materials."""
 
     def harm(disk: Disk) -> None:
-        text = damage.SquashFs(disk.image.path, disk.image.layout.root_a.offset).read(PLACE).decode()
+        text = SquashFs(disk.image.path, disk.image.layout.root_a.offset).read(PLACE).decode()
         assert edit in text
         damage.root(with_file(PLACE, text.replace(edit, by, 1).encode()))(disk)
 
