@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from harness.appliance.limits import Limits, limits
-from harness.commands.measure import table
 from harness.errors import OptionError
 from harness.image.load import load_raw
 from harness.image.room import room_of
 from harness.image.update_files import update_files
-from harness.lab.sizes import FEWEST, MOST, Size, compared
+from harness.lab.sizes import FEWEST, MOST, compared
 from harness.options import Settings, settings_from
 from harness.tests.image import synthetic
 
@@ -74,21 +73,6 @@ def test_equal_images_are_hardly_ever_slower_and_a_fifth_more_hardly_ever_missed
 
     assert runs(1.0) <= 2
     assert runs(1.2) >= 1950
-
-
-def test_the_table_is_aligned_and_markdown_is_a_table() -> None:
-    rows = [
-        Size("hello-arm64", "virt", 3.04, 5.5, 5.75, 88.1, 104, 33.2, 9.5),
-        Size("hello-arm64", "virt-uefi", root=33.2, bootfs=9.5, why="it does not start"),
-    ]
-    lines = table(rows).splitlines()
-    assert lines[0].endswith("s to HTTP  MiB at rest  least MiB  MiB of root  MiB of boot")
-    assert len(lines[0]) == len(lines[1]) == len(lines[2])
-    assert lines[2].split() == ["hello-arm64", "virt-uefi", "-", "-", "-", "-", "-", "33.2", "9.5"]
-    assert lines[3] == "virt-uefi: it does not start"
-    made = table(rows, markdown=True).splitlines()
-    assert made[1] == "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
-    assert made[2] == "| hello-arm64 | virt | 3.0 | 5.5 | 5.8 | 88.1 | 104 | 33.2 | 9.5 |"
 
 
 def test_the_room_of_an_image_is_what_an_update_sends(tmp_path: Path) -> None:
