@@ -26,7 +26,7 @@ class Appliance(Updates, Restoration, Contents):
     Life           power on and off, reboot, wait until it is ready
     Restoration    snapshots of it, restored for other tests or rewound to within one
     Updates        another image, over the network or on its disk
-    Contents       what it is made of
+    Contents       what it is made of, how much room it takes
     """
 
     def __init__(self, made: Assembly) -> None:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.appliance.wanted import Wanted
 from harness.boards import Board
 from harness.console.phases import Phase
 from harness.errors import ApplianceFault
 from harness.image.model import Image
-from harness.image.room import MIB, room_of
+from harness.image.room import room_of
 from harness.lab.lab import Lab
 from harness.package_data import images_folder
-
-if TYPE_CHECKING:
-    from harness.appliance.appliance import Appliance
 
 FEWEST, MOST = 3, 9
 """Pairs of starts: so many before anything is said, and so many at most."""
@@ -52,21 +49,6 @@ class Size:
         return asdict(self)
 
 
-def memory_at_rest(appliance: Appliance) -> float:
-    """MiB of its machine's memory that are not available to programs once its services are at rest.
-
-    The kernel counts itself in, by what the machine has and ``MemTotal`` lacks. Raises ApplianceFault where the
-    device does not say.
-    """
-    status = appliance.wait_until_calm()
-    left = status.memory.get("MemAvailable")
-    if left is None:
-        raise ApplianceFault(
-            "the web interface does not say how much memory is available", where=appliance.device.url
-        )
-    return appliance.power.spec.equipment.memory - left / MIB
-
-
 def measure(lab: Lab, board: Board, *, least: bool) -> Size:
     """Start the image under test cold, and look at it; ``least`` also looks for the smallest machine."""
     wanted = Wanted(board, f"measure-{board.name}", cold=True)
@@ -84,7 +66,7 @@ def measure(lab: Lab, board: Board, *, least: bool) -> Size:
                 init=at.get(Phase.BUILD),
                 dhcp=at.get(Phase.HTTP),
                 http=start.ready if start is not None and appliance.can("http") else None,
-                memory=memory_at_rest(appliance) if appliance.can("http") else None,
+                memory=appliance.memory_at_rest() if appliance.can("http") else None,
             )
     except ApplianceFault as error:
         return replace(row, why=error.what)

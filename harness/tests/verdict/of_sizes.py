@@ -60,19 +60,19 @@ def limited(name: str) -> tuple[str, ...]:
 SIZES = (
     Way(
         "bill of materials: another hash",
-        Red(NAMES, "AssertionError", "says that its hash is 000", ""),
+        Red(NAMES, "ApplianceFault", "says that its hash is 000", "build the image again"),
         damage=another_hash,
         tests="test_sbom and names_each",
     ),
     Way(
         "bill of materials: a program of another build",
-        Red(NAMES, "AssertionError", "names /user/hello with the build id", ""),
+        Red(NAMES, "ApplianceFault", "names /user/hello with the build id", "build the image again"),
         damage=damage.with_program("/user/hello", programs.SLEEPS),
         tests="test_sbom and names_each",
     ),
     Way(
         "bill of materials: cut short",
-        Red(NAMES, "Failed", "is no JSON", ""),
+        Red(NAMES, "ApplianceFault", "is no JSON", "build the image again"),
         damage=damage.root(with_file(PLACE, b'{"sbom_hash": "00')),
         tests="test_sbom and names_each",
     ),
