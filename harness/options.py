@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from harness.appliance.device_options import DeviceOptions
+from harness.appliance.limits import Limits, limits
 from harness.appliance.wanted import Clock
 from harness.build.request import COMMANDS, BuildOptions
 from harness.build.subject import Subject
@@ -224,6 +225,21 @@ class Settings(MachineOptions, ConsoleOptions, BuildOptions, DeviceOptions, Subj
         commands=("check",),
     ).default(())
 
+    limits: tuple[str, ...] = Option(
+        "limits",
+        "the most that the image may take, such as 'memory: 90' (MiB at rest), 'root: 40', 'bootfs: 30' (MiB), "
+        "'boot: 1.3' (times as long as the project's own image)",
+        kind="lines",
+        metavar="NAME: NUMBER",
+        reader=words,
+        commands=("check",),
+    ).default(())
+
+    @property
+    def most(self) -> Limits:
+        """What the owner of the instance says of its size and speed; raises OptionError."""
+        return limits(self.limits)
+
     @property
     def expected(self) -> Expectations:
         """What the owner of the instance says of its services; raises OptionError."""
@@ -287,6 +303,7 @@ def settings_from(values: Mapping[str, object], *, folder: Path | None = None) -
             hint="give one; --gk-next-image takes the other",
         )
     settings.expected  # noqa: B018  it raises
+    settings.most  # noqa: B018
     of_machines = [option.flag for option in said if option.field in OF_MACHINES and said[option] is not False]
     settings.refuse_device([option.flag for option in said], of_machines)
     return settings

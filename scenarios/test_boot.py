@@ -8,6 +8,7 @@ from harness.errors import AuthenticationRefused
 pytestmark = pytest.mark.gk_tier("ci")
 
 
+@pytest.mark.gk_shows("it runs on a Raspberry Pi, in a virtual machine, and on a PC", "it boots in seconds")
 @pytest.mark.gk_boot
 @pytest.mark.gk_needs("http", "image")
 def test_the_appliance_boots_from_power_on_to_its_web_interface(appliance):
@@ -23,6 +24,7 @@ def test_the_appliance_boots_from_power_on_to_its_web_interface(appliance):
         assert appliance.slot == appliance.first_slot
 
 
+@pytest.mark.gk_shows("init starts and supervises all services, and takes updates over HTTP")
 @pytest.mark.gk_boot
 @pytest.mark.gk_needs("console", "image")
 def test_the_console_shows_a_clean_boot_in_the_right_order(appliance):
@@ -54,6 +56,7 @@ def test_the_console_shows_a_clean_boot_in_the_right_order(appliance):
     assert len(appliance.console.boots) == before
 
 
+@pytest.mark.gk_shows("its web interface asks for user name and password")
 @pytest.mark.gk_any_firmware
 @pytest.mark.gk_needs("http")
 def test_the_web_interface_asks_for_the_password(appliance):
@@ -63,6 +66,7 @@ def test_the_web_interface_asks_for_the_password(appliance):
             appliance.device_with_password(wrong).status()
 
 
+@pytest.mark.gk_shows("the root file system is read-only")
 @pytest.mark.gk_any_firmware
 @pytest.mark.gk_needs("breakglass-shell")
 def test_the_root_file_system_is_read_only(appliance):
@@ -76,6 +80,7 @@ def test_the_root_file_system_is_read_only(appliance):
         assert "read-only file system" in (attempt.text + attempt.error_text).lower()
 
 
+@pytest.mark.gk_shows("kernel and modules are the ones that were built, and fit each other")
 @pytest.mark.gk_any_firmware
 @pytest.mark.gk_needs("breakglass-shell", "image")
 def test_kernel_and_modules_are_the_ones_built_and_fit_each_other(appliance):
@@ -90,6 +95,9 @@ def test_kernel_and_modules_are_the_ones_built_and_fit_each_other(appliance):
             appliance.check_modules(running, modules)
 
 
+@pytest.mark.gk_shows(
+    "several Go programs run as services of one image", "a web interface shows all processes and their state"
+)
 @pytest.mark.gk_needs("http")
 def test_every_service_is_in_its_expected_state(appliance):
     status = appliance.wait_until_calm()

@@ -11,6 +11,10 @@ needs_breakglass = pytest.mark.gk_needs("breakglass")
 needs_a_shell = pytest.mark.gk_needs("breakglass-shell")
 
 
+@pytest.mark.gk_shows(
+    "interactive access has to be started first, and lasts until the next reboot",
+    "there is no login: breakglass is the way in for emergencies",
+)
 @needs_breakglass
 def test_breakglass_is_down_until_it_is_started(appliance):
     # It is started at boot like every service, and leaves at once with status 125.
@@ -23,6 +27,7 @@ def test_breakglass_is_down_until_it_is_started(appliance):
     assert not appliance.service("breakglass").stopped
 
 
+@pytest.mark.gk_shows("breakglass opens SSH for the owner's key only")
 @needs_breakglass
 def test_a_foreign_key_and_a_password_are_refused(appliance, tmp_path):
     with appliance.breakglass():
@@ -47,6 +52,7 @@ def test_files_go_both_ways_unharmed(appliance):
         assert rescue.get_bytes("/tmp/there-and-back") == content
 
 
+@pytest.mark.gk_shows("a static program can be copied to it and run there")
 @needs_breakglass
 def test_a_binary_can_be_copied_and_run(appliance, probe):
     with appliance.breakglass() as rescue:
@@ -55,6 +61,7 @@ def test_a_binary_can_be_copied_and_run(appliance, probe):
     assert "root=" in facts["cmdline"]
 
 
+@pytest.mark.gk_shows("there is no login: breakglass is the way in for emergencies")
 @needs_a_shell
 def test_an_interactive_shell_answers(appliance):
     with appliance.breakglass() as rescue, rescue.shell() as shell:
@@ -62,6 +69,7 @@ def test_an_interactive_shell_answers(appliance):
         assert shell.command("tty", appliance.budget.service)[1].startswith("/dev/pts/")
 
 
+@pytest.mark.gk_shows("interactive access has to be started first, and lasts until the next reboot")
 @pytest.mark.gk_reboots
 @needs_a_shell
 def test_breakglass_is_gone_after_a_reboot(appliance):

@@ -20,6 +20,7 @@ def time_on(hello):
     return lambda appliance: datetime.fromtimestamp(json.loads(hello(appliance, "/clock"))["unix"], UTC)
 
 
+@pytest.mark.gk_shows("a service can wait until the clock is set")
 @pytest.mark.gk_clock("unset")
 def test_without_the_time_a_service_that_needs_it_waits_for_ever(appliance, time_on):
     appliance.wait_until_settled(besides=("panic-forever",))
@@ -28,6 +29,7 @@ def test_without_the_time_a_service_that_needs_it_waits_for_ever(appliance, time
     assert (clock.pid, clock.stopped, clock.started) == (0, False, None)
 
 
+@pytest.mark.gk_shows("a service can wait until the clock is set")
 @pytest.mark.gk_needs("perm")
 def test_once_the_time_is_known_it_starts(appliance_off, time_on):
     appliance_off.set_clock(LAST_SHUTDOWN)

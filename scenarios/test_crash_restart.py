@@ -7,6 +7,7 @@ from harness.faults import kernel
 pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_image("crasher"), pytest.mark.gk_any_firmware]
 
 
+@pytest.mark.gk_shows("a service that crashes is started again by itself")
 def test_a_program_that_panics_is_started_again(appliance):
     with appliance.log_stream("panic-once", "stderr") as log:
         log.wait_for(r"panic: ", timeout=appliance.budget.service)
@@ -48,6 +49,7 @@ def wait_for_rounds(appliance, count):
             assert appliance.status().hostname == appliance.image.hostname
 
 
+@pytest.mark.gk_shows("a service that crashes is started again by itself")
 @pytest.mark.gk_needs("breakglass-shell")
 def test_a_program_killed_by_a_signal_is_started_again(appliance):
     before = appliance.service("killed")
@@ -59,6 +61,7 @@ def test_a_program_killed_by_a_signal_is_started_again(appliance):
         log.wait_for(r"signal: killed", timeout=appliance.budget.service)
 
 
+@pytest.mark.gk_shows("the web interface stops, starts and restarts processes")
 @pytest.mark.gk_needs("breakglass-shell")
 def test_stop_start_and_restart_by_http(appliance):
     before = appliance.service("killed")

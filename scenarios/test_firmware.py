@@ -19,6 +19,7 @@ def with_what_is_asked(config):
     return ASKED + comment[: len(comment) - len(ASKED)] + b"\n" + rest
 
 
+@pytest.mark.gk_shows("firmware files and boot loader of the image start it")
 @pytest.mark.gk_board("raspi3b", "raspi4b")
 @pytest.mark.gk_image("crasher")  # the project's own: another's config.txt may have no such comment
 @pytest.mark.gk_needs("breakglass-shell")

@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_image("from"), pytest.mark.gk_needs("http", "slot")]
 
 
+@pytest.mark.gk_shows("a new version overwrites a root file system, and data stays")
 @pytest.mark.gk_reboots
 def test_the_released_image_updates_to_the_candidate_and_back(appliance, next_image, leave_note):
     check_note = leave_note(appliance, b"from before", looks_at="whether data in /perm outlives an update")

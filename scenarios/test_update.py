@@ -8,6 +8,10 @@ from harness.faults.payload import cut_short, flip_one_bit
 pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_needs("http", "slot", "update")]
 
 
+@pytest.mark.gk_shows(
+    "an update over the network goes to the other partition, and flips",
+    "a new version overwrites a root file system, and data stays",
+)
 @pytest.mark.gk_reboots
 @pytest.mark.gk_uploads
 def test_update_flips_the_slot_and_back_and_keeps_the_data(appliance, next_image, leave_note):
@@ -39,6 +43,7 @@ def test_the_device_flips_to_a_seeded_slot(appliance_off, next_image):
     flip_to(seeded, appliance_off, next_image)
 
 
+@pytest.mark.gk_shows("a new version overwrites a root file system, and data stays")
 @pytest.mark.gk_board("raspi3b", "raspi4b")
 @pytest.mark.gk_tier("nightly")
 @pytest.mark.gk_needs("breakglass", "perm")
@@ -72,6 +77,7 @@ def flip_to(slot, appliance, image):
     assert appliance.runs(image)
 
 
+@pytest.mark.gk_shows("an update over the network goes to the other partition, and flips")
 @pytest.mark.gk_board("raspi4b")
 @pytest.mark.gk_tier("nightly")
 @pytest.mark.gk_needs("serial-shell")
@@ -113,6 +119,7 @@ def assert_nothing_flipped(appliance, slot):
         assert appliance.slot == slot
 
 
+@pytest.mark.gk_shows("firmware files and boot loader of the image start it")
 @pytest.mark.gk_uploads
 @pytest.mark.gk_needs("power")
 def test_the_boot_file_system_alone_then_the_mbr_keep_the_slot(appliance, next_image):

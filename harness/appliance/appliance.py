@@ -6,13 +6,14 @@ from collections.abc import Collection
 from contextlib import AbstractContextManager
 
 from harness.appliance.assembly import Assembly
+from harness.appliance.contents import Contents
 from harness.appliance.demands import demand
 from harness.appliance.restoration import Restoration
 from harness.appliance.updates import Updates
 from harness.errors import ApplianceFault
 
 
-class Appliance(Updates, Restoration):
+class Appliance(Updates, Restoration, Contents):
     """One appliance of one test: an image, a board, and the machine that runs the image.
 
     ``device`` is its web interface, ``console`` its serial console, ``power`` the machine's switch. Every wait
@@ -27,6 +28,7 @@ class Appliance(Updates, Restoration):
     Life           power on and off, reboot, wait until it is ready
     Restoration    snapshots of it, restored for other tests or rewound to within one
     Updates        another image, over the network or on its disk
+    Contents       what it is made of, how much room it takes
     """
 
     def __init__(self, made: Assembly) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.appliance.assembly import Assembly
 from harness.appliance.cold_start import ColdStart
+from harness.appliance.foreign import as_it_is, why_foreign
 from harness.appliance.services import Services
 from harness.appliance.time_line import Lane
 from harness.appliance.ways_in import WaysIn
@@ -15,10 +18,11 @@ from harness.appliance.why import Why, why_no_service, why_off, why_restarts, wh
 from harness.console.causes import explain
 from harness.console.crashes import OF_BUSY_HOST
 from harness.console.findings import Finding
-from harness.console.phases import Boot, Cause
+from harness.console.phases import Boot, Cause, Phase
 from harness.console.slot import Slot, slot_of
 from harness.errors import (
     ApplianceFault,
+    BootFailure,
     DeviceUnreachable,
     Fault,
     HarnessError,
@@ -171,7 +175,9 @@ class Past(Services, WaysIn):
             return
         if not hasattr(error, _ASKED):
             setattr(error, _ASKED, True)
-            if (death := self._death_behind(error)) is not None:
+            if (foreign := self._why_foreign(error)) is not None:
+                foreign.comes_before(error)
+            elif (death := self._death_behind(error)) is not None:
                 follow(error, death)
             elif isinstance(error, _LOST) and (why := self._why_silent(error)) is not None:
                 why.comes_before(error)
@@ -211,6 +217,21 @@ class Past(Services, WaysIn):
                 self.console.check_unseen()
         except HarnessError as death:
             return death if death is not error else None
+        return None
+
+    def _why_foreign(self, error: BaseException) -> Why | None:
+        """That what it starts next is for another architecture, where it did not come up; by its disk."""
+        if not isinstance(error, (*_LOST, BootFailure)) or not self.is_emulated or not self.power.power_ons:
+            return None
+        boot = self.console.current
+        if boot is not None and boot.ready and Phase.SHUTDOWN not in boot.at:
+            return None
+        with (
+            tempfile.TemporaryDirectory(prefix="gokrazy-disk-", dir=self.folder) as folder,
+            suppress(HarnessError),
+        ):
+            disk = as_it_is(self.power.overlay, self.power.machine, Path(folder))
+            return why_foreign(disk, self.image.layout, self.board)
         return None
 
     def _why_silent(self, error: BaseException) -> Why | None:

@@ -6,9 +6,10 @@ import time
 
 from harness.appliance.assembly import Assembly
 from harness.appliance.life import Life
-from harness.appliance.offline_update import install_offline
+from harness.appliance.offline_update import install_offline, put_back_offline
 from harness.appliance.time_line import Lane
 from harness.console.slot import Slot
+from harness.errors import BoardMismatch
 from harness.gokrazy.update import Mangle, Updater, Upload
 from harness.image.model import Image, UpdateFiles
 
@@ -22,17 +23,32 @@ class Updates(Life):
         """Of each update: seconds from the request to reboot to the first answer of what was installed."""
         self._files_of = made.files_of
 
-    def update(self, image: Image) -> list[Upload]:
-        """Update to ``image`` as gok does: root, boot, MBR, switch, reboot; waits until the device runs it."""
-        files = self._files_of(image)
+    def update(self, image: Image, *, force: bool = False) -> list[Upload]:
+        """Update to ``image`` as gok does: root, boot, MBR, switch, reboot; waits until the device runs it.
+
+        Raises BoardMismatch, before anything is sent, for an image of another architecture; ``force`` sends it.
+        """
+        files = self._fitting(image, force=force)
         updater = self._updater()
         uploads = updater.update(root=files.root, boot=files.boot, mbr=files.mbr)
         self._reboot_into(image)
         return uploads
 
-    def seed_inactive(self, image: Image) -> Slot:
+    def seed_inactive(self, image: Image, *, force: bool = False) -> Slot:
         """Put ``image`` onto the inactive slot, as an update does before it switches; only while off."""
-        return install_offline(self.power.overlay, self.image.layout, image, self._files_of(image))
+        files = self._fitting(image, force=force)
+        return install_offline(self.power.overlay, self.image.layout, image, files)
+
+    def put_back(self, image: Image) -> Slot:
+        """Have it start ``image`` again, of which a slot still has the root file system; only while off.
+
+        That is the way back from an update that does not start: boot files and MBR are written anew, as with the
+        card or disk in another computer. Returns the slot; raises ApplianceFault where none has it.
+        """
+        self.time_line.add(Lane.UPDATE, "boot files and MBR of what ran before are put back")
+        slot = put_back_offline(self.power.overlay, self.image.layout, image, self._files_of(image))
+        self._now_runs(image)
+        return slot
 
     def flip(self, image: Image) -> None:
         """Have it switch to the inactive slot, which holds ``image``, and reboot; waits until it runs that."""
@@ -70,21 +86,32 @@ class Updates(Life):
         self._serves()
         self.downtimes.append(time.monotonic() - began)
 
-    def update_boot_only(self, image: Image) -> None:
+    def update_boot_only(self, image: Image, *, force: bool = False) -> None:
         """Install the boot file system of ``image`` for the active slot, then the MBR that fits it."""
-        files = self._files_of(image)
+        files = self._fitting(image, force=force)
         updater = self._updater()
         updater.put_boot_only(files.boot)
         updater.put_mbr(files.mbr)
 
-    def send_root(self, image: Image, *, mangle: Mangle | None = None) -> Upload:
+    def send_root(self, image: Image, *, mangle: Mangle | None = None, force: bool = False) -> Upload:
         """Send the root file system of ``image`` to the inactive slot; ``mangle`` damages it on its way."""
-        root = self._files_of(image).root
+        root = self._fitting(image, force=force).root
         sends = self._updater(mangle)
         if mangle is None:
             return sends.put_root(root)
         with self.time_line.during(Lane.FAULTS, f"the upload is damaged: {getattr(mangle, '__name__', 'mangle')}"):
             return sends.put_root(root)
+
+    def _fitting(self, image: Image, *, force: bool) -> UpdateFiles:
+        """The files of an update, unless the image is for another architecture than the device."""
+        if not force and (why := self.board.other_than(image.arch)):
+            raise BoardMismatch(
+                f"the update was not sent: {why}",
+                where=str(image.path),
+                hint=f"build it with GOARCH={self.board.arch}, and the KernelPackage that goes with it; "
+                "update(image, force=True) sends it all the same",
+            )
+        return self._files_of(image)
 
     def _updater(self, mangle: Mangle | None = None) -> Updater:
         return Updater(self.device, stall=self.budget.upload, progress=self._witness.sent, mangle=mangle)

@@ -38,6 +38,7 @@ from harness.build.record import image_of, to_record
 from harness.build.request import NEXT, BuildRequest, builder_of
 from harness.build.rootfs import RootParts, root_tree
 from harness.build.sbom import sbom
+from harness.build.stored_config import stored_config
 from harness.image.device_types import USUAL, known_type
 from harness.image.disk import DiskParts, write_disk
 from harness.image.fat import write_fat
@@ -226,7 +227,7 @@ class _Packer:
             ca_bundle=inputs.ca_bundle,
             localtime=inputs.localtime,
             sbom=sbom(
-                config=instance.config.raw,
+                config=stored_config(instance.config),
                 extras=extras,
                 programs={
                     path: (file, infos[file]) for path, file in programs.items() if path in planned.programs

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from harness.build.extrafiles import KEPT_MODE, Extra, walk
 from harness.build.instance import Instance
-from harness.build.sbom import go_json
 from harness.errors import ConfigError
+from harness.image.sbom import go_json
 from harness.image.squashfs import Dir, File, Link, Tree
 
 _FOLDERS = ("bin", "dev", "etc", "proc", "sys", "tmp", "perm", "lib", "run", "mnt")

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from harness.errors import FirmwareFailure, HostDiskFull, ImageError
 from harness.firmware.stage import Disk
+from harness.image.arch import Arch, known
 from harness.image.fat_volume import FatVolume
 from harness.image.kernel_file import begins_like_a_kernel, kernel_arch
 from harness.image.model import Extent
 
 CUT_SHORT = "the last update of the boot file system may have been cut short"
+FOREIGN = "an update for another architecture was sent: put the boot files of the image that ran before back"
 _NAMED = 30
 """File names in an error at most; a Raspberry Pi's boot partition has 400 files."""
 _BLANK = 4096
@@ -50,8 +52,8 @@ class BootPartition:
             raise FirmwareFailure(f"{name} in the boot partition is empty", where=self.where, hint=CUT_SHORT)
         return data
 
-    def kernel(self, name: str, *, hint: str = "") -> bytes:
-        """The content of a file that begins like a kernel.
+    def kernel(self, name: str, *, arch: Arch | None = None, hint: str = "") -> bytes:
+        """The content of a file that begins like a kernel, and like one for ``arch`` if that is given.
 
         QEMU starts any file. Without this check, a damaged kernel would only be silent.
         """
@@ -61,6 +63,13 @@ class BootPartition:
                 f"{name} in the boot partition is a 32-bit kernel, which no board here starts",
                 where=self.where,
                 hint="gokrazy is 64-bit: use a kernel package such as github.com/gokrazy/kernel.rpi",
+            )
+        found = known(kernel_arch(kernel[:1024]))
+        if arch is not None and found not in (None, arch):
+            raise FirmwareFailure(
+                f"{name} in the boot partition is a kernel for {found}, and this board is {arch}",
+                where=self.where,
+                hint=FOREIGN,
             )
         if not begins_like_a_kernel(kernel):
             raise FirmwareFailure(

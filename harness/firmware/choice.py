@@ -29,4 +29,4 @@ def stage_for(
     if board.boot is Boot.RASPBERRY:
         return RaspberryStage(layout.boot, folder, model(board.model), fast_boot=fast_boot, quirks=quirks)
     serial0 = board.console if board.has_serial0 else ""
-    return DirectStage(layout.boot, folder, fast_boot=fast_boot, serial0=serial0)
+    return DirectStage(layout.boot, folder, fast_boot=fast_boot, serial0=serial0, arch=board.arch)

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.firmware.boot_partition import boot_partition, write_anew
 from harness.firmware.command_line import SERIAL0, with_serial0, without_rootdelay
 from harness.firmware.stage import Disk, Loaded
+from harness.image.arch import Arch
 from harness.image.model import Extent
 
 KERNEL = "vmlinuz"
@@ -17,19 +18,23 @@ class DirectStage:
     """Reads ``vmlinuz`` and ``cmdline.txt`` from the boot partition before every start, so a flip takes effect.
 
     The image stays as it is. Only the command line for QEMU changes: ``fast_boot`` drops its rootdelay, and
-    ``serial0`` is the port that replaces this name, "" for none.
+    ``serial0`` is the port that replaces this name, "" for none. A kernel for another architecture than ``arch``
+    is refused: QEMU would start it, and it would be silent.
     """
 
-    def __init__(self, boot: Extent, folder: Path, *, fast_boot: bool = False, serial0: str = "") -> None:
+    def __init__(
+        self, boot: Extent, folder: Path, *, fast_boot: bool = False, serial0: str = "", arch: Arch | None = None
+    ) -> None:
         self._boot = boot
         self._folder = folder
         self._fast_boot = fast_boot
         self._serial0 = serial0
+        self._arch = arch
 
     def prepare(self, disk: Disk) -> Loaded:
         """Read the boot partition; raises FirmwareFailure when it has nothing to start."""
         with boot_partition(disk, self._boot) as files:
-            kernel = files.kernel(KERNEL)
+            kernel = files.kernel(KERNEL, arch=self._arch)
             line = files.command_line(CMDLINE)
         append, dropped = without_rootdelay(line) if self._fast_boot else (line, ())
         notes = ("no boot loader is tested: the harness starts the kernel of the boot partition", *dropped)

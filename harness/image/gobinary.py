@@ -12,6 +12,8 @@ from harness.image.arch import ARCHITECTURES
 _MACHINES = {3: "386", 40: "arm", 243: "riscv64"} | {row.elf: row.name for row in ARCHITECTURES}
 _BUILDINFO_MAGIC = b"\xff Go buildinf:"
 _INLINE_STRINGS = 2
+HEAD_BYTES = 32 * 1024
+"""Of a program, in which Go's build id is."""
 _TIMESTAMP = re.compile(rb"20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(?:Z|[+-][0-2]\d:[0-5]\d)")
 _LAYOUT_OF_RFC3339 = b"2006-01-02T15:04:05"
 
@@ -23,6 +25,8 @@ class BuildInfo:
     package: str = ""
     go: str = ""
     modules: Mapping[str, str] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+    """What it says but the version of Go, line by line."""
 
 
 def architecture(program: bytes) -> str | None:
@@ -58,7 +62,18 @@ def build_info(program: bytes) -> BuildInfo:
             modules[last] = (
                 "(local)" if is_local else f"{values[0]} {values[1] if len(values) > 1 else ''}".strip()
             )
-    return BuildInfo(package, version.decode(errors="replace"), modules)
+    return BuildInfo(package, version.decode(errors="replace"), modules, tuple(filter(None, lines)))
+
+
+def build_id(head: bytes) -> str:
+    """Go's build id of an ELF program, from its note in the first HEAD_BYTES; "" when it has none."""
+    # A note: sizes of name and content, type 4, then the name "Go" padded to four bytes.
+    mark = struct.pack("<I", 4) + b"Go\0\0"
+    at = head.find(mark)
+    if at < 8:
+        return ""
+    (size,) = struct.unpack_from("<I", head, at - 4)
+    return head[at + len(mark) : at + len(mark) + size].decode("ascii", errors="replace")
 
 
 def build_timestamp(init: bytes) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness import boards
-from harness.appliance.wanted import Wanted, closest, each, marker, markers_of
+from harness.appliance.wanted import Wanted, closest, each, marker, markers_of, together
 from harness.boards.variants import is_with_more
 
 if TYPE_CHECKING:
@@ -46,6 +46,16 @@ class Place:
     uploads: bool = field(
         default=False,
         metadata=marker("gk_uploads", "sends whole images: deselected on boards whose network is slow"),
+    )
+
+    shows: tuple[str, ...] = field(
+        default=(),
+        metadata=marker(
+            "gk_shows",
+            "which sentences about gokrazy it shows, in words of one's own (docs/promises.md)",
+            arguments="(*sentences)",
+            read=together,
+        ),
     )
 
     def allows(self, board: Board) -> bool:

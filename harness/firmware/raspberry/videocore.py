@@ -138,7 +138,7 @@ class RaspberryStage:
         """The kernel; raises FirmwareFailure when the firmware would start the processors in another mode."""
         why = "config.txt names no kernel, so the firmware looks for this one"
         hint = f"config.txt says kernel={name}" if "kernel" in config.values else why
-        kernel = files.kernel(name, hint=hint)
+        kernel = files.kernel(name, arch="arm64", hint=hint)
         if (
             kernel_arch(kernel[:1024]) == "arm64"
             and not self._is_64bit(config)

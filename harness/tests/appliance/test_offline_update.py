@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.appliance.offline_update import NAMING_THE_SLOT, install_offline
+from harness.appliance.offline_update import NAMING_THE_SLOT, install_offline, put_back_offline
 from harness.console.slot import Slot, slot_of
 from harness.errors import ApplianceFault
 from harness.image.digest import content_digest
@@ -84,3 +84,26 @@ def test_a_disk_that_names_no_slot_is_refused(
     edit_boot_file(overlay, first, "cmdline.txt", lambda text: b" " * len(text))
     with pytest.raises(ApplianceFault, match=r"cmdline\.txt names no slot"):
         install_offline(overlay, first.layout, second, update_files(second, tmp_path / "update"))
+
+
+def test_what_ran_before_is_put_back_for_the_slot_that_has_it(
+    overlay: DiskOverlay, first: Image, second: Image, tmp_path: Path
+) -> None:
+    files, wrong = update_files(first, tmp_path / "first"), update_files(second, tmp_path / "second")
+    # A whole update: the other root, its boot files and MBR, and the switch.
+    assert install_offline(overlay, first.layout, second, wrong) == "B"
+    switch(overlay, second)
+    assert put_back_offline(overlay, first.layout, first, files) == "A"
+    assert slots(overlay, first) == {"A"}
+    assert overlay.read(first.layout.boot.offset, 4096) == files.boot.read_bytes()[:4096]
+    assert put_back_offline(overlay, first.layout, second, wrong) == "B"
+    assert slots(overlay, second) == {"B"}
+
+
+def test_what_no_slot_has_is_not_put_back(
+    overlay: DiskOverlay, first: Image, second: Image, tmp_path: Path
+) -> None:
+    before = overlay.read(0, 4096)
+    with pytest.raises(ApplianceFault, match="neither slot has the root file system"):
+        put_back_offline(overlay, first.layout, second, update_files(second, tmp_path / "second"))
+    assert overlay.read(0, 4096) == before

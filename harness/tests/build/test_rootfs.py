@@ -17,9 +17,9 @@ from harness.build.extrafiles import Extra, configured, of_old_layout, of_packag
 from harness.build.instance import Instance
 from harness.build.odd_extras import notes_on
 from harness.build.rootfs import RootParts, root_tree
-from harness.build.sbom import go_json, sbom
+from harness.build.sbom import sbom
 from harness.errors import ConfigError, ImageError
-from harness.image.sbom import modules_of
+from harness.image.sbom import go_json, modules_of
 from harness.image.squashfs import Dir, File, Link, Tree
 from harness.tests.image import synthetic
 

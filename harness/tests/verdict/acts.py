@@ -14,12 +14,14 @@ import pytest
 import requests
 
 from harness.appliance.appliance import Appliance
+from harness.boards import board
 from harness.faults import power
 from harness.faults.disk import PARTITION_TABLE, with_file, without
 from harness.faults.payload import cut_short, flip_one_bit
 from harness.gokrazy.probe import Reach
 from harness.image.model import Extent, Image
 from harness.machine.partitions import write_perm
+from harness.plugin import LAB
 from harness.tests.verdict import damage
 from harness.tests.verdict.damage import Damage, Disk
 
@@ -188,6 +190,19 @@ STARTS: dict[str, Damage] = {
 @pytest.mark.parametrize("harm", STARTS)
 def test_it_starts_from_a_damaged_disk(appliance_off: Appliance, harm: str) -> None:
     restart(appliance_off, STARTS[harm])
+
+
+@pytest.mark.gk_reboots
+def test_it_is_updated_for_another_architecture(appliance: Appliance, request: pytest.FixtureRequest) -> None:
+    foreign = request.config.stash[LAB].images.image(board("pc-bios"), "hello")
+    appliance.update(foreign, force=True)
+
+
+@pytest.mark.gk_reboots
+def test_it_gets_a_root_for_another_architecture(appliance: Appliance, request: pytest.FixtureRequest) -> None:
+    foreign = request.config.stash[LAB].images.image(board("pc-bios"), "hello")
+    appliance.send_root(foreign, force=True)
+    appliance.flip(foreign)
 
 
 @pytest.mark.parametrize("place", [damage.superblock_of_perm, damage.inodes_of_perm])

@@ -138,6 +138,20 @@ ACTS = (
     act("routes lost", "test_it_loses_its_routes", "DeviceUnreachable", "no route", to_do="dhcp"),
     act("processors stand still", "test_its_processors_stand_still", "DeviceUnreachable", "it is paused"),
     act("QEMU killed", "test_another_program_kills_qemu", "QemuCrashed", "SIGKILL", fault="HOST"),
+    act(
+        "another architecture flashed",
+        "test_it_is_updated_for_another_architecture",
+        "FirmwareFailure",
+        "the kernel in the boot partition is for amd64, and virt is arm64",
+        to_do="put the boot files of the image that ran before back",
+    ),
+    act(
+        "a root for another architecture flashed",
+        "test_it_gets_a_root_for_another_architecture",
+        "InitFailure",
+        "/gokrazy/init in slot B, which starts next, is for amd64, and virt is arm64",
+        to_do="put the boot files of the image that ran before back",
+    ),
     act("upload changed", "test_an_upload_changes_on_its_way", "UpdateMismatch", "upload|sent"),
     act("upload cut short", "test_an_upload_is_cut_short", r"\w+", "upload"),
 )

@@ -81,3 +81,21 @@ DOES_NOT_COMPILE = (
 }
 """
 )
+
+HOLDS_MEMORY = (
+    _HEAD
+    + """import "time"
+
+var held []byte
+
+func main() {
+	held = make([]byte, %d<<20)
+	for at := 0; at < len(held); at += 4096 {
+		held[at] = 1
+	}
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+"""
+)
