@@ -1,7 +1,6 @@
 """The web interface as a person sees it: in a browser, which is Chromium without a window."""
 
 import contextlib
-import re
 
 import pytest
 
@@ -53,8 +52,7 @@ def test_the_browser_is_asked_for_the_password(appliance):
                 with pytest.raises(AuthenticationRefused):
                     browser.open(path)
                 shown = browser.page.content()
-                assert appliance.image.hostname not in shown
-                assert "/gokrazy/" not in shown
+                assert not any(word in shown for word in ("/status?path=", "gokrazy: attempt", "PrivateAddrs"))
     with looked_at(appliance) as browser:
         assert appliance.image.hostname in browser.open().title()
 
@@ -65,19 +63,16 @@ def test_the_front_page_lists_all_services_with_their_state(appliance, width):
     with looked_at(appliance, width=width) as browser:
         page = browser.open()
         rows = page.locator("tr", has=page.locator("a[href^='/status']"))
-        shown = {
-            row.locator("a").inner_text(): row.locator("td").nth(1).inner_text().strip() for row in rows.all()
-        }
+        shown = {row.locator("a").inner_text(): row.locator("td").nth(1).inner_text() for row in rows.all()}
         browser.picture(f"the front page, {width} pixels wide")
         assert browser.juts_out <= 0
     services = {one.path: one for one in appliance.status().services}
     assert set(shown) == set(services)
     for path, one in services.items():
-        # One that fell a moment ago is both to its reader: it restarts, and it is not stopped.
-        wanted = "stopped" if one.stopped else "running|restarting"
-        assert re.fullmatch(wanted, shown[path]) or one.name == "panic-forever", (
-            f"{path} is said to be {shown[path]!r}"
-        )
+        # One that was started a moment ago is said to be restarting, be it that it has left meanwhile.
+        words = [word for word in shown[path].split() if word != "restarting"]
+        assert words in (["stopped"] if one.stopped else ["running"], [])
+        assert shown[path].strip(), f"nothing is said of {path}"
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ _LISTENS = "0A"
 _UNCONNECTED = "07"
 _NOBODY = re.compile(r"0+:0000")
 _OCTAL = re.compile(r"\\([0-7]{3})")
+_HOME = re.compile(r"\0HOME=/perm/(?:home/)?([^/\0]+)\0")
 _CARRIERS = ipaddress.IPv4Network("100.64.0.0/10")
 """A tailnet's addresses, which gokrazy counts among the private ones (its ifaddr)."""
 Protocol = Literal["tcp", "udp"]
@@ -197,7 +199,11 @@ def _link(sftp: paramiko.SFTPClient, path: str) -> str:
 
 
 def _service(sftp: paramiko.SFTPClient, pid: int, services: Mapping[int, str]) -> str:
-    """The service of a process: init gives each a process group, and what it starts is below it."""
+    """The service of a process: init gives each a process group and a home, and what it starts is below it.
+
+    A program that left its group for good still has the home: what a service puts into the background is its own.
+    """
+    homes = {posixpath.basename(path): path for path in services.values()}
     seen: set[int] = set()
     while pid > INIT and pid not in seen:
         seen.add(pid)
@@ -206,10 +212,13 @@ def _service(sftp: paramiko.SFTPClient, pid: int, services: Mapping[int, str]) -
         try:
             # The name in brackets may have blanks in it.
             state = read_text(sftp, f"/proc/{pid}/stat").rpartition(")")[2].split()
+            told = f"\0{read_text(sftp, f'/proc/{pid}/environ')}"
         except OSError:
             return ""
         parent, group = int(state[1]), int(state[2])
         if group in services:
             return services[group]
+        if home := _HOME.search(told):
+            return homes.get(home[1], "")
         pid = parent
     return ""
