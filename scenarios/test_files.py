@@ -1,4 +1,4 @@
-"""The file tree: what gokrazy and the instance put there, and nothing else; nothing writable, and nobody at a port."""
+"""The file tree: what gokrazy and the instance put there, and nothing else; who mounts, who listens."""
 
 import json
 
@@ -53,7 +53,7 @@ def test_the_device_has_the_files_of_its_image_with_their_modes_and_no_others(ap
                 one.target or f"{one.mode:04o}",
                 one.uid,
                 one.gid,
-                one.size * (one.kind == "file"),
+                one.kind == "file" and one.size,
             )
             for one in entries
             if f"{one.path}/".startswith(tuple(f"{folder}/" for folder in OWN_FOLDERS))
@@ -88,13 +88,12 @@ def test_nothing_is_mounted_writable_but_what_is_meant(appliance, root):
 @pytest.mark.gk_needs("breakglass")
 def test_nobody_listens_but_the_web_interface_breakglass_and_programs_of_the_instance(appliance):
     image = appliance.image
+    web = (image.http_port, image.https_port)
 
     def is_odd(one):
         service = image.service(one.service) if one.service else None
         if one.pid == 1:
-            return one.protocol == "tcp" and not (
-                one.is_private and one.port in (image.http_port, image.https_port)
-            )
+            return one.protocol == "tcp" and not (one.is_private and one.port in web)
         if service is None:
             return one.program not in (image.extra_files or ())
         if service.path == image.breakglass.path:

@@ -16,21 +16,8 @@ from posixpath import dirname
 from harness.image.model import Image
 from harness.image.squashfs import Entry, SquashFs
 
-FOLDERS = (
-    "/",
-    "/bin",
-    "/dev",
-    "/etc",
-    "/gokrazy",
-    "/lib",
-    "/mnt",
-    "/perm",
-    "/proc",
-    "/run",
-    "/sys",
-    "/tmp",
-    "/user",
-)
+_TOP = ("bin", "dev", "etc", "gokrazy", "lib", "mnt", "perm", "proc", "run", "sys", "tmp", "user")
+FOLDERS = ("/", *(f"/{name}" for name in _TOP))
 LINKS = {"/etc/resolv.conf": "/tmp/resolv.conf", "/var": "/perm/var"}  # noqa: S108  # paths of the device
 OWN_FOLDERS = ("/etc", "/gokrazy", "/user")
 """Where nothing may be but what gokrazy and the instance put there."""
@@ -83,7 +70,7 @@ def oddities(image: Image, root: SquashFs) -> list[str]:
 
 
 def strangers(image: Image, paths: Iterable[str]) -> list[str]:
-    """Those of the paths that neither gokrazy nor the instance put there, as far as the image knows of its extras."""
+    """The paths that neither gokrazy nor the instance brought; none where the image does not know its extras."""
     if image.extra_files is None:
         return []
     known = {*FOLDERS, *LINKS, "/gokrazy/init", "/etc/ssl", "/etc/gokrazy", *CERTIFICATE, PASSWORD}
@@ -91,18 +78,12 @@ def strangers(image: Image, paths: Iterable[str]) -> list[str]:
     for path in [*known]:
         while (path := dirname(path)) != "/":
             known.add(path)
-    return sorted(
-        path for path in paths if path not in known and not _of_the_kernel(path) and not _mount_point(path)
-    )
+    return sorted(path for path in paths if path not in known and not _is_a_modules_or_a_mounts(path))
 
 
-def _of_the_kernel(path: str) -> bool:
-    return path == MODULES or path.startswith(f"{MODULES}/")
-
-
-def _mount_point(path: str) -> bool:
-    """MountDevices make a folder in /mnt, and none below that."""
-    return dirname(path) == "/mnt"
+def _is_a_modules_or_a_mounts(path: str) -> bool:
+    """Whether the kernel package brought it, or MountDevices, which make a folder in /mnt and none below that."""
+    return f"{path}/".startswith(f"{MODULES}/") or dirname(path) == "/mnt"
 
 
 def _of_own_files(image: Image, root: SquashFs, entries: Mapping[str, Entry]) -> Iterator[str]:
@@ -122,7 +103,7 @@ def _of_own_files(image: Image, root: SquashFs, entries: Mapping[str, Entry]) ->
             yield f"{own.path} has mode {entry.mode:04o}, and not {own.mode:04o}"
         if own.content and not re.fullmatch(own.content, _text(root, own.path), re.DOTALL):
             yield f"{own.path} does not have the content that gokrazy writes"
-    yield from _of_documents(image, root, entries)
+    yield from _of_documents(root, entries)
     for path, target in LINKS.items():
         entry = entries.get(path)
         if path in theirs:
@@ -135,7 +116,7 @@ def _of_own_files(image: Image, root: SquashFs, entries: Mapping[str, Entry]) ->
             yield f"{path} is no folder"
 
 
-def _of_documents(image: Image, root: SquashFs, entries: Mapping[str, Entry]) -> Iterator[str]:
+def _of_documents(root: SquashFs, entries: Mapping[str, Entry]) -> Iterator[str]:
     if MACHINE_ID in entries and not re.fullmatch(r"[0-9a-f]{32}\n?", _text(root, MACHINE_ID)):
         yield f"{MACHINE_ID} is not 32 hexadecimal digits"
     if "/etc/gokrazy/sbom.json" in entries:
