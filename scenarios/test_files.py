@@ -46,18 +46,13 @@ def test_the_root_file_system_holds_what_gokrazy_and_the_instance_bring_and_noth
 
 @pytest.mark.gk_needs("image", "breakglass")
 def test_the_device_has_the_files_of_its_image_with_their_modes_and_no_others(appliance, root):
+    def facts(one):
+        mode = one.target or f"{one.mode:04o}"
+        return one.kind, mode, one.uid, one.gid, one.size if one.kind == "file" else 0
+
     def seen(entries):
-        return {
-            one.path: (
-                one.kind,
-                one.target or f"{one.mode:04o}",
-                one.uid,
-                one.gid,
-                one.kind == "file" and one.size,
-            )
-            for one in entries
-            if f"{one.path}/".startswith(tuple(f"{folder}/" for folder in OWN_FOLDERS))
-        }
+        within = tuple(f"{folder}/" for folder in OWN_FOLDERS)
+        return {one.path: facts(one) for one in entries if f"{one.path}/".startswith(within)}
 
     there, packed = seen(appliance.files(*OWN_FOLDERS)), seen(root.entries())
     assert sorted(set(there) - set(packed)) == []
