@@ -12,7 +12,10 @@ pytestmark = [
     pytest.mark.gk_needs("browser"),
 ]
 
-WIDTHS = (1280, 400)
+NARROW = 400
+WIDTHS = (1280, NARROW)
+OF_GOKRAZY = ".navbar-header, form[action='/restart'], td, th"
+"""What gokrazy's templates make as wide as they like: the header, buttons, and names in tables."""
 LOG = "([...document.querySelectorAll('#stdout, #stderr')].map((one) => one.innerText).join('\\n'))"
 SHOWS = f"(text) => {LOG}.includes(text)"
 REMAINS = ("randomd", "ntp", "heartbeat", "hello", "killed")
@@ -33,6 +36,14 @@ def looked_at(appliance, **window):
         assert browser.strangers == ()
 
 
+def assert_it_fits(appliance, browser):
+    """Nobody must scroll sideways. What gokrazy's own pages are known for is a deviation, be it of which version."""
+    assert browser.juts_out(besides=OF_GOKRAZY) == ()
+    if browser.guest.width == NARROW:
+        with appliance.demand("pages-fit-400-pixels"):
+            assert browser.juts_out() == ()
+
+
 @pytest.fixture
 def to_stop(appliance):
     """A service that runs and may be stopped, as it is before that."""
@@ -51,8 +62,6 @@ def test_the_browser_is_asked_for_the_password(appliance):
             for path in ("/", page_of("/gokrazy/randomd"), "/log?path=/gokrazy/randomd&stream=both"):
                 with pytest.raises(AuthenticationRefused):
                     browser.open(path)
-                shown = browser.page.content()
-                assert not any(word in shown for word in ("/status?path=", "gokrazy: attempt", "PrivateAddrs"))
     with looked_at(appliance) as browser:
         assert appliance.image.hostname in browser.open().title()
 
@@ -65,7 +74,7 @@ def test_the_front_page_lists_all_services_with_their_state(appliance, width):
         rows = page.locator("tr", has=page.locator("a[href^='/status']"))
         shown = {row.locator("a").inner_text(): row.locator("td").nth(1).inner_text() for row in rows.all()}
         browser.picture(f"the front page, {width} pixels wide")
-        assert browser.juts_out <= 0
+        assert_it_fits(appliance, browser)
     services = {one.path: one for one in appliance.status().services}
     assert set(shown) == set(services)
     for path, one in services.items():
@@ -81,7 +90,7 @@ def test_a_services_page_shows_its_log_which_goes_on_while_it_is_watched(applian
         page = browser.open(page_of(to_stop.path))
         browser.wait(SHOWS, f'gokrazy: attempt {appliance.attempts(to_stop.path) - 1}, starting ["{to_stop.path}')
         browser.picture(f"the page of {to_stop.name}, {width} pixels wide")
-        assert browser.juts_out <= 0
+        assert_it_fits(appliance, browser)
         before = page.evaluate(LOG)
         # Somebody else restarts it: the page that is being watched says so by itself.
         appliance.restart(to_stop.path)
@@ -99,6 +108,7 @@ def test_its_buttons_stop_start_and_restart_a_service(appliance, to_stop):
         assert stopped.stopped
         page = browser.open(page_of(to_stop.path))
         browser.picture(f"the page of {to_stop.name}, which is stopped")
+        assert_it_fits(appliance, browser)
         assert page.locator("form[action='/stop']").count() == 0
         # The last button of those that start it: it is to be kept running, where there is a choice.
         page.locator("form[action='/restart'] [type=submit]").last.click()

@@ -21,6 +21,8 @@ NO_PLAYWRIGHT = f"Playwright is not installed ({EXTRA})"
 NO_CHROMIUM = "there is no Chromium on PATH (on Debian: apt-get install chromium)"
 LEFT = "net::ERR_ABORTED"
 """What Chromium says of a request that ended because somebody left the page."""
+REFUSED = "net::ERR_INVALID_AUTH_CREDENTIALS"
+"""What Chromium says where it was asked for a password, and has none to give, or none that was taken."""
 _ALONE = ("--disable-component-update", "--no-first-run", "--disable-features=OptimizationHints,MediaRouter")
 """So that the program asks nobody anything for itself."""
 
@@ -41,6 +43,23 @@ class Ears:
     """Gets what is done, in words."""
     keep: Callable[[str, bytes, str], None] = _nothing
     """Gets each picture: its title, a PNG file, and the text that it shows."""
+
+
+_WIDE = """(besides) => {
+    const page = document.documentElement, width = page.clientWidth;
+    if (page.scrollWidth <= width) return [];
+    const clipped = (one) => {
+        for (let at = one.parentElement; at && at !== document.body; at = at.parentElement)
+            if (getComputedStyle(at).overflowX !== "visible") return true;
+        return false;
+    };
+    const wide = [...document.body.querySelectorAll("*")].filter(
+        (one) => one.getBoundingClientRect().right > width + 0.5 && !clipped(one));
+    const told = wide.filter((one) => !(besides && one.closest(besides))).map(
+        (one) => `${one.localName} until ${Math.round(one.getBoundingClientRect().right)} of ${width}: `
+            + (one.innerText || one.value || "").trim().slice(0, 40));
+    return wide.length ? told : [`the page itself until ${page.scrollWidth} of ${width}`];
+}"""
 
 
 def no_browser() -> str:
@@ -178,6 +197,8 @@ class Browser:
         try:
             answer = self.page.goto(url)
         except Error as error:
+            if REFUSED in str(error):
+                raise self._wants_a_password(url) from None
             self._ears.check()
             raise DeviceUnreachable(
                 f"the browser got no page: {str(error).splitlines()[0]}",
@@ -185,11 +206,7 @@ class Browser:
                 hint="is the appliance up, and is this the port of its web interface?",
             ) from error
         if answer is not None and answer.status == 401:
-            raise AuthenticationRefused(
-                "the device refused the browser: it wants a password, or another one",
-                where=url,
-                hint="give the image's password",
-            )
+            raise self._wants_a_password(url)
         if answer is not None and answer.status >= 400:
             raise RequestRefused(
                 f"the device answered the browser with {answer.status}",
@@ -199,16 +216,25 @@ class Browser:
             )
         return self.page
 
+    def _wants_a_password(self, url: str) -> AuthenticationRefused:
+        other = "a password" if self.guest.password is None else "another password"
+        return AuthenticationRefused(
+            f"the device refused the browser: it wants {other}",
+            where=url,
+            hint="give the image's password, or the one that the device has in /perm/gokr-pw.txt",
+        )
+
     def wait(self, condition: str, argument: object = None) -> None:
         """Wait until an expression of JavaScript, or a function of ``argument``, is true in the page."""
         self.page.wait_for_function(condition, arg=argument)
         self._raise_refused()
 
-    @property
-    def juts_out(self) -> int:
-        """By how many pixels the page is wider than its window: a person must scroll sideways to read it."""
-        page = "document.documentElement"
-        return int(self.page.evaluate(f"{page}.scrollWidth - {page}.clientWidth"))
+    def juts_out(self, *, besides: str = "") -> tuple[str, ...]:
+        """What of the page is to the right of its window, so that a person must scroll sideways to read it.
+
+        ``besides`` are selectors of what is left out, with all that is in it.
+        """
+        return tuple(str(one) for one in self.page.evaluate(_WIDE, besides))
 
     @property
     def strangers(self) -> tuple[str, ...]:
