@@ -37,7 +37,7 @@ def looked_at(appliance, **window):
 
 
 def assert_it_fits(appliance, browser):
-    """Nobody must scroll sideways. What gokrazy's own pages are known for is a deviation, be it of which version."""
+    """Nobody must scroll sideways. What gokrazy's own pages are known for is a deviation."""
     assert browser.juts_out(besides=OF_GOKRAZY) == ()
     if browser.guest.width == NARROW:
         with appliance.demand("pages-fit-400-pixels"):
@@ -88,15 +88,16 @@ def test_the_front_page_lists_all_services_with_their_state(appliance, width):
 def test_a_services_page_shows_its_log_which_goes_on_while_it_is_watched(appliance, to_stop, width):
     with looked_at(appliance, width=width) as browser:
         page = browser.open(page_of(to_stop.path))
-        browser.wait(SHOWS, f'gokrazy: attempt {appliance.attempts(to_stop.path) - 1}, starting ["{to_stop.path}')
+        browser.wait(f"{LOG}.trim() !== ''", what=f"the log of {to_stop.name}")
         browser.picture(f"the page of {to_stop.name}, {width} pixels wide")
         assert_it_fits(appliance, browser)
         before = page.evaluate(LOG)
         # Somebody else restarts it: the page that is being watched says so by itself.
         appliance.restart(to_stop.path)
         appliance.wait_until_runs_anew(to_stop)
-        browser.wait(f"(before) => {LOG} !== before", before)
-        browser.wait(SHOWS, f"gokrazy: attempt {appliance.attempts(to_stop.path) - 1}, starting")
+        again = f"gokrazy: attempt {appliance.attempts(to_stop.path) - 1}, starting"
+        browser.wait(SHOWS, again, what=f"{again!r} in the log that is being watched")
+        assert page.evaluate(LOG) != before
 
 
 def test_its_buttons_stop_start_and_restart_a_service(appliance, to_stop):

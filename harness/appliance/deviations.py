@@ -29,7 +29,7 @@ class Deviation:
     evidence: str
     brings: Kernel | None = None
     in_all: bool = False
-    """Whether every version so far has it: one that has it is known by that, and one that has not is no failure."""
+    """Whether every version so far has it: one is known by showing it, and no failure without it."""
 
     @property
     def name(self) -> str:
@@ -54,7 +54,7 @@ KNOWN: tuple[Deviation, ...] = (
         demand="pages-fit-400-pixels",
         module="github.com/gokrazy/gokrazy",
         version="v0.0.0-20260418085648-c38c3134b8a7",
-        evidence="the header of the web interface is 501 pixels wide whatever the window (header.tmpl: width: 50ex)",
+        evidence="the header of the web interface is 501 pixels wide in any window (header.tmpl: width: 50ex)",
         in_all=True,
     ),
 )

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from harness.errors import AuthenticationRefused, DeviceUnreachable, HarnessError, RequestRefused, ToolMissing
+from harness.errors import (
+    AuthenticationRefused,
+    DeviceUnreachable,
+    HarnessError,
+    RequestRefused,
+    ToolMissing,
+    WaitTimeout,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Page, Playwright, Request, Response, Route
@@ -45,6 +52,8 @@ class Ears:
     """Gets each picture: its title, a PNG file, and the text that it shows."""
 
 
+EXCERPT = 2000
+"""Characters of a page that are quoted, from its end."""
 _WIDE = """(besides) => {
     const page = document.documentElement, width = page.clientWidth;
     if (page.scrollWidth <= width) return [];
@@ -224,9 +233,24 @@ class Browser:
             hint="give the image's password, or the one that the device has in /perm/gokr-pw.txt",
         )
 
-    def wait(self, condition: str, argument: object = None) -> None:
-        """Wait until an expression of JavaScript, or a function of ``argument``, is true in the page."""
-        self.page.wait_for_function(condition, arg=argument)
+    def wait(self, condition: str, argument: object = None, *, what: str = "") -> None:
+        """Wait until an expression of JavaScript, or a function of ``argument``, is true in the page.
+
+        ``what`` says it in words. Raises WaitTimeout with what the page shows.
+        """
+        from playwright.sync_api import TimeoutError as Late
+
+        try:
+            self.page.wait_for_function(condition, arg=argument)
+        except Late:
+            self._raise_refused()
+            self._ears.check()
+            raise WaitTimeout(
+                f"waited {self.guest.limit:g} s for {what or condition} in the browser, and it did not come",
+                where=self.page.url,
+                hint="the evidence is what the page shows; browser.troubles has what the browser complains of",
+                evidence=str(self.page.evaluate("document.body.innerText"))[-EXCERPT:],
+            ) from None
         self._raise_refused()
 
     def juts_out(self, *, besides: str = "") -> tuple[str, ...]:

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from harness.tests.verdict.of_images import IMAGES
 from harness.tests.verdict.of_others import ACTS, INSTANCES
+from harness.tests.verdict.of_pages import PAGES
 
-WAYS = (*IMAGES, *INSTANCES, *ACTS)
+WAYS = (*IMAGES, *INSTANCES, *ACTS, *PAGES)
