@@ -48,6 +48,7 @@ def played() -> Any:
         console=None,
         screen=Screen(3.25, b"a picture"),
         look_at_screen=lambda: None,
+        pictures=[],
     )
 
 

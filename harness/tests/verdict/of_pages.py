@@ -97,11 +97,11 @@ PAGES = (
     ),
     pages(
         "wider than a narrow window",
-        wrong(FRONT, "div until 600 of 400: wide"),
+        wrong(FRONT, r"div until \d+ of \d+: wide"),
         "front_page and 400",
         f"{ASSETS}/overview.tmpl",
         "<h1>services</h1>",
-        '<div style="width:600px;margin:0 -15px">wide</div>',
+        '<div style="width:900px">wide</div>',
     ),
     pages(
         "a wrong state",
