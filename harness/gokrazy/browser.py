@@ -28,6 +28,7 @@ NO_PLAYWRIGHT = f"Playwright is not installed ({EXTRA})"
 NO_CHROMIUM = "there is no Chromium on PATH (on Debian: apt-get install chromium)"
 LEFT = "net::ERR_ABORTED"
 """What Chromium says of a request that ended because somebody left the page."""
+UNAUTHORISED, FIRST_ERROR = 401, 400
 REFUSED = "net::ERR_INVALID_AUTH_CREDENTIALS"
 """What Chromium says where it was asked for a password, and has none to give, or none that was taken."""
 _ALONE = ("--disable-component-update", "--no-first-run", "--disable-features=OptimizationHints,MediaRouter")
@@ -147,6 +148,8 @@ class Browser:
         self.asked: list[str] = []
         self._ears = ears or Ears()
         self._refused: HarnessError | None = None
+        self._status = 0
+        """Of the answer to the last page that was asked for; 0 before it comes."""
 
     def __enter__(self) -> Self:
         playwright = _DRIVER.take()
@@ -203,35 +206,39 @@ class Browser:
         self._raise_refused()
         url = f"{self.guest.url.rstrip('/')}{path}"
         self._ears.note(f"the browser opens {path}")
+        self._status = 0
         try:
-            answer = self.page.goto(url)
+            self.page.goto(url)
         except Error as error:
+            # Chromium shows a page of its own in place of an empty one, and Playwright calls that an error.
             if REFUSED in str(error):
-                raise self._wants_a_password(url) from None
+                self._status = UNAUTHORISED
+            self._must_be_well(url)
             self._ears.check()
             raise DeviceUnreachable(
                 f"the browser got no page: {str(error).splitlines()[0]}",
                 where=url,
                 hint="is the appliance up, and is this the port of its web interface?",
             ) from error
-        if answer is not None and answer.status == 401:
-            raise self._wants_a_password(url)
-        if answer is not None and answer.status >= 400:
+        self._must_be_well(url)
+        return self.page
+
+    def _must_be_well(self, url: str) -> None:
+        """Raise what the device's answer means, where that was an error."""
+        if self._status == UNAUTHORISED:
+            other = "a password" if self.guest.password is None else "another password"
+            raise AuthenticationRefused(
+                f"the device refused the browser: it wants {other}",
+                where=url,
+                hint="give the image's password, or the one that the device has in /perm/gokr-pw.txt",
+            )
+        if self._status >= FIRST_ERROR:
             raise RequestRefused(
-                f"the device answered the browser with {answer.status}",
-                status=answer.status,
+                f"the device answered the browser with {self._status}",
+                status=self._status,
                 where=url,
                 hint="does this version of gokrazy have that page?",
             )
-        return self.page
-
-    def _wants_a_password(self, url: str) -> AuthenticationRefused:
-        other = "a password" if self.guest.password is None else "another password"
-        return AuthenticationRefused(
-            f"the device refused the browser: it wants {other}",
-            where=url,
-            hint="give the image's password, or the one that the device has in /perm/gokr-pw.txt",
-        )
 
     def wait(self, condition: str, argument: object = None, *, what: str = "") -> None:
         """Wait until an expression of JavaScript, or a function of ``argument``, is true in the page.
@@ -281,7 +288,9 @@ class Browser:
             self._ears.note(f"the browser sends {request.method} {urlsplit(request.url).path}")
 
     def _on_response(self, response: Response) -> None:
-        if response.status >= 400:
+        if response.request.is_navigation_request():
+            self._status = response.status
+        if response.status >= FIRST_ERROR:
             self.troubles.append(f"{response.status} for {response.url}")
 
     def _on_failure(self, request: Request) -> None:
