@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from harness.errors import OptionError
 from harness.firmware.voice import Voice
+from harness.gokrazy.browser import no_browser
 from harness.image.model import Image
 
 OF_MACHINES = ("image", "update", "power", "disk")
 """What every machine of this host has, and a real device may lack; see ``RealTarget.missing``."""
 ABILITIES = (
     *("console", "http", "breakglass", "breakglass-shell", "serial-shell", "slot", "perm", "checkpoint", "ready"),
+    "browser",
     *OF_MACHINES,
 )
 NO_KEY = "no key is known that breakglass on this image accepts (give --gk-ssh-key)"
@@ -41,6 +43,9 @@ def missing(image: Image, ability: str, *, voice: Voice, no_key: str, no_checkpo
         return f"{NOT}{UNHEARD}: {voice.why}" if voice.why else ""
     if ability == "checkpoint":
         return f"{NOT}{no_checkpoint}" if no_checkpoint else ""
+    if ability == "browser":
+        lack = no_browser() or lacks("http")
+        return f"{NOT}{lack}" if lack else ""
     if ability == "http":
         return "" if image.serves_tcp else NOT + SOCKET_ONLY
     if ability == "serial-shell":

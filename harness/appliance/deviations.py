@@ -28,6 +28,8 @@ class Deviation:
     version: str
     evidence: str
     brings: Kernel | None = None
+    in_all: bool = False
+    """Whether every version so far has it: one is known by showing it, and no failure without it."""
 
     @property
     def name(self) -> str:
@@ -48,6 +50,13 @@ KNOWN: tuple[Deviation, ...] = (
             sha256="276e5c6eefee7d955d3b6808d214b535561ce426789e3b4f53bd899474612525",
         ),
     ),
+    Deviation(
+        demand="pages-fit-400-pixels",
+        module="github.com/gokrazy/gokrazy",
+        version="v0.0.0-20260418085648-c38c3134b8a7",
+        evidence="the header of the web interface is 501 pixels wide in any window (header.tmpl: width: 50ex)",
+        in_all=True,
+    ),
 )
 
 
@@ -57,6 +66,8 @@ class MatchedDeviation:
 
     row: Deviation
     known_by: str
+    sure: bool = True
+    """Whether it must show: else it is tolerated if it does."""
 
 
 def known(
@@ -71,6 +82,8 @@ def known(
             return MatchedDeviation(row, "its version")
         if version in _UNKNOWN and _is_the_file(kernel, row.brings):
             return MatchedDeviation(row, f"its files: vmlinuz has SHA-256 {kernel.sha256[:16]}")
+        if row.in_all:
+            return MatchedDeviation(row, "what it shows, as every version so far", sure=False)
     return None
 
 

@@ -88,6 +88,10 @@ class RealAppliance(Appliance):
         device.guard_by(self._may.request)
         return device
 
+    def _gate(self) -> Callable[[str, str, object], None]:
+        """A browser sends what is allowed, and nothing else."""
+        return self._may.request
+
     @property
     def shell(self) -> SerialShell:
         """The root shell on the serial console; raises NotOnDevice where it may not be used."""

@@ -95,8 +95,8 @@ class Wanted:
             "gk_needs",
             "what the appliance must have, else the test is skipped: 'console', 'http', 'breakglass', "
             "'breakglass-shell', 'serial-shell', 'slot', 'perm' (a /perm that keeps data), or its board: "
-            "'checkpoint'; of a real device also 'image' (it is known what runs), 'update', 'power', 'disk' (it "
-            "can be read while the device is off)",
+            "'checkpoint', or this host: 'browser'; of a real device also 'image' (it is known what runs), "
+            "'update', 'power', 'disk' (it can be read while the device is off)",
             arguments="(*abilities)",
             read=together,
         ),

@@ -168,6 +168,7 @@ class _Packer:
         self.work = work
         self.progress = progress
         self.notes: list[str] = []
+        self.extra_files: tuple[str, ...] = ()
 
     def write(self, disk: Path) -> Image:
         """Build everything and write the disk; raises UserError."""
@@ -237,6 +238,7 @@ class _Packer:
             extras=extras,
             more_files=NEXT if self.request.after is not None else {},
         )
+        self.extra_files = tuple(sorted({*(extra.dest for extra in extras), *parts.more_files}))
         tree = root_tree(instance, parts)
         out = self.work / "root.squashfs"
         pack(tree, out, mtime=self.mtime)
@@ -307,6 +309,7 @@ class _Packer:
                 services=planned.services,
                 kernel=kernel,
                 perm=perm,
+                extra_files=self.extra_files,
                 boot_loader=titles[0] if titles and image.boot_loader else "",
                 boot_sector=BOOT_SECTOR,
             )

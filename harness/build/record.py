@@ -38,6 +38,7 @@ def image_of(entry: CacheEntry, instance: Instance) -> Image:
         services=tuple(Service(**{**service, "args": tuple(service["args"])}) for service in record["services"]),
         breakglass=Breakglass(**record["breakglass"]) if record["breakglass"] else None,
         boot_files=tuple(record["boot_files"]),
+        extra_files=None if (extras := record.get("extra_files")) is None else tuple(extras),
         notes=(*instance.notes, *(note for note in record["notes"] if note not in instance.notes)),
     )
     return Image(**values)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import paramiko
 
@@ -33,6 +34,7 @@ LONGEST = 200
 """Characters of what a command said in the first line of an error."""
 COMMAND = 60.0
 """Seconds that a command may take, where the caller gives no limit."""
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True)
@@ -325,6 +327,11 @@ class Breakglass:
         self.put(path, path.name, mode=0o755, timeout=timeout)
         command = [posixpath.join(".", path.name), *args]
         return self.run(command, check=check, timeout=timeout, stdin=stdin)
+
+    def look(self, what: str, at: Callable[[paramiko.SFTPClient], Seen]) -> Seen:
+        """What ``at`` finds out over SFTP, which needs no shell; raises CommandFailed as ``put``."""
+        with self._files(f"show {what}", COMMAND) as sftp:
+            return at(sftp)
 
     @contextlib.contextmanager
     def _files(self, what: str, timeout: float) -> Iterator[paramiko.SFTPClient]:

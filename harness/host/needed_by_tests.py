@@ -1,4 +1,4 @@
-"""What the harness's own tests need besides: programs that judge what the packer and the firmware stage write.
+"""What the tests of this checkout need besides: programs that judge what the harness writes, and a browser.
 
 Read by ``ci/setup --for tests``, with the system's bare python3, so it uses the standard library only.
 """
@@ -37,5 +37,16 @@ TABLE = (
         name="zstd",
         why="packs an image that the harness must unpack",
         package="zstd",
+    ),
+    Requirement(
+        name="chromium",
+        why="shows an appliance's web interface, and the report: 124 MB to fetch, 414 MB installed",
+        package="chromium",
+    ),
+    Requirement(
+        name="DejaVu Sans",
+        why="what the browser writes with, so that a line is as wide as on a desk",
+        package="fonts-dejavu-core",
+        files=("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",),
     ),
 )

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.host import debian, needed_at_night, needed_by_tests
+from harness.host import debian, needed_by_tests
 from harness.host.host import Host, system
 from harness.host.table import GO_MINIMUM, Requirement, Version, table
 
@@ -70,13 +70,13 @@ def examine(requirement: Requirement, host: Host) -> Finding:
     return Finding(requirement, where=where, version=dotted(version), trouble=trouble)
 
 
-PURPOSES = ("use", "tests", "night")
+PURPOSES = ("use", "tests")
 """What is to be run; each needs what those before it do, and more."""
 
 
 def _tables(machine: str) -> tuple[tuple[Requirement, ...], ...]:
     """What each purpose needs beyond those before it."""
-    return table(machine), needed_by_tests.TABLE, needed_at_night.TABLE
+    return table(machine), needed_by_tests.TABLE
 
 
 def rows_for(purpose: str, machine: str) -> tuple[Requirement, ...]:

@@ -139,6 +139,8 @@ class Image:
     """The hash of the software bill of materials, which the device reports; "" when the image has none."""
     boot_files: tuple[str, ...] = ()
     """The paths of all files in the boot partition."""
+    extra_files: tuple[str, ...] | None = None
+    """What its packages and its configuration bring into the root file system, by path; None where unknown."""
     boot_loader: str = ""
     """Version and digest of the EFI boot loader in the image, as far as known."""
     boot_sector: str = ""

@@ -74,6 +74,8 @@ class Test:
     story: dict[str, Any] = field(default_factory=dict)
     screen: dict[str, Any] = field(default_factory=dict)
     """What its screen showed when it failed: ``at``, as the story counts, and ``png`` in base 64."""
+    pictures: list[dict[str, Any]] = field(default_factory=list)
+    """Pictures that the test took: ``title``, and ``at`` and ``png`` likewise."""
 
     @property
     def is_red(self) -> bool:
@@ -272,6 +274,7 @@ def _test(one: Outcome, typed: Typed | None) -> Test:
         stages=one.stages,
         story=one.story,
         screen=one.screen,
+        pictures=one.pictures,
     )
 
 

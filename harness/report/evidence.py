@@ -42,13 +42,17 @@ def hang_under(report: pytest.TestReport, appliance: Appliance | None, error: Ba
 
 
 def story_for(report: pytest.TestReport, appliance: Appliance | None) -> dict[str, Any]:
-    """The time line of a test that is over, as news; nothing before that."""
+    """The time line of a test that is over, and the pictures that it took, as news; nothing before that."""
     if appliance is None or report.when != "teardown":
         return {}
     from harness.appliance.story import story
 
     made = story(appliance.time_line, appliance.console)
-    return {"story": {**made, "limits": {appliance.board.name: appliance.budget.ready}}}
+    pictures = [
+        {"title": one.title, "at": round(one.at, 3), "png": base64.b64encode(one.png).decode()}
+        for one in appliance.pictures
+    ]
+    return {"story": {**made, "limits": {appliance.board.name: appliance.budget.ready}}, "pictures": pictures}
 
 
 def first_line(report: pytest.TestReport) -> str:

@@ -55,7 +55,7 @@ class Shown:
     happenings: int = 10_000
     """Of its time line, from the end."""
     screen: bool = True
-    """Whether a picture of its screen is shown."""
+    """Whether pictures are shown: of its screen, and those that the test took."""
 
 
 _LESS = (Shown(90), Shown(40, 4_000), Shown(0, 1_500, 60, screen=False), Shown(0, 400, 0, screen=False))
@@ -93,7 +93,7 @@ def _render(document: Document, charts: Charts | None, passed: Shown, failed: Sh
         .get_template("page.html")
         .render(
             document=document,
-            policy=_policy(style, script, pictures=any(one["screen"] for one in shown)),
+            policy=_policy(style, script, pictures=any(one["screen"] or one["pictures"] for one in shown)),
             # Ours, from the package: the only text that is taken as markup.
             style=Markup(style),  # noqa: S704
             script=Markup(script),  # noqa: S704
@@ -193,18 +193,19 @@ def _shown(number: int, one: Test, room: Shown, *, most: float, several: bool) -
         "took": _took(one.seconds),
         "share": f"{100 * one.seconds / most:.1f}",
         "has_story": bool(one.story or one.stages),
-        "screen": _screen(one) if room.screen else None,
+        "screen": _picture(one, one.screen) if room.screen else None,
+        "pictures": [shown for raw in one.pictures if (shown := _picture(one, raw))] if room.screen else [],
     }
 
 
-def _screen(one: Test) -> dict[str, str] | None:
-    """The picture of a test's screen, if it is one, and when it was taken by the clock of its time line."""
-    png = str(one.screen.get("png", ""))
+def _picture(one: Test, raw: Mapping[str, Any]) -> dict[str, str] | None:
+    """A picture of a test, if it is one, its title, and when it was taken by the clock of its time line."""
+    png = str(raw.get("png", ""))
     if not png.startswith(_PNG) or not _BASE64.fullmatch(png):
         return None
     began = one.story.get("began", 0.0)
     zero = one.stages[0][1] - began if began and one.stages else 0.0
-    return {"png": png, "at": f"{one.screen.get('at', 0.0) - zero:.1f} s"}
+    return {"png": png, "title": str(raw.get("title", "")), "at": f"{raw.get('at', 0.0) - zero:.1f} s"}
 
 
 def _verdict(one: Test) -> str:

@@ -63,6 +63,7 @@ class Recorder:
             for image in news.get("images", []):
                 self.images.setdefault(image["digest"], image)
             outcome.story = news.get("story", outcome.story)
+            outcome.pictures = news.get("pictures", outcome.pictures)
         for name, value in report.user_properties:
             outcome.properties[str(name)] = str(value)
             if str(name).startswith("gk_deviation:"):

@@ -45,6 +45,8 @@ class Outcome:
     """The time line of its appliance, as ``harness/appliance/story.py`` makes it."""
     screen: dict[str, Any] = field(default_factory=dict)
     """What its screen showed when it failed: ``at``, as its time line counts, and ``png`` in base 64."""
+    pictures: list[dict[str, Any]] = field(default_factory=list)
+    """What the test had shown of its appliance's pages: ``title``, ``at`` and ``png``, as above."""
 
     @property
     def is_failure(self) -> bool:

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from harness.appliance import abilities
 from harness.appliance.abilities import ABILITIES, missing
 from harness.boards import board
 from harness.errors import OptionError
 from harness.firmware.voice import Voice
+from harness.gokrazy.browser import NO_CHROMIUM
 from harness.image.model import Breakglass, Image, Layout, PermState
 from harness.tests.image.plain import PLACE, PLAIN
 
@@ -17,6 +19,17 @@ IMAGE = replace(PLAIN, breakglass=Breakglass(), has_serial_shell=True)
 HEARD = Voice("ttyAMA0", kernel=True, init=True)
 KERNEL_ONLY = Voice("ttyAMA0", kernel=True, init=False, why="init writes to tty1")
 SILENT = Voice("ttyAMA0", kernel=False, init=False, why="its serial console is serial0")
+
+
+@pytest.fixture(autouse=True)
+def with_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a host that has one."""
+    monkeypatch.setattr(abilities, "no_browser", lambda: "")
+
+
+def test_without_a_browser_a_test_that_needs_one_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(abilities, "no_browser", lambda: NO_CHROMIUM)
+    assert reasons(HEARD) == {"browser": f"not applicable: {NO_CHROMIUM}"}
 
 
 def reasons(voice: Voice, image: Image = IMAGE, no_key: str = "") -> dict[str, str]:
@@ -51,7 +64,7 @@ def test_the_slot_is_known_from_whoever_is_heard_or_from_breakglass() -> None:
 
 def test_without_a_password_what_goes_over_http_is_left_out() -> None:
     lacking = reasons(HEARD, replace(IMAGE, password=None))
-    assert set(lacking) == {"http", "breakglass", "breakglass-shell"}
+    assert set(lacking) == {"http", "browser", "breakglass", "breakglass-shell"}
     assert all("Unix socket of the device only (NoPassword)" in reason for reason in lacking.values())
 
 

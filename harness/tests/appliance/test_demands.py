@@ -89,3 +89,25 @@ def test_modules_of_another_release_are_blamed_and_none_are_not(tmp_path: Path) 
     with pytest.raises(ApplianceFault, match=r"Linux 7\.1\.3 runs.*those of 7\.1\.2 only(?s:.*)same version"):
         subject.check_modules("7.1.3", ("7.1.2",))
     subject.console.close()
+
+
+OF_ALL = (replace(TABLE[0], brings=None, in_all=True),)
+
+
+@pytest.mark.parametrize("modules", [{}, {"example.org/kernel": "v2"}])
+def test_what_every_version_has_is_tolerated_where_it_shows_and_never_demanded(modules: dict[str, str]) -> None:
+    seen: dict[str, str] = {}
+    with demand("modules-fit", modules, KERNEL, seen, OF_ALL):
+        pass
+    assert seen == {}, "a version that has it no more is no failure"
+    with demand("modules-fit", modules, KERNEL, seen, OF_ALL):
+        assert "vmlinuz" in seen
+    assert list(seen.values()) == ["they do not; known by what it shows, as every version so far"]
+
+
+def test_what_every_version_has_is_red_once_the_named_version_has_it_no_more() -> None:
+    with (
+        pytest.raises(AssertionError, match="is gone: delete its row"),
+        demand("modules-fit", {"example.org/kernel": "v1"}, KERNEL, {}, OF_ALL),
+    ):
+        pass

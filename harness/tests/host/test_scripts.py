@@ -68,7 +68,7 @@ def test_the_packages_that_setup_names_without_python_are_those_of_the_table() -
     lines = (ROOT / "ci/packages.txt").read_text().splitlines()
     kept = [line for line in lines if not line.startswith("#")]
     assert kept == packages("amd64") == packages("arm64"), "renew it as its first lines say"
-    assert {line.split()[0] for line in kept} == {row.package for row in rows_for("night", "amd64")}
+    assert {line.split()[0] for line in kept} == {row.package for row in rows_for("tests", "amd64")}
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ class Browser:
 
     def __init__(self, folder: Path) -> None:
         program = shutil.which("chromium")
-        assert program is not None, "chromium is missing: ci/setup --for night installs it"
+        assert program is not None, "chromium is missing: ci/setup --for tests installs it"
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
         options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run"]

@@ -48,6 +48,7 @@ def played() -> Any:
         console=None,
         screen=Screen(3.25, b"a picture"),
         look_at_screen=lambda: None,
+        pictures=[],
     )
 
 
@@ -214,3 +215,15 @@ def test_shards_merge_into_one_and_each_test_keeps_its_run() -> None:
 )
 def test_the_title_says_what_it_comes_to(outcomes: list[str], title: str) -> None:
     assert Document(tests=[Test(str(number), one) for number, one in enumerate(outcomes)]).title == title
+
+
+def test_pictures_that_a_test_took_travel_whatever_becomes_of_it() -> None:
+    recorder = Recorder(Verdict())
+    recorder.pytest_runtest_logreport(report("call"))
+    teardown = report("teardown", at=102.0)
+    told = [{"title": "the front page", "at": 1.5, "png": "YSBwaWN0dXJl"}]
+    teardown.gk_news = {"pictures": told}  # type: ignore[attr-defined]
+    recorder.pytest_runtest_logreport(teardown)
+    (test,) = Document.of(recorder).tests
+    assert (test.outcome, test.pictures) == ("passed", told)
+    assert Document.of(recorder).as_json()["tests"][0]["pictures"] == told

@@ -164,6 +164,26 @@ def test_a_picture_of_the_screen_is_part_of_the_page_and_nothing_else_is_taken_f
         assert "img-src" not in text
 
 
+def test_pictures_of_a_test_that_passed_are_shown_with_their_titles_and_nothing_else_is_taken_for_one() -> None:
+    tests = run_of_each_kind().tests
+    png = tests[4].screen["png"]
+    green = next(one for one in tests if one.outcome == "passed")
+    began = green.stages[0][1] if green.stages else 0.0
+    green.story = {**green.story, "began": began}
+    green.pictures = [
+        {"title": "the <front> page", "at": 2.5, "png": png},
+        {"title": "odd", "at": 1.0, "png": "x"},
+    ]
+    text = html(Document(tests=[green]))
+    (picture,) = [attributes for tag, attributes in Reader(text).elements if tag == "img"]
+    assert picture["src"] == f"data:image/png;base64,{png}"
+    assert picture["alt"] == "the <front> page"
+    assert "the &lt;front&gt; page, after 2.5 s" in text
+    assert "img-src data:" in text
+    green.pictures = []
+    assert "img-src" not in html(Document(tests=[green]))
+
+
 def test_what_was_tested_has_each_module_with_version_and_licence() -> None:
     document = run_of_each_kind()
     found = Reader(html(document))

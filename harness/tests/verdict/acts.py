@@ -5,8 +5,10 @@ A run of its own has each of them, and each must be red: ``test_verdict.py`` say
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 
@@ -20,8 +22,10 @@ from harness.faults.disk import PARTITION_TABLE, with_file, without
 from harness.faults.payload import cut_short, flip_one_bit
 from harness.gokrazy.probe import Reach
 from harness.image.model import Extent, Image
+from harness.image.squashfs import SquashFs
 from harness.machine.partitions import write_perm
 from harness.plugin import LAB
+from harness.package_data import scenarios_folder
 from harness.tests.verdict import damage
 from harness.tests.verdict.damage import Damage, Disk
 
@@ -218,3 +222,32 @@ def test_nobody_may_enter_by_breakglass(appliance_off: Appliance) -> None:
     appliance_off.wait_until_ready()
     with appliance_off.breakglass() as rescue:
         rescue.run("true")
+
+
+# -- the file tree, mounts, ports
+
+
+def run_scenario(name: str, appliance: Appliance) -> None:
+    """Run a scenario of test_files.py on this appliance; pytest explains its assertions as usual."""
+    sys.path.insert(0, str(scenarios_folder()))
+    scenario = getattr(importlib.import_module("test_files"), name)
+    layout = appliance.image.layout
+    given = {"appliance": appliance, "root": SquashFs(appliance.image.path, layout.root_a.offset)}
+    code = scenario.__code__
+    scenario(*(given[one] for one in code.co_varnames[: code.co_argcount]))
+
+
+def test_the_tree_is_another_one(appliance_off: Appliance) -> None:
+    restart(appliance_off, damage.with_mode("/user/hello", 0o4755))
+    run_scenario("test_the_device_has_the_files_of_its_image_with_their_modes_and_no_others", appliance_off)
+
+
+def test_programs_are_hidden_by_a_mount(appliance: Appliance) -> None:
+    with appliance.breakglass() as rescue:
+        rescue.run("nsenter -t 1 -m mount -t tmpfs tmpfs /user")
+    run_scenario("test_nothing_is_mounted_writable_but_what_is_meant", appliance)
+
+
+def test_somebody_listens(appliance: Appliance) -> None:
+    in_the_background(appliance, "nc -lk -p 2323 -e true")
+    run_scenario("test_nobody_listens_but_the_web_interface_breakglass_and_programs_of_the_instance", appliance)

@@ -5,5 +5,6 @@ from __future__ import annotations
 from harness.tests.verdict.of_images import IMAGES
 from harness.tests.verdict.of_others import ACTS, INSTANCES
 from harness.tests.verdict.of_sizes import SIZES
+from harness.tests.verdict.of_pages import PAGES
 
-WAYS = (*IMAGES, *INSTANCES, *ACTS, *SIZES)
+WAYS = (*IMAGES, *INSTANCES, *ACTS, *SIZES, *PAGES)

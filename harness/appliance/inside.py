@@ -1,0 +1,101 @@
+"""Inside: an appliance looked into: its pages in a browser, its files, its mounts, and who listens on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from harness.appliance.assembly import Assembly
+from harness.appliance.time_line import Lane
+from harness.appliance.ways_in import WaysIn
+from harness.gokrazy.breakglass import Breakglass
+from harness.gokrazy.browser import Browser, Ears, Guest
+from harness.gokrazy.inside import (
+    DeviceFile,
+    DeviceMount,
+    Listener,
+    files_below,
+    listeners,
+    mounts_in,
+    read_text,
+)
+
+MOST_PICTURES = 12
+"""Pictures of one test that the report shows."""
+
+
+@dataclass(frozen=True)
+class PagePicture:
+    """What somebody saw of an appliance, for the report of its test."""
+
+    title: str
+    at: float
+    """Seconds since its time line began."""
+    png: bytes
+    """A PNG file."""
+
+
+class Inside(WaysIn):
+    """The part of an appliance that is about what can be seen of it while it runs."""
+
+    def __init__(self, made: Assembly) -> None:
+        super().__init__(made)
+        self.pictures: list[PagePicture] = []
+        """Pictures of its pages, which the report shows whatever becomes of the test."""
+
+    @contextmanager
+    def browser(self, *, password: str | None = "", width: int = 1280, height: int = 900) -> Iterator[Browser]:
+        """A block with a browser on its web interface: one window of this size, in pixels.
+
+        The password is the image's, unless another one is given, or None for nobody's. Over TLS, any certificate
+        will do. Raises ToolMissing where there is no browser (``gk_needs("browser")`` skips the test instead).
+        """
+        if password == "":
+            password = self.running.password
+        self.time_line.keep_secret(password)
+        guest = Guest(self.device.url, password, self.budget.service, width, height)
+
+        def note(text: str) -> None:
+            self.time_line.add(Lane.NOTES, text)
+
+        with Browser(guest, Ears(self.check, self._gate(), note, self.keep_picture)) as browser:
+            yield browser
+
+    def _gate(self) -> Callable[[str, str, object], None] | None:
+        """Who is asked before the browser sends anything; None for nobody."""
+        return None
+
+    def keep_picture(self, title: str, png: bytes, text: str = "") -> None:
+        """Have the report show a PNG file; ``text`` is what can be read in it.
+
+        It is not kept where the text has a password: nobody can take that out of a picture.
+        """
+        if self.time_line.hide(text) != text:
+            self.time_line.add(Lane.NOTES, f"no picture of {title}: a password can be read in it")
+            return
+        self.time_line.add(Lane.NOTES, f"a picture is taken: {title}")
+        if len(self.pictures) < MOST_PICTURES:
+            self.pictures.append(PagePicture(title, self.time_line.clock() - self.time_line.zero, png))
+            with suppress(OSError):
+                (self.folder / f"picture-{len(self.pictures)}.png").write_bytes(png)
+
+    def files(self, *folders: str) -> tuple[DeviceFile, ...]:
+        """These folders as the device has them, with all that is in them, by path; needs breakglass."""
+        with self.breakglass() as rescue:
+            return rescue.look(", ".join(folders), lambda sftp: files_below(sftp, folders))
+
+    def mounts(self) -> tuple[DeviceMount, ...]:
+        """What the device has mounted, in the order in which it did so; needs breakglass."""
+        with self.breakglass() as rescue:
+            # Of init: breakglass has mounts of its own.
+            return mounts_in(rescue.look("its mounts", lambda sftp: read_text(sftp, "/proc/1/mounts")))
+
+    def listening(self) -> tuple[Listener, ...]:
+        """Who listens on the device, where, for which service; needs breakglass, which listens as well."""
+        with self.breakglass() as rescue:
+            return self._listening(rescue)
+
+    def _listening(self, rescue: Breakglass) -> tuple[Listener, ...]:
+        services = {one.pid: one.path for one in self.device.status().services if one.pid}
+        return rescue.look("who listens", lambda sftp: listeners(sftp, services))
