@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from harness.build.probe import build_probe
+from harness.build.own_program import build_own_program
 from harness.errors import ToolMissing
 from harness.lab.equipment import own_ports
 
@@ -11,18 +11,28 @@ NOTE = "/perm/gokharness-note"
 
 
 @pytest.fixture
-def probe(appliance, tmp_path):
+def own_program(tmp_path):
+    """Builds one of the project's own programs for an architecture: ``own_program("visitor", "arm64")``."""
+
+    def build(name, arch):
+        try:
+            return build_own_program(name, arch, tmp_path / name)
+        except ToolMissing as error:
+            pytest.skip(f"this host has no Go to build {name} with: {error.what}")
+
+    return build
+
+
+@pytest.fixture
+def probe(appliance, own_program):
     """A small static program for the appliance's architecture, built from the project's own source."""
-    try:
-        return build_probe(appliance.image.arch, tmp_path / "probe")
-    except ToolMissing as error:
-        pytest.skip(f"this host has no Go to build the probe with: {error.what}")
+    return own_program("probe", appliance.image.arch)
 
 
 @pytest.fixture
 def hello():
     """Gets a page from the program that the project's own images run: ``hello(appliance, "/clock")``."""
-    (port,) = own_ports()
+    port, *_ = own_ports()
 
     def page(appliance, path):
         answer = requests.get(appliance.url(str(port), path), timeout=appliance.budget.service)

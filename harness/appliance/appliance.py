@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager
 
 from harness.appliance.assembly import Assembly
 from harness.appliance.demands import demand
+from harness.appliance.diversions import Diversions
 from harness.appliance.restoration import Restoration
 from harness.appliance.updates import Updates
 
 
-class Appliance(Updates, Restoration):
+class Appliance(Updates, Restoration, Diversions):
     """One appliance of one test: an image, a board, and the machine that runs the image.
 
     ``device`` is its web interface, ``console`` its serial console, ``power`` the machine's switch. Every wait
@@ -19,6 +20,7 @@ class Appliance(Updates, Restoration):
 
     Core           image, board, budget, console, power, device, port, url, can, check
     Services       what init supervises
+    Diversions     a program of this host in place of a service, as gok run has it
     WaysIn         serial shell, breakglass
     DeviceClock    what time it has
     Past           its boots: slot, build, cold start, boot times, excerpts for a report

@@ -1,0 +1,83 @@
+"""Diversions: a program of this host runs on an appliance in place of a service, without an update."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.appliance.assembly import Assembly
+from harness.appliance.services import Services
+from harness.appliance.time_line import Lane
+from harness.errors import ApplianceFault, OptionError, ServiceMissing, WaitTimeout
+from harness.gokrazy.diversion import divert, send_program
+from harness.gokrazy.status import ServiceStatus
+from harness.image.arch import ARCHITECTURES
+from harness.image.gobinary import architecture
+
+HEAD = 64
+"""Bytes of a program that say what runs it."""
+
+
+class Diversions(Services):
+    """The part of an appliance that is about programs that run on it until it boots again."""
+
+    def __init__(self, made: Assembly) -> None:
+        super().__init__(made)
+        self._own_flags: dict[str, tuple[str, ...]] = {}
+        """Of services that run something else: the flags that they had before."""
+
+    def run_instead(self, service: str, program: Path, *flags: str) -> ServiceStatus:
+        """Run a program of this host in place of a service, as ``gok run`` does, until the next boot.
+
+        It gets the service's flags, then these. A path such as /user/new that no service has makes a new one.
+        Returns the service once the program was started; its log is that of the service. Raises OptionError for
+        what this device cannot run, ApplianceFault with the service's last words where it is not started.
+        """
+        self._must_run_here(program)
+        before = self._service_at(service)
+        if not before.diverted:
+            self._own_flags[before.path] = before.args[1:]
+        stall = self.budget.upload
+        with self.time_line.during(Lane.NOTES, f"{program.name} is to run in place of {before.path}"):
+            place = send_program(self.device, program, stall=stall)
+            divert(self.device, before.path, place, (*self._own_flags[before.path], *flags), stall=stall)
+            return self._until_it_runs(before, place)
+
+    def _service_at(self, name: str) -> ServiceStatus:
+        try:
+            return self.service(name)
+        except ServiceMissing:
+            if not name.startswith("/"):
+                raise
+            return ServiceStatus(path=name, args=(), pid=0, started=None, stopped=True)
+
+    def _until_it_runs(self, before: ServiceStatus, place: str) -> ServiceStatus:
+        def runs(service: ServiceStatus) -> bool:
+            # What has ended by itself already was started as well.
+            return service.diverted.endswith(place) and service.pid not in (0, before.pid)
+
+        try:
+            return self.wait_for_service(before.path, runs, f"to run {place}")
+        except WaitTimeout as error:
+            raise ApplianceFault(
+                f"{place} did not run in place of {before.path} within {self.budget.service:.0f} s",
+                where=self.device.url,
+                hint="its log says why; what ran before may ignore SIGTERM, or /tmp may let nothing be executed",
+                evidence=f"{error.what}\n{self._last_words(before.path)}",
+            ) from error
+
+    def _must_run_here(self, program: Path) -> None:
+        try:
+            with program.open("rb") as file:
+                head = file.read(HEAD)
+        except OSError as error:
+            raise OptionError(f"the program cannot be read: {error.strerror}", where=str(program)) from None
+        arch, wanted = architecture(head), self.running.arch
+        narrow = next(one.narrow for one in ARCHITECTURES if one.name == wanted)
+        if arch in (wanted, narrow) or head.startswith(b"#!"):
+            return
+        what = f"it is for {arch}" if arch else "it is neither an ELF program nor a script"
+        raise OptionError(
+            f"the device cannot run this program: {what}, and the device is {wanted}",
+            where=str(program),
+            hint=f"build it with GOARCH={wanted} CGO_ENABLED=0",
+        )

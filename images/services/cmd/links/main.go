@@ -1,0 +1,58 @@
+// Links is a link shortener: it keeps short names of addresses in an SQLite
+// database, and redirects whoever asks for a name.
+//
+//	GET    /             all names with their addresses and visits, JSON
+//	GET    /NAME         redirects to the address of the name, and counts the visit
+//	PUT    /NAME         keeps the address that the body holds; answers once it is on the disk
+//	DELETE /NAME         forgets the name
+//	GET    /.backup      the whole database as one file, consistent while it is written to
+//	GET    /.check       what SQLite says of the database's integrity, and of how it is kept, JSON
+//	GET    /debug/pprof/ profiles and traces of this program, by net/http/pprof
+//
+// A visit counts in the database too, but need not survive a power cut: a
+// link does.
+package main
+
+import (
+	"flag"
+	"log"
+	"net/http"
+	_ "net/http/pprof"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	listen := flag.String("listen", ":8081", "where to serve")
+	path := flag.String("sqlitedb", "", "file of the database")
+	flag.Parse()
+
+	log.SetOutput(os.Stdout)
+	log.SetFlags(0)
+	log.SetPrefix("links: ")
+
+	if *path == "" {
+		log.Fatal("-sqlitedb names no file")
+	}
+	kept, err := open(*path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	go func() {
+		<-stop
+		if err := kept.Close(); err != nil {
+			log.Fatal(err)
+		}
+		log.Print("closed")
+		os.Exit(0)
+	}()
+
+	s := &server{links: kept, owner: os.Getenv("LINKS_OWNER")}
+	http.Handle("/", s.routes()) // beside what net/http/pprof has put there
+	log.Printf("serving %s for %s at %s, pid %d", *path, s.owner, time.Now().UTC().Format(time.RFC3339), os.Getpid())
+	log.Fatal((&http.Server{Addr: *listen, ReadHeaderTimeout: 10 * time.Second}).ListenAndServe())
+}
