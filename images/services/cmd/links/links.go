@@ -35,14 +35,15 @@ type link struct {
 
 // open opens the database, and makes it and its folder where they are not
 // there yet. The folder's parent must exist: a device without a writable
-// /perm must fail, not keep links in memory.
-func open(path string) (*links, error) {
+// /perm must fail, not keep links in memory. With synchronous FULL, what was
+// answered is on the disk.
+func open(path, synchronous string) (*links, error) {
 	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
 	pragmas := url.Values{"_pragma": {
-		"journal_mode(WAL)",  // readers and a backup do not wait for writers
-		"synchronous(FULL)",  // what was answered is on the disk
+		"journal_mode(WAL)", // readers and a backup do not wait for writers
+		"synchronous(" + synchronous + ")",
 		"busy_timeout(5000)", // milliseconds
 	}}
 	db, err := sql.Open("sqlite", "file:"+path+"?"+pragmas.Encode())

@@ -11,7 +11,7 @@ import (
 
 func served(t *testing.T, path string) *server {
 	t.Helper()
-	kept, err := open(path)
+	kept, err := open(path, "FULL")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,16 +71,15 @@ func TestABackupIsADatabaseOfItsOwn(t *testing.T) {
 	dir := t.TempDir()
 	s := served(t, filepath.Join(dir, "data.db"))
 	ask(t, s, "PUT", "/docs", "https://example.test/docs")
-	w := ask(t, s, "GET", "/.backup", "")
-	if w.Code != 200 || !strings.HasPrefix(w.Body.String(), "SQLite format 3\x00") {
-		t.Fatalf("GET /.backup = %d", w.Code)
-	}
 	copied := filepath.Join(dir, "copy.db")
-	if err := os.WriteFile(copied, w.Body.Bytes(), 0o600); err != nil {
+	if err := s.links.backup(copied); err != nil {
 		t.Fatal(err)
 	}
 	if w := ask(t, served(t, copied), "GET", "/docs", ""); w.Code != 302 {
 		t.Errorf("the link is not in the backup: %d", w.Code)
+	}
+	if err := s.links.backup(copied); err == nil {
+		t.Error("a backup was written over another")
 	}
 }
 
@@ -96,7 +95,7 @@ func TestItSaysHowItIsKept(t *testing.T) {
 }
 
 func TestWithoutAFolderToKeepItInItFails(t *testing.T) {
-	if _, err := open(filepath.Join(t.TempDir(), "no", "links", "data.db")); err == nil {
+	if _, err := open(filepath.Join(t.TempDir(), "no", "links", "data.db"), "FULL"); err == nil {
 		t.Error("it made folders that nobody mounted")
 	}
 }
@@ -106,7 +105,7 @@ func TestADamagedDatabaseIsAnError(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(path); err == nil {
+	if _, err := open(path, "FULL"); err == nil {
 		t.Error("a file that is no database was opened")
 	}
 }

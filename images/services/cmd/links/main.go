@@ -5,12 +5,11 @@
 //	GET    /NAME         redirects to the address of the name, and counts the visit
 //	PUT    /NAME         keeps the address that the body holds; answers once it is on the disk
 //	DELETE /NAME         forgets the name
-//	GET    /.backup      the whole database as one file, consistent while it is written to
 //	GET    /.check       what SQLite says of the database's integrity, and of how it is kept, JSON
 //	GET    /debug/pprof/ profiles and traces of this program, by net/http/pprof
 //
-// A visit counts in the database too, but need not survive a power cut: a
-// link does.
+// With -backup FILE it serves nobody: it copies the database into that file,
+// while another process may write to it, and ends.
 package main
 
 import (
@@ -27,6 +26,8 @@ import (
 func main() {
 	listen := flag.String("listen", ":8081", "where to serve")
 	path := flag.String("sqlitedb", "", "file of the database")
+	copied := flag.String("backup", "", "copy the database into this new file, and end")
+	hard := flag.String("synchronous", "FULL", "when SQLite calls a change kept; with OFF a power cut may lose it")
 	flag.Parse()
 
 	log.SetOutput(os.Stdout)
@@ -36,9 +37,15 @@ func main() {
 	if *path == "" {
 		log.Fatal("-sqlitedb names no file")
 	}
-	kept, err := open(*path)
+	kept, err := open(*path, *hard)
 	if err != nil {
 		log.Fatal(err)
+	}
+	if *copied != "" {
+		if err := kept.backup(*copied); err != nil {
+			log.Fatal(err)
+		}
+		return
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)

@@ -7,8 +7,6 @@ import (
 	"log"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -24,7 +22,6 @@ func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.list)
 	mux.HandleFunc("GET /.check", s.check)
-	mux.HandleFunc("GET /.backup", s.backup)
 	mux.HandleFunc("GET /{name}", s.visit)
 	mux.HandleFunc("PUT /{name}", s.put)
 	mux.HandleFunc("DELETE /{name}", s.drop)
@@ -45,19 +42,6 @@ func (s *server) check(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	answer(w, found)
-}
-
-func (s *server) backup(w http.ResponseWriter, r *http.Request) {
-	folder, err := os.MkdirTemp("", "links")
-	if failed(w, err) {
-		return
-	}
-	defer os.RemoveAll(folder)
-	file := filepath.Join(folder, "backup.db")
-	if failed(w, s.links.backup(file)) {
-		return
-	}
-	http.ServeFile(w, r, file)
 }
 
 func (s *server) visit(w http.ResponseWriter, r *http.Request) {
