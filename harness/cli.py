@@ -6,11 +6,25 @@ import sys
 from collections.abc import Sequence
 
 from harness import __version__
-from harness.commands import boot, bootery, build, bump, cache, check, ctl, doctor, hardware, replay, report, repro
+from harness.commands import (
+    boot,
+    bootery,
+    build,
+    bump,
+    cache,
+    check,
+    ctl,
+    doctor,
+    hardware,
+    replay,
+    report,
+    repro,
+    run,
+)
 from harness.commands.arguments import Parser
 from harness.errors import Fault, HarnessError
 
-COMMANDS = (doctor, check, build, boot, hardware, bump, report, ctl, repro, replay, bootery, cache)
+COMMANDS = (doctor, check, build, boot, run, hardware, bump, report, ctl, repro, replay, bootery, cache)
 """In the order in which ``--help`` lists them."""
 
 
