@@ -34,7 +34,7 @@ class Diversions(Services):
         """
         self._must_run_here(program)
         before = self._service_at(service)
-        if not before.diverted:
+        if not before.diverted or before.path not in self._own_flags:
             self._own_flags[before.path] = before.args[1:]
         stall = self.budget.upload
         with self.time_line.during(Lane.NOTES, f"{program.name} is to run in place of {before.path}"):
@@ -51,9 +51,20 @@ class Diversions(Services):
             return ServiceStatus(path=name, args=(), pid=0, started=None, stopped=True)
 
     def _until_it_runs(self, before: ServiceStatus, place: str) -> ServiceStatus:
+        asked = False
+
         def runs(service: ServiceStatus) -> bool:
+            nonlocal asked
+            if not service.diverted.endswith(place):
+                return False
             # What has ended by itself already was started as well.
-            return service.diverted.endswith(place) and service.pid not in (0, before.pid)
+            if service.pid not in (0, before.pid):
+                return True
+            # gokrazy signals what ran before, and takes one that then leaves with 0 for done (supervise.go).
+            if service.stopped and not asked:
+                asked = True
+                self.start(before.path)
+            return False
 
         try:
             return self.wait_for_service(before.path, runs, f"to run {place}")

@@ -18,8 +18,6 @@ import (
 	"net/http"
 	_ "net/http/pprof"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 )
 
@@ -47,17 +45,6 @@ func main() {
 		}
 		return
 	}
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM)
-	go func() {
-		<-stop
-		if err := kept.Close(); err != nil {
-			log.Fatal(err)
-		}
-		log.Print("closed")
-		os.Exit(0)
-	}()
-
 	s := &server{links: kept, owner: os.Getenv("LINKS_OWNER")}
 	http.Handle("/", s.routes()) // beside what net/http/pprof has put there
 	log.Printf("serving %s for %s at %s, pid %d", *path, s.owner, time.Now().UTC().Format(time.RFC3339), os.Getpid())
