@@ -8,14 +8,16 @@ from harness.build.go import GoToolchain
 from harness.image.arch import Arch
 from harness.package_data import images_folder
 
-MODULE = "gokrazy.test/programs"
+MODULES = ("programs", "services")
+"""The folders of images/ that hold them: those without dependencies, and those with."""
 
 
 def build_own_program(name: str, arch: Arch, out: Path) -> Path:
-    """Build one of images/programs/cmd for this architecture into the file ``out``.
+    """Build one of the programs in images/ for this architecture into the file ``out``.
 
-    Raises ToolMissing, BuildFailed.
+    Raises ToolMissing, BuildFailed, ModuleUnavailable.
     """
     go = GoToolchain.find(arch=arch, build_env={})
-    go.build_in_place(images_folder() / "programs", f"{MODULE}/cmd/{name}", out)
+    module = next(one for one in MODULES if (images_folder() / one / "cmd" / name).is_dir())
+    go.build_in_place(images_folder() / module, f"gokrazy.test/{module}/cmd/{name}", out)
     return out
