@@ -1,4 +1,4 @@
-"""Diversions: a program of this host runs on an appliance in place of a service, without an update."""
+"""Diversions: what somebody does who works on a program: run it at once, see where its time goes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from harness.appliance.services import Services
 from harness.appliance.time_line import Lane
 from harness.errors import ApplianceFault, OptionError, ServiceMissing, WaitTimeout
 from harness.gokrazy.diversion import divert, send_program
+from harness.gokrazy.profiles import Kind, fetch_profile
 from harness.gokrazy.status import ServiceStatus
+from harness.gokrazy.transport import Endpoint
 from harness.image.arch import ARCHITECTURES
 from harness.image.gobinary import architecture
 
@@ -41,6 +43,17 @@ class Diversions(Services):
             place = send_program(self.device, program, stall=stall)
             divert(self.device, before.path, place, (*self._own_flags[before.path], *flags), stall=stall)
             return self._until_it_runs(before, place)
+
+    def profile(self, port: int | str, kind: Kind = "profile", *, seconds: float = 5.0) -> Path:
+        """Fetch a profile of the Go program that serves net/http/pprof on this port; returns the file.
+
+        ``profile`` and ``heap`` are for ``go tool pprof``, ``trace`` is for ``go tool trace``. The first and the
+        last are taken for ``seconds``. Raises OptionError, DeviceUnreachable, RequestRefused.
+        """
+        number = sum(1 for _ in self.folder.glob(f"{kind}-*.pb")) + 1
+        endpoint = Endpoint(self.url(port), check=self.check, patience=self.budget.service)
+        with self.time_line.during(Lane.NOTES, f"{kind} of the program at port {port}"):
+            return fetch_profile(endpoint, kind, self.folder / f"{kind}-{number}.pb", seconds=seconds)
 
     def _service_at(self, name: str) -> ServiceStatus:
         try:

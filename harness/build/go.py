@@ -259,6 +259,14 @@ class GoToolchain:
             raise self._failure(f"there is no Go package in {folder}", done, None, folder)
         return done.stdout.strip()
 
+    def tool(self, name: str, *arguments: str) -> str:
+        """What one of Go's own tools prints, such as ``pprof``; raises BuildFailed where it refuses."""
+        extra = {"GOARCH": "", "GOOS": ""}  # it runs here
+        done = self._run(["tool", name, *arguments], Path("/"), extra)
+        if done.returncode:
+            raise self._failure(f"go tool {name} does not take it", done, None, Path("/"))
+        return done.stdout
+
     def build_info(self, files: Sequence[Path]) -> dict[Path, str]:
         """What Go noted in each binary, as runtime/debug.BuildInfo prints it."""
         done = self._run(["version", "-m", *map(str, files)], files[0].parent)
