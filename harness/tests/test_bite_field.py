@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.gk_tier("nightly")
 
 BOARD = "virt"
 LINKS = "/user/links"
+FILE = "/perm/home/links/data.db"
 
 
 @dataclass(frozen=True)
