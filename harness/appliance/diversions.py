@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from secrets import token_hex
 
 from harness.appliance.assembly import Assembly
+from harness.appliance.gok_config import GokConfig, Reached
 from harness.appliance.services import Services
 from harness.appliance.time_line import Lane
-from harness.errors import ApplianceFault, OptionError, ServiceMissing, WaitTimeout
+from harness.errors import ApplianceFault, InternalError, OptionError, ServiceMissing, WaitTimeout
 from harness.gokrazy.diversion import divert, send_program
 from harness.gokrazy.profiles import Kind, fetch_profile
 from harness.gokrazy.status import ServiceStatus
@@ -26,6 +28,7 @@ class Diversions(Services):
         super().__init__(made)
         self._own_flags: dict[str, tuple[str, ...]] = {}
         """Of services that run something else: the flags that they had before."""
+        self._private, self._write_gok_config = made.disks, made.gok_config
 
     def run_instead(self, service: str, program: Path, *flags: str) -> ServiceStatus:
         """Run a program of this host in place of a service, as ``gok run`` does, until the next boot.
@@ -54,6 +57,18 @@ class Diversions(Services):
         endpoint = Endpoint(self.url(port), check=self.check, patience=self.budget.service)
         with self.time_line.during(Lane.NOTES, f"{kind} of the program at port {port}"):
             return fetch_profile(endpoint, kind, self.folder / f"{kind}-{number}.pb", seconds=seconds)
+
+    def gok_config(self) -> GokConfig:
+        """Write what ``gok`` needs to talk to it as it is reached now: ``gok_config().command("ps")``.
+
+        It holds the password, and goes with the appliance. After the machine was started anew, write it again: the
+        ports may be others. Raises OptionError for a finished image.
+        """
+        if self._write_gok_config is None:
+            raise InternalError("nobody said how gok's configuration is written", where=self.image.hostname)
+        folder = self._private / f"gok-{token_hex(4)}"
+        reached = Reached(self.device.url, self.running.password or "", folder)
+        return self._write_gok_config(self.running, reached)
 
     def _service_at(self, name: str) -> ServiceStatus:
         try:

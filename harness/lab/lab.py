@@ -103,8 +103,9 @@ class Lab:
         )
 
     def _no_such_image(self, wanted: Wanted) -> str:
-        if wanted.family in OWN and not self.settings.is_own:
-            return f"{NOT}it needs the project's own {wanted.family} image"
+        family = wanted.family
+        if family in OWN and not self.settings.is_own:
+            return f"{NOT}it needs the project's own {family} image"
         return ""
 
     def appliance(self, wanted: Wanted) -> AbstractContextManager[Appliance]:

@@ -103,9 +103,7 @@ CASES = (
     ),
     Case(
         "the database is damaged",
-        run(
-            "dd if=/dev/urandom of=/perm/home/links/data.db bs=512 count=8; rm -f /perm/home/links/*-wal; killall links"
-        ),
+        run(f"rm -f {FILE}-wal; dd if=/dev/urandom of={FILE} bs=512 count=8; killall links"),
         "data:test_links_outlive_a_crash_and_a_restart",
         WaitTimeout,
         r"link shortener to answer",
@@ -141,10 +139,8 @@ def fixtures(lab: Lab, name: str, folder: Path) -> dict[str, Any]:
         "tmp_path": folder,
         "go": lambda *_: pytest.fail("nothing came that Go could judge"),
     }
-    body = scenario(name)
-    return {
-        key: value for key, value in known.items() if key in body.__code__.co_varnames[: body.__code__.co_argcount]
-    }
+    taken = inspect.signature(scenario(name)).parameters
+    return {key: value for key, value in known.items() if key in taken}
 
 
 def must_be_red(body: Callable[[], object], error: type[BaseException], words: str) -> None:

@@ -14,7 +14,7 @@ NAMES = """
 applies attempts board boot_files boot_times booted_again breakglass budget build can check check_service
 checkpoint clock_behind close cold_boot cold_start connect_breakglass console correct_clock cut_power demand
 deviations device device_with_password downtimes edit_boot_file excerpts expected explain explained first_slot
-first_start flip folder foreign_key image install is_emulated isolated knows_time left_out log_stream
+first_start flip folder foreign_key gok_config image install is_emulated isolated knows_time left_out log_stream
 look_at_screen memory_left missing network_from_within no_key port power power_off power_on profile read_boot_files
 reboot remarks restart restore resume rewind run_instead running runs screen seed_inactive send_root service
 set_clock shell slot ssh_command start start_breakglass status stop take_snapshot time_line trouble_with update
