@@ -55,7 +55,7 @@ def test_somebody_elses_client_is_told_where_and_what_and_then_waited_for(tmp_pa
     subject: Any = appliance(tmp_path, "virt", no_quirks=False)
     subject.console.close()
     subject.power.ports = {Port(80): 1, Port(443): 2}
-    asked: list[object] = []
+    asked: list[Any] = []
     subject.status = lambda: SimpleNamespace(build_timestamp="then")
     subject._files_of = lambda image: f"the files of {image.build}"
     subject._until_it_listens = lambda after, limit: asked.append("console")
