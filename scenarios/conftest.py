@@ -1,13 +1,23 @@
 """What the scenarios share beyond the plugin's fixtures."""
 
+import json
+import platform
+import subprocess
+
 import pytest
 import requests
 
+from harness.build.go import GoToolchain
 from harness.build.own_program import build_own_program
 from harness.errors import ToolMissing
+from harness.image.arch import of_machine
+from harness.image.digest import content_digest
+from harness.image.model import Extent
 from harness.lab.equipment import own_ports
 
 NOTE = "/perm/gokharness-note"
+TABLES = 34 * 512
+"""Bytes before the first partition: boot code, both partition tables."""
 
 
 @pytest.fixture
@@ -63,3 +73,44 @@ def leave_note():
         return check_note
 
     return leave
+
+
+@pytest.fixture
+def go(appliance):
+    """Go's own tools on this host: ``go("pprof", "-top", file)``."""
+    try:
+        return GoToolchain.find(arch=appliance.image.arch, build_env={}).tool
+    except ToolMissing as error:
+        pytest.skip(f"this host has no Go to look at profiles with: {error.what}")
+
+
+@pytest.fixture
+def stock(own_program):
+    """The small program around github.com/gokrazy/updater; ``appliance.update_with(image, stock)``."""
+    program = own_program("stock-update", of_machine(platform.machine()))
+
+    def update(order):
+        what = {"URL": order.url, "Password": order.password, "Kexec": True}
+        what |= {"Root": str(order.files.root), "Boot": str(order.files.boot), "MBR": str(order.files.mbr)}
+        done = subprocess.run([program], input=json.dumps(what), capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr
+
+    return update
+
+
+def read_partitions(appliance, folder):
+    """What is on the disk of an appliance that is off, but /perm, as digests."""
+    layout = appliance.image.layout
+    places = {name: getattr(layout, name) for name in ("boot", "root_a", "root_b")}
+    found = {}
+    for name, place in {"tables": Extent(0, TABLES), **places}.items():
+        part = appliance.power.overlay.extract(place, folder / name)
+        found[name] = content_digest(part)
+        part.unlink()
+    return found
+
+
+@pytest.fixture
+def partitions(tmp_path):
+    """Reads what is on the disk of an appliance that is off, but /perm, as digests: ``partitions(appliance)``."""
+    return lambda appliance: read_partitions(appliance, tmp_path)

@@ -1,14 +1,13 @@
 """Data: a service with a real database loses nothing that it confirmed, whatever becomes of the device."""
 
 import itertools
+import json
 import sqlite3
 import threading
 from contextlib import closing, contextmanager
 
 import pytest
 import requests
-
-from harness.gokrazy.waiting import Done, NotYet, poll
 
 pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_board("virt"), pytest.mark.gk_image("field")]
 
@@ -26,14 +25,7 @@ class Links:
         self.appliance = appliance
 
     def wait_until_served(self):
-        def attempt(_):
-            try:
-                return Done(self.all())
-            except requests.RequestException as error:
-                return NotYet(type(error).__name__)
-
-        limit, check = self.appliance.budget.service, self.appliance.check
-        return poll("the link shortener to answer", limit, attempt, where=self._url(), check=check)
+        return json.loads(self.appliance.wait_until_served(PORT))
 
     def put(self, name):
         address = f"https://example.test/{name}"
@@ -45,7 +37,7 @@ class Links:
         return answer.headers["Location"]
 
     def all(self):
-        return self._ask("GET", "/", timeout=5).json()
+        return self._ask("GET", "/", timeout=self.appliance.budget.service).json()
 
     def names(self):
         return {one["name"] for one in self.wait_until_served()["links"]}
@@ -54,12 +46,9 @@ class Links:
         return self._ask("GET", "/.check", timeout=self.appliance.budget.service).json()
 
     def _ask(self, method, path, **more):
-        answer = requests.request(method, self._url(path), **more)
+        answer = requests.request(method, self.appliance.url(PORT, path), **more)
         answer.raise_for_status()
         return answer
-
-    def _url(self, path=""):
-        return self.appliance.url(PORT, path)
 
 
 @contextmanager

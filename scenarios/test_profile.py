@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from harness.build.go import GoToolchain
 from harness.errors import RequestRefused
 
 pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_board("virt"), pytest.mark.gk_image("field")]
@@ -35,14 +34,8 @@ def load(appliance):
         user.join(appliance.budget.service)
 
 
-@pytest.fixture
-def go(appliance):
-    """Go's own tools on this host: ``go("pprof", "-top", file)``."""
-    toolchain = GoToolchain.find(arch=appliance.image.arch, build_env={})
-    return toolchain.tool
-
-
 def test_a_profile_of_a_service_opens_and_names_its_functions(appliance, go):
+    appliance.wait_until_served(PORT)
     with load(appliance):
         profile = appliance.profile(PORT, "profile", seconds=3)
     said = go("pprof", "-top", "-cum", "-nodecount=5000", "-nodefraction=0", str(profile))
@@ -53,6 +46,7 @@ def test_a_profile_of_a_service_opens_and_names_its_functions(appliance, go):
 
 
 def test_an_execution_trace_of_a_service_opens_and_has_its_goroutines(appliance, go):
+    appliance.wait_until_served(PORT)
     with load(appliance):
         trace = appliance.profile(PORT, "trace", seconds=1)
     said = go("trace", "-d=parsed", str(trace))
@@ -61,11 +55,13 @@ def test_an_execution_trace_of_a_service_opens_and_has_its_goroutines(appliance,
 
 
 def test_the_memory_of_a_service_is_profiled(appliance, go):
+    appliance.wait_until_served(PORT)
     said = go("pprof", "-top", "-sample_index=inuse_space", str(appliance.profile(PORT, "heap")))
     assert "Type: inuse_space" in said
 
 
 def test_a_program_without_profiles_is_named_as_such(appliance):
+    appliance.wait_until_served(8080)
     with pytest.raises(RequestRefused) as raised:
         appliance.profile(8080)
     assert "net/http/pprof" in raised.value.hint

@@ -13,10 +13,13 @@ from harness.errors import ApplianceFault, InternalError, OptionError, ServiceMi
 from harness.gokrazy.diversion import divert, send_program
 from harness.gokrazy.profiles import Kind, fetch_profile
 from harness.gokrazy.status import ServiceStatus
-from harness.gokrazy.transport import Endpoint
+from harness.gokrazy.transport import Answer, Endpoint
+from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 from harness.image.arch import ARCHITECTURES
 from harness.image.gobinary import architecture
 
+TRY = 5.0
+"""Seconds that one try of a wait may take."""
 HEAD = 64
 """Bytes of a program that say what runs it."""
 
@@ -57,6 +60,23 @@ class Diversions(Services):
         endpoint = Endpoint(self.url(port), check=self.check, patience=self.budget.service)
         with self.time_line.during(Lane.NOTES, f"{kind} of the program at port {port}"):
             return fetch_profile(endpoint, kind, self.folder / f"{kind}-{number}.pb", seconds=seconds)
+
+    def wait_until_served(self, port: int | str, path: str = "/") -> str:
+        """Wait until a program answers a GET at this port with 200; returns what it answers.
+
+        A service runs a while before it listens. Raises WaitTimeout that says what came instead.
+        """
+        endpoint = Endpoint(self.url(port), check=self.check)
+
+        def attempt(deadline: Deadline) -> Done[str] | NotYet:
+            answer = endpoint.try_request("GET", path, timeout=deadline.slice(TRY))
+            if isinstance(answer, Answer) and answer.status == 200:
+                return Done(answer.text)
+            endpoint.forget_connections()
+            return NotYet(str(answer.status) if isinstance(answer, Answer) else str(answer))
+
+        what = f"a program to answer at port {port}"
+        return poll(what, self.budget.service, attempt, where=f"{endpoint.url}{path}", check=self.check)
 
     def gok_config(self) -> GokConfig:
         """Write what ``gok`` needs to talk to it as it is reached now: ``gok_config().command("ps")``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import runpy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from harness.errors import ApplianceFault, CommandFailed, DeviceUnreachable, Wai
 from harness.gokrazy.update import Updater
 from harness.lab.lab import Lab
 from harness.options import Settings
+from harness.package_data import scenarios_folder
 from harness.tests.test_bite import scenario
 
 pytestmark = pytest.mark.gk_tier("nightly")
@@ -106,7 +108,7 @@ CASES = (
         run(f"rm -f {FILE}-wal; dd if=/dev/urandom of={FILE} bs=512 count=8; killall links"),
         "data:test_links_outlive_a_crash_and_a_restart",
         WaitTimeout,
-        r"link shortener to answer",
+        r"a program to answer at port 8081",
     ),
     Case(
         "there is no place for a backup",
@@ -168,7 +170,11 @@ def test_a_client_that_sends_another_byte_is_told_apart(lab: Lab, tmp_path: Path
         Updater(appliance.device).update(root=order.files.root, boot=boot, mbr=order.files.mbr)
         appliance.device.reboot()
 
+    def partitions(appliance: Appliance) -> object:
+        return shared["read_partitions"](appliance, tmp_path)
+
+    shared = runpy.run_path(str(scenarios_folder() / "conftest.py"))
     following = lab.next_image(board(BOARD), "hello")
     body = scenario("stock_client:test_both_clients_flip_the_device_and_leave_the_same_partitions")
     with lab.appliance(Wanted(board(BOARD), "bite-client", reboots=True)) as appliance:
-        must_be_red(lambda: body(appliance, following, sloppy, tmp_path), AssertionError, r"theirs == ours")
+        must_be_red(lambda: body(appliance, following, sloppy, partitions), AssertionError, r"theirs == ours")

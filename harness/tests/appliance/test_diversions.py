@@ -13,7 +13,7 @@ import pytest
 from harness.appliance.diversions import Diversions
 from harness.appliance.time_line import TimeLine
 from harness.boards import Budget
-from harness.errors import ApplianceFault, OptionError, RequestRefused, ServiceMissing
+from harness.errors import ApplianceFault, OptionError, RequestRefused, ServiceMissing, WaitTimeout
 from harness.gokrazy.client import Device
 from harness.image.model import Image
 from harness.tests.gokrazy.fake_device import PASSWORD, FakeDevice
@@ -144,3 +144,13 @@ def test_a_gokrazy_that_is_older_than_gok_run_says_so(fake: FakeDevice, subject:
 def _text(folder: Path, text: str) -> Path:
     (folder / "text").write_text(text)
     return folder / "text"
+
+
+def test_a_program_that_answers_is_waited_for_and_one_that_does_not_is_named(
+    fake: FakeDevice, subject: Played
+) -> None:
+    subject.url = lambda port, path="", *, scheme="http": f"{fake.url}{path}"  # type: ignore[method-assign,assignment]
+    fake.drop = 2
+    with pytest.raises(WaitTimeout, match=r"for a program to answer at port 8081 .*last seen: 401"):
+        # Its front page wants a password: that is an answer, and not the one that is waited for.
+        subject.wait_until_served(8081)
