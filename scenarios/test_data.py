@@ -29,23 +29,23 @@ class Links:
 
     def put(self, name):
         address = f"https://example.test/{name}"
-        self._ask("PUT", f"/{name}", data=address, timeout=self.appliance.budget.service)
+        self.ask("PUT", f"/{name}", data=address, timeout=self.appliance.budget.service)
 
     def visit(self, name):
-        answer = self._ask("GET", f"/{name}", timeout=self.appliance.budget.service, allow_redirects=False)
+        answer = self.ask("GET", f"/{name}", timeout=self.appliance.budget.service, allow_redirects=False)
         assert answer.status_code == 302
         return answer.headers["Location"]
 
     def all(self):
-        return self._ask("GET", "/", timeout=self.appliance.budget.service).json()
+        return self.ask("GET", "/", timeout=self.appliance.budget.service).json()
 
     def names(self):
         return {one["name"] for one in self.wait_until_served()["links"]}
 
     def database(self):
-        return self._ask("GET", "/.check", timeout=self.appliance.budget.service).json()
+        return self.ask("GET", "/.check", timeout=self.appliance.budget.service).json()
 
-    def _ask(self, method, path, **more):
+    def ask(self, method, path, **more):
         answer = requests.request(method, self.appliance.url(PORT, path), **more)
         answer.raise_for_status()
         return answer

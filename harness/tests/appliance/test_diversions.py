@@ -149,7 +149,7 @@ def _text(folder: Path, text: str) -> Path:
 def test_a_program_that_answers_is_waited_for_and_one_that_does_not_is_named(
     fake: FakeDevice, subject: Played
 ) -> None:
-    subject.url = lambda port, path="", *, scheme="http": f"{fake.url}{path}"  # type: ignore[method-assign,assignment]
+    subject.url = lambda port, path="", *, scheme="http": f"{fake.url}{path}"  # type: ignore[method-assign]
     fake.drop = 2
     with pytest.raises(WaitTimeout, match=r"for a program to answer at port 8081 .*last seen: 401"):
         # Its front page wants a password: that is an answer, and not the one that is waited for.
