@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 import pytest
 import requests
 
-pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_board("virt"), pytest.mark.gk_image("field")]
+pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_image("field")]
 
 SERVICE = "/user/links"
 PORT = 8081
@@ -89,6 +89,7 @@ def assert_all_is_there(links, kept):
     assert links.database()["integrity"] == "ok"
 
 
+@pytest.mark.gk_board("virt")
 def test_a_link_is_kept_as_its_instance_says(appliance):
     links = Links(appliance)
     assert links.wait_until_served() == {"owner": "field", "links": []}, "Environment did not reach the service"
@@ -105,6 +106,7 @@ def test_a_link_is_kept_as_its_instance_says(appliance):
         log.wait_for(r"gokrazy: attempt 0, starting", timeout=appliance.budget.service)
 
 
+@pytest.mark.gk_board("virt")
 @pytest.mark.gk_needs("breakglass-shell")
 def test_links_outlive_a_crash_and_a_restart(appliance):
     links = Links(appliance)
@@ -119,8 +121,21 @@ def test_links_outlive_a_crash_and_a_restart(appliance):
     assert_all_is_there(links, kept)
 
 
+@pytest.mark.gk_board("virt")
 @pytest.mark.gk_reboots
 def test_links_outlive_a_power_cut_while_they_are_written(appliance):
+    write_until_the_power_is_cut(appliance)
+
+
+@pytest.mark.gk_board("pc-bios")
+@pytest.mark.gk_tier("nightly")
+@pytest.mark.gk_reboots
+def test_links_outlive_a_power_cut_of_a_pc(appliance):
+    write_until_the_power_is_cut(appliance)
+
+
+def write_until_the_power_is_cut(appliance):
+    """Keep links until the power is cut, and look for them after the next start."""
     links = Links(appliance)
     links.wait_until_served()
     with somebody_writes(links) as kept:
@@ -130,6 +145,7 @@ def test_links_outlive_a_power_cut_while_they_are_written(appliance):
     assert_all_is_there(links, kept)
 
 
+@pytest.mark.gk_board("virt", "pc-bios")
 @pytest.mark.gk_tier("nightly")
 @pytest.mark.gk_reboots
 @pytest.mark.gk_uploads
@@ -147,6 +163,7 @@ def test_links_outlive_an_update_into_either_slot(appliance, next_image):
         kept.append(f"after-{appliance.slot}")
 
 
+@pytest.mark.gk_board("virt")
 @pytest.mark.gk_needs("breakglass")
 def test_a_backup_is_taken_by_breakglass_while_links_are_written(appliance, tmp_path):
     links = Links(appliance)

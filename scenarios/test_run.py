@@ -4,19 +4,29 @@ import pytest
 
 from harness.errors import OptionError, RequestRefused
 
-pytestmark = [
-    pytest.mark.gk_tier("ci"),
-    pytest.mark.gk_board("virt", "pc-bios"),
-    pytest.mark.gk_needs("http", "update"),
-]
+pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_needs("http", "update")]
 
 OWN = "gokrazy.test/programs/cmd/hello"
 GUEST = "/user/gokharness-visitor"
 """Where it runs on other people's devices: beside their services, none of which is touched."""
 
 
+@pytest.mark.gk_board("virt")
 @pytest.mark.gk_reboots
 def test_a_program_built_here_runs_in_place_of_a_service_until_the_next_boot(appliance, own_program):
+    run_until_the_next_boot(appliance, own_program)
+
+
+@pytest.mark.gk_board("pc-bios", "raspi-virt")
+@pytest.mark.gk_tier("nightly")
+@pytest.mark.gk_reboots
+def test_a_program_built_here_runs_there_too_until_the_next_boot(appliance, own_program):
+    """A PC boots its next kernel by kexec."""
+    run_until_the_next_boot(appliance, own_program)
+
+
+def run_until_the_next_boot(appliance, own_program):
+    """Run it twice in place of a service, then reboot."""
     visitor = own_program("visitor", appliance.image.arch)
     own = next((one.path for one in appliance.image.services if one.package == OWN), None)
     before = appliance.service(own) if own else None
@@ -64,6 +74,7 @@ def run_instead(appliance, service, program, *flags):
         raise
 
 
+@pytest.mark.gk_board("virt")
 def test_a_program_for_another_architecture_is_refused_before_it_is_sent(appliance, own_program):
     foreign = own_program("visitor", "amd64" if appliance.image.arch != "amd64" else "arm64")
     before = appliance.status()
