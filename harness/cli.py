@@ -20,11 +20,12 @@ from harness.commands import (
     replay,
     report,
     repro,
+    run,
 )
 from harness.commands.arguments import Parser
 from harness.errors import Fault, HarnessError
 
-COMMANDS = (doctor, check, build, boot, hardware, measure, bump, report, ctl, repro, replay, bootery, cache)
+COMMANDS = (doctor, check, build, boot, run, hardware, measure, bump, report, ctl, repro, replay, bootery, cache)
 """In the order in which ``--help`` lists them."""
 
 

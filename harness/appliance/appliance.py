@@ -9,12 +9,13 @@ from harness.appliance.assembly import Assembly
 from harness.appliance.contents import Contents
 from harness.appliance.demands import demand
 from harness.appliance.inside import Inside
+from harness.appliance.diversions import Diversions
 from harness.appliance.restoration import Restoration
 from harness.appliance.updates import Updates
 from harness.errors import ApplianceFault
 
 
-class Appliance(Updates, Restoration, Contents, Inside):
+class Appliance(Updates, Restoration, Contents, Inside, Diversions):
     """One appliance of one test: an image, a board, and the machine that runs the image.
 
     ``device`` is its web interface, ``console`` its serial console, ``power`` the machine's switch. Every wait
@@ -23,6 +24,7 @@ class Appliance(Updates, Restoration, Contents, Inside):
 
     Core           image, board, budget, console, power, device, port, url, can, check
     Services       what init supervises
+    Diversions     a program of this host in place of a service, as gok run has it
     WaysIn         serial shell, breakglass
     Inside         its pages in a browser, its files, its mounts, who listens
     DeviceClock    what time it has

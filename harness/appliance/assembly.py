@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.appliance.console_link import ConsoleLink
 from harness.appliance.failed_starts import Start
+from harness.appliance.gok_config import GokConfig, Reached
 from harness.boards import Board, Boot, Budget
 from harness.console.crashes import Table
 from harness.firmware.voice import Voice
@@ -57,6 +58,8 @@ class Assembly:
     """Checks of the console that may fit in this test."""
     first_start: Start | None = None
     """What became of starts of this image in this run; None when no start may stand for another."""
+    gok_config: Callable[[Image, Reached], GokConfig] | None = None
+    """Writes what gok needs to talk to the appliance while this image runs."""
     quirks: bool = True
     """Whether the device tree of a Raspberry Pi is made to fit QEMU's boards."""
 

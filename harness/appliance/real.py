@@ -11,6 +11,7 @@ from harness.appliance.assembly import Assembly
 from harness.appliance.real_power import RealPower
 from harness.appliance.real_target import RealTarget
 from harness.appliance.time_line import Lane
+from harness.appliance.updates import Client
 from harness.console.phases import Boot, Cause, Phase
 from harness.console.shell import SerialShell
 from harness.console.slot import Slot
@@ -230,6 +231,19 @@ class RealAppliance(Appliance):
             raise NotOnDevice(lack)
         if reason := self._target.misfit(image):
             raise NotOnDevice(f"the device would not start with {image.hostname} ({image.path}): {reason}")
+
+    def update_with(self, image: Image, client: Client) -> None:
+        """Have somebody else's client update it, where a run may do to the device what that does."""
+        for kind in ("update", "reboot"):
+            self._may.demand(kind)
+        self._may.restarted = True
+        super().update_with(image, client)
+
+    def run_instead(self, service: str, program: Path, *flags: str) -> ServiceStatus:
+        """Run a program in place of a service; what ends there is the service, until the device boots again."""
+        runs = super().run_instead(service, program, *flags)
+        self._may.touched.add(runs.path)
+        return runs
 
     def checkpoint(self, name: str) -> None:
         """Refused: nobody can take a snapshot of a real device."""

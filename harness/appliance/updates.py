@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from harness.appliance.assembly import Assembly
 from harness.appliance.life import Life
@@ -12,6 +15,20 @@ from harness.console.slot import Slot
 from harness.errors import BoardMismatch
 from harness.gokrazy.update import Mangle, Updater, Upload
 from harness.image.model import Image, UpdateFiles
+
+
+@dataclass(frozen=True)
+class Order:
+    """What somebody else's client is to do, and where."""
+
+    url: str
+    """Of the web interface, without user and password."""
+    password: str = field(repr=False)
+    files: UpdateFiles
+
+
+Client: TypeAlias = Callable[[Order], object]
+"""Updates a device as ``gok update`` does, up to the request to reboot."""
 
 
 class Updates(Life):
@@ -33,6 +50,15 @@ class Updates(Life):
         uploads = updater.update(root=files.root, boot=files.boot, mbr=files.mbr)
         self._reboot_into(image)
         return uploads
+
+    def update_with(self, image: Image, client: Client) -> None:
+        """Have somebody else's client update to ``image``: it sends the files, switches and asks for the reboot.
+
+        Waits until the device runs the image. What the client raises goes on.
+        """
+        self.time_line.add(Lane.UPDATE, "another client updates")
+        order = Order(self.device.url, self.running.password or "", self._files_of(image))
+        self._reboot_into(image, lambda: client(order))
 
     def seed_inactive(self, image: Image, *, force: bool = False) -> Slot:
         """Put ``image`` onto the inactive slot, as an update does before it switches; only while off."""
@@ -69,11 +95,12 @@ class Updates(Life):
             updater.put_mbr(files.mbr)
         self._reboot_into(image, kexec=False)
 
-    def _reboot_into(self, image: Image, *, kexec: bool = True) -> None:
+    def _reboot_into(self, image: Image, ask: Callable[[], object] | None = None, *, kexec: bool = True) -> None:
+        """Have it reboot, by ``ask`` where somebody else asks for that, and wait until it runs the image."""
         before = self.status()
         boots = len(self.console.boots)
         began = time.monotonic()
-        self.device.reboot(kexec=kexec)
+        (ask or (lambda: self.device.reboot(kexec=kexec)))()
         self._now_runs(image)
         self._comes_back(boots)
         if not self.can("http"):

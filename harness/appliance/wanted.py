@@ -83,8 +83,8 @@ class Wanted:
         default="hello",
         metadata=marker(
             "gk_image",
-            "which image the appliance runs: 'hello' (the one under test), 'crasher' (the project's own) or "
-            "'from' (--gk-from)",
+            "which image the appliance runs: 'hello' (the one under test), 'crasher' or 'field' (the "
+            "project's own), or 'from' (--gk-from)",
             arguments="(family)",
             read=closest,
         ),

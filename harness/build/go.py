@@ -246,11 +246,26 @@ class GoToolchain:
             for program in batch:
                 shutil.copyfile(made / program.basename, out / program.name)
 
-    def build_in_place(self, folder: Path, package: str, out: Path) -> None:
+    def build_in_place(self, folder: Path, package: str, out: Path, *, flags: Sequence[str] = ()) -> None:
         """Build one package of the module in ``folder`` into the file ``out``, without changing the module."""
-        done = self._run(["build", "-mod=readonly", *STEADY, "-o", str(out), package], folder)
+        done = self._run(["build", "-mod=readonly", *STEADY, *flags, "-o", str(out), package], folder)
         if done.returncode:
             raise self._failure(_what_failed(done.stderr), done, None, folder)
+
+    def import_path(self, folder: Path) -> str:
+        """The import path of the package in this folder; raises BuildFailed where there is none."""
+        done = self._run(["list", "-f", "{{.ImportPath}}", "."], folder)
+        if done.returncode:
+            raise self._failure(f"there is no Go package in {folder}", done, None, folder)
+        return done.stdout.strip()
+
+    def tool(self, name: str, *arguments: str) -> str:
+        """What one of Go's own tools prints, such as ``pprof``; raises BuildFailed where it refuses."""
+        extra = {"GOARCH": "", "GOOS": ""}  # it runs here
+        done = self._run(["tool", name, *arguments], Path("/"), extra)
+        if done.returncode:
+            raise self._failure(f"go tool {name} does not take it", done, None, Path("/"))
+        return done.stdout
 
     def build_info(self, files: Sequence[Path]) -> dict[Path, str]:
         """What Go noted in each binary, as runtime/debug.BuildInfo prints it."""

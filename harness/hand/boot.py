@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from harness.appliance.appliance import Appliance
@@ -44,6 +46,14 @@ def boot(lab: Lab, board: Board, asked: Asked, visit: Visit) -> None:
     Raises what QEMU failed of; where it is only shown, what it crashed of as well.
     """
     watch = Watch(asked.source) if asked.watch else None
+    with booted(lab, board, asked) as (appliance, name):
+        title = f"{appliance.image.hostname} on {board.name}"
+        stay(lab, appliance, replace(visit, watch=watch), name=name, title=title)
+
+
+@contextmanager
+def booted(lab: Lab, board: Board, asked: Asked) -> Iterator[tuple[Appliance, str]]:
+    """Within this block it is on; gives it with the name that scripts call it by."""
     image = lab.images.image(board, "hello")
     name = free_name(asked.name or image.hostname, given=bool(asked.name))
     wanted = Wanted(board, f"boot-{name}", running=False, network=lab.settings.network, reboots=True)
@@ -51,8 +61,7 @@ def boot(lab: Lab, board: Board, asked: Asked, visit: Visit) -> None:
         wanted = _warm(lab, wanted)
     with lab.appliance(wanted) as appliance:
         _switch_on(lab, appliance)
-        title = f"{image.hostname} on {board.name}"
-        stay(lab, appliance, replace(visit, watch=watch), name=name, title=title)
+        yield appliance, name
 
 
 def _warm(lab: Lab, wanted: Wanted) -> Wanted:

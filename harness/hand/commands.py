@@ -44,6 +44,9 @@ COMMANDS = (
     Command("rewind", Hand.rewind, "return to a checkpoint, whatever happened since", ("NAME",)),
     Command("screenshot", Hand.screenshot, "keep a picture of the screen, PNG or PPM", ("FILE",), at_once=True),
     Command("update", Hand.update, "build an instance or take an image, and update to it", ("SOURCE",)),
+    Command(
+        "run", Hand.run, "build a program, and run it in place of its service until the next boot", ("PACKAGE",)
+    ),
     Command("flip", Hand.flip, "switch to the slot that ran before the update, and reboot"),
     Command("link down", Hand.link_down, "pull the network cable", at_once=True),
     Command("link up", Hand.link_up, "plug the network cable in", at_once=True),
@@ -52,6 +55,9 @@ COMMANDS = (
 )
 FILES = ("FILE", "SOURCE")
 """Arguments that name a file or a folder of this host; SOURCE may be the name of an instance as well."""
+
+PACKAGE = "PACKAGE"
+"""An argument that names a folder of this host, or a Go package."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +117,14 @@ def _unknown(words: Sequence[str]) -> OptionError:
 
 
 def _located(kind: str, word: str, folder: Path) -> str:
-    if kind not in FILES:
+    if kind not in (*FILES, PACKAGE):
         return word
     try:
         path = folder / Path(word).expanduser()
     except RuntimeError as error:
         raise OptionError(f"{kind} {word}: {error}", hint="write the path out") from None
+    if kind == PACKAGE:
+        return str(path) if path.is_dir() else word
     # The name of an instance that gok knows is no path.
     return word if kind == "SOURCE" and "/" not in word and not path.exists() else str(path)
 

@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from harness import boards
 from harness.appliance.abilities import NOT
 from harness.appliance.appliance import Appliance
+from harness.build.instance import load_instance
+from harness.build.one_program import Made, build_one
 from harness.build.subject import is_image
 from harness.errors import OptionError, QemuFailed
 from harness.hand.reach import password_place, ways_in
@@ -185,6 +188,29 @@ class Hand:
             self.appliance.update(image)
         self._other = before
         return f"{source} runs: image made in {built()}, updated and ready in {updated()}"
+
+    def run(self, package: str) -> str:
+        """Build a program, and have the device run it in place of its service, as ``gok run`` does."""
+        self._must_have("http")
+        with _timed() as built:
+            made = self.build(package)
+        with _timed() as started:
+            service = self.appliance.run_instead(made.service, made.program)
+        return (
+            f"{made.program.name} runs in place of {service.path}: built in {built()}, started in {started()}; "
+            "it is gone after the next boot"
+        )
+
+    def build(self, package: str) -> Made:
+        """Build a program for the device that runs; raises OptionError where that is of no instance."""
+        source = self.lab.images.source_of(self.appliance.running)
+        if not source or is_image(source):
+            raise OptionError(
+                "the device runs a finished image, which does not say how its programs are built",
+                where=source,
+                hint="boot its instance instead",
+            )
+        return build_one(load_instance(source), package, self.lab.folders.folder("run", bulky=True) / token_hex(4))
 
     def flip(self) -> str:
         """Have it switch to the other slot, and reboot."""

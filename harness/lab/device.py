@@ -263,6 +263,7 @@ class DeviceLab(Lab):
             disks=self.folders.folder("disk"),
             folder=fresh(settings.artifacts / slug(wanted.name)),
             files_of=self.images.update_files,
+            gok_config=self.images.gok_config,
             voice_of=target.voice,
             access=Access(target.key, target.no_key),
             expected=settings.expected,

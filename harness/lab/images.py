@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from harness import boards
+from harness.appliance.gok_config import GokConfig, Reached
 from harness.boards import Board
 from harness.build.boot_names import boot_names
 from harness.build.build import build, check
@@ -20,6 +21,7 @@ from harness.image.load import image_from_file
 from harness.image.model import PERM_TITLES, Image, UpdateFiles
 from harness.image.update_files import update_files
 from harness.lab.folders import Folders
+from harness.lab.gok_config import gok_config
 from harness.lab.journal import Journal
 from harness.options import Settings
 from harness.package_data import images_folder
@@ -192,6 +194,10 @@ class Images:
         was = PERM_TITLES[image.perm]
         note = f"/perm is {made} on each appliance's own disk (--gk-perm {wanted}): in the image it is {was}"
         return replace(image, perm=wanted, perm_is_made=True, notes=(*image.notes, note))
+
+    def gok_config(self, image: Image, reached: Reached) -> GokConfig:
+        """What gok needs to talk to a device that runs this image; raises OptionError for one of no instance."""
+        return gok_config(self.source_of(image), reached)
 
     def update_files(self, image: Image) -> UpdateFiles:
         """The three files of an update to this image, cut out once."""

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from harness.image.model import Image
     from harness.lab.starts import Starts
 
+OWN = ("crasher", "field")
+"""The families of images that nobody else has."""
+
 
 class Lab:
     """Made cheaply: what starts machines is loaded when the first appliance is prepared or asked for.
@@ -100,8 +103,9 @@ class Lab:
         )
 
     def _no_such_image(self, wanted: Wanted) -> str:
-        if wanted.family == "crasher" and not self.settings.is_own:
-            return f"{NOT}it needs the project's own crasher image"
+        family = wanted.family
+        if family in OWN and not self.settings.is_own:
+            return f"{NOT}it needs the project's own {family} image"
         return ""
 
     def appliance(self, wanted: Wanted) -> AbstractContextManager[Appliance]:

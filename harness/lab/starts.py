@@ -292,6 +292,7 @@ class Starts:
             folder=fresh(self._logs(plan.wanted.name)),
             access=Access(self.keys.private_for(target.key), target.key.refusal),
             files_of=self.images.update_files,
+            gok_config=self.images.gok_config,
             voice_of=partial(self.targets.voice, board),
             expected=settings.expected,
             table=settings.table,

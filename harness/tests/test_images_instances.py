@@ -13,9 +13,11 @@ from harness.tests.go_checks import must_pass, unformatted
 
 IMAGES = Path(__file__).parents[2] / "images"
 PROGRAMS = IMAGES / "programs"
+SERVICES = IMAGES / "services"
 FAMILIES = {
     "hello": ("hello-amd64", "hello-arm64", "hello-rpi"),
     "crasher": ("crasher-amd64", "crasher-arm64", "crasher-rpi"),
+    "field": ("field-amd64", "field-arm64"),
 }
 INSTANCES = tuple(name for names in FAMILIES.values() for name in names)
 
@@ -30,6 +32,8 @@ MAY_DIFFER = {
 SYSTEM_PACKAGES = ("KernelPackage", "FirmwarePackage", "EEPROMPackage")
 BOARD_MODULES = re.compile(r"github\.com/gokrazy/(kernel\..+|firmware|rpi-eeprom)$")
 PROGRAMS_MODULE = "gokrazy.test/programs"
+SERVICES_MODULE = "gokrazy.test/services"
+OWN_MODULES = {PROGRAMS_MODULE: PROGRAMS, SERVICES_MODULE: SERVICES}
 SECRETS = (
     re.compile(rb"PRIVATE KEY"),
     re.compile(rb"\b(ssh-(ed25519|rsa|dss)|ecdsa-sha2-\S+|sk-\S+@openssh\.com) AAAA"),
@@ -126,20 +130,28 @@ def test_settings_are_for_packages_that_are_there(instance: str) -> None:
 
 @pytest.mark.parametrize("instance", INSTANCES)
 def test_its_programs_exist_in_the_shared_module(instance: str) -> None:
-    ours = [package for package in config(instance)["Packages"] if package.startswith(f"{PROGRAMS_MODULE}/")]
-    assert ours
-    for package in ours:
-        assert (PROGRAMS / package.removeprefix(f"{PROGRAMS_MODULE}/") / "main.go").is_file(), package
+    ours = [
+        (folder, package.removeprefix(f"{module}/"))
+        for package in config(instance)["Packages"]
+        for module, folder in OWN_MODULES.items()
+        if package.startswith(f"{module}/")
+    ]
+    assert any(folder == PROGRAMS for folder, _ in ours)
+    for folder, place in ours:
+        assert (folder / place / "main.go").is_file(), place
 
 
 @pytest.mark.parametrize("instance", INSTANCES)
 def test_it_names_itself_and_shares_the_programs_by_replace(instance: str) -> None:
     text = gomod(instance)
     assert f"module gokrazy/build/{instance}\n" in text
-    assert re.findall(r"^replace .*$", text, re.MULTILINE) == [f"replace {PROGRAMS_MODULE} => ../../programs"]
-    assert re.search(
-        rf"^module {PROGRAMS_MODULE}$", (PROGRAMS / "go.mod").read_text(encoding="utf-8"), re.MULTILINE
-    )
+    shared = {module: folder for module, folder in OWN_MODULES.items() if module in pinned(text)}
+    assert PROGRAMS_MODULE in shared
+    assert re.findall(r"^replace .*$", text, re.MULTILINE) == [
+        f"replace {module} => ../../{folder.name}" for module, folder in shared.items()
+    ]
+    for module, folder in shared.items():
+        assert re.search(rf"^module {module}$", (folder / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_all_pin_the_same_versions_but_for_kernel_and_firmware() -> None:
@@ -147,7 +159,7 @@ def test_all_pin_the_same_versions_but_for_kernel_and_firmware() -> None:
         instance: {
             module: version
             for module, version in pinned(gomod(instance)).items()
-            if not BOARD_MODULES.match(module)
+            if not BOARD_MODULES.match(module) and module != SERVICES_MODULE
         }
         for instance in INSTANCES
     }
@@ -173,7 +185,8 @@ def test_it_requires_the_board_modules_it_configures_and_no_others(instance: str
 
 def test_all_ask_for_the_same_go() -> None:
     asked = {re.findall(r"^go (\S+)$", text, re.MULTILINE)[0] for text in map(gomod, INSTANCES)}
-    asked.update(re.findall(r"^go (\S+)$", (PROGRAMS / "go.mod").read_text(encoding="utf-8"), re.MULTILINE))
+    for folder in OWN_MODULES.values():
+        asked.update(re.findall(r"^go (\S+)$", (folder / "go.mod").read_text(encoding="utf-8"), re.MULTILINE))
     assert asked == {"1.24.0"}, "Debian 13 has Go 1.24"
 
 
@@ -181,7 +194,7 @@ def test_all_ask_for_the_same_go() -> None:
 def test_go_sum_covers_what_is_required_and_agrees_with_the_others(instance: str) -> None:
     lines = sums(instance)
     required = {(module, version) for module, version in pinned(gomod(instance)).items()} - {
-        (PROGRAMS_MODULE, "v0.0.0")
+        (module, "v0.0.0") for module in OWN_MODULES
     }
     assert required <= lines.keys()
     assert {(module, f"{version}/go.mod") for module, version in required} <= lines.keys()
@@ -210,10 +223,19 @@ def test_key_material_would_be_found(tmp_path: Path, name: str, content: str) ->
     assert secrets_in(tmp_path) == [f"hello/{name}"]
 
 
+@pytest.mark.parametrize("instance", FAMILIES["field"])
+def test_go_sum_covers_what_the_services_require(instance: str) -> None:
+    required = pinned((SERVICES / "go.mod").read_text(encoding="utf-8"))
+    assert "modernc.org/sqlite" in required
+    assert {(module, f"{version}/go.mod") for module, version in required.items()} <= sums(instance).keys()
+
+
+@pytest.mark.parametrize("module", OWN_MODULES.values(), ids=lambda folder: folder.name)
 @pytest.mark.parametrize("check", ["vet", "test"])
-def test_the_programs_pass_their_own_checks(check: str) -> None:
-    must_pass(PROGRAMS, check, "./...")
+def test_the_programs_pass_their_own_checks(module: Path, check: str) -> None:
+    must_pass(module, check, "./...")
 
 
-def test_the_programs_are_formatted() -> None:
-    assert unformatted(PROGRAMS) == ""
+@pytest.mark.parametrize("module", OWN_MODULES.values(), ids=lambda folder: folder.name)
+def test_the_programs_are_formatted(module: Path) -> None:
+    assert unformatted(module) == ""

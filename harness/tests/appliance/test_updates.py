@@ -49,3 +49,37 @@ def test_what_has_no_password_is_up_by_its_console(
     subject._reboot_into(with_facts(password=None, build="now"), kexec=kexec)
     assert asked == [{"kexec": kexec}, "console", "serves"]
     assert len(subject.downtimes) == 1
+
+
+def test_somebody_elses_client_is_told_where_and_what_and_then_waited_for(tmp_path: Path) -> None:
+    subject: Any = appliance(tmp_path, "virt", no_quirks=False)
+    subject.console.close()
+    subject.power.ports = {Port(80): 1, Port(443): 2}
+    asked: list[Any] = []
+    subject.status = lambda: SimpleNamespace(build_timestamp="then")
+    subject._files_of = lambda image: f"the files of {image.build}"
+    subject._until_it_listens = lambda after, limit: asked.append("console")
+    subject._serves = lambda: asked.append("serves")
+    image = with_facts(password=None, build="now")
+    subject.update_with(image, lambda order: asked.append((order.url, order.password, order.files, repr(order))))
+    (url, password, files, shown), *rest = asked
+    assert (url, password, files) == ("http://127.0.0.1:1", "pw", "the files of now")
+    assert "pw" not in shown
+    assert rest == ["console", "serves"]
+    assert subject.running is image
+
+
+def test_what_somebody_elses_client_fails_of_goes_on(tmp_path: Path) -> None:
+    subject: Any = appliance(tmp_path, "virt", no_quirks=False)
+    subject.console.close()
+    subject.power.ports = {Port(80): 1, Port(443): 2}
+    subject.status = lambda: SimpleNamespace(build_timestamp="then")
+    subject._files_of = lambda image: None
+    before = subject.running
+
+    def fails(_: object) -> None:
+        raise RuntimeError("it was refused")
+
+    with pytest.raises(RuntimeError, match="it was refused"):
+        subject.update_with(with_facts(build="now"), fails)
+    assert subject.running is before

@@ -32,6 +32,9 @@ class FakeDevice:
         self.break_after: int | None = None
         """Drop the connection after so many bytes of an upload."""
         self.knows_hash = True
+        self.knows_divert = True
+        self.starts_diverted = True
+        """Whether what is diverted is started."""
         self.redirect_to: str | None = None
         self.hang = False
         """Accept, and say nothing."""
@@ -108,8 +111,10 @@ class FakeHandler(BaseHTTPRequestHandler):
         """Authentication and the switches; None when the request is done with."""
         fake, parts = self.fake, urlsplit(self.path)
         form = parse_qs(parts.query)
+        self.body = b""
         if self.command == "POST":
-            form |= parse_qs(self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode())
+            self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            form |= parse_qs(self.body.decode())
         fake.requests.append((self.command, parts.path, form))
         if fake.drop > 0:
             fake.drop -= 1
@@ -192,6 +197,10 @@ class FakeHandler(BaseHTTPRequestHandler):
             self.act(path, form)
         elif path in ("/update/switch", "/update/testboot"):
             self.reply(500, "boom\n") if fake.fail_update == path else self.reply(200, "")
+        elif path == "/divert" and fake.knows_divert:
+            self.divert(json.loads(self.body))
+        elif path == "/divert":
+            self.reply(404, "not found\n")
         elif path in ("/reboot", "/poweroff"):
             if fake.power_answer:
                 fake.power_answer(self)
@@ -199,6 +208,21 @@ class FakeHandler(BaseHTTPRequestHandler):
                 self.reply(200, "All services killed in 1s\nRebooting...\n")
         else:
             self.reply(400, "expected a PUT request\n")
+
+    def divert(self, asked: dict[str, Any]) -> None:
+        """As update.go: a path of no service becomes one, and what lies nowhere cannot be made executable."""
+        place = asked["Diversion"]
+        if f"/uploadtemp/{place}" not in self.fake.received:
+            self.reply(500, f"chmod /tmp/{place}: no such file or directory\n")
+            return
+        service = self.fake.service(asked["Path"])
+        if service is None:
+            service = {**self.fake.status["Services"][0], "Path": asked["Path"], "Args": [asked["Path"]], "Pid": 0}
+            self.fake.status["Services"].append(service)
+        service["Args"] = [service["Args"][0], *(asked["Flags"] or [])]
+        if self.fake.starts_diverted:
+            service |= {"Diverted": f"/tmp/{place}", "Stopped": False, "Pid": service["Pid"] + 100}
+        self.reply(200, "")
 
     def act(self, verb: str, form: dict[str, list[str]]) -> None:
         cookies = self.headers.get("Cookie", "")

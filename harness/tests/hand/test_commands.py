@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.build.one_program import Made
 from harness.errors import OptionError, QemuFailed, WaitTimeout
+from harness.hand import hand
 from harness.hand.commands import COMMANDS, carry_out, parse, split, table
 from harness.tests.hand.played import Played, played
 from harness.tests.traces import wait_until
@@ -173,6 +175,41 @@ def test_an_update_builds_and_one_to_what_runs_does_nothing(made: Played) -> Non
     assert made.appliance.asked == ["update of two"]
     with pytest.raises(OptionError, match="does not compile"):
         do(made, "update broken")
+
+
+def test_a_program_is_built_for_the_instance_that_runs_and_runs_in_its_service(
+    made: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[tuple[str, str]] = []
+
+    def build(instance: str, package: str, work: Path) -> Made:
+        built.append((instance, package))
+        return Made(work / "visitor", "/user/visitor")
+
+    monkeypatch.setattr(hand, "build_one", build)
+    monkeypatch.setattr(hand, "load_instance", lambda source: f"the instance {source}")
+    made.lab.images.source = "mine"
+    said = do(made, "run example.test/cmd/visitor")
+    assert said.startswith("visitor runs in place of /user/visitor: built in ")
+    assert "gone after the next boot" in said
+    assert built == [("the instance mine", "example.test/cmd/visitor")]
+    assert made.appliance.asked == ["run_instead /user/visitor visitor"]
+
+
+def test_a_finished_image_does_not_say_how_its_programs_are_built(made: Played, tmp_path: Path) -> None:
+    (tmp_path / "disk.img").touch()
+    for source in ("", str(tmp_path / "disk.img")):
+        made.lab.images.source = source
+        with pytest.raises(OptionError, match="runs a finished image"):
+            do(made, "run visitor")
+    assert made.appliance.asked == []
+
+
+def test_a_package_is_a_folder_if_there_is_one(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    assert parse(["run", "there"], tmp_path).arguments == (str(tmp_path / "there"),)
+    assert parse(["run", "."], tmp_path).arguments == (str(tmp_path),)
+    assert parse(["run", "example.test/cmd/visitor"], tmp_path).arguments == ("example.test/cmd/visitor",)
 
 
 def test_cable_and_screen_are_qemu_s(made: Played) -> None:
