@@ -56,12 +56,10 @@ class TimeServer:
         """The questions that it has answered."""
         return self.heard.all
 
-    def wait_until_asked(self, timeout: float) -> Asked:
-        """Wait until somebody asks for the time from now on; raises WaitTimeout."""
+    def wait_until_asked(self, timeout: float, *, after: int = 0) -> Asked:
+        """The first question for the time after so many others, waiting for it; raises WaitTimeout."""
         hint = "does ntp run, and which servers do its flags name? See appliance.log_stream('ntp')"
-        return self.heard.wait(
-            "a question for the time", timeout, lambda _: True, since=len(self.asked), hint=hint
-        )
+        return self.heard.wait("a question for the time", timeout, lambda _: True, since=after, hint=hint)
 
     def hear(self, datagram: Datagram) -> bytes | None:
         """The answer to a question for the time; None to what is none."""
