@@ -20,8 +20,6 @@ from harness.segment.segment import Segment
 
 _numbers = itertools.count(1)
 """For names that no other object of the same QEMU has."""
-FIRST_SET = 1000
-"""The sets of descriptors from here on are for captures; QEMU's command line numbers its own from 1."""
 
 
 class Joined(Protocol):
@@ -86,20 +84,23 @@ class SegmentJoined:
         self._at: tuple[Machine, Link, str] | None = None
 
     def attach(self, machine: Machine) -> None:
-        """Have QEMU copy what the guest sends to the segment, and put in what comes from there."""
+        """Have QEMU send all frames of the guest through the segment, and take those for it from there."""
         self.detach()
         link, name = self._segment.link(), f"segment{next(_numbers)}"
         self._at = machine, link, name
         try:
-            for end, (side, filter_) in zip(link.for_qemu, _FILTERS.items(), strict=True):
+            for end, side in zip(link.for_qemu, _SIDES, strict=True):
                 chardev = f"{name}-{side}"
                 machine.execute("getfd", {"fdname": chardev}, descriptor=end.fileno())
                 address = {"type": "fd", "data": {"str": chardev}}
                 backend = {"type": "socket", "data": {"addr": address, "server": False}}
                 machine.execute("chardev-add", {"id": chardev, "backend": backend})
-                kind, queue, device = filter_
-                made = {"qom-type": kind, "id": f"{chardev}-filter", "netdev": "net0"}
-                machine.execute("object-add", {**made, "queue": queue, device: chardev})
+            # The first in the list is the one next to QEMU's network: a capture sees what passes here, too.
+            made = {"qom-type": "filter-redirector", "netdev": "net0", "position": "head"}
+            into = {"id": f"{name}-to-guest", "queue": "tx", "indev": f"{name}-in"}
+            machine.execute("object-add", {**made, **into})
+            through = {"id": f"{name}-from-guest", "queue": "rx", "outdev": f"{name}-out", "indev": f"{name}-on"}
+            machine.execute("object-add", {**made, **through})
         except BaseException:
             self.detach()
             raise
@@ -111,14 +112,15 @@ class SegmentJoined:
             return
         machine, link, name = self._at
         self._at = None
-        for side in _FILTERS:
-            _undo(machine, "object-del", {"id": f"{name}-{side}-filter"})
+        for filter_ in ("from-guest", "to-guest"):
+            _undo(machine, "object-del", {"id": f"{name}-{filter_}"})
+        for side in _SIDES:
             _undo(machine, "chardev-remove", {"id": f"{name}-{side}"})
         link.close()
 
 
-_FILTERS = {"out": ("filter-mirror", "rx", "outdev"), "in": ("filter-redirector", "tx", "indev")}
-"""By the side of a link: the filter of QEMU, what it takes, and where it has its socket."""
+_SIDES = ("out", "on", "in")
+"""The ends of a link, in their order."""
 
 
 class CaptureJoined:
@@ -128,17 +130,18 @@ class CaptureJoined:
 
     def __init__(self, packets: Packets) -> None:
         self._packets = packets
-        self._at: tuple[Machine, Tap, int] | None = None
+        self._at: tuple[Machine, Tap, str] | None = None
 
     def attach(self, machine: Machine) -> None:
         """Have QEMU write all frames into a pipe."""
         self.detach()
-        tap, number = Tap(self._packets), FIRST_SET + next(_numbers)
-        self._at = machine, tap, number
+        name = f"capture{next(_numbers)}"
+        # QEMU opens it by its name: it takes no descriptor here. Nobody else can enter this folder.
+        tap = Tap(self._packets, machine.overlay.path.parent / name)
+        self._at = machine, tap, name
         try:
-            machine.execute("add-fd", {"fdset-id": number}, descriptor=tap.for_qemu)
-            made = {"qom-type": "filter-dump", "id": f"capture{number}", "netdev": "net0"}
-            machine.execute("object-add", {**made, "file": f"/dev/fdset/{number}"})
+            made = {"qom-type": "filter-dump", "id": name, "netdev": "net0"}
+            machine.execute("object-add", {**made, "file": str(tap.path)})
         except BaseException:
             self.detach()
             raise
@@ -148,10 +151,9 @@ class CaptureJoined:
         """Have QEMU close the pipe, and wait for the last frame."""
         if self._at is None:
             return
-        machine, tap, number = self._at
+        machine, tap, name = self._at
         self._at = None
-        _undo(machine, "object-del", {"id": f"capture{number}"})
-        _undo(machine, "remove-fd", {"fdset-id": number})
+        _undo(machine, "object-del", {"id": name})
         tap.close()
 
 

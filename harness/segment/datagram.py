@@ -10,6 +10,12 @@ import dpkt
 
 from harness.segment.fragments import MORE, Fragments
 
+BROADCAST = "255.255.255.255"
+NOBODY = "0.0.0.0"  # noqa: S104 (nothing is bound to it)
+"""The address of a guest that has none yet."""
+SERVER = "10.0.2.2"
+"""Who answers what was sent to everybody."""
+
 
 @dataclass(frozen=True)
 class Datagram:
@@ -18,8 +24,8 @@ class Datagram:
     source: tuple[str, int]
     target: tuple[str, int]
     data: bytes
-    hardware: tuple[bytes, bytes] = (b"", b"")
-    """The hardware addresses of both ends."""
+    hardware: bytes = b""
+    """The guest's hardware address."""
     at: float = field(default_factory=time.time)
     """Seconds since 1970, by this host's clock."""
 
@@ -40,21 +46,26 @@ class Datagram:
             # Frames of other protocols, or broken ones: nobody here has anything to say to them.
             return None
         ends = [socket.inet_ntoa(address) for address in (packet.src, packet.dst)]
-        return cls((ends[0], udp.sport), (ends[1], udp.dport), bytes(udp.data), (ethernet.src, ethernet.dst))
+        return cls((ends[0], udp.sport), (ends[1], udp.dport), bytes(udp.data), ethernet.src)
 
-    def answer(self, data: bytes) -> bytes:
-        """The frame that answers it, from the address that it was sent to."""
+    @property
+    def answers_from(self) -> str:
+        """The address that an answer comes from: the one it was sent to, unless that is everybody's."""
+        return SERVER if self.target[0] == BROADCAST else self.target[0]
+
+    def answer(self, data: bytes, hardware: bytes) -> bytes:
+        """The frame that answers it, from this hardware address; to everybody while the guest has no address."""
         udp = dpkt.udp.UDP(sport=self.target[1], dport=self.source[1], data=data)
         udp.ulen = len(udp)
+        to = BROADCAST if self.source[0] == NOBODY else self.source[0]
         packet = dpkt.ip.IP(
-            src=socket.inet_aton(self.target[0]),
-            dst=socket.inet_aton(self.source[0]),
-            p=dpkt.ip.IP_PROTO_UDP,
-            data=udp,
+            src=socket.inet_aton(self.answers_from), dst=socket.inet_aton(to), p=dpkt.ip.IP_PROTO_UDP, data=udp
         )
         packet.len = len(packet)
-        there, here = self.hardware
-        return bytes(dpkt.ethernet.Ethernet(src=here, dst=there, type=dpkt.ethernet.ETH_TYPE_IP, data=packet))
+        ethernet = dpkt.ethernet.Ethernet(
+            src=hardware, dst=self.hardware, type=dpkt.ethernet.ETH_TYPE_IP, data=packet
+        )
+        return bytes(ethernet)
 
 
 def arp_answer(frame: bytes, hardware_of: dict[bytes, bytes]) -> bytes | None:

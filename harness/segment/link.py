@@ -1,8 +1,9 @@
-"""Link: the wire between the segment and one QEMU process, which hands out the guest's frames and takes ours."""
+"""Link: the wire between the segment and one QEMU process, through which all goes that the guest sends."""
 
 from __future__ import annotations
 
 import contextlib
+import selectors
 import socket
 import struct
 import threading
@@ -11,22 +12,27 @@ from collections.abc import Callable, Iterable
 MOST_WAITING = 1 << 20
 """Bytes of frames that may wait for QEMU to take them; more are lost, as on any network."""
 
+Hear = Callable[[bytes], Iterable[bytes] | None]
+"""What becomes of a frame of the guest: the frames that answer it, or None for one that goes on its way."""
+
 
 class Link:
-    """From ``start`` to ``close``; ``hear`` gets each frame of the guest, and returns those that answer it.
+    """From ``start`` to ``close``, or to the end of QEMU.
 
-    ``for_qemu`` are the ends for QEMU: where it writes the guest's frames, and where it reads frames for it. Each
-    frame has its length before it.
+    ``for_qemu`` are the ends for QEMU: where it writes the guest's frames, where it reads those that go on to its
+    own network, and where it reads those for the guest. Each frame has its length before it.
     """
 
-    def __init__(self, hear: Callable[[bytes], Iterable[bytes]]) -> None:
+    def __init__(self, hear: Hear) -> None:
         self._hear = hear
-        self._mirror, mirror = socket.socketpair()
-        self._entry, entry = socket.socketpair()
-        self._entry.setblocking(False)
-        self.for_qemu = (mirror, entry)
+        self._out, out = socket.socketpair()
+        self._on, on = socket.socketpair()
+        self._in, into = socket.socketpair()
+        self.for_qemu = (out, on, into)
         self._heard = bytearray()
-        self._to_send = bytearray()
+        self._waiting = {self._on: bytearray(), self._in: bytearray()}
+        for end in self._waiting:
+            end.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="segment", daemon=True)
 
     def start(self) -> None:
@@ -36,26 +42,44 @@ class Link:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop, and wait until the last frame was heard."""
+        """Stop, once the last frame was heard."""
         with contextlib.suppress(OSError):
-            self._mirror.shutdown(socket.SHUT_RDWR)
+            self._out.shutdown(socket.SHUT_RDWR)
         if self._thread.ident is not None:
             self._thread.join()
-        for one in (self._mirror, self._entry, *self.for_qemu):
+        for one in (self._out, *self._waiting, *self.for_qemu):
             one.close()
 
     def _run(self) -> None:
-        while True:
-            try:
-                data = self._mirror.recv(1 << 16)
-            except OSError:
-                return
-            if not data:
-                return
-            self._heard += data
-            while (frame := self._next()) is not None:
-                for answer in self._hear(frame):
-                    self._send(answer)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._out, selectors.EVENT_READ)
+            while True:
+                for end, frames in self._waiting.items():
+                    if frames and end not in selector.get_map():
+                        selector.register(end, selectors.EVENT_WRITE)
+                    elif not frames and end in selector.get_map():
+                        selector.unregister(end)
+                for key, _ in selector.select():
+                    if key.fileobj is not self._out:
+                        self._send(key.fileobj)  # type: ignore[arg-type]
+                    elif not self._listen():
+                        return
+
+    def _listen(self) -> bool:
+        """Take in what the guest sent; False when QEMU has gone, or nobody listens any more."""
+        try:
+            data = self._out.recv(1 << 16)
+        except OSError:
+            return False
+        self._heard += data
+        while (frame := self._next()) is not None:
+            answers = self._hear(frame)
+            if answers is None:
+                self._put(self._on, frame)
+            else:
+                for answer in answers:
+                    self._put(self._in, answer)
+        return bool(data)
 
     def _next(self) -> bytes | None:
         if len(self._heard) < 4:
@@ -67,11 +91,16 @@ class Link:
         del self._heard[: 4 + size]
         return frame
 
-    def _send(self, frame: bytes) -> None:
-        if len(self._to_send) < MOST_WAITING:
-            self._to_send += struct.pack("!I", len(frame)) + frame
+    def _put(self, end: socket.socket, frame: bytes) -> None:
+        waiting = self._waiting[end]
+        if len(waiting) < MOST_WAITING:
+            waiting += struct.pack("!I", len(frame)) + frame
+        self._send(end)
+
+    def _send(self, end: socket.socket) -> None:
+        waiting = self._waiting[end]
         with contextlib.suppress(BlockingIOError):
             try:
-                del self._to_send[: self._entry.send(self._to_send)]
-            except ConnectionError:
-                self._to_send.clear()
+                del waiting[: end.send(waiting)]
+            except OSError:
+                waiting.clear()

@@ -27,7 +27,7 @@ class LogMessage:
     """The time by the device's clock, as RFC 3339."""
     hostname: str = ""
     tag: str = ""
-    """Who says it: the path of the service's program."""
+    """Who says it: the last element of the service's path."""
 
     @classmethod
     def of(cls, data: bytes) -> LogMessage:
@@ -56,7 +56,7 @@ class LogServer:
         wanted = re.compile(pattern)
 
         def fits(message: LogMessage) -> bool:
-            is_by = not by or message.tag in (by, f"/user/{by}", f"/gokrazy/{by}")
+            is_by = not by or message.tag == by.rpartition("/")[2]
             return is_by and wanted.search(message.text) is not None
 
         what = f"a message that fits {pattern!r}" + (f" of {by}" if by else "")

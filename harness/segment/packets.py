@@ -124,26 +124,29 @@ class Packets:
 
 
 class Tap:
-    """Takes in what QEMU's ``filter-dump`` writes into a pipe, in a thread that ends when QEMU closes it."""
+    """Takes in what QEMU's ``filter-dump`` writes into a named pipe, in a thread that ends when QEMU closes it."""
 
-    def __init__(self, packets: Packets) -> None:
+    def __init__(self, packets: Packets, path: Path) -> None:
+        """Make the pipe at ``path``, with a reader, so that QEMU need not wait for one."""
+        self.path = path
         self._packets = packets
-        output, self.for_qemu = os.pipe2(os.O_CLOEXEC)
+        os.mkfifo(path, 0o600)
+        output = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        os.set_blocking(output, True)
         self._file = os.fdopen(output, "rb")
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
     def start(self) -> None:
-        """Begin to read, once QEMU has its end."""
-        os.close(self.for_qemu)
+        """Begin to read, once QEMU has opened the pipe."""
         self._thread.start()
 
     def close(self) -> None:
         """Wait until the last frame was read; QEMU has closed its end."""
         if self._thread.ident is None:
-            os.close(self.for_qemu)
             self._file.close()
         else:
             self._thread.join(END_LIMIT)
+        self.path.unlink()
 
     def _run(self) -> None:
         with self._file as file:

@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 
 import dpkt
 
-from harness.segment.datagram import Datagram
+from harness.segment.datagram import BROADCAST, Datagram
 from harness.segment.heard import Heard
+from harness.segment.leases import PORT as LEASES_PORT
+from harness.segment.leases import Leases
 from harness.segment.names import PORT as NAMES_PORT
 from harness.segment.names import Names
-from harness.segment.segment import NEIGHBOUR, QEMU_NAMES, Segment
+from harness.segment.packets import Dhcp
+from harness.segment.segment import NEIGHBOUR, QEMU_HOST, QEMU_NAMES, Segment
 
 PORT = 123
 POOL = "pool.ntp.org"
@@ -45,6 +48,8 @@ class TimeServer:
     def __init__(self, starts_at: datetime | None = None, check: Callable[[], None] = lambda: None) -> None:
         self._ahead = starts_at.timestamp() - time.time() if starts_at is not None else 0.0
         self.heard: Heard[Asked] = Heard("the time server", check)
+        self.leases: Heard[Dhcp] = Heard("the DHCP server beside the time server", check)
+        """The requests for an address that were granted: who has one of these knows where to ask for names."""
 
     @property
     def now(self) -> datetime:
@@ -55,6 +60,13 @@ class TimeServer:
     def asked(self) -> tuple[Asked, ...]:
         """The questions that it has answered."""
         return self.heard.all
+
+    def wait_until_known(self, timeout: float) -> None:
+        """Wait until the device has a lease by which it finds the server: from its next start, or of its DHCP
+        client; raises WaitTimeout.
+        """
+        hint = "restart the DHCP client: appliance.restart('/gokrazy/dhcp')"
+        self.leases.wait("a DHCP request", timeout, lambda _: True, hint=hint)
 
     def wait_until_asked(self, timeout: float, *, after: int = 0) -> Asked:
         """The first question for the time after so many others, waiting for it; raises WaitTimeout."""
@@ -87,9 +99,19 @@ class TimeServer:
         return bytes(answer)
 
     def segment(self, domains: tuple[str, ...]) -> Segment:
-        """The network with it and with a name server, which knows it by every name at or below these domains."""
+        """The network with it, with a name server that knows it by every name at or below these domains, and with
+        a DHCP server that announces that one.
+        """
         names = Names(domains, NEIGHBOUR)
-        return Segment({(QEMU_NAMES, NAMES_PORT): names.hear, (NEIGHBOUR, PORT): self.hear})
+        leases = Leases(QEMU_HOST, QEMU_NAMES, self.leases.put)
+        return Segment(
+            {
+                (BROADCAST, LEASES_PORT): leases.hear,
+                (QEMU_HOST, LEASES_PORT): leases.hear,
+                (QEMU_NAMES, NAMES_PORT): names.hear,
+                (NEIGHBOUR, PORT): self.hear,
+            }
+        )
 
 
 def ntp_stamp(when: datetime) -> bytes:

@@ -24,13 +24,14 @@ class Guest:
 
     def __init__(self, segment: Segment) -> None:
         self.link = segment.link()
-        self.out, self.into = (end.dup() for end in self.link.for_qemu)
+        self.out, self.on, self.into = (end.dup() for end in self.link.for_qemu)
         self.into.settimeout(LIMIT)
+        self.on.settimeout(LIMIT)
         self.link.start()
 
     def close(self) -> None:
-        self.out.close()
-        self.into.close()
+        for end in (self.out, self.on, self.into):
+            end.close()
         self.link.close()
 
     def asks(self, data: bytes, target: tuple[str, int]) -> bytes:
@@ -64,10 +65,53 @@ def question(name: str, kind: int = dpkt.dns.DNS_A) -> bytes:
 
 
 def test_it_is_found_by_arp_under_its_own_hardware_address(guest: Guest) -> None:
-    guest.out.sendall(sent(who_has("10.0.2.77"), who_has(QEMU_NAMES), who_has(NEIGHBOUR)))
+    guest.out.sendall(sent(who_has("10.0.2.77"), who_has("10.0.2.2"), who_has(NEIGHBOUR)))
     answer = received(guest.into)
     assert answer.data.op == dpkt.arp.ARP_OP_REPLY
     assert (answer.data.sha, answer.data.spa) == (hardware(NEIGHBOUR), socket.inet_aton(NEIGHBOUR))
+
+
+def test_what_is_for_no_neighbour_goes_on_as_it_is(guest: Guest) -> None:
+    others = [
+        who_has("10.0.2.2"),
+        *udp_frames(b"to the host", HERE, ("10.0.2.2", 53)),
+        *udp_frames(b"to everybody", HERE, ("255.255.255.255", 5353)),
+        b"\x33\x33" + bytes(70),
+        b"short",
+    ]
+    guest.out.sendall(sent(*others, *udp_frames(question(POOL), HERE, (QEMU_NAMES, 53)), *others))
+    for frame in others * 2:
+        size = int.from_bytes(guest.on.recv(4, socket.MSG_WAITALL))
+        assert guest.on.recv(size, socket.MSG_WAITALL) == frame
+
+
+def test_a_guest_that_takes_nothing_in_holds_nobody_up(guest: Guest) -> None:
+    frames = sent(*udp_frames(bytes(1400), HERE, ("10.0.2.2", 53)))
+    guest.out.settimeout(LIMIT)
+    for _ in range(3000):
+        guest.out.sendall(frames)
+    assert dpkt.dns.DNS(guest.asks(question(POOL), (QEMU_NAMES, 53))).an
+
+
+def test_a_lease_is_what_qemu_gives_and_the_name_server_besides(guest: Guest, server: TimeServer) -> None:
+    seen = {}
+    for kind in (1, 3):
+        asked = dpkt.dhcp.DHCP(xid=4711, chaddr=b"\x52\x54\0gok".ljust(16, b"\0"), opts=[(53, bytes([kind]))])
+        guest.out.sendall(sent(*udp_frames(bytes(asked), ("0.0.0.0", 68), ("255.255.255.255", 67))))
+        frame = received(guest.into)
+        assert (frame.dst, frame.data.dst) == (hardware_of_guest(), b"\xff" * 4)
+        answer = dpkt.dhcp.DHCP(frame.data.data.data)
+        assert (answer.op, answer.xid, answer.chaddr) == (2, 4711, b"\x52\x54\0gok")
+        options = dict(answer.opts)
+        seen[options[53][0]] = socket.inet_ntoa(answer.yiaddr.to_bytes(4))
+        assert options[dpkt.dhcp.DHCP_OPT_DNS_SVRS] == socket.inet_aton(QEMU_NAMES)
+        assert dpkt.dhcp.DHCP_OPT_ROUTER not in options
+    assert seen == {2: "10.0.2.15", 5: "10.0.2.15"}
+    server.wait_until_known(0.0)
+
+
+def hardware_of_guest() -> bytes:
+    return bytes.fromhex(GUEST[0].replace(":", ""))
 
 
 @pytest.mark.parametrize("name", [f"0.gokrazy.{POOL}", f"3.GOKRAZY.{POOL}", POOL])
@@ -128,8 +172,8 @@ def test_what_makes_no_sense_is_not_answered_and_does_no_harm(guest: Guest) -> N
     ("said", "message"),
     [
         (
-            b"<6>2026-11-27T00:40:00Z hello-arm64 /user/hello[1]: listening [::]:8080\n",
-            LogMessage("listening [::]:8080", 6, "2026-11-27T00:40:00Z", "hello-arm64", "/user/hello"),
+            b"<6>2026-11-27T00:40:00Z hello-arm64 hello[1]: listening [::]:8080\n",
+            LogMessage("listening [::]:8080", 6, "2026-11-27T00:40:00Z", "hello-arm64", "hello"),
         ),
         (b"nothing that is known\xff", LogMessage("nothing that is known\ufffd")),
     ],
@@ -145,16 +189,15 @@ def test_a_log_server_takes_messages_apart(said: bytes, message: LogMessage) -> 
 def test_a_message_that_is_longer_than_a_frame_is_whole() -> None:
     server = LogServer()
     guest = Guest(server.segment())
-    said = b"<6>2026-11-27T00:40:00Z h /user/x[1]: " + b"long " * 700
+    said = b"<6>2026-11-27T00:40:00Z h x[1]: " + b"long " * 700
     guest.out.sendall(sent(*udp_frames(said, HERE, (NEIGHBOUR, 514))))
-    assert server.wait_for("long", by="x", timeout=LIMIT).text == "long " * 700
+    assert server.wait_for("long", by="/user/x", timeout=LIMIT).text == "long " * 700
     guest.close()
 
 
 def test_a_link_ends_when_qemu_does() -> None:
     guest = Guest(LogServer().segment())
     guest.out.close()
-    guest.into.close()
     guest.link._thread.join(LIMIT)
     assert not guest.link._thread.is_alive()
     guest.link.close()

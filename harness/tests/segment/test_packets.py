@@ -33,10 +33,10 @@ def written(frames: list[bytes]) -> bytes:
     return file.getvalue()
 
 
-def taken(data: bytes) -> Packets:
+def taken(data: bytes, folder: Path) -> Packets:
     packets = Packets()
-    tap = Tap(packets)
-    qemu = os.dup(tap.for_qemu)
+    tap = Tap(packets, folder / "pipe")
+    qemu = os.open(tap.path, os.O_WRONLY)
     tap.start()
     os.write(qemu, data)
     os.close(qemu)
@@ -44,15 +44,15 @@ def taken(data: bytes) -> Packets:
     return packets
 
 
-def test_each_frame_is_there_in_order_with_its_time() -> None:
-    packets = taken(written(FRAMES))
+def test_each_frame_is_there_in_order_with_its_time(tmp_path: Path) -> None:
+    packets = taken(written(FRAMES), tmp_path)
     assert [one.data for one in packets] == FRAMES
     assert [one.at for one in packets] == [1000.5, 1001.5, 1002.5]
     assert len(packets) == 3
 
 
-def test_the_messages_of_dhcp_are_read() -> None:
-    packets = taken(written(FRAMES))
+def test_the_messages_of_dhcp_are_read(tmp_path: Path) -> None:
+    packets = taken(written(FRAMES), tmp_path)
     assert packets.dhcp == (
         Dhcp("discover", "casa", "0.0.0.0", GUEST[0]),
         Dhcp("ack", "", "10.0.2.15", GUEST[0]),
@@ -63,16 +63,17 @@ def test_the_messages_of_dhcp_are_read() -> None:
 
 
 @pytest.mark.parametrize("most", [0, 10, 24, 30, 50])
-def test_a_qemu_that_was_killed_leaves_what_it_wrote(most: int) -> None:
-    assert len(taken(written(FRAMES)[:most])) <= 1
+def test_a_qemu_that_was_killed_leaves_what_it_wrote(most: int, tmp_path: Path) -> None:
+    assert len(taken(written(FRAMES)[:most], tmp_path)) <= 1
 
 
 def test_they_are_saved_for_other_programs(tmp_path: Path) -> None:
-    packets = taken(written(FRAMES))
+    packets = taken(written(FRAMES), tmp_path)
     packets.save(tmp_path / "network.pcap")
     with (tmp_path / "network.pcap").open("rb") as file:
         assert [(at, data) for at, data in dpkt.pcap.Reader(file)] == [(one.at, one.data) for one in packets]
 
 
-def test_a_tap_that_no_qemu_took_is_closed() -> None:
-    Tap(Packets()).close()
+def test_a_tap_that_no_qemu_took_is_closed(tmp_path: Path) -> None:
+    Tap(Packets(), tmp_path / "pipe").close()
+    assert not list(tmp_path.iterdir())
