@@ -8,6 +8,9 @@ from harness.errors import AuthenticationRefused
 
 pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_any_firmware, pytest.mark.gk_needs("http")]
 
+UNSEEN = {"", "async", "atime", "defaults", "dev", "diratime", "exec", "suid"}
+"""Options of mount that the kernel does not show: they switch others off."""
+
 
 def dhcp_client(appliance):
     """The DHCP client, where the device has its address from it."""
@@ -48,3 +51,14 @@ def test_what_perm_says_of_password_and_log_server_counts_from_the_start(applian
                     timeout=appliance_off.budget.service,
                 )
                 assert began.hostname == appliance_off.running.hostname
+
+
+@pytest.mark.gk_needs("breakglass-shell")
+def test_every_device_of_mountdevices_is_mounted_and_takes_data(appliance):
+    for device in appliance.mount_devices():
+        mounted = appliance.wait_until_mounted(device)
+        assert set(device.options) - UNSEEN <= set(mounted.options)
+        if "ro" not in mounted.options:
+            note = f"{device.target}/gokharness-note"
+            with appliance.breakglass() as rescue:
+                assert rescue.run(f"echo kept > {note} && sync && cat {note} && rm {note}").text == "kept"

@@ -6,12 +6,13 @@ from contextlib import AbstractContextManager
 
 from harness.appliance.assembly import Assembly
 from harness.appliance.demands import demand
+from harness.appliance.mounts import Mounts
 from harness.appliance.neighbours import Neighbours
 from harness.appliance.restoration import Restoration
 from harness.appliance.updates import Updates
 
 
-class Appliance(Updates, Restoration, Neighbours):
+class Appliance(Updates, Restoration, Neighbours, Mounts):
     """One appliance of one test: an image, a board, and the machine that runs the image.
 
     ``device`` is its web interface, ``console`` its serial console, ``power`` the machine's switch. Every wait
@@ -27,6 +28,7 @@ class Appliance(Updates, Restoration, Neighbours):
     Restoration    snapshots of it, restored for other tests or rewound to within one
     Updates        another image, over the network or on its disk
     Perm           files of its /perm while it is off, and the password there
+    Mounts         which file systems it has
     Neighbours     who is beside it on its network, and what goes by there
     """
 

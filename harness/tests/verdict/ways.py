@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from harness.tests.verdict.of_configuration import CONFIGURATION
 from harness.tests.verdict.of_images import IMAGES
 from harness.tests.verdict.of_others import ACTS, INSTANCES
 
-WAYS = (*IMAGES, *INSTANCES, *ACTS)
+WAYS = (*IMAGES, *CONFIGURATION, *INSTANCES, *ACTS)
