@@ -37,14 +37,14 @@ def test_a_seed_is_saved_at_shutdown_and_used_once_at_the_next_start(appliance):
     before = seed_of(appliance)
     appliance.power_off()
     saved = appliance.read_perm(SEED)
-    assert saved is not None
+    assert saved is not None, "there is no seed in /perm after a shutdown"
     assert len(saved) == SIZE
-    assert saved != before
+    assert saved != before, "no seed was saved at shutdown: it is the one of the start"
     appliance.power_on()
     appliance.wait_until_ready()
     with appliance.log_stream(RANDOMD) as log:
         log.wait_for("seeding RNG from /perm/random.seed", appliance.budget.service)
-    assert seed_of(appliance) not in (before, saved)
+    assert seed_of(appliance) not in (before, saved), "a seed is to be used once only"
 
 
 @pytest.mark.gk_tier("nightly")
@@ -60,5 +60,5 @@ def test_two_cold_boots_of_the_same_disk_without_a_seed_differ(appliance_off):
         appliance_off.cut_power()
         assert appliance_off.read_perm(SEED) is None
     (first_boot, first), (second_boot, second) = seen
-    assert first_boot != second_boot
-    assert first != second
+    assert first_boot != second_boot, "two boots drew the same random numbers"
+    assert first != second, "two boots drew the same random numbers"

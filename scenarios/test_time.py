@@ -59,9 +59,9 @@ def test_the_clock_is_set_by_the_time_server(appliance):
 def test_what_needs_the_time_starts_once_a_server_says_it_and_not_before(appliance):
     with appliance.log_stream(NTP) as log:
         log.wait_for("setting time failed: ", appliance.budget.service)
-    assert appliance.read_clock().year == 1970
+    assert appliance.read_clock().year == 1970, "it is not 1970, and nobody has said what time it is"
     waits = appliance.service("clock")
-    assert (waits.pid, waits.stopped, waits.started) == (0, False, None)
+    assert (waits.pid, waits.stopped, waits.started) == (0, False, None), "it did not wait for the clock"
     told = give_the_time(appliance)
     appliance.wait_for_service("clock", lambda service: service.pid > 0, "running")
     with appliance.log_stream("clock") as log:

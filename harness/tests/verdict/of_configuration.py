@@ -99,17 +99,17 @@ CONFIGURATION = (
     ),
     way(
         "no seed is saved",
-        Red(SEED, "AssertionError", "saved != before"),
+        Red(SEED, "AssertionError", "no seed was saved at shutdown", ""),
         damage.with_program("/gokrazy/randomd", programs.SAVES_NO_SEED),
     ),
     way(
         "/perm is half as large as its partition",
-        Red(ROOM, "AssertionError", "perm_total"),
+        Red(ROOM, "AssertionError", "/perm has another size than its partition", ""),
         half_of_perm,
     ),
     way(
         "a service dies of a full /perm",
-        Red(FULL, "AssertionError", "before"),
+        Red(FULL, "AssertionError", "a service did not live through a full /perm", ""),
         damage.with_program("/user/hello", programs.WRITES_OR_DIES),
     ),
     way(
