@@ -10,12 +10,14 @@ from harness.appliance.contents import Contents
 from harness.appliance.demands import demand
 from harness.appliance.inside import Inside
 from harness.appliance.diversions import Diversions
+from harness.appliance.mounts import Mounts
+from harness.appliance.neighbours import Neighbours
 from harness.appliance.restoration import Restoration
 from harness.appliance.updates import Updates
 from harness.errors import ApplianceFault
 
 
-class Appliance(Updates, Restoration, Contents, Inside, Diversions):
+class Appliance(Updates, Restoration, Contents, Inside, Diversions, Neighbours, Mounts):
     """One appliance of one test: an image, a board, and the machine that runs the image.
 
     ``device`` is its web interface, ``console`` its serial console, ``power`` the machine's switch. Every wait
@@ -33,6 +35,9 @@ class Appliance(Updates, Restoration, Contents, Inside, Diversions):
     Restoration    snapshots of it, restored for other tests or rewound to within one
     Updates        another image, over the network or on its disk
     Contents       what it is made of, how much room it takes
+    Perm           files of its /perm while it is off, and the password there
+    Mounts         which file systems it has
+    Neighbours     who is beside it on its network, and what goes by there
     """
 
     def __init__(self, made: Assembly) -> None:

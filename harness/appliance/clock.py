@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from harness.appliance.assembly import Assembly
 from harness.appliance.services import Services
 from harness.appliance.ways_in import WaysIn
+from harness.errors import DeviceUnreachable
 from harness.machine.partitions import write_perm
 
 LAST_TIME = "home/ntp/ntp-time-at-last-shutdown"
@@ -30,6 +31,13 @@ class DeviceClock(Services, WaysIn):
         """
         write_perm(self.power.overlay, self.image, LAST_TIME, when.isoformat().encode())
         self.knows_time = True
+
+    def read_clock(self) -> datetime:
+        """The time by its own clock, to a second or two, by an answer of its web interface; raises WaitTimeout."""
+        behind = self.device.wait_until_it_answers(self.budget.answer)
+        if behind is None:
+            raise DeviceUnreachable("the device answers, and its answer has no date", where=self.device.url)
+        return datetime.now(UTC) - timedelta(seconds=behind)
 
     def correct_clock(self) -> None:
         """Set the clock of a restored appliance, which stood still, by its serial shell, else by breakglass.

@@ -6,6 +6,7 @@ Nothing here undoes itself: each test has a disk of its own, and ``rewind`` retu
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from harness.appliance.time_line import Lane
 from harness.image.model import SECTOR, Extent
 from harness.image.repacking import Edit, pack_root
 from harness.image.squashfs import File, Node
+from harness.machine.partitions import make_perm
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
@@ -58,6 +60,12 @@ def zero_boot_file(appliance: Appliance, name: str) -> None:
 def lose_boot_partition(appliance: Appliance) -> None:
     """Overwrite the whole boot partition with zeroes."""
     zero(appliance, appliance.image.layout.boot)
+
+
+def blank_perm(appliance: Appliance) -> None:
+    """Have nothing on the permanent partition by which it could be mounted, as before it was first formatted."""
+    appliance.time_line.add(Lane.FAULTS, "/perm is blank")
+    make_perm(appliance.power.overlay, replace(appliance.image, perm="blank"))
 
 
 def lose_partition_table(appliance: Appliance) -> None:

@@ -59,9 +59,7 @@ def write_files(ext4: Path, files: Mapping[str, bytes], *, mode: int = 0o600) ->
 
     A journal that a crash left behind is replayed first. Raises ImageError when there is no usable ext4.
     """
-    checked = run_tool(["e2fsck", "-p", ext4])
-    if checked.returncode not in (0, 1):
-        raise _unusable(ext4, evidence(checked))
+    replay_journal(ext4)
     with tempfile.TemporaryDirectory(prefix="gokrazy-perm-") as folder:
         commands: list[str] = []
         for index, (name, content) in enumerate(files.items()):
@@ -84,6 +82,13 @@ def write_files(ext4: Path, files: Mapping[str, bytes], *, mode: int = 0o600) ->
                 where=str(ext4),
                 hint="Check that there is room left on it.",
             )
+
+
+def replay_journal(ext4: Path) -> None:
+    """Bring an ext4 file that a crash left behind to the state that its owner would find; raises ImageError."""
+    checked = run_tool(["e2fsck", "-p", ext4])
+    if checked.returncode not in (0, 1):
+        raise _unusable(ext4, evidence(checked))
 
 
 def read_file(ext4: Path, name: str) -> bytes | None:

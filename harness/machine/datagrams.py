@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping
 
 from harness.errors import PortTaken
 from harness.machine.ports import Port
+from harness.segment.fragments import MORE, Fragments
 
 GUEST = (bytes.fromhex("52 54 00 67 6f 6b"), socket.inet_aton("10.0.2.15"))
 """Hardware address and address of the guest until its own frames show them: by its card and by DHCP."""
@@ -38,9 +39,6 @@ HELD = 64
 UDP = 17
 MOST = 1480
 """Bytes of a datagram, its header included, that fit into one frame; a multiple of 8."""
-UNFINISHED = 64
-"""Datagrams of the guest that may be waiting for the rest of their frames."""
-MORE = 0x2000
 MOST_WAITING = 1 << 20
 """Bytes of frames that may wait for QEMU to take them in."""
 
@@ -62,7 +60,7 @@ class Datagrams:
         self._held: deque[tuple[int, bytes, tuple[str, int]]] = deque(maxlen=HELD)
         self._askers: dict[tuple[int, int], tuple[str, int]] = {}
         """Port of the guest and of the asker -> who asked."""
-        self._parts: dict[bytes, dict[int, bytes]] = {}
+        self._fragments = Fragments()
         self._numbers = itertools.cycle(range(1, 1 << 16))
         self._to_send = bytearray()
         self._heard = bytearray()
@@ -192,7 +190,7 @@ class Datagrams:
         self._is_there(frame[6:12], source)
         if packet[9] != UDP or target != HOST[1]:
             return
-        datagram = self._whole(packet[4:6], int.from_bytes(packet[6:8]), packet[header:])
+        datagram = self._fragments.whole(packet[4:6], int.from_bytes(packet[6:8]), packet[header:])
         if datagram is None or len(datagram) < 8:
             return
         number, asker, size = struct.unpack_from("!HHH", datagram)
@@ -209,23 +207,6 @@ class Datagrams:
             self._guest = hardware, address
             self._there.set()
             self._pass_on()
-
-    def _whole(self, name: bytes, place: int, part: bytes) -> bytes | None:
-        """The datagram that this is the last missing part of, None while others are missing."""
-        offset, more = (place & 0x1FFF) * 8, place & MORE
-        if not offset and not more:
-            return part
-        parts = self._parts.setdefault(name, {})
-        parts[offset] = part
-        if not more:
-            parts[-1] = (offset + len(part)).to_bytes(4)
-        if len(self._parts) > UNFINISHED:
-            del self._parts[next(iter(self._parts))]
-        joined = b"".join(parts[at] for at in sorted(parts) if at >= 0)
-        if len(joined) != int.from_bytes(parts.get(-1, b"")):
-            return None
-        self._parts.pop(name, None)
-        return joined
 
 
 def frames(data: bytes, ports: tuple[int, int], guest: tuple[bytes, bytes], number: int) -> list[bytes]:

@@ -250,14 +250,14 @@ class Machine:
 
     # -- acting on it
 
-    def execute(self, name: str, arguments: Mapping[str, object] | None = None, **limits: float) -> Any:
-        """Run a QMP command (``timeout=`` in seconds); raises QmpRefused, QemuFailed."""
+    def execute(self, name: str, arguments: Mapping[str, object] | None = None, **options: Any) -> Any:
+        """Run a QMP command (options: see ``Qmp.execute``); raises QmpRefused, QemuFailed."""
         self._running()
         if self.launch.log is not None:
             must_be_logged(name)
         if self._qmp is None:
             raise InternalError("the machine has no QMP connection", where=self.board.name)
-        return self._qmp.execute(name, arguments, **limits)
+        return self._qmp.execute(name, arguments, **options)
 
     def hmp(self, line: str, **limits: float) -> str:
         """Run a command of QEMU's human monitor (``timeout=`` in seconds)."""

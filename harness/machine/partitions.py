@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.errors import OptionError
 from harness.image.fat import FatVolume
 from harness.image.model import Extent, Image
-from harness.image.perm import format_perm, write_files
+from harness.image.perm import format_perm, read_file, replay_journal, write_files
 from harness.machine.disk_overlay import DiskOverlay
 
 _HEAD = 1 << 16
@@ -43,6 +43,15 @@ def write_perm(overlay: DiskOverlay, image: Image, name: str, content: bytes) ->
         perm = overlay.extract(place, Path(folder) / "perm.ext4")
         write_files(perm, {name: content})
         overlay.put_back(place, perm)
+
+
+def read_perm(overlay: DiskOverlay, image: Image, name: str) -> bytes | None:
+    """A file of the permanent partition, None where there is none; otherwise as ``write_perm``."""
+    place = _perm(image)
+    with tempfile.TemporaryDirectory(prefix="gokrazy-perm-", dir=overlay.path.parent) as folder:
+        perm = overlay.extract(place, Path(folder) / "perm.ext4")
+        replay_journal(perm)
+        return read_file(perm, name)
 
 
 def make_perm(overlay: DiskOverlay, image: Image) -> None:

@@ -18,6 +18,7 @@ from harness.firmware.stage import Loaded, Stage
 from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.ending import Ended, Rung
 from harness.machine.execution_log import Recorder, beginning
+from harness.machine.joins import Joins
 from harness.machine.late_network import LateNetwork
 from harness.machine.launch import Launch, Ram
 from harness.machine.machine import ConsoleSink, Machine
@@ -26,6 +27,7 @@ from harness.machine.ports import Port
 from harness.machine.processor_time import Shortage
 from harness.machine.qmp import Event
 from harness.machine.run_dir import RunDir
+from harness.machine.seabios_echo import SeaBiosEcho
 from harness.machine.snapshot import RAM, Snapshot, restore, take
 from harness.machine.spec import Spec
 
@@ -49,28 +51,6 @@ class PowerOn:
     at: float
     """``time.monotonic()``."""
     loaded: Loaded
-
-
-class SeaBiosEcho:
-    """Distinguishes SeaBIOS's own reset from a reset that somebody wanted.
-
-    When SeaBIOS finds at the reset vector that it ran before, it resets the machine once more to start from a
-    clean state: each RESET on a BIOS board is followed by a second one, a fifth of a second later on a busy host.
-    """
-
-    WINDOW = 5.0
-    """Seconds; a kernel that crashes sooner still resets in such pairs, so its resets are counted right."""
-
-    def __init__(self) -> None:
-        self._expected_until = 0.0
-
-    def is_echo(self, event: Event) -> bool:
-        """Whether this RESET only repeats the one before."""
-        if event.data.get("reason") == "guest-reset" and event.at < self._expected_until:
-            self._expected_until = 0.0
-            return True
-        self._expected_until = event.at + self.WINDOW
-        return False
 
 
 PowerEvent = Event | Ended | PowerOn | HarnessError
@@ -111,6 +91,8 @@ class Power:
         self.ports: dict[Port, int] = {}
         self._start_folder = overlay.path.parent / "start"
         self.recorder = Recorder(spec.record_in) if spec.record_in is not None else None
+        self.joins = Joins(is_recorded=self.recorder is not None)
+        """What hangs on its network beside the machine."""
         self._run_dir = run_dir
         self._on_console = on_console
         self._listener = listener
@@ -237,6 +219,7 @@ class Power:
             machine = self._on_same_ports(launch, lambda machine: restore(machine, snapshot))
             if self.board.workarounds.nic_after_restore:
                 self._network_nurse.hold(machine)
+            self.joins.attach(machine)
             self._began(machine, "restored", loaded)
             machine.resume()
             machine.plug_in()
@@ -307,6 +290,7 @@ class Power:
             launch = Launch(loaded=loaded, threads=self.spec.threads(restored=False), ram=ram, log=log)
             machine = self._on_same_ports(launch, lambda machine: machine.start_paused())
         self._network_nurse.hold(machine)
+        self.joins.attach(machine)
         self._began(machine, cause, loaded)
         machine.resume()
 

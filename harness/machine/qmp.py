@@ -113,19 +113,29 @@ class Qmp:
         self._pump = self._loop.submit(self._dispatch())
 
     def execute(
-        self, command: str, arguments: Mapping[str, object] | None = None, *, timeout: float = COMMAND_LIMIT
+        self,
+        command: str,
+        arguments: Mapping[str, object] | None = None,
+        *,
+        timeout: float = COMMAND_LIMIT,
+        descriptor: int | None = None,
     ) -> Any:
-        """Run a command and return its answer; raises QmpRefused (its error), QmpSilent, or QemuFailed (gone)."""
+        """Run a command and return its answer; raises QmpRefused (its error), QmpSilent, or QemuFailed (gone).
+
+        ``getfd`` and ``add-fd`` take a copy of a ``descriptor``, which QEMU is sent before.
+        """
+
+        async def run() -> Any:
+            if descriptor is not None:
+                self._client.send_fd_scm(descriptor)
+            return await self._client.execute(command, dict(arguments) if arguments else None)
+
         try:
-            return self._wait(
-                self._client.execute(command, dict(arguments) if arguments else None),
-                timeout,
-                f"answer the QMP command {command}",
-            )
+            return self._wait(run(), timeout, f"answer the QMP command {command}")
         except ExecuteError as error:
             reason = error.error.error.desc
             raise QmpRefused(f"{self._name}: QEMU refused {command}: {reason}", reason=reason) from error
-        except (ExecInterruptedError, QMPError) as error:
+        except (ExecInterruptedError, QMPError, BrokenPipeError) as error:
             raise QemuFailed(f"{self._name}: QEMU was gone before it answered {command}") from error
 
     def hmp(self, line: str) -> str:

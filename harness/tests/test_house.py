@@ -28,7 +28,7 @@ FLOORS = (
     "firmware",
     "boards",
     "image",
-    "store lifetime package_data option",
+    "store lifetime package_data option segment",
     "errors __init__",
 )
 """From the roof down. A package imports from the floors below its own: not from above, not from beside."""

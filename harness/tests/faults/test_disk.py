@@ -11,12 +11,14 @@ import pytest
 
 from harness.appliance.appliance import Appliance
 from harness.appliance.time_line import TimeLine
+from harness.errors import ImageError
 from harness.faults import disk
 from harness.image.digest import content_digest
 from harness.image.load import load_raw
 from harness.image.model import Extent, Image
 from harness.image.squashfs import SquashFs
 from harness.machine.disk_overlay import DiskOverlay
+from harness.machine.partitions import read_perm, write_perm
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +86,11 @@ def test_what_is_lost_reads_as_zeroes_and_nothing_else_is_written(
     lose(appliance)
     assert not any(overlay.read(lost.offset, lost.size))
     assert overlay.written == [lost]
+
+
+def test_a_blank_perm_is_no_file_system_any_more(appliance: Appliance, overlay: DiskOverlay, image: Image) -> None:
+    write_perm(overlay, image, "note", b"here")
+    disk.blank_perm(appliance)
+    with pytest.raises(ImageError, match="no ext4"):
+        read_perm(overlay, image, "note")
+    assert image.perm == "ext4"

@@ -14,7 +14,7 @@ from harness.image.load import load_raw
 from harness.image.model import Image
 from harness.image.perm import read_file
 from harness.machine.disk_overlay import DiskOverlay
-from harness.machine.partitions import edit_boot_file, make_perm, write_perm
+from harness.machine.partitions import edit_boot_file, make_perm, read_perm, write_perm
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,12 @@ def test_a_boot_file_keeps_its_length(overlay: DiskOverlay, image: Image) -> Non
     with pytest.raises(OptionError, match=r"cmdline\.txt cannot change its length in place: \d+ bytes, then 0"):
         edit_boot_file(overlay, image, "cmdline.txt", lambda _: b"")
     assert overlay.written == []
+
+
+def test_a_file_of_perm_is_read_and_one_that_is_not_there_is_none(overlay: DiskOverlay, image: Image) -> None:
+    write_perm(overlay, image, "remote_syslog/target", b"10.0.2.100:514")
+    assert read_perm(overlay, image, "remote_syslog/target") == b"10.0.2.100:514"
+    assert read_perm(overlay, image, "remote_syslog/nobody") is None
 
 
 def test_a_file_is_put_into_perm_and_those_before_it_stay(

@@ -22,9 +22,10 @@ from harness.machine.execution_log import Recorder
 from harness.machine.late_network import READ_BY_INIT
 from harness.machine.launch import Launch
 from harness.machine.machine import Machine
-from harness.machine.power import Power, PowerOn, SeaBiosEcho
+from harness.machine.power import Power, PowerOn
 from harness.machine.qmp import Event, QmpRefused
 from harness.machine.run_dir import RunDir
+from harness.machine.seabios_echo import SeaBiosEcho
 from harness.machine.spec import Nursed, Spec
 from harness.tests.machine.specs import NO_QEMU, Heard, spec_of
 

@@ -60,6 +60,9 @@ UNREACHABLE = Expected(
     says=("a program for amd64 in an image for arm64", "knows no field 'TLSCertificateStorage'"),
 )
 
+NO_DISKS = Expected(own={"test_every_device_of_mountdevices": "/dev/vdb to be mounted on /mnt/data"})
+"""With its disks: ``test_mount_devices.py``."""
+
 SHAPES: tuple[tuple[str, tuple[str, ...], Expected], ...] = (
     ("new-pi", RASPBERRY, NO_CONSOLE),
     ("new-amd64", PC, replace(NO_CONSOLE, says=("ended by itself  /user/hello",))),
@@ -79,6 +82,7 @@ SHAPES: tuple[tuple[str, tuple[str, ...], Expected], ...] = (
     ("own-ports-tls", PC, Expected()),
     ("mkfs-arm64", ARM, Expected()),
     ("mkfs-amd64", PC, Expected()),
+    ("mount-devices", ("virt",), NO_DISKS),
     ("wifi", ARM, Expected(says=(f"{LACKS}  /user/wifi: Wi-Fi",))),
     ("kernel-folder", ARM, Expected()),
     ("vendor", ARM, Expected()),
@@ -146,6 +150,7 @@ FINISHED = (
     Finished("own-ports-tls", "pc-bios", "img.xz"),
     Finished("mkfs-arm64", "virt", "img.gz"),
     Finished("mkfs-amd64", "pc-bios", "img", key=True),
+    Finished("mount-devices", "virt", "img.gz", key=True),
     Finished("wifi", "virt", "img.zst"),
     Finished("kernel-folder", "virt", "qcow2.gz"),
     Finished("vendor", "virt", "gaf", key=True),

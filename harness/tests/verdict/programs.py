@@ -99,3 +99,105 @@ func main() {
 }
 """
 )
+
+GIVES_ITSELF_AN_ADDRESS = (
+    _HEAD
+    + """import (
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+func main() {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
+	if err != nil {
+		panic(err)
+	}
+	set := func(request uintptr, value ...byte) {
+		var ifreq [40]byte
+		copy(ifreq[:], "eth0")
+		copy(ifreq[16:], value)
+		for {
+			at := uintptr(unsafe.Pointer(&ifreq[0]))
+			if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), request, at); errno == 0 {
+				return
+			}
+			time.Sleep(time.Second)
+		}
+	}
+	set(syscall.SIOCSIFADDR, syscall.AF_INET, 0, 0, 0, 10, 0, 2, 15)
+	set(syscall.SIOCSIFNETMASK, syscall.AF_INET, 0, 0, 0, 255, 255, 255, 0)
+	set(syscall.SIOCSIFFLAGS, 0x43, 0x10)
+	syscall.Kill(1, syscall.SIGHUP)
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+"""
+)
+
+SAVES_NO_SEED = (
+    _HEAD
+    + """import (
+	"fmt"
+	"os"
+	"time"
+)
+
+func main() {
+	if err := os.WriteFile("/perm/random.seed", make([]byte, 512), 0o600); err != nil {
+		panic(err)
+	}
+	fmt.Println("seeding RNG from /perm/random.seed")
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+"""
+)
+
+WRITES_OR_DIES = (
+    _HEAD
+    + """import (
+	"os"
+	"time"
+)
+
+func main() {
+	file, err := os.OpenFile("/perm/home/hello/beats", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	for {
+		if _, err := file.Write(make([]byte, 4096)); err != nil {
+			panic(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+"""
+)
+
+SAME_AT_EVERY_START = (
+    _HEAD
+    + """import (
+	"os"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if err := os.WriteFile("/tmp/id", []byte("00000000-1111-4222-8333-444444444444\\n"), 0o444); err != nil {
+		panic(err)
+	}
+	for _, name := range []string{"boot_id", "uuid"} {
+		if err := syscall.Mount("/tmp/id", "/proc/sys/kernel/random/"+name, "", syscall.MS_BIND, ""); err != nil {
+			panic(err)
+		}
+	}
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+"""
+)

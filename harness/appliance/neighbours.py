@@ -1,0 +1,63 @@
+"""Neighbours: who is beside an appliance on its network for a test, and what goes by there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import datetime
+
+from harness.appliance.perm import Perm
+from harness.appliance.time_line import Lane
+from harness.machine.joins import CaptureJoined, SegmentJoined
+from harness.segment.log_server import TARGET, LogServer
+from harness.segment.packets import Packets
+from harness.segment.time_server import POOL, TimeServer
+
+LOG_TARGET = "remote_syslog/target"
+"""Where init reads to whom it sends what services say, below /perm (its supervise.go, ``initRemoteSyslog``)."""
+
+
+class Neighbours(Perm):
+    """The part of an appliance that is about its network.
+
+    All of it can begin before the appliance is switched on or while it runs, and stays over its reboots.
+    """
+
+    @contextlib.contextmanager
+    def capture(self) -> Iterator[Packets]:
+        """What goes over the wire while the block lasts, in both directions; still to be read after it."""
+        packets = Packets(self.check)
+        with (
+            self.power.joins.joined(CaptureJoined(packets)),
+            self.time_line.during(Lane.NOTES, "packets captured"),
+        ):
+            yield packets
+
+    @contextlib.contextmanager
+    def time_server(
+        self, starts_at: datetime | None = None, *, domains: tuple[str, ...] = (POOL,)
+    ) -> Iterator[TimeServer]:
+        """A time server, while the block lasts, that begins with this time; None for that of this host.
+
+        It is found under every name at or below the domains: those of gokrazy's cmd/ntp unless given otherwise.
+        """
+        server = TimeServer(starts_at, self.check)
+        with (
+            self.power.joins.joined(SegmentJoined(server.segment(domains))),
+            self.time_line.during(Lane.NOTES, "a time server is there"),
+        ):
+            yield server
+
+    @contextlib.contextmanager
+    def log_server(self) -> Iterator[LogServer]:
+        """A server that gets what all services say, while the block lasts; begin it while the appliance is off.
+
+        /perm says so, and init reads that when it starts. Raises OptionError for an appliance that runs.
+        """
+        server = LogServer(self.check)
+        self.write_perm(LOG_TARGET, f"{TARGET}\n".encode())
+        with (
+            self.power.joins.joined(SegmentJoined(server.segment())),
+            self.time_line.during(Lane.NOTES, "a log server is there"),
+        ):
+            yield server

@@ -1,0 +1,140 @@
+"""What hangs on the network of a machine: real QEMUs that stand still before their first instruction."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from harness.boards import board, names
+from harness.errors import OptionError, QemuFailed
+from harness.machine.disk_overlay import DiskOverlay
+from harness.machine.equipment import Equipment
+from harness.machine.joins import CaptureJoined, Joined, Joins, SegmentJoined
+from harness.machine.machine import Machine
+from harness.machine.ports import Port
+from harness.machine.run_dir import RunDir
+from harness.segment.log_server import LogServer
+from harness.segment.packets import Packets
+from harness.segment.time_server import POOL, TimeServer
+from harness.tests.machine.specs import machine_of
+
+BOARD = "pc-bios"
+LIMIT = 10.0
+
+
+@pytest.fixture
+def machine(run_dir: RunDir, request: pytest.FixtureRequest) -> Iterator[Machine]:
+    name = getattr(request, "param", BOARD)
+    if shutil.which(board(name).qemu) is None:
+        pytest.skip(f"{board(name).qemu} is not installed")
+    overlay = DiskOverlay.empty(run_dir.folder("disk", bulky=True), 64 << 20, name="disk.qcow2")
+    consoles: list[socket.socket] = []
+    udp = Equipment(forwards=(Port(80), Port(53, "udp")))
+    made = machine_of(name, overlay, run_dir, equipment=udp, on_console=consoles.append)
+    made.start_paused()
+    yield made
+    made.stop()
+    consoles[0].close()
+
+
+def filters(machine: Machine) -> list[str]:
+    """The names of the filters, in QEMU's order."""
+    return re.findall(r"^ *- (\S+): type=filter", machine.hmp("info network"), re.MULTILINE)
+
+
+def time_server() -> SegmentJoined:
+    return SegmentJoined(TimeServer().segment((POOL,)))
+
+
+@pytest.mark.parametrize("machine", names(), indirect=True)
+def test_every_board_takes_all_of_it_and_is_as_before_afterwards(machine: Machine) -> None:
+    before = filters(machine)
+    joins = Joins(is_recorded=False)
+    joins.attach(machine)
+    packets = Packets()
+    with (
+        joins.joined(CaptureJoined(packets)),
+        joins.joined(time_server()),
+        joins.joined(SegmentJoined(LogServer().segment())),
+    ):
+        there = filters(machine)
+        assert len(there) == len(before) + 5
+        # Next to QEMU's network come the neighbours, so that a capture which began before sees them.
+        assert re.fullmatch(r"(segment\d+-(from|to)-guest ){4}.*capture\d+", " ".join(there)), there
+    assert filters(machine) == before
+    assert "segment" not in str(machine.execute("query-chardev"))
+    assert not [path for path in machine.overlay.path.parent.iterdir() if "capture" in path.name]
+    assert len(packets) == 0
+
+
+def test_what_joined_before_is_attached_to_each_machine(machine: Machine) -> None:
+    joins = Joins(is_recorded=False)
+    with joins.joined(time_server()):
+        assert filters(machine) == [name for name in filters(machine) if "segment" not in name]
+        joins.attach(machine)
+        assert [name for name in filters(machine) if "segment" in name]
+
+
+def test_a_machine_that_has_ended_is_left_without_a_word(machine: Machine) -> None:
+    joins = Joins(is_recorded=False)
+    joins.attach(machine)
+    with joins.joined(time_server()), joins.joined(CaptureJoined(Packets())):
+        os.kill(machine.pid, signal.SIGKILL)
+        assert machine.wait_exit(LIMIT) is not None
+
+
+def test_what_joins_after_the_end_of_a_machine_waits_for_the_next(machine: Machine) -> None:
+    joins = Joins(is_recorded=False)
+    joins.attach(machine)
+    machine.stop()
+    with joins.joined(time_server()), joins.joined(CaptureJoined(Packets())):
+        pass
+
+
+class Refusing:
+    """A machine that takes everything until one command."""
+
+    def __init__(self, refused: str, folder: Path) -> None:
+        self.refused = refused
+        self.asked: list[str] = []
+        self.ended = None
+        self.overlay = SimpleNamespace(path=folder / "disk.qcow2")
+
+    def execute(self, name: str, arguments: dict[str, Any], **_: Any) -> None:
+        self.asked.append(f"{name} {arguments.get('id', arguments.get('fdname'))}")
+        if name == self.refused:
+            raise QemuFailed("no")
+
+
+@pytest.mark.parametrize("refused", ["getfd", "chardev-add", "object-add"])
+@pytest.mark.parametrize("capture", [False, True])
+def test_what_cannot_be_attached_leaves_nothing(refused: str, capture: bool, tmp_path: Path) -> None:
+    machine = Refusing(refused, tmp_path)
+    joins = Joins(is_recorded=False)
+    joins.attach(cast(Machine, machine))
+    one: Joined = CaptureJoined(Packets()) if capture else time_server()
+    if capture and refused != "object-add":
+        return
+    with pytest.raises(QemuFailed), joins.joined(one):
+        pytest.fail("it was not attached")
+    assert machine.asked[-1].startswith(("chardev-remove", "object-del"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_appliance_that_is_recorded_has_none() -> None:
+    joins = Joins(is_recorded=True)
+    with (
+        pytest.raises(OptionError, match="recorded has no capture") as caught,
+        joins.joined(CaptureJoined(Packets())),
+    ):
+        pytest.fail("it joined")
+    assert "--gk-record" in caught.value.hint

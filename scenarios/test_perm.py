@@ -1,0 +1,50 @@
+"""Permanent data: /perm has the room of its partition, and the device serves without it as well."""
+
+import pytest
+
+from harness.faults import disk, perm
+
+pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_any_firmware, pytest.mark.gk_needs("http", "perm")]
+
+NOT_DATA = 0.1
+"""The share of a file system that its own tables take at most."""
+
+
+def processes(appliance):
+    """The services but the one by which /perm is filled, which is started for that."""
+    services = appliance.status().services
+    return {one.path: (one.pid, one.started) for one in services if one.name != "breakglass"}
+
+
+def test_it_has_the_room_of_its_partition(appliance):
+    status = appliance.status()
+    assert status.perm_is_mounted
+    assert status.perm_uuid
+    size = appliance.image.layout.perm.size
+    assert size * (1 - NOT_DATA) < status.perm_total <= size, "/perm has another size than its partition"
+
+
+@pytest.mark.gk_needs("breakglass-shell")
+def test_a_full_one_takes_nothing_down_and_can_be_emptied(appliance):
+    appliance.wait_until_settled()
+    before = processes(appliance)
+    with perm.full(appliance):
+        with appliance.breakglass() as rescue:
+            failed = rescue.run("echo more > /perm/more && sync /perm/more", check=False)
+            assert failed.status
+            assert "No space left" in f"{failed.text}{failed.error_text}"
+        assert appliance.status().perm_available < perm.LEFT
+    assert processes(appliance) == before, "a service did not live through a full /perm"
+    with appliance.breakglass() as rescue:
+        rescue.run("echo more > /perm/more && sync && rm /perm/more")
+
+
+@pytest.mark.gk_allow("perm-not-mounted")
+def test_a_blank_one_keeps_nothing_and_the_device_serves_all_the_same(appliance_off):
+    disk.blank_perm(appliance_off)
+    appliance_off.power_on()
+    appliance_off.wait_until_ready()
+    status = appliance_off.status()
+    assert not status.perm_is_mounted
+    for service in appliance_off.wait_until_settled().services:
+        appliance_off.check_service(service.path)
