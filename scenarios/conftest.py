@@ -12,8 +12,8 @@ import requests
 from harness.appliance.limits import Limits
 from harness.boards import boards
 from harness.build.extrafiles import configured
-from harness.build.instance import load_instance
 from harness.build.go import GoToolchain
+from harness.build.instance import load_instance
 from harness.build.own_program import build_own_program
 from harness.errors import ToolMissing
 from harness.image.arch import of_machine

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager
 from harness.appliance.assembly import Assembly
 from harness.appliance.contents import Contents
 from harness.appliance.demands import demand
-from harness.appliance.inside import Inside
 from harness.appliance.diversions import Diversions
 from harness.appliance.mounts import Mounts
 from harness.appliance.neighbours import Neighbours
@@ -17,7 +16,7 @@ from harness.appliance.updates import Updates
 from harness.errors import ApplianceFault
 
 
-class Appliance(Updates, Restoration, Contents, Inside, Diversions, Neighbours, Mounts):
+class Appliance(Updates, Restoration, Contents, Diversions, Neighbours, Mounts):
     """One appliance of one test: an image, a board, and the machine that runs the image.
 
     ``device`` is its web interface, ``console`` its serial console, ``power`` the machine's switch. Every wait

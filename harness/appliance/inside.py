@@ -88,8 +88,7 @@ class Inside(WaysIn):
     def mounts(self) -> tuple[DeviceMount, ...]:
         """What the device has mounted, in the order in which it did so; needs breakglass."""
         with self.breakglass() as rescue:
-            # Of init: breakglass has mounts of its own.
-            return mounts_in(rescue.look("its mounts", lambda sftp: read_text(sftp, "/proc/1/mounts")))
+            return mounted(rescue)
 
     def listening(self) -> tuple[Listener, ...]:
         """Who listens on the device, where, for which service; needs breakglass, which listens as well."""
@@ -99,3 +98,8 @@ class Inside(WaysIn):
     def _listening(self, rescue: Breakglass) -> tuple[Listener, ...]:
         services = {one.pid: one.path for one in self.device.status().services if one.pid}
         return rescue.look("who listens", lambda sftp: listeners(sftp, services))
+
+
+def mounted(rescue: Breakglass) -> tuple[DeviceMount, ...]:
+    """What is mounted, the latest last: by init, as breakglass has mounts of its own."""
+    return mounts_in(rescue.look("its mounts", lambda sftp: read_text(sftp, "/proc/1/mounts")))

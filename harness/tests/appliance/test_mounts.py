@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
-from harness.appliance.mounts import Mount, Mounts
+from harness.appliance.mounts import Mounts
 from harness.boards import Budget
 from harness.errors import WaitTimeout
+from harness.gokrazy.inside import DeviceMount
 
 ROOT = "/dev/root / squashfs ro,relatime,errors=continue 0 0"
 PERM = "/dev/vda4 /perm ext4 rw,relatime 0 0"
 OTHER = "/dev/vdc /perm ext4 rw,noatime 0 0"
-WANTED = Mount("/dev/vdc", "/perm", "ext4", ("noatime",))
+WANTED = DeviceMount("/dev/vdc", "/perm", "ext4", ("noatime",))
 
 
 class Played(Mounts):
@@ -32,13 +34,14 @@ class Played(Mounts):
 
     @contextlib.contextmanager
     def breakglass(self) -> Iterator[SimpleNamespace]:  # type: ignore[override]
-        yield SimpleNamespace(run=lambda _: SimpleNamespace(text=next(self._said)))
+        sftp = SimpleNamespace(open=lambda path, mode: io.BytesIO(next(self._said).encode()))
+        yield SimpleNamespace(look=lambda what, at: at(sftp))
 
 
 def test_all_that_is_mounted_is_read() -> None:
     assert Played(f"{ROOT}\n{PERM}\n").mounts() == (
-        Mount("/dev/root", "/", "squashfs", ("ro", "relatime", "errors=continue")),
-        Mount("/dev/vda4", "/perm", "ext4", ("rw", "relatime")),
+        DeviceMount("/dev/root", "/", "squashfs", ("ro", "relatime", "errors=continue")),
+        DeviceMount("/dev/vda4", "/perm", "ext4", ("rw", "relatime")),
     )
 
 
@@ -59,7 +62,7 @@ def test_what_was_mounted_last_is_what_counts() -> None:
 
 @pytest.mark.parametrize(
     ("said", "instead"),
-    [(ROOT, "nothing on /perm"), (PERM.replace("ext4", "vfat"), r"/dev/vda4 on /perm \(vfat\)")],
+    [(ROOT, "nothing on /perm"), (PERM.replace("ext4", "vfat"), r"/perm \(vfat from /dev/vda4, rw\)")],
 )
 def test_the_error_says_what_is_there_instead(said: str, instead: str) -> None:
     with pytest.raises(WaitTimeout, match=f"/dev/vdc to be mounted on /perm .*last seen: {instead}") as caught:

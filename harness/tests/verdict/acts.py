@@ -24,8 +24,8 @@ from harness.gokrazy.probe import Reach
 from harness.image.model import Extent, Image
 from harness.image.squashfs import SquashFs
 from harness.machine.partitions import write_perm
-from harness.plugin import LAB
 from harness.package_data import scenarios_folder
+from harness.plugin import LAB
 from harness.tests.verdict import damage
 from harness.tests.verdict.damage import Damage, Disk
 
