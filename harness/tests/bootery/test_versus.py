@@ -187,7 +187,7 @@ def test_a_comparison_ends_with_the_time_that_a_client_waits(
     served.client.whole(SLUG, packed)
     ended = threading.Event()
     monkeypatch.setattr("harness.tests.bootery.played.PlayedTest.abandon", lambda _: ended.set())
-    within = Bootery._compare
+    within: Any = Bootery._compare
 
     def late(self: Bootery, *given: Any) -> Any:
         return within(self, *given[:-1], 0.0)
