@@ -227,7 +227,11 @@ class Bootery:
             self._lab_of(settings_for(self._settings(made.image, logs))) as lab,
             self._stopped_by(lab, "", caller, until) as stopped,
         ):
-            versus = compare(lab, bakery, made, self._before, logs=logs, say=say)
+            try:
+                versus = compare(lab, bakery, made, self._before, logs=logs, say=say)
+            except Exception:
+                stopped.check()
+                raise
             if stopped.why is not None:
                 versus.error = stopped.why
             return versus

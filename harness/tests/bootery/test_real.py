@@ -86,6 +86,8 @@ def bootery(folder: Path, config: str) -> Iterator[Running]:
         "127.0.0.1:0",
         "--cache",
         str(default_root()),
+        # A host that is busy with other things needs longer.
+        *(["--", "--gk-time-factor", factor] if (factor := os.environ.get("GK_TIME_FACTOR")) else []),
     ]
     with Traces() as traces:
         lines: list[str] = []

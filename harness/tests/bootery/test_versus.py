@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.boards import board
+from harness.bootery.bootery import Bootery
 from harness.bootery.config import Comparison
 from harness.bump.accepted import Accepted
 from harness.bump.bump import Depth, Sides
@@ -32,6 +34,7 @@ class Compared:
         self.fails: list[Exception] = []
         self.seen: list[tuple[Sides, Depth, Any]] = []
         self.perms: list[str | None] = []
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def __call__(self, lab: Any, what: Sides, *, say: Any, depth: Depth, boards: Any) -> Iterator[Row]:
         say(f"{boards[0].name}: old 1: ready")
@@ -39,6 +42,7 @@ class Compared:
             assert image.is_intact(), "it was removed while it was compared"
         self.perms.append(lab.settings.perm)
         self.seen.append((what, depth, boards))
+        self.meanwhile()
         if self.fails:
             raise self.fails.pop()
         yield from self.rows
@@ -162,3 +166,33 @@ def test_an_upload_that_cannot_be_kept_has_passed_all_the_same(
     monkeypatch.setattr("harness.bootery.versus.Before.keep", full)
     assert "pc-bios: passed" in served.client.whole(SLUG, packed)["pc-bios"]
     assert "pc-bios: the next upload is compared with an older one: there is no room" in served.said
+
+
+@pytest.mark.parametrize("fails", [[], [FileNotFoundError("its folders were taken from under it")]])
+def test_the_end_of_the_bootery_ends_a_comparison_which_is_no_verdict(
+    serve: Serve, packed: Path, compared: Compared, fails: list[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.bootery.bootery.ENDS", 0.0)
+    served = serve(comparison=LAST)
+    served.client.whole(SLUG, packed)
+    compared.meanwhile, compared.fails, compared.rows = served.bootery.end, fails, [GONE]
+    assert "the bootery was ended" in refused(served, packed, 503)
+    assert served.lab.abandoned == 1
+
+
+def test_a_comparison_ends_with_the_time_that_a_client_waits(
+    serve: Serve, packed: Path, compared: Compared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve(comparison=LAST)
+    served.client.whole(SLUG, packed)
+    ended = threading.Event()
+    monkeypatch.setattr("harness.tests.bootery.played.PlayedTest.abandon", lambda _: ended.set())
+    within: Any = Bootery._compare
+
+    def late(self: Bootery, *given: Any) -> Any:
+        return within(self, *given[:-1], 0.0)
+
+    monkeypatch.setattr(Bootery, "_compare", late)
+    compared.meanwhile = lambda: ended.wait(20.0)
+    text = refused(served, packed, 503)
+    assert text.startswith("pc-bios (comparison): the test took longer than 1800 s")
