@@ -14,13 +14,14 @@ NAMES = """
 applies attempts board boot_files boot_times booted_again breakglass browser budget build can check
 check_service checkpoint clock_behind close cold_boot cold_start connect_breakglass console correct_clock
 cut_power demand deviations device device_with_password downtimes edit_boot_file excerpts expected explain
-explained files first_slot first_start flip folder foreign_key image install is_emulated isolated keep_picture
-knows_time left_out listening log_stream look_at_screen memory_left missing mounts network_from_within no_key
-pictures port power power_off power_on read_boot_files reboot remarks restart restore resume rewind running
-runs screen seed_inactive send_root service set_clock shell slot ssh_command start start_breakglass status
-stop take_snapshot time_line trouble_with update update_boot_only url voice wait_for_boot wait_for_service
-wait_until_at_rest wait_until_calm wait_until_it_runs wait_until_quiet wait_until_ready wait_until_runs_anew
-wait_until_settled wait_until_stopped
+explained files first_slot first_start flip folder foreign_key image image_files install is_emulated isolated
+keep_picture knows_time left_out listening log_stream look_at_screen memory_left missing mounts
+network_from_within no_key odd_files odd_listeners odd_mounts pictures port power power_off power_on
+read_boot_files reboot remarks restart restore resume rewind running runs screen seed_inactive send_root
+service set_clock shell slot ssh_command start start_breakglass status stop take_snapshot time_line
+trouble_with update update_boot_only url voice wait_for_boot wait_for_service wait_until_at_rest
+wait_until_calm wait_until_it_runs wait_until_quiet wait_until_ready wait_until_runs_anew wait_until_settled
+wait_until_stopped
 """
 
 
