@@ -42,10 +42,7 @@ IMAGE = replace(
             )
         ],
         (DeviceMount("/dev/sdb1", "/data", "ext4", ("rw",)), False),
-        *[
-            (DeviceMount("x", target, "tmpfs", ("rw",)), True)
-            for target in ("/user", "/etc", "/bin", "/lib", "/opt")
-        ],
+        *[(DeviceMount("x", target, "tmpfs", ("rw",)), True) for target in ("/user", "/etc", "/bin", "/opt")],
         (DeviceMount("x", "/opt", "squashfs", ("ro",)), False),
     ],
 )

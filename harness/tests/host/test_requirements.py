@@ -67,7 +67,7 @@ def test_the_tests_need_more_than_use_does(host: MadeUpHost, capsys: pytest.Capt
     assert missing == {"mcopy", "fsck.fat", "sfdisk", "dtc", "fdtoverlay", "zstd", "chromium", "DejaVu"}
     assert requirements.main(["--commands", "--for", "tests"], host) == 0
     packages = capsys.readouterr().out.splitlines()[-1].split("--no-install-recommends ")[1]
-    assert packages == "mtools dosfstools fdisk device-tree-compiler zstd"
+    assert packages == "mtools dosfstools fdisk device-tree-compiler zstd chromium fonts-dejavu-core"
 
 
 def test_one_of_two_files_is_not_enough(host: MadeUpHost) -> None:
