@@ -66,30 +66,29 @@ def test_the_browser_is_asked_for_the_password(appliance):
         assert appliance.image.hostname in browser.open().title()
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_front_page_lists_all_services_with_their_state(appliance, width):
+def test_the_front_page_lists_all_services_with_their_state(appliance):
     appliance.wait_until_settled(besides=("panic-forever",))
-    with looked_at(appliance, width=width) as browser:
-        page = browser.open()
-        rows = page.locator("tr", has=page.locator("a[href^='/status']"))
-        shown = {row.locator("a").inner_text(): row.locator("td").nth(1).inner_text() for row in rows.all()}
-        browser.picture(f"the front page, {width} pixels wide")
-        assert_it_fits(appliance, browser)
-    services = {one.path: one for one in appliance.status().services}
-    assert set(shown) == set(services)
-    for path, one in services.items():
-        # One that was started a moment ago is said to be restarting, be it that it has left meanwhile.
-        words = [word for word in shown[path].split() if word != "restarting"]
-        assert words in (["stopped"] if one.stopped else ["running"], [])
-        assert shown[path].strip(), f"nothing is said of {path}"
+    for width in WIDTHS:
+        with looked_at(appliance, width=width) as browser:
+            page = browser.open()
+            rows = page.locator("tr", has=page.locator("a[href^='/status']"))
+            shown = {row.locator("a").inner_text(): row.locator("td").nth(1).inner_text() for row in rows.all()}
+            browser.picture(f"the front page, {width} pixels wide")
+            assert_it_fits(appliance, browser)
+        services = {one.path: one for one in appliance.status().services}
+        assert set(shown) == set(services)
+        for path, one in services.items():
+            # One that was started a moment ago is said to be restarting, be it that it has left meanwhile.
+            words = [word for word in shown[path].split() if word != "restarting"]
+            assert words in (["stopped"] if one.stopped else ["running"], [])
+            assert shown[path].strip(), f"nothing is said of {path}"
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_a_services_page_shows_its_log_which_goes_on_while_it_is_watched(appliance, to_stop, width):
-    with looked_at(appliance, width=width) as browser:
+def test_a_services_page_shows_its_log_which_goes_on_while_it_is_watched(appliance, to_stop):
+    with looked_at(appliance, width=NARROW) as browser:
         page = browser.open(page_of(to_stop.path))
         browser.wait(f"{LOG}.trim() !== ''", what=f"the log of {to_stop.name}")
-        browser.picture(f"the page of {to_stop.name}, {width} pixels wide")
+        browser.picture(f"the page of {to_stop.name}, {NARROW} pixels wide")
         assert_it_fits(appliance, browser)
         before = page.evaluate(LOG)
         # Somebody else restarts it: the page that is being watched says so by itself.

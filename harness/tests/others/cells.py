@@ -100,7 +100,7 @@ CELLS = (
 
 _QUICK = (
     "(test_boot and (password or expected_state or root_file_system)) or (test_files and nothing_else) "
-    "or (test_web and front_page and 400)"
+    "or (test_web and front_page)"
 )
 EVERY_CHANGE = tuple(
     # What they leave out may be none of the tests that are not applicable.

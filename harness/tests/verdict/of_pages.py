@@ -74,7 +74,7 @@ PAGES = (
     pages(
         "another host is asked",
         wrong(FRONT, "127.0.0.2"),
-        "front_page and 1280",
+        "front_page",
         f"{ASSETS}/footer.tmpl",
         "</html>",
         "<img src='http://127.0.0.2:9/x.png'></html>",
@@ -82,7 +82,7 @@ PAGES = (
     pages(
         "a script falls",
         wrong(LOG, "oops is not defined"),
-        "shows_its_log and 1280",
+        "shows_its_log",
         f"{ASSETS}/status.js",
         "function unwatch",
         "oops();\nfunction unwatch",
@@ -90,7 +90,7 @@ PAGES = (
     pages(
         "the log is not followed",
         Red(LOG, "WaitTimeout", "waited .* for the log of"),
-        "shows_its_log and 1280",
+        "shows_its_log",
         f"{ASSETS}/status.js",
         "elt.innerText = txt",
         "elt.title = txt",
@@ -98,7 +98,7 @@ PAGES = (
     pages(
         "wider than a narrow window",
         wrong(FRONT, r"div until \d+ of \d+: wide"),
-        "front_page and 400",
+        "front_page",
         f"{ASSETS}/overview.tmpl",
         "<h1>services</h1>",
         '<div style="width:900px">wide</div>',
@@ -106,7 +106,7 @@ PAGES = (
     pages(
         "a wrong state",
         wrong(FRONT, "stopped"),
-        "front_page and 1280",
+        "front_page",
         f"{ASSETS}/overview.tmpl",
         'label-success">running',
         'label-success">stopped',
