@@ -102,10 +102,8 @@ def test_a_services_page_shows_its_log_which_goes_on_while_it_is_watched(applian
 def test_its_buttons_stop_start_and_restart_a_service(appliance, to_stop):
     with looked_at(appliance) as browser:
         page = browser.open(page_of(to_stop.path))
-        assert page.locator("form[action='/restart']").count() in (0, 1)
         page.locator("form[action='/stop'] [type=submit]").click()
-        stopped = appliance.wait_until_stopped(to_stop.path)
-        assert stopped.stopped
+        appliance.wait_until_stopped(to_stop.path)
         page = browser.open(page_of(to_stop.path))
         browser.picture(f"the page of {to_stop.name}, which is stopped")
         assert_it_fits(appliance, browser)
