@@ -13,7 +13,7 @@ def test_the_root_file_system_holds_what_gokrazy_and_the_instance_bring_and_noth
     if appliance.image.extra_files is None:
         what = "whether the root file system holds nothing else"
         appliance.left_out[what] = "a finished image does not say which extra files it was given"
-    assert appliance.odd_files() == ()
+    assert not (odd := appliance.odd_files()), "; ".join(odd)
     if appliance.can("http") and appliance.image.sbom_hash:
         assert appliance.status().sbom_hash == appliance.image.sbom_hash
 
@@ -26,9 +26,11 @@ def test_the_device_has_the_files_of_its_image_with_their_modes_and_no_others(ap
 
     packed = {one.path: facts(one) for one in appliance.image_files(*FOLDERS)}
     there = {one.path: facts(one) for one in appliance.files(*FOLDERS)}
-    assert sorted(set(there) - set(packed)) == []
-    assert sorted(set(packed) - set(there)) == []
-    assert {path: (there[path], packed[path]) for path in packed if there[path] != packed[path]} == {}
+    other = [path for path in sorted({*packed, *there}) if packed.get(path) != there.get(path)]
+    seen = [
+        f"{path} is {there.get(path, 'missing')}, in the image {packed.get(path, 'missing')}" for path in other
+    ]
+    assert not seen, "; ".join(seen)
 
 
 @pytest.mark.gk_needs("image", "breakglass")
@@ -40,12 +42,12 @@ def test_nothing_is_mounted_writable_but_what_is_meant(appliance):
     assert {one: kinds.get(one) for one in MOUNTED} == MOUNTED
     if appliance.can("perm"):
         assert "/perm" in kinds
-    assert [str(one) for one in appliance.odd_mounts()] == []
+    assert not (odd := appliance.odd_mounts()), f"mounted writable: {', '.join(map(str, odd))}"
 
 
 @pytest.mark.gk_needs("breakglass")
 def test_nobody_listens_but_the_web_interface_breakglass_and_programs_of_the_instance(appliance):
-    assert [str(one) for one in appliance.odd_listeners()] == []
+    assert not (odd := appliance.odd_listeners()), f"nobody is meant to listen so: {', '.join(map(str, odd))}"
     listening = appliance.listening()
     assert appliance.image.http_port in {one.port for one in listening if one.pid == 1}
     assert appliance.image.breakglass.path in {one.service for one in listening if one.protocol == "tcp"}

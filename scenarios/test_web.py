@@ -32,13 +32,14 @@ def looked_at(appliance, **window):
     """A browser in which nothing goes wrong until the end of the block."""
     with appliance.browser(**window) as browser:
         yield browser
-        assert browser.troubles == []
-        assert browser.strangers == ()
+        assert not browser.strangers, f"its pages ask others than the appliance: {', '.join(browser.strangers)}"
+        assert not browser.troubles, f"the browser complains: {'; '.join(browser.troubles)}"
 
 
 def assert_it_fits(appliance, browser):
     """Nobody must scroll sideways. What gokrazy's own pages are known for is a deviation."""
-    assert browser.juts_out(besides=OF_GOKRAZY) == ()
+    wide = browser.juts_out(besides=OF_GOKRAZY)
+    assert not wide, f"one must scroll to the side at {browser.guest.width} pixels: {'; '.join(wide)}"
     if browser.guest.width == NARROW:
         with appliance.demand("pages-fit-400-pixels"):
             assert browser.juts_out() == ()
@@ -80,8 +81,8 @@ def test_the_front_page_lists_all_services_with_their_state(appliance):
         for path, one in services.items():
             # One that was started a moment ago is said to be restarting, be it that it has left meanwhile.
             words = [word for word in shown[path].split() if word != "restarting"]
-            assert words in (["stopped"] if one.stopped else ["running"], [])
-            assert shown[path].strip(), f"nothing is said of {path}"
+            is_right = words in (["stopped"] if one.stopped else ["running"], []) and shown[path].strip()
+            assert is_right, f"the front page calls {path} {shown[path].strip() or 'nothing'!r}, and it is {one}"
 
 
 def test_a_services_page_shows_its_log_which_goes_on_while_it_is_watched(appliance, to_stop):

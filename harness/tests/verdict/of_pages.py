@@ -81,7 +81,7 @@ PAGES = (
     ),
     pages(
         "a script falls",
-        wrong(LOG, "oops is not defined"),
+        Red(LOG, "WaitTimeout", "oops is not defined"),
         "shows_its_log",
         f"{ASSETS}/status.js",
         "function unwatch",
@@ -105,7 +105,7 @@ PAGES = (
     ),
     pages(
         "a wrong state",
-        wrong(FRONT, "stopped"),
+        wrong(FRONT, "the front page calls .* 'stopped', and it is .*: started"),
         "front_page",
         f"{ASSETS}/overview.tmpl",
         'label-success">running',
@@ -134,7 +134,7 @@ PAGES = (
         "/etc/hosts does not have the content",
         damage.root(with_file("/etc/hosts", b"10.0.2.2 localhost\n")),
     ),
-    act("the device has another tree than its image", "test_the_tree_is_another_one", "/user/hello.*4755"),
+    act("the device has another tree than its image", "test_the_tree_is_another_one", "/user/hello is .*4755"),
     act("programs are hidden by a mount", "test_programs_are_hidden_by_a_mount", r"/user \(tmpfs"),
     act("somebody listens", "test_somebody_listens", "tcp .*2323"),
 )
