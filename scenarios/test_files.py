@@ -27,9 +27,7 @@ def test_the_device_has_the_files_of_its_image_with_their_modes_and_no_others(ap
     packed = {one.path: facts(one) for one in appliance.image_files(*FOLDERS)}
     there = {one.path: facts(one) for one in appliance.files(*FOLDERS)}
     other = [path for path in sorted({*packed, *there}) if packed.get(path) != there.get(path)]
-    seen = [
-        f"{path} is {there.get(path, 'missing')}, in the image {packed.get(path, 'missing')}" for path in other
-    ]
+    seen = [f"{one} is {there.get(one, 'none')}, in the image {packed.get(one, 'none')}" for one in other]
     assert not seen, "; ".join(seen)
 
 

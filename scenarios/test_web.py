@@ -18,7 +18,8 @@ OF_GOKRAZY = ".navbar-header, form[action='/restart'], td, th"
 """What gokrazy's templates make as wide as they like: the header, buttons, and names in tables."""
 LOG = "([...document.querySelectorAll('#stdout, #stderr')].map((one) => one.innerText).join('\\n'))"
 SHOWS = f"(text) => {LOG}.includes(text)"
-REMAINS = ("randomd", "ntp", "heartbeat", "hello", "killed")
+ENDED = f"/gokrazy: (exit|signal: |process should)/.test({LOG}.slice({LOG}.lastIndexOf('gokrazy: attempt ')))"
+REMAINS = ("hello", "killed", "ntp", "randomd", "heartbeat")
 """Services that may be stopped for a while without harm to the appliance, first come, first served."""
 
 
@@ -43,6 +44,17 @@ def assert_it_fits(appliance, browser):
     if browser.guest.width == NARROW:
         with appliance.demand("pages-fit-400-pixels"):
             assert browser.juts_out() == ()
+
+
+def until_it_runs_anew(appliance, before):
+    """Wait until a service runs as another process: one that takes a request to end for a success is started."""
+    others = (0, before.pid)
+    now = appliance.wait_for_service(
+        before.path, lambda one: one.stopped or one.pid not in others, "ended, or running anew"
+    )
+    if now.stopped:
+        appliance.start(before.path)
+    return appliance.wait_until_runs_anew(before)
 
 
 @pytest.fixture
@@ -94,7 +106,7 @@ def test_a_services_page_shows_its_log_which_goes_on_while_it_is_watched(applian
         before = page.evaluate(LOG)
         # Somebody else restarts it: the page that is being watched says so by itself.
         appliance.restart(to_stop.path)
-        appliance.wait_until_runs_anew(to_stop)
+        until_it_runs_anew(appliance, to_stop)
         again = f"gokrazy: attempt {appliance.attempts(to_stop.path) - 1}, starting"
         browser.wait(SHOWS, again, what=f"{again!r} in the log that is being watched")
         assert page.evaluate(LOG) != before
@@ -106,6 +118,8 @@ def test_its_buttons_stop_start_and_restart_a_service(appliance, to_stop):
         page.locator("form[action='/stop'] [type=submit]").click()
         appliance.wait_until_stopped(to_stop.path)
         page = browser.open(page_of(to_stop.path))
+        # It is called stopped at once, and its process may take a while to end.
+        browser.wait(ENDED, what=f"the end of {to_stop.name} in its log")
         browser.picture(f"the page of {to_stop.name}, which is stopped")
         assert_it_fits(appliance, browser)
         assert page.locator("form[action='/stop']").count() == 0
@@ -120,5 +134,7 @@ def test_its_buttons_stop_start_and_restart_a_service(appliance, to_stop):
             # This gokrazy has no button for it: one stops the service, and starts it.
             page.locator("form[action='/stop'] [type=submit]").click()
             appliance.wait_until_stopped(to_stop.path)
-            browser.open(page_of(to_stop.path)).locator("form[action='/restart'] [type=submit]").last.click()
-        assert appliance.wait_until_runs_anew(started).pid not in (to_stop.pid, started.pid)
+            page = browser.open(page_of(to_stop.path))
+            browser.wait(ENDED, what=f"the end of {to_stop.name} in its log")
+            page.locator("form[action='/restart'] [type=submit]").last.click()
+        assert until_it_runs_anew(appliance, started).pid not in (to_stop.pid, started.pid)
