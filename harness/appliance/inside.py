@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from harness.appliance.assembly import Assembly
+from harness.appliance.oddities import odd_listeners, odd_mounts
 from harness.appliance.time_line import Lane
 from harness.appliance.ways_in import WaysIn
 from harness.gokrazy.breakglass import Breakglass
@@ -20,6 +22,9 @@ from harness.gokrazy.inside import (
     mounts_in,
     read_text,
 )
+from harness.image.gokrazys_root import MOUNT_DEVICES, oddities
+from harness.image.layout import root_in_use
+from harness.image.squashfs import SquashFs
 
 MOST_PICTURES = 12
 """Pictures of one test that the report shows."""
@@ -103,3 +108,45 @@ class Inside(WaysIn):
 def mounted(rescue: Breakglass) -> tuple[DeviceMount, ...]:
     """What is mounted, the latest last: by init, as breakglass has mounts of its own."""
     return mounts_in(rescue.look("its mounts", lambda sftp: read_text(sftp, "/proc/1/mounts")))
+
+    # -- what is odd of it
+
+    @property
+    def _root(self) -> SquashFs:
+        """The root file system in the image that it started with."""
+        layout = self.image.layout
+        return SquashFs(self.image.path, root_in_use(layout, self.image.cmdline).offset)
+
+    def image_files(self, *folders: str) -> tuple[DeviceFile, ...]:
+        """These folders as its image has them, with all that is in them, by path."""
+        beginnings = tuple(f"{folder.rstrip('/')}/" for folder in folders)
+        found = (one for one in self._root.entries() if f"{one.path.rstrip('/')}/".startswith(beginnings))
+        return tuple(sorted((DeviceFile(**vars(one)) for one in found), key=lambda one: one.path))
+
+    def odd_files(self) -> tuple[str, ...]:
+        """What is not as gokrazy makes it in its image's root file system, and what nobody brings; a line each.
+
+        A finished image does not say which extra files it was given: what there is besides is then left out.
+        """
+        return tuple(oddities(self.image, self._root))
+
+    def odd_mounts(self) -> tuple[DeviceMount, ...]:
+        """What init has mounted so that it can be written to, where nothing is meant to be; needs breakglass."""
+        root = self._root
+        devices: Sequence[Mapping[str, str]] = []
+        if any(one.path == MOUNT_DEVICES for one in root.entries()):
+            devices = json.loads(root.read(MOUNT_DEVICES)) or []
+        return tuple(odd_mounts(self.mounts(), self.image, [one["Target"].rstrip("/") for one in devices]))
+
+    def odd_listeners(self) -> tuple[Listener, ...]:
+        """Who listens and is no web interface, breakglass or program of the instance; needs breakglass.
+
+        A process may end while it is looked for: who is odd, is so in two looks.
+        """
+        with self.breakglass() as rescue:
+            found = self._odd_listeners(rescue)
+            again = {str(one) for one in self._odd_listeners(rescue)} if found else set()
+        return tuple(one for one in found if str(one) in again)
+
+    def _odd_listeners(self, rescue: Breakglass) -> list[Listener]:
+        return [*odd_listeners(self._listening(rescue), self.image, self._breakglass_port)]

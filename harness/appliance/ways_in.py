@@ -96,13 +96,20 @@ class WaysIn(Core):
             raise OptionError(NO_KEY)
         if self.image.breakglass is None:
             raise OptionError(NO_BREAKGLASS, where=self.image.hostname)
-        port = self.image.breakglass.port
-        if self.image.builder == "given":
-            # A finished image does not contain the flags of its programs. Its device lists them, after the name.
-            port = port_of(self.device.service(self.image.breakglass.path).args[1:], port)
-        rescue = Breakglass(*self._ssh_address(port), key=key, device=self.device)
+        rescue = Breakglass(*self._ssh_address(self._breakglass_port), key=key, device=self.device)
         rescue.listener = self._witness.ssh
         return rescue
+
+    @property
+    def _breakglass_port(self) -> int:
+        """The port of the device at which breakglass listens, once it is started."""
+        breakglass = self.image.breakglass
+        if breakglass is None:
+            raise OptionError(NO_BREAKGLASS, where=self.image.hostname)
+        if self.image.builder == "given":
+            # A finished image does not contain the flags of its programs. Its device lists them, after the name.
+            return port_of(self.device.service(breakglass.path).args[1:], breakglass.port)
+        return breakglass.port
 
     def _ssh_address(self, port: int) -> tuple[str, int]:
         """Where this port of the appliance is reached."""

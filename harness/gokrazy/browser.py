@@ -252,8 +252,9 @@ class Browser:
         except Late:
             self._raise_refused()
             self._ears.check()
+            complains = f"; the browser complains: {self.troubles[0]}" if self.troubles else ""
             raise WaitTimeout(
-                f"waited {self.guest.limit:g} s for {what or condition} in the browser, and it did not come",
+                f"waited {self.guest.limit:g} s for {what or condition} in the browser, in vain{complains}",
                 where=self.page.url,
                 hint="the evidence is what the page shows; browser.troubles has what the browser complains of",
                 evidence=str(self.page.evaluate("document.body.innerText"))[-EXCERPT:],

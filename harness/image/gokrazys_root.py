@@ -24,6 +24,7 @@ OWN_FOLDERS = ("/etc", "/gokrazy", "/user")
 MODULES = "/lib/modules"
 PASSWORD = "/etc/gokr-pw.txt"  # noqa: S105
 CERTIFICATE = ("/etc/ssl/gokrazy-web.pem", "/etc/ssl/gokrazy-web.key.pem")
+MOUNT_DEVICES = "/etc/gokrazy/mountdevices.json"
 MACHINE_ID = "/etc/machine-id"
 HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 OF_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -54,7 +55,7 @@ def own_files(image: Image) -> tuple[OwnFile, ...]:
         OwnFile("/etc/localtime", r"TZif.*", mode=None, always=False),
         OwnFile("/etc/ssl/ca-bundle.pem", r".*-----BEGIN CERTIFICATE-----.*", mode=None),
         OwnFile("/etc/gokrazy/sbom.json", always=False),
-        OwnFile("/etc/gokrazy/mountdevices.json", r"null|\[.*\]\n?", always=False),
+        OwnFile(MOUNT_DEVICES, r"null|\[.*\]\n?", always=False),
     ]
     if image.password is not None:
         files.append(OwnFile(PASSWORD, mode=0o400))

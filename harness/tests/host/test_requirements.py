@@ -64,10 +64,10 @@ def test_the_tests_need_more_than_use_does(host: MadeUpHost, capsys: pytest.Capt
     assert requirements.main(["--missing", "--for", "use"], host) == 0
     assert requirements.main(["--missing", "--for", "tests"], host) == 12
     missing = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
-    assert missing == {"mcopy", "fsck.fat", "sfdisk", "dtc", "fdtoverlay", "zstd"}
+    assert missing == {"mcopy", "fsck.fat", "sfdisk", "dtc", "fdtoverlay", "zstd", "chromium", "DejaVu"}
     assert requirements.main(["--commands", "--for", "tests"], host) == 0
     packages = capsys.readouterr().out.splitlines()[-1].split("--no-install-recommends ")[1]
-    assert packages == "mtools dosfstools fdisk device-tree-compiler zstd"
+    assert packages == "mtools dosfstools fdisk device-tree-compiler zstd chromium fonts-dejavu-core"
 
 
 def test_one_of_two_files_is_not_enough(host: MadeUpHost) -> None:

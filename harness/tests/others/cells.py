@@ -102,7 +102,10 @@ CELLS = (
     *(Cell("needs-more-memory", board, options=("--memory=1024",)) for board in ARM),
 )
 
-_QUICK = "test_boot and (password or expected_state or root_file_system)"
+_QUICK = (
+    "(test_boot and (password or expected_state or root_file_system)) or (test_files and nothing_else) "
+    "or (test_web and front_page)"
+)
 EVERY_CHANGE = tuple(
     # What they leave out may be none of the tests that are not applicable.
     replace(cell, only=_QUICK, expected=replace(cell.expected, reasons=()))
