@@ -223,8 +223,8 @@ class Past(Services, WaysIn):
         """That what it starts next is for another architecture, where it did not come up; by its disk."""
         if not isinstance(error, (*_LOST, BootFailure)) or not self.is_emulated or not self.power.power_ons:
             return None
-        boot = self.console.current
-        if boot is not None and boot.ready and Phase.SHUTDOWN not in boot.at:
+        boot, came_up = self.console.current, self.cold_start is not None
+        if came_up and boot is not None and boot.ready and Phase.SHUTDOWN not in boot.at:
             return None
         with (
             tempfile.TemporaryDirectory(prefix="gokrazy-disk-", dir=self.folder) as folder,

@@ -47,7 +47,10 @@ def run(options: argparse.Namespace) -> int:
     settings, words = settings_of(options), Words(options.command)
     must_take_machines(settings)
     with Lab(settings, say=lambda line: print(words(line), file=sys.stderr, flush=True)) as lab:
-        rows = [measure(lab, board, least=not options.quick) for board in lab.boards]
+        rows = []
+        for board in lab.boards:
+            rows.append(measure(lab, board, least=not options.quick))
+            lab.journal.say(table(rows[-1:]).splitlines()[1])
     if options.json:
         print(json.dumps([row.as_json() for row in rows], indent=2))
     else:

@@ -174,6 +174,7 @@ def test_every_option_has_a_field() -> None:
         "MIB": "256",
         "FILE|SIZE": "1M",
         "SERVICE:FATE": "x:runs",
+        "NAME: NUMBER": "root: 1",
         "NAME:SEVERITY:PATTERN->MEANING": "x: noted: y",
         "CHECK:REASON": "oom-kill: why",
         "URL": "http://x",
