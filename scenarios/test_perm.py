@@ -39,6 +39,7 @@ def test_a_full_one_takes_nothing_down_and_can_be_emptied(appliance):
         rescue.run("echo more > /perm/more && sync && rm /perm/more")
 
 
+@pytest.mark.gk_needs("disk")
 @pytest.mark.gk_allow("perm-not-mounted")
 def test_a_blank_one_keeps_nothing_and_the_device_serves_all_the_same(appliance_off):
     disk.blank_perm(appliance_off)

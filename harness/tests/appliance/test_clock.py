@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from harness.appliance import clock
 from harness.appliance.clock import DeviceClock
 from harness.boards import Budget
+from harness.errors import DeviceUnreachable
 
 
 class Played(DeviceClock):
@@ -53,3 +55,16 @@ def test_the_time_is_read_when_the_way_in_is_open(serial: bool, way: str, monkey
     played.correct_clock()
     assert played.said == [(way, "date -u -s @1010")]
     assert played.clock_behind == 0.4
+
+
+def test_its_time_is_what_its_answer_says() -> None:
+    played = Played(serial=False)
+    behind = datetime.now(UTC) - played.read_clock()
+    assert behind.total_seconds() == pytest.approx(0.4, abs=5)
+
+
+def test_an_answer_without_a_date_says_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = SimpleNamespace(wait_until_it_answers=lambda _: None, url="http://there")
+    monkeypatch.setattr(Played, "device", silent)
+    with pytest.raises(DeviceUnreachable, match="has no date"):
+        Played(serial=False).read_clock()
