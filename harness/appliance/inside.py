@@ -104,11 +104,6 @@ class Inside(WaysIn):
         services = {one.pid: one.path for one in self.device.status().services if one.pid}
         return rescue.look("who listens", lambda sftp: listeners(sftp, services))
 
-
-def mounted(rescue: Breakglass) -> tuple[DeviceMount, ...]:
-    """What is mounted, the latest last: by init, as breakglass has mounts of its own."""
-    return mounts_in(rescue.look("its mounts", lambda sftp: read_text(sftp, "/proc/1/mounts")))
-
     # -- what is odd of it
 
     @property
@@ -150,3 +145,8 @@ def mounted(rescue: Breakglass) -> tuple[DeviceMount, ...]:
 
     def _odd_listeners(self, rescue: Breakglass) -> list[Listener]:
         return [*odd_listeners(self._listening(rescue), self.image, self._breakglass_port)]
+
+
+def mounted(rescue: Breakglass) -> tuple[DeviceMount, ...]:
+    """What is mounted, the latest last: by init, as breakglass has mounts of its own."""
+    return mounts_in(rescue.look("its mounts", lambda sftp: read_text(sftp, "/proc/1/mounts")))
