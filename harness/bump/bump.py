@@ -9,24 +9,28 @@ from pathlib import Path
 from harness.appliance.wanted import Wanted
 from harness.boards import Board
 from harness.bump.compare import BOOTS, LEAST_RATES, SECONDS, Row, Starts, Verdict, compared, size_row
+from harness.bump.deeds import DEEDS
 from harness.bump.facts import Programs
-from harness.bump.measured import DEEDS, Measured, measure
-from harness.bump.times import LEAST, MOST
-from harness.bump.traffic import PORT
-from harness.errors import ApplianceFault, OptionError
+from harness.bump.measured import Measured, Task, measure
+from harness.bump.times import LEAST, MOST, timed
+from harness.bump.traffic import PORT, SIZE
+from harness.errors import ApplianceFault, OptionError, UserError
 from harness.image.model import Image
 from harness.lab.images import fitting
 from harness.lab.lab import Lab
 from harness.machine.ports import Port
 from harness.options import Settings
 
-ASKED = 3
-"""Pairs in which the device is asked by probes."""
 UPDATE = "update from the old to the new, and back"
+FLIP = "each update runs from the other slot"
 VERSIONS = "kernel and modules are of one version"
 BOOT_SIZE, ROOT_SIZE = "boot file system", "root file system"
 GIVEN_UP = 2
 """Starts of a side that fail before no more are made."""
+CONFIRMED = 3
+"""Pairs that a row takes which one start alone may get wrong."""
+SIZE_AGAIN = 16 << 20
+"""Bytes of one transfer in later pairs."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,18 @@ class Sides:
     new_title: str
 
 
+class NoNewSide(UserError):
+    """The new side cannot be built, and the old one can."""
+
+    def __init__(self, error: UserError) -> None:
+        super().__init__(
+            f"the new side cannot be built: {error.what}",
+            where=error.where,
+            hint=error.hint,
+            evidence=error.evidence,
+        )
+
+
 def with_port(settings: Settings) -> Settings:
     """The settings of a run that compares: with the port through which bulk traffic goes, and each start made."""
     return replace(settings, forward=(*settings.forward, Port(PORT)), boot_again=True)
@@ -47,7 +63,7 @@ def with_port(settings: Settings) -> Settings:
 def sides(lab: Lab, against: str, titles: tuple[str, str]) -> Sides:
     """Both images, under their titles: an instance built with and without what is new, or two finished images.
 
-    Raises OptionError where nothing is new.
+    Raises OptionError where nothing is new, and NoNewSide.
     """
     settings = lab.settings
     if settings.image is not None:
@@ -66,7 +82,11 @@ def sides(lab: Lab, against: str, titles: tuple[str, str]) -> Sides:
             hint="name what is new: --gk-kernel MODULE@VERSION|DIR, or --gk-with MODULE@VERSION",
         )
     older = replace(settings, kernel=against or None, with_modules=())
-    old, new = lab.images.build(instance, options=older), lab.images.build(instance)
+    old = lab.images.build(instance, options=older)
+    try:
+        new = lab.images.build(instance)
+    except UserError as error:
+        raise NoNewSide(error) from error
     return Sides(old, new, *titles)
 
 
@@ -76,43 +96,60 @@ class Depth:
 
     least: int = LEAST
     most: int = MOST
-    asked: int = ASKED
+    asked: int = LEAST_RATES
     """Pairs in which the device is asked by probes."""
-    deeds: bool = True
+    traffic: bool = True
+    deeds: tuple[str, ...] = tuple(deed.name for deed in DEEDS)
     update: bool = True
+    row: str = ""
+    """The only row that counts: while it is worse, more pairs confirm it."""
 
     @classmethod
     def of_row(cls, what: str) -> Depth:
         """What it takes to see this row."""
-        if what == UPDATE:
-            return cls(0, 0, 0, deeds=False)
-        if what in DEEDS:
-            return cls(1, 1, 0, update=False)
+        no_pair = cls(0, 0, 0, traffic=False, deeds=(), update=False)
+        if what in (UPDATE, FLIP):
+            return replace(no_pair, update=True)
         if what in (VERSIONS, BOOT_SIZE, ROOT_SIZE):
-            return cls(0, 0, 0, deeds=False, update=False)
+            return no_pair
+        if what in cls().deeds:
+            return replace(no_pair, least=1, most=1, deeds=(what,))
         if what == SECONDS:
-            return cls(asked=0, deeds=False, update=False)
-        if what == BOOTS or what.startswith("console"):
-            pairs, asked = (1, 0) if what == BOOTS else (2, 0)
-        else:
-            pairs = asked = LEAST_RATES if what.startswith(("traffic", "writing", "reading")) else 1
-        return cls(pairs, pairs, asked, deeds=False, update=False)
+            return replace(no_pair, least=LEAST, most=MOST)
+        if what == BOOTS:
+            return replace(no_pair, least=1, most=1)
+        if what.startswith("console"):
+            return replace(no_pair, least=1, most=CONFIRMED, row=what)
+        if what.startswith(("traffic", "writing", "reading")):
+            return replace(
+                no_pair, least=LEAST_RATES, most=LEAST_RATES, asked=LEAST_RATES, traffic=what.startswith("traffic")
+            )
+        # A device that comes up late may be missing once.
+        return replace(no_pair, least=1, most=CONFIRMED, asked=CONFIRMED, row=what)
 
 
 def bump(lab: Lab, what: Sides, *, say: Callable[[str], None], depth: Depth = Depth()) -> Iterator[Row]:
     """The rows of all boards, each board's when it is done."""
-    programs = Programs(lab.folders.folder("probes"), what.new.arch) if depth.asked else None
+    means = _Means(Programs(lab.folders.folder("probes"), what.new.arch), depth, say)
     for board in lab.boards:
         fitting(what.old, board)
         fitting(what.new, board)
-        yield from _of_images(lab, board, what)
-        starts = _starts(lab, board, what, _Means(programs, depth, say))
+        took = dict[str, float]()
+        with timed(took, "images"):
+            yield from _of_images(lab, board, what)
+        starts = _starts(lab, board, what, means)
         if depth.most:
             yield from compared(starts)
-        fell = any(one.failed for one in (*starts.old, *starts.new))
-        if depth.update and not fell:
+        every = (*starts.old, *starts.new)
+        if depth.update and not any(one.failed for one in every):
             say(f"{board.name}: {UPDATE}")
-            yield _update(lab, board, what)
+            with timed(took, "updates"):
+                yield from _update(lab, board, what)
+        for one in every:
+            for part, seconds in one.took.items():
+                took[part] = took.get(part, 0.0) + seconds
+        parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in took.items())
+        say(f"{board.name}: {sum(took.values()):.0f} s, of which {parts}")
 
 
 def _of_images(lab: Lab, board: Board, what: Sides) -> Iterator[Row]:
@@ -143,69 +180,103 @@ def _goes_on(starts: Starts, depth: Depth) -> bool:
         return False
     if max(sum(bool(one.failed) for one in side) for side in (starts.old, starts.new)) >= GIVEN_UP:
         return False
+    if pairs < depth.least:
+        return True
+    if depth.row:
+        return any(row.is_regression for row in compared(starts) if row.what == depth.row)
     found = starts.ratio
-    return pairs < depth.least or found is None or found.judgement == "open"
+    return found is None or found.judgement == "open"
 
 
 @dataclass(frozen=True)
 class _Means:
     """What a series takes beside its images."""
 
-    programs: Programs | None
+    programs: Programs
     depth: Depth
     say: Callable[[str], None]
+
+    def task(self, number: int) -> Task:
+        """What is done with a start of pair ``number``, which counts from 0."""
+        first = number == 0
+        # A stall or damage shows in the first; a throughput takes less, so the others are for that alone.
+        size = SIZE if first else SIZE_AGAIN
+        return Task(
+            self.programs,
+            asks=number < self.depth.asked,
+            carries=size if self.depth.traffic else 0,
+            deeds=[deed for deed in DEEDS if first and deed.name in self.depth.deeds],
+        )
 
 
 def _starts(lab: Lab, board: Board, what: Sides, means: _Means) -> Starts:
     old, new = list[Measured](), list[Measured]()
-    starts, depth = Starts(board.name, old, new), means.depth
-    number = 0
-    while _goes_on(starts, depth):
+    starts = Starts(board.name, old, new)
+    while _goes_on(starts, means.depth):
+        number = len(new)
         # In turn, and each first once: whoever comes second finds warmer caches.
         turns = [("old", what.old, old), ("new", what.new, new)]
         for side, image, found in turns if number % 2 == 0 else reversed(turns):
             wanted = Wanted(board, f"bump-{board.name}-{side}-{number + 1}", running=False, cold=True, image=image)
             with lab.appliance(wanted) as appliance:
-                programs = means.programs if number < depth.asked else None
-                one = measure(appliance, programs, DEEDS if depth.deeds and number == 0 else {})
+                one = measure(appliance, means.task(number))
             means.say(f"{board.name}: {side} {number + 1}: {one.failed or f'ready after {one.ready:.1f} s'}")
             found.append(one)
-        number += 1
     return starts
 
 
-def _update(lab: Lab, board: Board, what: Sides) -> Row:
-    """Whether the old one can be updated to the new one over the network, and back.
+def _update(lab: Lab, board: Board, what: Sides) -> Iterator[Row]:
+    """Whether the old one can be updated to the new one over the network, and back, each time to the other slot.
 
     Where that fails, the same is tried with nothing new: only what then works is a regression.
     """
     if board.slow_upload:
-        return Row(board.name, UPDATE, Verdict.UNSEEN, "an upload takes many minutes on this board")
-    wrong = _updated(lab, board, what.old, what.new)
-    if not wrong or isinstance(wrong, _CannotUpdate):
-        return Row(board.name, UPDATE, Verdict.UNSEEN if wrong else Verdict.SAME, str(wrong))
-    before = _updated(lab, board, what.old, what.old)
-    if before:
-        return Row(board.name, UPDATE, Verdict.SAME, f"neither can be: {before}")
-    return Row(board.name, UPDATE, Verdict.WORSE, wrong)
+        yield Row(board.name, UPDATE, Verdict.UNSEEN, "an upload takes many minutes on this board")
+        return
+    went = _updated(lab, board, what.old, what.new)
+    if went.cannot:
+        yield Row(board.name, UPDATE, Verdict.UNSEEN, went.cannot)
+        return
+    before = _updated(lab, board, what.old, what.old) if went.wrong or went.stays else went
+    for name, now, was in ((UPDATE, went.wrong, before.wrong), (FLIP, went.stays, before.stays)):
+        if name == FLIP and went.wrong:
+            yield Row(board.name, name, Verdict.UNSEEN, "the update goes wrong")
+        elif now and was:
+            yield Row(board.name, name, Verdict.SAME, f"neither does: {was}")
+        else:
+            yield Row(board.name, name, Verdict.WORSE if now else Verdict.SAME, now)
 
 
-class _CannotUpdate(str):
-    """Why an image takes no update at all."""
+@dataclass(frozen=True)
+class _Went:
+    """How an update went, and one back."""
+
+    cannot: str = ""
+    """Why the image takes no update at all."""
+    wrong: str = ""
+    stays: str = ""
+    """Why it did not run from the other slot each time."""
 
 
-def _updated(lab: Lab, board: Board, first: Image, then: Image) -> str:
-    """What goes wrong with an update from one image to another and back, "" when nothing does."""
+def _updated(lab: Lab, board: Board, first: Image, then: Image) -> _Went:
+    """Update from one image to another, and back."""
     wanted = Wanted(board, f"bump-{board.name}-update", running=False, cold=True, image=first)
     with lab.appliance(wanted) as appliance:
         try:
             appliance.power_on()
             appliance.wait_until_ready()
             if lack := appliance.missing("http"):
-                return _CannotUpdate(lack)
-            appliance.update(then)
-            appliance.update(first)
+                return _Went(cannot=lack)
+            if appliance.missing("slot"):
+                appliance.update(then)
+                appliance.update(first)
+                return _Went()
+            slots = [appliance.slot]
+            for image in (then, first):
+                appliance.update(image)
+                slots.append(appliance.slot)
         except ApplianceFault as error:
             appliance.explain(error)
-            return error.what
-    return ""
+            return _Went(wrong=error.what)
+    flips = slots[0] != slots[1] != slots[2]
+    return _Went(stays="" if flips else f"it ran from the slots {', then '.join(slots)}")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from harness.build.go import GoToolchain
@@ -44,16 +45,28 @@ class Facts:
 
 
 class Programs:
-    """The probes and the agent, built for one architecture into a folder; raises ToolMissing, BuildFailed."""
+    """The probes and the agent, built for one architecture into a folder when they are first needed.
+
+    Raises ToolMissing, BuildFailed.
+    """
 
     def __init__(self, folder: Path, arch: Arch) -> None:
-        go = GoToolchain.find(arch=arch, build_env={})
-        self.agent = folder / "agent"
-        go.build_in_place(HERE / "agent", ".", self.agent)
-        self.probes: dict[str, Path] = {}
-        for source in sorted(PROBES.glob("*.go")):
-            self.probes[source.stem] = folder / source.stem
-            go.build_in_place(PROBES, f"./{source.name}", self.probes[source.stem])
+        self._folder = folder
+        self._go = GoToolchain.find(arch=arch, build_env={})
+
+    @cached_property
+    def agent(self) -> Path:
+        """The agent."""
+        self._go.build_in_place(HERE / "agent", ".", self._folder / "agent")
+        return self._folder / "agent"
+
+    @cached_property
+    def probes(self) -> Mapping[str, Path]:
+        """The probes, by name."""
+        made = {source.stem: self._folder / source.stem for source in sorted(PROBES.glob("*.go"))}
+        for name, program in made.items():
+            self._go.build_in_place(PROBES, f"./{name}.go", program)
+        return made
 
 
 def ask(rescue: Breakglass, programs: Programs) -> Facts:

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands.arguments import Commands, options_of, settings_of
-from harness.errors import OptionError
+from harness.errors import HarnessError, OptionError
 from harness.options import Settings
 
 if TYPE_CHECKING:
     from harness.bump.bump import Sides
     from harness.bump.compare import Row
+
+SKIP, ABORT = 125, 128
+"""What ``git bisect run`` understands: this commit cannot be tried; nothing can."""
 
 
 def add(commands: Commands) -> None:
@@ -36,10 +39,14 @@ def add(commands: Commands) -> None:
         help="find the first bad one: of the commits between two in the checkout of a kernel, or of versions",
     )
     bump.add_argument(
-        "--row", metavar="ROW", default="", help="with --bisect: the row that shows it, such as 'boots'"
+        "--row",
+        metavar="ROW",
+        default="",
+        help="look at this row only, named as the comparison prints it, such as 'boots'; --bisect needs it",
     )
     bump.add_argument("--accept", metavar="FILE", help="a file of differences that are accepted, until a day")
     bump.add_argument("--markdown", metavar="FILE", help="write the verdict for a pull request")
+    bump.add_argument("--html", metavar="FILE", help="write the verdict as a page that needs nothing else")
     bump.add_argument("--json", action="store_true", help="print JSON")
     options_of("bump", bump)
     bump.set_defaults(run=run)
@@ -47,10 +54,23 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare, print the verdict, and say by the exit status whether anything got worse."""
+    from harness.bump.bump import NoNewSide
+
+    try:
+        return _compare(options)
+    except HarnessError as error:
+        if not _is_asked_by_git(options.gk_kernel):
+            raise
+        print(f"gokharness: {error}", file=sys.stderr)
+        return SKIP if isinstance(error, NoNewSide) else ABORT
+
+
+def _compare(options: argparse.Namespace) -> int:
     from harness.bump.accepted import accepted, read
     from harness.bump.bump import with_port
     from harness.bump.render import as_json, markdown, text
-    from harness.report.places import must_take_machines, not_written
+    from harness.report.comparison import comparison
+    from harness.report.places import must_take_machines
     from harness.report.words import Words
 
     settings, words = with_port(settings_of(options)), Words(options.command)
@@ -64,16 +84,32 @@ def run(options: argparse.Namespace) -> int:
         look = Look(settings, Path(scratch), say)
         if options.bisect:
             return _bisect(options, look)
-        what, rows = look.at(settings.kernel, settings.with_modules, options.against)
+        what, rows = look.at(settings.kernel, settings.with_modules, options.against, row=options.row)
     rows = accepted(rows, known)
     if options.markdown:
-        out = Path(options.markdown).expanduser()
-        try:
-            out.write_text(markdown(rows, what), encoding="utf-8")
-        except OSError as error:
-            raise not_written(error, out.parent, what="the verdict", flag="--markdown") from None
+        _write(options.markdown, markdown(rows, what), "--markdown")
+    if options.html:
+        _write(options.html, comparison(rows, what), "--html")
     print(as_json(rows, what) if options.json else text(rows))
     return 1 if any(row.is_regression for row in rows) else 0
+
+
+def _write(name: str, content: str, flag: str) -> None:
+    from harness.report.places import not_written
+
+    out = Path(name).expanduser()
+    try:
+        out.write_text(content, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise not_written(error, out.parent, what="the verdict", flag=flag) from None
+
+
+def _is_asked_by_git(kernel: str | None) -> bool:
+    """Whether ``git bisect run`` reads the exit status: to it, most statuses are a bad commit."""
+    from harness.bump.bisect import bisects
+
+    places = [Path.cwd(), *([Path(kernel).expanduser()] if kernel and Path(kernel).expanduser().is_dir() else [])]
+    return any(map(bisects, places))
 
 
 @dataclass(frozen=True)
@@ -100,13 +136,20 @@ class Look:
             if not lab.boards:
                 raise OptionError("no board fits this image", where=str(settings.image or settings.instance))
             what = sides(lab, kernel_folder(against, self.scratch), titles)
-            depth = Depth.of_row(row) if row else Depth()
-            return what, list(bump(lab, what, say=self.say, depth=depth))
+            if not row:
+                return what, list(bump(lab, what, say=self.say))
+            rows = list(bump(lab, what, say=self.say, depth=Depth.of_row(row)))
+        # What makes a row impossible to see, such as a start that fails, stands for it.
+        found = [one for one in rows if one.what == row] or [one for one in rows if one.is_regression]
+        if not found:
+            raise OptionError(f"no board has the row {row!r}", hint="write it as the comparison prints it")
+        return what, found
 
 
 def _bisect(options: argparse.Namespace, look: Look) -> int:
     """Find the first bad one of many versions, by one row, and print it with the reason."""
     from harness.bump.bisect import commits, first_bad
+    from harness.bump.bump import NoNewSide
 
     settings, names = look.settings, options.bisect
     if len(names) < 2 or not options.row or bool(settings.kernel) == (len(settings.with_modules) == 1):
@@ -121,15 +164,16 @@ def _bisect(options: argparse.Namespace, look: Look) -> int:
     candidates = [f"{base}@{name}" for name in names]
     why: dict[str, str] = {}
 
-    def is_bad(candidate: str) -> bool:
-        if of_kernel:
-            _, rows = look.at(candidate, (), candidates[0], row=options.row)
-        else:
-            _, rows = look.at(None, (candidate,), "", row=options.row)
-        found = [row for row in rows if row.what == options.row]
-        if not found and not any(row.is_regression for row in rows):
-            raise OptionError(f"no board has the row {options.row!r}", hint="write it as the comparison prints it")
-        worse = [row for row in (found or rows) if row.is_regression]
+    def is_bad(candidate: str) -> bool | None:
+        try:
+            if of_kernel:
+                _, rows = look.at(candidate, (), candidates[0], row=options.row)
+            else:
+                _, rows = look.at(None, (candidate,), "", row=options.row)
+        except NoNewSide as error:
+            look.say(f"{candidate}: it cannot be tried: {error.what}")
+            return None
+        worse = [row for row in rows if row.is_regression]
         why[candidate] = "; ".join(f"{row.board}: {row.what}: {row.why}" for row in worse)
         look.say(f"{candidate}: {f'bad: {why[candidate]}' if worse else 'good'}")
         return bool(worse)

@@ -1,14 +1,16 @@
-"""The verdict as text, as Markdown for a pull request, and as JSON."""
+"""The verdict as text, as Markdown for a pull request, as JSON, and as a page."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
 from harness.bump.bump import Sides
 from harness.bump.compare import Row, Verdict
 from harness.bump.render import as_json, markdown, sentence, text
+from harness.report.comparison import comparison
 from harness.tests.image.plain import PLAIN
 
 WHAT = Sides(PLAIN, replace(PLAIN, digest="new"), "as the instance has it", "kernel@v2")
@@ -47,3 +49,21 @@ def test_json_has_all_of_it() -> None:
     assert found["regression"] is True
     assert [row["verdict"] for row in found["rows"]] == ["same", "worse", "other", "not seen"]
     assert found["new"]["title"] == "kernel@v2"
+
+
+def test_the_page_names_what_is_worse_first_and_needs_nothing_else() -> None:
+    page = comparison(ROWS, WHAT)
+    assert page.lstrip().startswith("<!doctype html>")
+    places = [page.index(text) for text in ("What got worse", "it is gone", "The same", "virt: boots")]
+    assert places == sorted(places)
+    assert "<script" not in page
+    assert "new: &lt;script&gt;" in page
+    assert "default-src 'none'" in page
+    assert not re.search(r"(?:src|href)=", page)
+    assert "kernel@v2" in page
+
+
+def test_a_page_without_a_regression_has_no_section_of_it() -> None:
+    page = comparison([ROWS[0]], WHAT)
+    assert "What got worse" not in page
+    assert 'class="good"' in page
