@@ -13,7 +13,7 @@ from harness.bump.deeds import DEEDS
 from harness.bump.facts import Programs
 from harness.bump.measured import Measured, Task, measure
 from harness.bump.times import LEAST, MOST, timed
-from harness.bump.traffic import PORT, SIZE
+from harness.bump.traffic import PORT, SIZE, TRANSFERS
 from harness.errors import ApplianceFault, OptionError, UserError
 from harness.image.model import Image
 from harness.lab.images import fitting
@@ -196,15 +196,19 @@ class _Means:
     depth: Depth
     say: Callable[[str], None]
 
-    def task(self, number: int) -> Task:
-        """What is done with a start of pair ``number``, which counts from 0."""
+    def task(self, starts: Starts) -> Task:
+        """What is done with both starts of the next pair."""
+        number = min(len(starts.old), len(starts.new))
         first = number == 0
         # A stall or damage shows in the first; a throughput takes less, so the others are for that alone.
         size = SIZE if first else SIZE_AGAIN
+        # Whoever stalled takes a minute to say so again.
+        bad = {name for one in (*starts.old, *starts.new) if one.facts is not None for name in one.facts.of("bad")}
+        fell = not bad.isdisjoint(map(str, TRANSFERS))
         return Task(
             self.programs,
             asks=number < self.depth.asked,
-            carries=size if self.depth.traffic else 0,
+            carries=size if self.depth.traffic and (first or not fell) else 0,
             deeds=[deed for deed in DEEDS if first and deed.name in self.depth.deeds],
         )
 
@@ -213,13 +217,13 @@ def _starts(lab: Lab, board: Board, what: Sides, means: _Means) -> Starts:
     old, new = list[Measured](), list[Measured]()
     starts = Starts(board.name, old, new)
     while _goes_on(starts, means.depth):
-        number = len(new)
+        number, task = len(new), means.task(starts)
         # In turn, and each first once: whoever comes second finds warmer caches.
         turns = [("old", what.old, old), ("new", what.new, new)]
         for side, image, found in turns if number % 2 == 0 else reversed(turns):
             wanted = Wanted(board, f"bump-{board.name}-{side}-{number + 1}", running=False, cold=True, image=image)
             with lab.appliance(wanted) as appliance:
-                one = measure(appliance, means.task(number))
+                one = measure(appliance, task)
             means.say(f"{board.name}: {side} {number + 1}: {one.failed or f'ready after {one.ready:.1f} s'}")
             found.append(one)
     return starts

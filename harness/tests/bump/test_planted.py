@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -17,23 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.build.go import GoToolchain
 from harness.package_data import images_folder
+from harness.tests.bump.kernels import copy_of_kernel, says
 from harness.tests.outside import clean_environment
 
 pytestmark = pytest.mark.gk_tier("nightly")
-
-MODULES = {"arm64": "github.com/gokrazy/kernel.arm64", "amd64": "github.com/gokrazy/kernel.amd64"}
-
-
-def says(words: str) -> Callable[[Path], None]:
-    """A kernel with more words on its command line."""
-
-    def change(folder: Path) -> None:
-        path = folder / "cmdline.txt"
-        path.write_text(f"{path.read_text().strip()} {words}\n")
-
-    return change
 
 
 def other_modules(folder: Path) -> None:
@@ -103,28 +90,10 @@ PLANTED = (
 )
 
 
-@pytest.fixture(scope="session")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+@pytest.fixture
+def kernel(tmp_path: Path) -> Callable[[str], Path]:
     """The kernel package that the own instance of an architecture has, as a folder that may be changed."""
-
-    def copy(arch: str) -> Path:
-        builddir = images_folder() / f"hello-{arch}" / "builddir"
-        found = GoToolchain.find(arch=arch, build_env={})
-        module = MODULES[arch]
-        out = subprocess.run(
-            [str(found.go), "list", "-mod=mod", "-m", "-f", "{{.Dir}}", module],
-            cwd=builddir,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-        folder = tmp_path_factory.mktemp("kernel") / arch
-        shutil.copytree(out, folder)
-        for path in (folder, *folder.rglob("*")):
-            path.chmod(path.stat().st_mode | 0o200)
-        return folder
-
-    return copy
+    return lambda arch: copy_of_kernel(arch, tmp_path / "kernel" / arch)
 
 
 def compare(kernel: Path, board: str, folder: Path, *options: str) -> tuple[int, list[dict[str, str]]]:

@@ -58,7 +58,7 @@ def test_the_page_names_what_is_worse_first_and_needs_nothing_else() -> None:
     assert places == sorted(places)
     assert "<script" not in page
     assert "new: &lt;script&gt;" in page
-    assert "default-src 'none'" in page
+    assert "default-src &#39;none&#39;" in page
     assert not re.search(r"(?:src|href)=", page)
     assert "kernel@v2" in page
 

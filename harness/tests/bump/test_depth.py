@@ -1,0 +1,54 @@
+"""What a single row takes: no start more than it needs to be seen, and confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.bump.bump import BOOT_SIZE, FLIP, UPDATE, VERSIONS, Depth, _goes_on
+from harness.bump.compare import Starts
+from harness.bump.deeds import DEEDS
+from harness.tests.bump.test_compare import GOOD, but
+
+
+@pytest.mark.parametrize(
+    ("row", "pairs", "asks"),
+    [
+        (VERSIONS, 0, False),
+        (BOOT_SIZE, 0, False),
+        (UPDATE, 0, False),
+        (FLIP, 0, False),
+        ("boots", 1, False),
+        ("power off", 1, False),
+        ("seconds to the first answer", 4, False),
+        ("console: warnings and errors", 1, False),
+        ("clock by rtc-pl031", 1, True),
+        ("traffic to the device, one stream, 1400 bytes a write", 3, True),
+        ("reading from the disk", 3, True),
+    ],
+)
+def test_a_row_takes_so_many_pairs_and_probes_only_where_it_is_of_them(row: str, pairs: int, asks: bool) -> None:
+    depth = Depth.of_row(row)
+    assert (depth.least, bool(depth.asked)) == (pairs, asks)
+    assert depth.traffic == row.startswith("traffic")
+    assert depth.update == (row in (UPDATE, FLIP))
+    assert list(depth.deeds) == [row for deed in DEEDS if deed.name == row]
+
+
+def test_what_one_start_may_get_wrong_is_confirmed_and_what_is_well_is_not() -> None:
+    clock = "clock by rtc-pl031"
+    depth = Depth.of_row(clock)
+    gone = but("device", clock, None)
+    assert _goes_on(Starts("virt", [GOOD], [gone]), depth)
+    assert not _goes_on(Starts("virt", [GOOD], [GOOD]), depth)
+    assert not _goes_on(Starts("virt", [GOOD] * 2, [gone, GOOD]), depth)
+    assert not _goes_on(Starts("virt", [GOOD] * 3, [gone] * 3), depth)
+
+
+def test_a_whole_comparison_goes_on_until_the_times_are_decided() -> None:
+    slow = replace(GOOD, ready=GOOD.ready * 1.5)
+    assert _goes_on(Starts("virt", [GOOD] * 3, [GOOD] * 3), Depth())
+    assert not _goes_on(Starts("virt", [GOOD] * 4, [GOOD] * 4), Depth())
+    assert _goes_on(Starts("virt", [GOOD] * 7, [slow] * 7), Depth())
+    assert not _goes_on(Starts("virt", [GOOD] * 8, [slow] * 8), Depth())

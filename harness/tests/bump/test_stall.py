@@ -1,0 +1,57 @@
+"""A bulk transfer that stalls on a real machine, because its network loses large segments: worse, by its name."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.appliance.appliance import Appliance
+from harness.appliance.wanted import Wanted
+from harness.bump.bump import Depth, Sides, bump, with_port
+from harness.bump.compare import Verdict
+from harness.bump.traffic import PORT, TRANSFERS
+from harness.lab.lab import Lab
+from harness.options import Settings
+from harness.package_data import images_folder
+from harness.tests.bump.segment import no_large_segment_from, relayed
+
+pytestmark = pytest.mark.gk_tier("nightly")
+
+
+class BadNetwork(Lab):
+    """Its machines of the new side lose large segments of bulk traffic."""
+
+    lost: int = 0
+
+    @contextlib.contextmanager
+    def appliance(self, wanted: Wanted) -> Iterator[Appliance]:
+        """One whose network is bad from its power-on to its end."""
+        with super().appliance(wanted) as made, contextlib.ExitStack() as ends:
+            power_on = made.power_on
+
+            def on() -> None:
+                power_on()
+                keep = no_large_segment_from(PORT)
+                lost = ends.enter_context(relayed(made.power.machine, made.folder, keep))
+                ends.callback(lambda: setattr(self, "lost", self.lost + len(lost)))
+
+            if "-new-" in wanted.name:
+                made.power_on = on  # type: ignore[method-assign]
+            yield made
+
+
+def test_a_transfer_that_stalls_is_worse_and_the_others_are_the_same(tmp_path: Path) -> None:
+    settings = with_port(
+        Settings(instance=str(images_folder() / "hello-arm64"), boards=("virt",), artifacts=tmp_path)
+    )
+    one = str(TRANSFERS[-1])
+    with BadNetwork(settings) as lab:
+        image = lab.images.build(str(settings.instance))
+        rows = list(bump(lab, Sides(image, image, "old", "new"), say=print, depth=Depth.of_row(one)))
+        assert lab.lost > 0
+    worse = {row.what: row.why for row in rows if row.verdict is Verdict.WORSE}
+    assert set(worse) == {str(transfer) for transfer in TRANSFERS if transfer.direction == "out"}
+    assert set(worse.values()) == {"it stalls: not a byte for 30 s"}
