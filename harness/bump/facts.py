@@ -8,6 +8,7 @@ Each probe is one file in ``probes/``. It prints lines of three fields with tabs
     rate    NAME  MIB      MiB a second
     size    NAME  BYTES
     option  NAME  VALUE    of the kernel's configuration
+    setting NAME  VALUE    of a device
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from harness.image.arch import Arch
 
 HERE = Path(__file__).parent
 PROBES = HERE / "probes"
-KINDS = ("device", "ok", "bad", "rate", "size", "option")
+KINDS = ("device", "ok", "bad", "rate", "size", "option", "setting")
 PATIENCE = 300.0
 """Seconds that a probe may take."""
 

@@ -115,7 +115,7 @@ def test_an_agent_that_does_not_start_says_why(programs: Programs, monkeypatch: 
         assert done.status == 1  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("probe", ["devices", "config", "proc_net_seek", "memory"])
+@pytest.mark.parametrize("probe", ["devices", "config", "proc_net_seek", "memory", "offloads"])
 def test_a_probe_prints_facts_and_nothing_else(programs: Programs, probe: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     subprocess.run([str(programs.agent), "run", str(out), str(programs.probes[probe])], check=True)
