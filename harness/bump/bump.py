@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from harness.boards import Board
 from harness.bump.compare import BOOTS, LEAST_RATES, SECONDS, Row, Starts, Verdict, compared, size_row
 from harness.bump.deeds import DEEDS
 from harness.bump.facts import Programs
-from harness.bump.measured import Measured, Task, measure
+from harness.bump.measured import ASKING, Measured, Task, measure
 from harness.bump.times import LEAST, MOST, timed
 from harness.bump.traffic import PORT, SIZE, TRANSFERS
 from harness.errors import ApplianceFault, OptionError, UserError
@@ -99,6 +99,7 @@ class Depth:
     asked: int = LEAST_RATES
     """Pairs in which the device is asked by probes."""
     traffic: bool = True
+    console: bool = True
     deeds: tuple[str, ...] = tuple(deed.name for deed in DEEDS)
     update: bool = True
     row: str = ""
@@ -107,7 +108,7 @@ class Depth:
     @classmethod
     def of_row(cls, what: str) -> Depth:
         """What it takes to see this row."""
-        no_pair = cls(0, 0, 0, traffic=False, deeds=(), update=False)
+        no_pair = cls(0, 0, 0, traffic=False, console=False, deeds=(), update=False)
         if what in (UPDATE, FLIP):
             return replace(no_pair, update=True)
         if what in (VERSIONS, BOOT_SIZE, ROOT_SIZE):
@@ -119,7 +120,7 @@ class Depth:
         if what == BOOTS:
             return replace(no_pair, least=1, most=1)
         if what.startswith("console"):
-            return replace(no_pair, least=1, most=CONFIRMED, row=what)
+            return replace(no_pair, least=1, most=CONFIRMED, console=True, row=what)
         if what.startswith(("traffic", "writing", "reading")):
             return replace(
                 no_pair, least=LEAST_RATES, most=LEAST_RATES, asked=LEAST_RATES, traffic=what.startswith("traffic")
@@ -128,9 +129,20 @@ class Depth:
         return replace(no_pair, least=1, most=CONFIRMED, asked=CONFIRMED, row=what)
 
 
+def of_row(what: str, rows: Sequence[Row]) -> list[Row]:
+    """The rows of this name, or those that made it impossible to see; none where there is no such row."""
+    return [one for one in rows if one.what == what] or [
+        one for one in rows if one.is_regression and one.what in (BOOTS, ASKING)
+    ]
+
+
 def bump(lab: Lab, what: Sides, *, say: Callable[[str], None], depth: Depth = Depth()) -> Iterator[Row]:
     """The rows of all boards, each board's when it is done."""
-    means = _Means(Programs(lab.folders.folder("probes"), what.new.arch), depth, say)
+    programs = Programs(lab.folders.folder("probes"), what.new.arch)
+    if depth.asked or depth.deeds:
+        # No machine waits for it.
+        programs.build(probes=bool(depth.asked))
+    means = _Means(programs, depth, say)
     for board in lab.boards:
         fitting(what.old, board)
         fitting(what.new, board)
@@ -210,6 +222,7 @@ class _Means:
             asks=number < self.depth.asked,
             carries=size if self.depth.traffic and (first or not fell) else 0,
             deeds=[deed for deed in DEEDS if first and deed.name in self.depth.deeds],
+            hears=self.depth.console,
         )
 
 

@@ -55,6 +55,12 @@ class Programs:
         self._folder = folder
         self._go = GoToolchain.find(arch=arch, build_env={})
 
+    def build(self, *, probes: bool) -> None:
+        """Build the agent, and the probes where they are wanted, now."""
+        made = self.agent, *(self.probes.values() if probes else ())
+        if lost := [path for path in made if not path.is_file()]:
+            raise InternalError(f"{lost[0]} was built and is not there")
+
     @cached_property
     def agent(self) -> Path:
         """The agent."""

@@ -124,7 +124,7 @@ class Look:
         self, kernel: str | None, modules: tuple[str, ...], against: str, *, row: str = ""
     ) -> tuple[Sides, list[Row]]:
         """What is compared, and its rows: of all, or as much as it takes to see one."""
-        from harness.bump.bump import Depth, bump, sides
+        from harness.bump.bump import Depth, bump, of_row, sides
         from harness.bump.checkout import kernel_folder
         from harness.lab.lab import Lab
 
@@ -138,9 +138,7 @@ class Look:
             what = sides(lab, kernel_folder(against, self.scratch), titles)
             if not row:
                 return what, list(bump(lab, what, say=self.say))
-            rows = list(bump(lab, what, say=self.say, depth=Depth.of_row(row)))
-        # What makes a row impossible to see, such as a start that fails, stands for it.
-        found = [one for one in rows if one.what == row] or [one for one in rows if one.is_regression]
+            found = of_row(row, list(bump(lab, what, say=self.say, depth=Depth.of_row(row))))
         if not found:
             raise OptionError(f"no board has the row {row!r}", hint="write it as the comparison prints it")
         return what, found

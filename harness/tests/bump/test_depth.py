@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.bump.bump import BOOT_SIZE, FLIP, UPDATE, VERSIONS, Depth, _goes_on
-from harness.bump.compare import Starts
+from harness.bump.bump import BOOT_SIZE, FLIP, UPDATE, VERSIONS, Depth, _goes_on, of_row
+from harness.bump.compare import Row, Starts, Verdict
 from harness.bump.deeds import DEEDS
 from harness.tests.bump.test_compare import GOOD, but
 
@@ -33,6 +33,7 @@ def test_a_row_takes_so_many_pairs_and_probes_only_where_it_is_of_them(row: str,
     assert (depth.least, bool(depth.asked)) == (pairs, asks)
     assert depth.traffic == row.startswith("traffic")
     assert depth.update == (row in (UPDATE, FLIP))
+    assert depth.console == row.startswith("console")
     assert list(depth.deeds) == [row for deed in DEEDS if deed.name == row]
 
 
@@ -52,3 +53,12 @@ def test_a_whole_comparison_goes_on_until_the_times_are_decided() -> None:
     assert not _goes_on(Starts("virt", [GOOD] * 4, [GOOD] * 4), Depth())
     assert _goes_on(Starts("virt", [GOOD] * 7, [slow] * 7), Depth())
     assert not _goes_on(Starts("virt", [GOOD] * 8, [slow] * 8), Depth())
+
+
+def test_only_a_start_that_fails_or_a_device_that_falls_silent_stands_for_a_row() -> None:
+    boots, other = Row("virt", "boots", Verdict.WORSE, "panic"), Row("virt", "memory", Verdict.WORSE, "less")
+    clock = Row("virt", "clock", Verdict.SAME)
+    assert of_row("clock", [boots, other, clock]) == [clock]
+    assert of_row("clock", [boots, other]) == [boots]
+    assert of_row("clock", [other]) == []
+    assert of_row("clock", [Row("virt", "boots", Verdict.SAME)]) == []
