@@ -57,9 +57,9 @@ class Programs:
 
     def build(self, *, probes: bool) -> None:
         """Build the agent, and the probes where they are wanted, now."""
-        made = self.agent, *(self.probes.values() if probes else ())
-        if lost := [path for path in made if not path.is_file()]:
-            raise InternalError(f"{lost[0]} was built and is not there")
+        _ = self.agent
+        if probes:
+            _ = self.probes
 
     @cached_property
     def agent(self) -> Path:
