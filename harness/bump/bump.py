@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from harness.bump.compare import BOOTS, LEAST_RATES, SECONDS, Row, Starts, Verdi
 from harness.bump.deeds import DEEDS
 from harness.bump.facts import Programs
 from harness.bump.measured import ASKING, Measured, Task, measure
+from harness.bump.segment import between
 from harness.bump.times import LEAST, MOST, timed
 from harness.bump.traffic import PORT, SIZE, TRANSFERS
 from harness.errors import ApplianceFault, OptionError, UserError
@@ -22,6 +24,7 @@ from harness.machine.ports import Port
 from harness.options import Settings
 
 UPDATE = "update from the old to the new, and back"
+TOGETHER = "traffic between two of it on one segment"
 FLIP = "each update runs from the other slot"
 VERSIONS = "kernel and modules are of one version"
 BOOT_SIZE, ROOT_SIZE = "boot file system", "root file system"
@@ -102,13 +105,17 @@ class Depth:
     console: bool = True
     deeds: tuple[str, ...] = tuple(deed.name for deed in DEEDS)
     update: bool = True
+    together: bool = True
+    """Whether two of one side carry bytes to each other."""
     row: str = ""
     """The only row that counts: while it is worse, more pairs confirm it."""
 
     @classmethod
     def of_row(cls, what: str) -> Depth:
         """What it takes to see this row."""
-        no_pair = cls(0, 0, 0, traffic=False, console=False, deeds=(), update=False)
+        no_pair = cls(0, 0, 0, traffic=False, console=False, deeds=(), update=False, together=False)
+        if what == TOGETHER:
+            return replace(no_pair, together=True)
         if what in (UPDATE, FLIP):
             return replace(no_pair, update=True)
         if what in (VERSIONS, BOOT_SIZE, ROOT_SIZE):
@@ -139,7 +146,7 @@ def of_row(what: str, rows: Sequence[Row]) -> list[Row]:
 def bump(lab: Lab, what: Sides, *, say: Callable[[str], None], depth: Depth = Depth()) -> Iterator[Row]:
     """The rows of all boards, each board's when it is done."""
     programs = Programs(lab.folders.folder("probes"), what.new.arch)
-    if depth.asked or depth.deeds:
+    if depth.asked or depth.deeds or depth.together:
         # No machine waits for it.
         programs.build(probes=bool(depth.asked))
     means = _Means(programs, depth, say)
@@ -149,14 +156,20 @@ def bump(lab: Lab, what: Sides, *, say: Callable[[str], None], depth: Depth = De
         took = dict[str, float]()
         with timed(took, "images"):
             yield from _of_images(lab, board, what)
-        starts = _starts(lab, board, what, means)
-        if depth.most:
-            yield from compared(starts)
-        every = (*starts.old, *starts.new)
-        if depth.update and not any(one.failed for one in every):
-            say(f"{board.name}: {UPDATE}")
-            with timed(took, "updates"):
-                yield from _update(lab, board, what)
+        with lab.room_kept(Wanted(board, f"bump-{board.name}", running=False, cold=True, image=what.old)):
+            starts = _starts(lab, board, what, means)
+            if depth.most:
+                yield from compared(starts)
+            every = (*starts.old, *starts.new)
+            comes_up = not any(one.failed for one in every)
+            if depth.update and comes_up:
+                say(f"{board.name}: {UPDATE}")
+                with timed(took, "updates"):
+                    yield from _update(lab, board, what)
+            if depth.together and comes_up:
+                say(f"{board.name}: {TOGETHER}")
+                with timed(took, "two of it"):
+                    yield _together(lab, board, what, means.programs)
         for one in every:
             for part, seconds in one.took.items():
                 took[part] = took.get(part, 0.0) + seconds
@@ -262,6 +275,42 @@ def _update(lab: Lab, board: Board, what: Sides) -> Iterator[Row]:
             yield Row(board.name, name, Verdict.SAME, f"neither does: {was}")
         else:
             yield Row(board.name, name, Verdict.WORSE if now else Verdict.SAME, now)
+
+
+def _together(lab: Lab, board: Board, what: Sides, programs: Programs) -> Row:
+    """Whether two of the new one carry bytes to each other; where not, whether two of the old one do."""
+    if board.slow_upload:
+        return Row(board.name, TOGETHER, Verdict.UNSEEN, "its network is slow")
+    wrong, remark = _carries(lab, board, what.new, programs)
+    if not wrong:
+        return Row(board.name, TOGETHER, Verdict.UNSEEN if remark else Verdict.SAME, remark)
+    before, _ = _carries(lab, board, what.old, programs)
+    if before:
+        return Row(board.name, TOGETHER, Verdict.SAME, f"neither does: {before}")
+    return Row(board.name, TOGETHER, Verdict.WORSE, wrong)
+
+
+def _carries(lab: Lab, board: Board, image: Image, programs: Programs) -> tuple[str, str]:
+    """What goes wrong between two appliances of an image, and why that cannot be tried."""
+    with ExitStack() as ends:
+        pair = [
+            ends.enter_context(
+                lab.appliance(Wanted(board, f"bump-{board.name}-{one}", running=False, cold=True, image=image))
+            )
+            for one in ("first", "second")
+        ]
+        try:
+            for one in pair:
+                one.power_on()
+            for one in pair:
+                one.wait_until_ready()
+            if lack := pair[0].missing("breakglass"):
+                return "", lack
+            bad = between(pair, programs).of("bad")
+        except ApplianceFault as error:
+            pair[0].explain(error)
+            return error.what, ""
+    return "; ".join(f"{name}: {why}" for name, why in bad.items()), ""
 
 
 @dataclass(frozen=True)

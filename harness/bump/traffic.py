@@ -59,7 +59,7 @@ def pattern() -> bytes:
 def exchange(rescue: Breakglass, port: int, facts: Facts, *, size: int = SIZE, stall: float = STALL) -> Facts:
     """Carry bytes both ways, after ``ask`` sent the agent; ``port`` is the host's that leads to the guest's."""
     content = pattern()
-    with _listening(rescue, port, stall):
+    with listening(rescue, port, stall):
         for transfer in TRANSFERS:
             began = time.monotonic()
             wrong = _carried(transfer, port, content, size, stall)
@@ -73,8 +73,8 @@ def exchange(rescue: Breakglass, port: int, facts: Facts, *, size: int = SIZE, s
 
 
 @contextmanager
-def _listening(rescue: Breakglass, port: int, patience: float) -> Iterator[None]:
-    """The device's end, from before the block to after it."""
+def listening(rescue: Breakglass, port: int, patience: float) -> Iterator[None]:
+    """The device's end, from before the block to after it; raises as ``Breakglass.run`` does, and WaitTimeout."""
     failed: list[HarnessError] = []
 
     def run() -> None:

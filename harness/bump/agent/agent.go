@@ -1,7 +1,9 @@
 // agent runs on the device. "agent run FILE PROGRAM" runs a probe and keeps what it prints in a file: what breakglass
 // passes on without a shell may lack its end. "agent traffic PORT" is the device's end of bulk traffic. "agent keep FILE"
 // writes a file and waits until the disk has it; "agent kept FILE" compares it. "agent panic" has the kernel panic, and
-// "agent hang" has it panic and stay so.
+// "agent hang" has it panic and stay so. "agent join OWN PEER HARDWARE" gives the first card a second address, and says
+// under which hardware address its peer is found. "agent carry ADDRESS DIRECTION BYTES BLOCK" is the other end of bulk
+// traffic.
 package main
 
 import (
@@ -92,13 +94,13 @@ func traffic(port string) error {
 	}
 }
 
-func run(file, program string) error {
+func run(file, program string, arguments ...string) error {
 	out, err := os.Create(file)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	command := exec.Command(program)
+	command := exec.Command(program, arguments...)
 	command.Stdout, command.Stderr = out, out
 	err = command.Run()
 	if _, ended := err.(*exec.ExitError); err != nil && !ended {
@@ -166,14 +168,18 @@ func hang() error {
 
 func main() {
 	var err error
-	if len(os.Args) == 4 && os.Args[1] == "run" {
-		err = run(os.Args[2], os.Args[3])
+	if len(os.Args) >= 4 && os.Args[1] == "run" {
+		err = run(os.Args[2], os.Args[3], os.Args[4:]...)
 	} else if len(os.Args) == 3 && os.Args[1] == "traffic" {
 		err = traffic(os.Args[2])
 	} else if len(os.Args) == 3 && os.Args[1] == "keep" {
 		err = keep(os.Args[2])
 	} else if len(os.Args) == 3 && os.Args[1] == "kept" {
 		err = kept(os.Args[2])
+	} else if len(os.Args) == 5 && os.Args[1] == "join" {
+		err = join(os.Args[2], os.Args[3], os.Args[4])
+	} else if len(os.Args) == 6 && os.Args[1] == "carry" {
+		carry(os.Args[2], os.Args[3], os.Args[4], os.Args[5])
 	} else if len(os.Args) == 2 && os.Args[1] == "panic" {
 		err = later("die")
 	} else if len(os.Args) == 2 && os.Args[1] == "hang" {
@@ -181,7 +187,7 @@ func main() {
 	} else if len(os.Args) == 2 && os.Args[1] == "die" {
 		err = die()
 	} else {
-		err = fmt.Errorf("usage: agent run FILE PROGRAM | traffic PORT | keep FILE | kept FILE | panic | hang")
+		err = fmt.Errorf("usage: agent run FILE PROGRAM ... | traffic PORT | keep FILE | kept FILE | panic | hang | join ... | carry ...")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

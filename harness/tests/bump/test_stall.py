@@ -35,7 +35,7 @@ class BadNetwork(Lab):
             def on() -> None:
                 power_on()
                 keep = no_large_segment_from(PORT)
-                lost = ends.enter_context(relayed(made.power.machine, made.folder, keep))
+                lost = ends.enter_context(relayed(made.power.machine, keep))
                 ends.callback(lambda: setattr(self, "lost", self.lost + len(lost)))
 
             if "-new-" in wanted.name:
