@@ -1,8 +1,8 @@
 """Two appliances of one image on one segment: what they send each other goes from card to card.
 
 To a guest that only talks to its host, QEMU's user network is the peer, and that may hide what a driver gets
-wrong. Here both ends are Linux, with large windows. The two guests have the same card and the same address. So each
-gets a second address, and finds the other under a hardware address of its own, which is translated on the way.
+wrong. Here both ends are Linux, with large windows. The two guests have the same card and the same address. So
+each gets a second address, and finds the other under a hardware address that is translated on the way.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class Room:
 
     @contextlib.contextmanager
     def kept(self, memory: int, cpus: int) -> Iterator[None]:
-        """Reserve room for one machine after the other: none of those that start in the block waits for it again."""
+        """Reserve room for one machine after the other: none that starts in the block waits again."""
         with self.reserve(memory, cpus):
             self._is_kept = True
             try:
