@@ -140,7 +140,18 @@ def test_among_all_rows_a_planted_regression_is_the_only_one(
     assert [row["what"] for row in rows if row["verdict"] == "worse"] == [planted.row]
 
 
-@pytest.mark.parametrize(("arch", "board"), [("arm64", "virt"), ("amd64", "pc-bios"), ("amd64", "pc-uefi")])
+IN_A_ROW = 3
+EQUAL = [("arm64", "virt", IN_A_ROW), ("amd64", "pc-bios", 1), ("amd64", "pc-uefi", 1)]
+
+
+@pytest.mark.parametrize(
+    ("arch", "board"),
+    [
+        pytest.param(arch, board, id=f"{board}-{number + 1}")
+        for arch, board, times in EQUAL
+        for number in range(times)
+    ],
+)
 def test_the_same_kernel_is_the_same(arch: str, board: str, kernel: Callable[[str], Path], tmp_path: Path) -> None:
     status, rows = compare(kernel(arch), board, tmp_path)
     assert [row for row in rows if row["verdict"] not in ("same", "not seen")] == []
