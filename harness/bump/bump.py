@@ -30,7 +30,7 @@ VERSIONS = "kernel and modules are of one version"
 BOOT_SIZE, ROOT_SIZE = "boot file system", "root file system"
 GIVEN_UP = 2
 """Starts of a side that fail before no more are made."""
-CONFIRMED = 3
+CONFIRMED = 2
 """Pairs that a row takes which one start alone may get wrong."""
 SIZE_AGAIN = 16 << 20
 """Bytes of one transfer in later pairs."""

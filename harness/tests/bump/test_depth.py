@@ -44,7 +44,7 @@ def test_what_one_start_may_get_wrong_is_confirmed_and_what_is_well_is_not() -> 
     assert _goes_on(Starts("virt", [GOOD], [gone]), depth)
     assert not _goes_on(Starts("virt", [GOOD], [GOOD]), depth)
     assert not _goes_on(Starts("virt", [GOOD] * 2, [gone, GOOD]), depth)
-    assert not _goes_on(Starts("virt", [GOOD] * 3, [gone] * 3), depth)
+    assert not _goes_on(Starts("virt", [GOOD] * 2, [gone] * 2), depth)
 
 
 def test_a_whole_comparison_goes_on_until_the_times_are_decided() -> None:
