@@ -20,7 +20,7 @@ from harness.machine.tap import Tap, tapped
 ADDRESSES = ("10.0.3.1", "10.0.3.2")
 HARDWARE = (bytes.fromhex("52 54 00 67 00 01"), bytes.fromhex("52 54 00 67 00 02"))
 """Under which each of the two is found by the other."""
-SIZE = 32 << 20
+SIZE = 16 << 20
 """Bytes of one transfer."""
 STALL = 30.0
 """Seconds without a byte after which a transfer stalls."""
