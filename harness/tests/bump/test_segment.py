@@ -11,6 +11,7 @@ import pytest
 
 from harness.bump.facts import Programs, parsed
 from harness.bump.segment import HARDWARE, _carry
+from harness.bump.traffic import _until_it_answers
 from harness.machine.tap import HEAD, Tap
 from harness.tests.bump.test_traffic import HOST, SIZE, Mangle, relay
 
@@ -56,13 +57,10 @@ def carried(agent: Path, direction: str, mangle: Mangle) -> list[tuple[str, str]
         port = free.getsockname()[1]
     listens = subprocess.Popen([str(agent), "traffic", str(port)])
     try:
+        _until_it_answers(port, lambda: None, 30.0)
         with relay(port, mangle) as through:
-            # Until it listens, whoever connects is dropped.
-            for _ in range(200):
-                command = [str(agent), "carry", f"127.0.0.1:{through}", direction, str(SIZE), "65536"]
-                said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-                if "EOF" not in said and "reset" not in said:
-                    break
+            command = [str(agent), "carry", f"127.0.0.1:{through}", direction, str(SIZE), "65536"]
+            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     finally:
         listens.kill()
         listens.wait()
