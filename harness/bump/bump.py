@@ -63,12 +63,13 @@ def with_port(settings: Settings) -> Settings:
     return replace(settings, forward=(*settings.forward, Port(PORT)), boot_again=True)
 
 
-def sides(lab: Lab, against: str, titles: tuple[str, str]) -> Sides:
+def sides(lab: Lab, settings: Settings, against: str, titles: tuple[str, str]) -> Sides:
     """Both images, under their titles: an instance built with and without what is new, or two finished images.
+
+    ``settings`` say what is new.
 
     Raises OptionError where nothing is new, and NoNewSide.
     """
-    settings = lab.settings
     if settings.image is not None:
         if not Path(against).is_file():
             raise OptionError(
@@ -87,7 +88,7 @@ def sides(lab: Lab, against: str, titles: tuple[str, str]) -> Sides:
     older = replace(settings, kernel=against or None, with_modules=())
     old = lab.images.build(instance, options=older)
     try:
-        new = lab.images.build(instance)
+        new = lab.images.build(instance, options=settings)
     except UserError as error:
         raise NoNewSide(error) from error
     return Sides(old, new, *titles)

@@ -17,6 +17,7 @@ from harness.options import Settings
 if TYPE_CHECKING:
     from harness.bump.bump import Sides
     from harness.bump.compare import Row
+    from harness.lab.lab import Lab
 
 SKIP, ABORT = 125, 128
 """What ``git bisect run`` understands: this commit cannot be tried; nothing can."""
@@ -69,6 +70,7 @@ def _compare(options: argparse.Namespace) -> int:
     from harness.bump.accepted import accepted, read
     from harness.bump.bump import with_port
     from harness.bump.render import as_json, markdown, text
+    from harness.lab.lab import Lab
     from harness.report.comparison import comparison
     from harness.report.places import must_take_machines
     from harness.report.words import Words
@@ -80,8 +82,11 @@ def _compare(options: argparse.Namespace) -> int:
     def say(line: str) -> None:
         print(words(line), file=sys.stderr, flush=True)
 
-    with tempfile.TemporaryDirectory(prefix="gk-kernels-") as scratch:
-        look = Look(settings, Path(scratch), say)
+    with (
+        tempfile.TemporaryDirectory(prefix="gk-kernels-") as scratch,
+        Lab(replace(settings, kernel=None, with_modules=()), say=say) as lab,
+    ):
+        look = Look(settings, lab, Path(scratch), say)
         if options.bisect:
             return _bisect(options, look)
         what, rows = look.at(settings.kernel, settings.with_modules, options.against, row=options.row)
@@ -114,9 +119,10 @@ def _is_asked_by_git(kernel: str | None) -> bool:
 
 @dataclass(frozen=True)
 class Look:
-    """Comparisons of one instance or image; commits of kernels are taken out into ``scratch``."""
+    """Comparisons of one instance or image, in one lab; commits of kernels are taken out into ``scratch``."""
 
     settings: Settings
+    lab: Lab
     scratch: Path
     say: Callable[[str], None]
 
@@ -126,19 +132,18 @@ class Look:
         """What is compared, and its rows: of all, or as much as it takes to see one."""
         from harness.bump.bump import Depth, bump, of_row, sides
         from harness.bump.checkout import kernel_folder
-        from harness.lab.lab import Lab
 
-        settings = self.settings
+        lab, settings = self.lab, self.settings
         new = str(settings.image) if settings.image is not None else kernel
         titles = against or "as the instance has it", ", ".join(filter(None, (new, *modules)))
         taken = kernel_folder(kernel, self.scratch) if kernel else None
-        with Lab(replace(settings, kernel=taken, with_modules=modules), say=self.say) as lab:
-            if not lab.boards:
-                raise OptionError("no board fits this image", where=str(settings.image or settings.instance))
-            what = sides(lab, kernel_folder(against, self.scratch), titles)
-            if not row:
-                return what, list(bump(lab, what, say=self.say))
-            found = of_row(row, list(bump(lab, what, say=self.say, depth=Depth.of_row(row))))
+        if not lab.boards:
+            raise OptionError("no board fits this image", where=str(settings.image or settings.instance))
+        wanted = replace(settings, kernel=taken, with_modules=modules)
+        what = sides(lab, wanted, kernel_folder(against, self.scratch), titles)
+        if not row:
+            return what, list(bump(lab, what, say=self.say))
+        found = of_row(row, list(bump(lab, what, say=self.say, depth=Depth.of_row(row))))
         if not found:
             raise OptionError(f"no board has the row {row!r}", hint="write it as the comparison prints it")
         return what, found
