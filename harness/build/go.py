@@ -246,9 +246,13 @@ class GoToolchain:
             for program in batch:
                 shutil.copyfile(made / program.basename, out / program.name)
 
-    def build_in_place(self, folder: Path, package: str, out: Path) -> None:
-        """Build one package of the module in ``folder`` into the file ``out``, without changing the module."""
-        done = self._run(["build", "-mod=readonly", *STEADY, "-o", str(out), package], folder)
+    def build_in_place(self, folder: Path, package: str, out: Path, *, small: bool = False) -> None:
+        """Build one package of the module in ``folder`` into the file ``out``, without changing the module.
+
+        ``small`` leaves out what only a debugger reads.
+        """
+        less = ["-ldflags=-s -w"] if small else []
+        done = self._run(["build", "-mod=readonly", *STEADY, *less, "-o", str(out), package], folder)
         if done.returncode:
             raise self._failure(_what_failed(done.stderr), done, None, folder)
 

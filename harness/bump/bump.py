@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.appliance.wanted import Wanted
 from harness.boards import Board
 from harness.bump.compare import BOOTS, LEAST_RATES, SECONDS, Row, Starts, Verdict, compared, size_row
-from harness.bump.deeds import DEEDS
+from harness.bump.deeds import DEEDS, what_of
 from harness.bump.facts import Programs
 from harness.bump.measured import ASKING, Measured, Task, measure
 from harness.bump.segment import between
@@ -309,8 +309,7 @@ def _carries(lab: Lab, board: Board, image: Image, programs: Programs) -> tuple[
                 return "", lack
             bad = between(pair, programs).of("bad")
         except ApplianceFault as error:
-            pair[0].explain(error)
-            return error.what, ""
+            return what_of(error, pair[0]), ""
     return "; ".join(f"{name}: {why}" for name, why in bad.items()), ""
 
 
@@ -343,7 +342,6 @@ def _updated(lab: Lab, board: Board, first: Image, then: Image) -> _Went:
                 appliance.update(image)
                 slots.append(appliance.slot)
         except ApplianceFault as error:
-            appliance.explain(error)
-            return _Went(wrong=error.what)
+            return _Went(wrong=what_of(error, appliance))
     flips = slots[0] != slots[1] != slots[2]
     return _Went(stays="" if flips else f"it ran from the slots {', then '.join(slots)}")

@@ -12,7 +12,7 @@ from harness.boards.hardware import WATCHDOG
 from harness.bump.facts import Programs
 from harness.bump.times import timed
 from harness.console.phases import Cause
-from harness.errors import ApplianceFault, CommandFailed
+from harness.errors import ApplianceFault, CommandFailed, Fault
 
 KEPT = "/perm/.harness-kept"
 """Written before a power cut, and read after it."""
@@ -38,6 +38,14 @@ class Deed:
         return has and all(appliance.can(ability) for ability in self.needs)
 
 
+def what_of(error: ApplianceFault, appliance: Appliance) -> str:
+    """What an appliance did wrong, explained; raises the error where this host kept it from doing better."""
+    appliance.explain(error)
+    if error.fault is Fault.HOST:
+        raise error
+    return error.what
+
+
 def done(
     appliance: Appliance, programs: Programs, deeds: Sequence[Deed], took: dict[str, float]
 ) -> dict[str, str]:
@@ -53,8 +61,7 @@ def done(
             with timed(took, deed.name):
                 result[deed.name] = deed.do(appliance, programs)
         except ApplianceFault as error:
-            appliance.explain(error)
-            result[deed.name] = error.what
+            result[deed.name] = what_of(error, appliance)
             break
     return result
 

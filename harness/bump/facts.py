@@ -13,6 +13,7 @@ Each probe is one file in ``probes/``. It prints lines of three fields with tabs
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +27,7 @@ from harness.image.arch import Arch
 HERE = Path(__file__).parent
 PROBES = HERE / "probes"
 KINDS = ("device", "ok", "bad", "rate", "size", "option", "setting")
+PACKED = "probes.tgz"
 PATIENCE = 300.0
 """Seconds that a probe may take."""
 
@@ -59,30 +61,41 @@ class Programs:
         """Build the agent, and the probes where they are wanted, now."""
         _ = self.agent
         if probes:
-            _ = self.probes
+            _ = self.packed
 
     @cached_property
     def agent(self) -> Path:
         """The agent."""
-        self._go.build_in_place(HERE / "agent", ".", self._folder / "agent")
-        return self._folder / "agent"
+        return self._built(HERE / "agent", ".", "agent")
 
     @cached_property
     def probes(self) -> Mapping[str, Path]:
         """The probes, by name."""
-        made = {source.stem: self._folder / source.stem for source in sorted(PROBES.glob("*.go"))}
-        for name, program in made.items():
-            self._go.build_in_place(PROBES, f"./{name}.go", program)
-        return made
+        names = [source.stem for source in sorted(PROBES.glob("*.go"))]
+        return {name: self._built(PROBES, f"./{name}.go", name) for name in names}
+
+    @cached_property
+    def packed(self) -> Path:
+        """All probes in one file, a third of their size: to an emulated device, each MiB takes its time."""
+        path = self._folder / PACKED
+        with tarfile.open(path, "w:gz", compresslevel=6) as archive:
+            for name, program in self.probes.items():
+                archive.add(program, name)
+        return path
+
+    def _built(self, source: Path, package: str, name: str) -> Path:
+        self._go.build_in_place(source, package, self._folder / name, small=True)
+        return self._folder / name
 
 
 def ask(rescue: Breakglass, programs: Programs) -> Facts:
     """Run every probe on the device; a probe that ends in another way than well is a bad fact of its own."""
     rescue.put(programs.agent, "agent", mode=0o755)
+    rescue.put(programs.packed, PACKED)
+    rescue.run(["./agent", "unpack", PACKED])
     said: dict[str, dict[str, str]] = {}
-    for name, program in programs.probes.items():
+    for name in programs.probes:
         try:
-            rescue.put(program, name, mode=0o755)
             rescue.run(["./agent", "run", f"{name}.txt", f"./{name}"], timeout=PATIENCE)
             lines = rescue.get_bytes(f"{name}.txt").decode("utf-8", "replace").splitlines()
         except HarnessError as error:

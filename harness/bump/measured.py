@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from harness.appliance.appliance import Appliance
-from harness.bump.deeds import Deed, done
+from harness.bump.deeds import Deed, done, what_of
 from harness.bump.facts import Facts, Programs, ask
 from harness.bump.logs import said
 from harness.bump.times import timed
@@ -67,8 +67,7 @@ def measure(appliance: Appliance, task: Task) -> Measured:
             appliance.power_on()
             appliance.wait_until_ready()
     except ApplianceFault as error:
-        appliance.explain(error)
-        return Measured(failed=error.what, took=took)
+        return Measured(failed=what_of(error, appliance), took=took)
     if task.hears:
         with timed(took, "waiting until the console is quiet"), suppress(WaitTimeout):
             appliance.console.wait_for_quiet(QUIET, timeout=AT_MOST)
@@ -100,5 +99,4 @@ def _asked(appliance: Appliance, task: Task, took: dict[str, float]) -> tuple[Fa
                     facts = exchange(rescue, appliance.port(PORT), facts, size=size)
             return facts, ""
     except ApplianceFault as error:
-        appliance.explain(error)
-        return Facts({"bad": {ASKING: error.what}}), ""
+        return Facts({"bad": {ASKING: what_of(error, appliance)}}), ""

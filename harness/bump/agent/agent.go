@@ -1,4 +1,4 @@
-// agent runs on the device. "agent run FILE PROGRAM" runs a probe and keeps what it prints in a file: what breakglass
+// agent runs on the device. "agent unpack FILE" unpacks programs from a compressed archive. "agent run FILE PROGRAM" runs a probe and keeps what it prints in a file: what breakglass
 // passes on without a shell may lack its end. "agent traffic PORT" is the device's end of bulk traffic. "agent keep FILE"
 // writes a file and waits until the disk has it; "agent kept FILE" compares it. "agent panic" has the kernel panic, and
 // "agent hang" has it panic and stay so. "agent join OWN PEER HARDWARE" gives the first card a second address, and says
@@ -7,8 +7,10 @@
 package main
 
 import (
+	"archive/tar"
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"net"
@@ -110,6 +112,34 @@ func run(file, program string, arguments ...string) error {
 	return err
 }
 
+func unpack(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	whole, err := gzip.NewReader(file)
+	if err != nil {
+		return err
+	}
+	for archive := tar.NewReader(whole); ; {
+		header, err := archive.Next()
+		if err == io.EOF {
+			return os.Remove(path)
+		}
+		if err != nil {
+			return err
+		}
+		content, err := io.ReadAll(archive)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Base(header.Name), content, 0o755); err != nil {
+			return err
+		}
+	}
+}
+
 // sync makes the disk have a file, or the names in a folder.
 func sync(path string) error {
 	file, err := os.Open(path)
@@ -172,6 +202,8 @@ func main() {
 		err = run(os.Args[2], os.Args[3], os.Args[4:]...)
 	} else if len(os.Args) == 3 && os.Args[1] == "traffic" {
 		err = traffic(os.Args[2])
+	} else if len(os.Args) == 3 && os.Args[1] == "unpack" {
+		err = unpack(os.Args[2])
 	} else if len(os.Args) == 3 && os.Args[1] == "keep" {
 		err = keep(os.Args[2])
 	} else if len(os.Args) == 3 && os.Args[1] == "kept" {
@@ -187,7 +219,7 @@ func main() {
 	} else if len(os.Args) == 2 && os.Args[1] == "die" {
 		err = die()
 	} else {
-		err = fmt.Errorf("usage: agent run FILE PROGRAM ... | traffic PORT | keep FILE | kept FILE | panic | hang | join ... | carry ...")
+		err = fmt.Errorf("usage: agent unpack FILE | run FILE PROGRAM ... | traffic PORT | keep FILE | kept FILE | panic | hang | join ... | carry ...")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

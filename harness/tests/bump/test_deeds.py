@@ -9,7 +9,7 @@ import pytest
 
 from harness.boards.hardware import WATCHDOG
 from harness.bump.deeds import DEEDS, Deed, done
-from harness.errors import WaitTimeout
+from harness.errors import Fault, WaitTimeout
 
 APPLIANCE: Any = SimpleNamespace(
     board=SimpleNamespace(has=()), can=lambda ability: ability != "perm", explain=lambda _: None
@@ -19,6 +19,17 @@ PROGRAMS: Any = None
 
 def falls(*_: object) -> str:
     raise WaitTimeout("it fell silent")
+
+
+def test_what_this_host_is_to_blame_for_is_no_regression() -> None:
+    def starves(*_: object) -> str:
+        error = WaitTimeout("it is late")
+        error.excuse("this host gave QEMU nothing")
+        raise error
+
+    with pytest.raises(WaitTimeout) as raised:
+        done(APPLIANCE, PROGRAMS, [Deed("one", starves)], {})
+    assert raised.value.fault is Fault.HOST
 
 
 def test_nothing_is_asked_of_it_after_a_fall() -> None:
