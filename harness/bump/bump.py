@@ -144,13 +144,28 @@ def of_row(what: str, rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def bump(lab: Lab, what: Sides, *, say: Callable[[str], None], depth: Depth = Depth()) -> Iterator[Row]:
-    """The rows of all boards, each board's when it is done."""
+Known = dict[tuple[str, str, Depth], Measured]
+"""Starts of old sides, by board, image and what was looked at."""
+
+
+def bump(
+    lab: Lab,
+    what: Sides,
+    *,
+    say: Callable[[str], None],
+    depth: Depth = Depth(),
+    known: Known | None = None,
+) -> Iterator[Row]:
+    """The rows of all boards, each board's when it is done.
+
+    Where one start of each side is enough, that of an old side which came up is kept in ``known``, and not made
+    again: nothing that the two sides share is measured then.
+    """
     programs = Programs(lab.folders.folder("probes"), what.new.arch)
     if depth.asked or depth.deeds or depth.together:
         # No machine waits for it.
         programs.build(probes=bool(depth.asked))
-    means = _Means(programs, depth, say)
+    means = _Means(programs, depth, say, known if known is not None else {})
     for board in lab.boards:
         fitting(what.old, board)
         fitting(what.new, board)
@@ -221,6 +236,7 @@ class _Means:
     programs: Programs
     depth: Depth
     say: Callable[[str], None]
+    known: Known
 
     def task(self, starts: Starts) -> Task:
         """What is done with both starts of the next pair."""
@@ -248,11 +264,17 @@ def _starts(lab: Lab, board: Board, what: Sides, means: _Means) -> Starts:
         # In turn, and each first once: whoever comes second finds warmer caches.
         turns = [("old", what.old, old), ("new", what.new, new)]
         for side, image, found in turns if number % 2 == 0 else reversed(turns):
+            kept = board.name, image.digest, means.depth
+            if side == "old" and kept in means.known:
+                found.append(means.known[kept])
+                continue
             wanted = Wanted(board, f"bump-{board.name}-{side}-{number + 1}", running=False, cold=True, image=image)
             with lab.appliance(wanted) as appliance:
                 one = measure(appliance, task)
             means.say(f"{board.name}: {side} {number + 1}: {one.failed or f'ready after {one.ready:.1f} s'}")
             found.append(one)
+            if side == "old" and means.depth.most == 1 and not one.failed:
+                means.known[kept] = one
     return starts
 
 

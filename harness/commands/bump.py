@@ -6,7 +6,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from harness.errors import HarnessError, OptionError
 from harness.options import Settings
 
 if TYPE_CHECKING:
-    from harness.bump.bump import Sides
+    from harness.bump.bump import Known, Sides
     from harness.bump.compare import Row
     from harness.lab.lab import Lab
 
@@ -125,6 +125,8 @@ class Look:
     lab: Lab
     scratch: Path
     say: Callable[[str], None]
+    known: Known = field(default_factory=dict)
+    """What was seen of the old side, which a bisection looks at once."""
 
     def at(
         self, kernel: str | None, modules: tuple[str, ...], against: str, *, row: str = ""
@@ -143,7 +145,8 @@ class Look:
         what = sides(lab, wanted, kernel_folder(against, self.scratch), titles)
         if not row:
             return what, list(bump(lab, what, say=self.say))
-        found = of_row(row, list(bump(lab, what, say=self.say, depth=Depth.of_row(row))))
+        depth = Depth.of_row(row)
+        found = of_row(row, list(bump(lab, what, say=self.say, depth=depth, known=self.known)))
         if not found:
             raise OptionError(f"no board has the row {row!r}", hint="write it as the comparison prints it")
         return what, found
