@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from harness.bump.bump import BOOT_SIZE, FLIP, UPDATE, VERSIONS, Depth, _goes_on, of_row
+from harness.appliance.wanted import Wanted
+from harness.boards import board
+from harness.bump import bump as module
+from harness.bump.bump import BOOT_SIZE, FLIP, UPDATE, VERSIONS, Depth, Sides, _goes_on, of_row
 from harness.bump.compare import Row, Starts, Verdict
 from harness.bump.deeds import DEEDS
 from harness.tests.bump.test_compare import GOOD, but
+from harness.tests.image.plain import PLAIN
 
 
 @pytest.mark.parametrize(
@@ -62,3 +69,22 @@ def test_only_a_start_that_fails_or_a_device_that_falls_silent_stands_for_a_row(
     assert of_row("clock", [boots, other]) == [boots]
     assert of_row("clock", [other]) == []
     assert of_row("clock", [Row("virt", "boots", Verdict.SAME)]) == []
+
+
+def test_where_one_start_is_enough_the_old_side_is_started_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    def start(wanted: Wanted) -> AbstractContextManager[None]:
+        started.append(wanted.name)
+        return nullcontext()
+
+    lab: Any = SimpleNamespace(appliance=start)
+    monkeypatch.setattr(module, "measure", lambda *_: GOOD)
+    virt, what, known = board("virt"), Sides(PLAIN, PLAIN, "old", "new"), dict[Any, Any]()
+    for depth in (Depth.of_row("boots"), Depth.of_row("boots"), Depth.of_row("seconds to the first answer")):
+        means: Any = SimpleNamespace(depth=depth, known=known, say=lambda _: None, task=lambda _: None)
+        found = module._starts(lab, virt, what, means)
+        assert len(found.old) == len(found.new) == depth.least
+    assert started[:3] == ["bump-virt-old-1", "bump-virt-new-1", "bump-virt-new-1"]
+    # Times are compared side by side.
+    assert len(started[3:]) == 8
