@@ -109,7 +109,9 @@ class Depth:
     together: bool = True
     """Whether two of one side carry bytes to each other."""
     row: str = ""
-    """The only row that counts: while it is worse, more pairs confirm it."""
+    """The only row that counts, beyond the least pairs."""
+    confirms: bool = True
+    """Whether more pairs confirm a row that is worse; else they are made until it is."""
 
     @classmethod
     def of_row(cls, what: str) -> Depth:
@@ -130,9 +132,9 @@ class Depth:
         if what.startswith("console"):
             return replace(no_pair, least=1, most=CONFIRMED, console=True, row=what)
         if what.startswith(("traffic", "writing", "reading")):
-            return replace(
-                no_pair, least=LEAST_RATES, most=LEAST_RATES, asked=LEAST_RATES, traffic=what.startswith("traffic")
-            )
+            # A stall needs one pair, and a throughput all of them.
+            rates = replace(no_pair, least=1, most=LEAST_RATES, asked=LEAST_RATES, row=what, confirms=False)
+            return replace(rates, traffic=what.startswith("traffic"))
         # A device that comes up late may be missing once.
         return replace(no_pair, least=1, most=CONFIRMED, asked=CONFIRMED, row=what)
 
@@ -224,7 +226,7 @@ def _goes_on(starts: Starts, depth: Depth) -> bool:
     if pairs < depth.least:
         return True
     if depth.row:
-        return any(row.is_regression for row in compared(starts) if row.what == depth.row)
+        return depth.confirms == any(row.is_regression for row in compared(starts) if row.what == depth.row)
     found = starts.ratio
     return found is None or found.judgement == "open"
 

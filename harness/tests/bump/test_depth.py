@@ -22,22 +22,24 @@ from harness.tests.image.plain import PLAIN
 @pytest.mark.parametrize(
     ("row", "pairs", "asks"),
     [
-        (VERSIONS, 0, False),
-        (BOOT_SIZE, 0, False),
-        (UPDATE, 0, False),
-        (FLIP, 0, False),
-        ("boots", 1, False),
-        ("power off", 1, False),
-        ("seconds to the first answer", 4, False),
-        ("console: warnings and errors", 1, False),
-        ("clock by rtc-pl031", 1, True),
-        ("traffic to the device, one stream, 1400 bytes a write", 3, True),
-        ("reading from the disk", 3, True),
+        (VERSIONS, (0, 0), False),
+        (BOOT_SIZE, (0, 0), False),
+        (UPDATE, (0, 0), False),
+        (FLIP, (0, 0), False),
+        ("boots", (1, 1), False),
+        ("power off", (1, 1), False),
+        ("seconds to the first answer", (4, 9), False),
+        ("console: warnings and errors", (1, 2), False),
+        ("clock by rtc-pl031", (1, 2), True),
+        ("traffic to the device, one stream, 1400 bytes a write", (1, 3), True),
+        ("reading from the disk", (1, 3), True),
     ],
 )
-def test_a_row_takes_so_many_pairs_and_probes_only_where_it_is_of_them(row: str, pairs: int, asks: bool) -> None:
+def test_a_row_takes_so_many_pairs_and_probes_only_where_it_is_of_them(
+    row: str, pairs: tuple[int, int], asks: bool
+) -> None:
     depth = Depth.of_row(row)
-    assert (depth.least, bool(depth.asked)) == (pairs, asks)
+    assert ((depth.least, depth.most), bool(depth.asked)) == (pairs, asks)
     assert depth.traffic == row.startswith("traffic")
     assert depth.update == (row in (UPDATE, FLIP))
     assert depth.console == row.startswith("console")
@@ -52,6 +54,14 @@ def test_what_one_start_may_get_wrong_is_confirmed_and_what_is_well_is_not() -> 
     assert not _goes_on(Starts("virt", [GOOD], [GOOD]), depth)
     assert not _goes_on(Starts("virt", [GOOD] * 2, [gone, GOOD]), depth)
     assert not _goes_on(Starts("virt", [GOOD] * 2, [gone] * 2), depth)
+
+
+def test_a_stall_needs_one_pair_and_a_throughput_all_of_them() -> None:
+    traffic = "traffic to the device"
+    depth = Depth.of_row(traffic)
+    assert not _goes_on(Starts("virt", [GOOD], [but("bad", traffic, "it stalls")]), depth)
+    assert _goes_on(Starts("virt", [GOOD] * 2, [GOOD] * 2), depth)
+    assert not _goes_on(Starts("virt", [GOOD] * 3, [GOOD] * 3), depth)
 
 
 def test_a_whole_comparison_goes_on_until_the_times_are_decided() -> None:
