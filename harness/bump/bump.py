@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -113,6 +113,11 @@ class Depth:
     confirms: bool = True
     """Whether more pairs confirm a row that is worse; else they are made until it is."""
 
+    @property
+    def starts(self) -> bool:
+        """Whether a machine is started at all."""
+        return bool(self.most or self.update or self.together)
+
     @classmethod
     def of_row(cls, what: str) -> Depth:
         """What it takes to see this row."""
@@ -174,7 +179,10 @@ def bump(
         took = dict[str, float]()
         with timed(took, "images"):
             yield from _of_images(lab, board, what)
-        with lab.room_kept(Wanted(board, f"bump-{board.name}", running=False, cold=True, image=what.old)):
+        room: AbstractContextManager[None] = nullcontext()
+        if depth.starts:
+            room = lab.room_kept(Wanted(board, f"bump-{board.name}", running=False, cold=True, image=what.old))
+        with room:
             starts = _starts(lab, board, what, means)
             if depth.most:
                 yield from compared(starts)

@@ -37,3 +37,9 @@ def says(words: str) -> Callable[[Path], None]:
         path.write_text(f"{path.read_text().strip()} {words}\n")
 
     return change
+
+
+def other_modules(folder: Path) -> None:
+    """Modules of another version than the kernel's."""
+    (release,) = (folder / "lib/modules").iterdir()
+    release.rename(release.with_name("6.0.0"))

@@ -1,4 +1,4 @@
-"""The first bad kernel of sixteen, found unattended on ``virt``, and by ``git bisect run``."""
+"""The first bad kernel of sixteen, found unattended on ``virt``; and that of six by ``git bisect run``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from harness.bump.bump import VERSIONS
 from harness.package_data import images_folder
-from harness.tests.bump.kernels import copy_of_kernel, says
+from harness.tests.bump.kernels import copy_of_kernel, other_modules, says
 from harness.tests.bump.test_checkout import git
 from harness.tests.outside import clean_environment
 
@@ -22,10 +23,12 @@ pytestmark = pytest.mark.gk_tier("nightly")
 BUMP = [sys.executable, "-m", "harness", "bump", str(images_folder() / "hello-arm64"), "--board", "virt"]
 
 
-def repository(folder: Path, *, bad_from: int, count: int, lacking: Sequence[int] = ()) -> list[str]:
+def repository(
+    folder: Path, bad: Callable[[Path], None], *, bad_from: int, count: int, lacking: Sequence[int] = ()
+) -> list[str]:
     """Make a checkout with so many commits of the kernel of the own instance; returns them.
 
-    Each says something else on its command line. From ``bad_from`` on it has no init; those ``lacking`` have no
+    Each says something else on its command line. From ``bad_from`` on it is ``bad``; those ``lacking`` have no
     kernel at all.
     """
     copy_of_kernel("arm64", folder)
@@ -36,7 +39,10 @@ def repository(folder: Path, *, bad_from: int, count: int, lacking: Sequence[int
     commits = []
     for number in range(count):
         (folder / "cmdline.txt").write_text(cmdline)
-        says(f"harness.version={number}{' init=/nothing' if number >= bad_from else ''}")(folder)
+        if number == bad_from:
+            bad(folder)
+            cmdline = (folder / "cmdline.txt").read_text()
+        says(f"harness.version={number}")(folder)
         if number in lacking:
             kernel.rename(aside)
         git(folder, "add", "-A")
@@ -49,7 +55,7 @@ def repository(folder: Path, *, bad_from: int, count: int, lacking: Sequence[int
 
 def test_of_sixteen_versions_the_bad_one_is_found_in_four_steps(tmp_path: Path) -> None:
     folder = tmp_path / "kernel"
-    commits = repository(folder, bad_from=11, count=16)
+    commits = repository(folder, says("init=/nothing"), bad_from=11, count=16)
     began = time.monotonic()
     done = subprocess.run(
         [*BUMP, "--kernel", str(folder), "--bisect", commits[0], commits[-1], "--row", "boots"],
@@ -69,12 +75,12 @@ def test_of_sixteen_versions_the_bad_one_is_found_in_four_steps(tmp_path: Path) 
 
 def test_git_bisect_run_finds_it_and_passes_over_what_cannot_be_built(tmp_path: Path) -> None:
     folder = tmp_path / "kernel"
-    commits = repository(folder, bad_from=4, count=6, lacking=[2])
+    commits = repository(folder, other_modules, bad_from=4, count=6, lacking=[2])
     git(folder, "checkout", "-q", "--detach", commits[-1])
     git(folder, "bisect", "start", commits[-1], commits[0])
     # Whichever git would take, the one that cannot be built is asked for.
     git(folder, "checkout", "-q", "--detach", commits[2])
-    command = [*BUMP, "--kernel", ".", "--row", "boots", "--artifacts", str(tmp_path / "logs")]
+    command = [*BUMP, "--kernel", ".", "--row", VERSIONS, "--artifacts", str(tmp_path / "logs")]
     done = subprocess.run(
         ["git", "-C", str(folder), "bisect", "run", "sh", "-c", shlex.join(command)],
         env=clean_environment(),

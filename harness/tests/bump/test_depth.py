@@ -40,6 +40,7 @@ def test_a_row_takes_so_many_pairs_and_probes_only_where_it_is_of_them(
 ) -> None:
     depth = Depth.of_row(row)
     assert ((depth.least, depth.most), bool(depth.asked)) == (pairs, asks)
+    assert depth.starts == (row not in (VERSIONS, BOOT_SIZE))
     assert depth.traffic == row.startswith("traffic")
     assert depth.update == (row in (UPDATE, FLIP))
     assert depth.console == row.startswith("console")

@@ -17,16 +17,10 @@ from pathlib import Path
 import pytest
 
 from harness.package_data import images_folder
-from harness.tests.bump.kernels import copy_of_kernel, says
+from harness.tests.bump.kernels import copy_of_kernel, other_modules, says
 from harness.tests.outside import clean_environment
 
 pytestmark = pytest.mark.gk_tier("nightly")
-
-
-def other_modules(folder: Path) -> None:
-    """Modules of another version than the kernel's."""
-    (release,) = (folder / "lib/modules").iterdir()
-    release.rename(release.with_name("6.0.0"))
 
 
 def large(folder: Path) -> None:
