@@ -284,7 +284,8 @@ def _starts(lab: Lab, board: Board, what: Sides, means: _Means) -> Starts:
             means.say(f"{board.name}: {side} {number + 1}: {one.failed or f'ready after {one.ready:.1f} s'}")
             found.append(one)
             if side == "old" and means.depth.most == 1 and not one.failed:
-                means.known[kept] = one
+                # Its time was told once.
+                means.known[kept] = replace(one, took={})
     return starts
 
 
