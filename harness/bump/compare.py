@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -248,7 +248,15 @@ def _options(was: Sequence[Facts], now: Sequence[Facts]) -> Iterator[Compared]:
     before, after = was[0].of("option"), now[0].of("option")
     if not before and not after:
         yield "configuration of the kernel", Verdict.UNSEEN, "it has no /proc/config.gz"
-        return
+    else:
+        yield _changes("configuration of the kernel", before, after, f"{len(after)} options")
+    before, after = was[0].of("setting"), now[0].of("setting")
+    if before or after:
+        yield _changes("offloads of the network cards", before, after, f"{len(after)} settings")
+
+
+def _changes(title: str, before: Mapping[str, str], after: Mapping[str, str], count: str) -> Compared:
+    """What was lost, won and changed: shown, and no verdict."""
     lost = [name for name in before if name not in after]
     won = [name for name in after if name not in before]
     changed = [
@@ -257,10 +265,9 @@ def _options(was: Sequence[Facts], now: Sequence[Facts]) -> Iterator[Compared]:
         if before[name] != after.get(name, before[name])
     ]
     if not (lost or won or changed):
-        yield "configuration of the kernel", Verdict.SAME, f"{len(after)} options"
-        return
+        return title, Verdict.SAME, count
     text = "; ".join(filter(None, (_listed("lost", lost), _listed("won", won), _listed("changed", changed))))
-    yield "configuration of the kernel", Verdict.OTHER, text
+    return title, Verdict.OTHER, text
 
 
 def _deeds(old: Sequence[Measured], new: Sequence[Measured]) -> Iterator[Compared]:

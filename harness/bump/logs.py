@@ -13,7 +13,9 @@ from harness.console.lines import KERNEL_STAMP, Line
 
 NOISE: Mapping[str, str] = {
     r"^Linux version ": "it names the kernel, which is what differs",
-    r"^(Kernel|Unknown kernel) command line": "it is the instance's",
+    r"^(Kernel|Unknown kernel) command line|^(\S+\.go:\d+: )?cmdline: ": (
+        "it is the instance's, and has words such as panic"
+    ),
     r"^Memory: |^Freeing |^Dentry cache|^Inode-cache|^Mount-cache|^Mountpoint-cache|hash table entries": (
         "it says how large the kernel is"
     ),

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 
 from harness.appliance.appliance import Appliance
+from harness.bump.deeds import Deed, done, what_of
 from harness.bump.facts import Facts, Programs, ask
 from harness.bump.logs import said
+from harness.bump.times import timed
 from harness.bump.traffic import PORT, SIZE, SMALL, exchange
-from harness.console.phases import Cause
 from harness.errors import ApplianceFault, WaitTimeout
 
 QUIET, AT_MOST = 2.0, 20.0
 """Seconds without a line after which the console has said what it says about a start; how long it may go on."""
 
-Deed = Callable[[Appliance], str]
-"""Has an appliance do something; returns what it did otherwise, "" when it did as asked."""
+ASKING = "asking the device"
+"""What does not work where a probe has no answer."""
 
 
 @dataclass(frozen=True)
@@ -38,77 +38,65 @@ class Measured:
     """Why it could not be asked, "" where it was not to be."""
     deeds: Mapping[str, str] = field(default_factory=dict)
     """What it was made to do -> what went wrong, "" when nothing did."""
+    took: Mapping[str, float] = field(default_factory=dict)
+    """What was done -> seconds of this host."""
 
 
-def measure(appliance: Appliance, programs: Programs | None, deeds: Mapping[str, Deed]) -> Measured:
+@dataclass(frozen=True)
+class Task:
+    """What is done with one start beyond waiting until it is ready."""
+
+    programs: Programs
+    asks: bool = True
+    """Whether the device is asked by probes."""
+    carries: int = SIZE
+    """Bytes of each transfer of bulk traffic, 0 for none."""
+    deeds: Sequence[Deed] = ()
+    hears: bool = True
+    """Whether all is heard that the console says about a start."""
+
+
+def measure(appliance: Appliance, task: Task) -> Measured:
     """Switch the appliance on, wait until it is ready, ask it, and make it do things.
 
     What the appliance does wrong is in the result; what the host does wrong is raised.
     """
+    took = dict[str, float]()
     try:
-        appliance.power_on()
-        appliance.wait_until_ready()
+        with timed(took, "starts"):
+            appliance.power_on()
+            appliance.wait_until_ready()
     except ApplianceFault as error:
-        appliance.explain(error)
-        return Measured(failed=error.what)
-    with suppress(WaitTimeout):
-        appliance.console.wait_for_quiet(QUIET, timeout=AT_MOST)
+        return Measured(failed=what_of(error, appliance), took=took)
+    if task.hears:
+        with timed(took, "waiting until the console is quiet"), suppress(WaitTimeout):
+            appliance.console.wait_for_quiet(QUIET, timeout=AT_MOST)
     start, boot = appliance.cold_start, appliance.console.current
     log = said(appliance.console.lines())
-    facts, unasked = _asked(appliance, programs) if programs is not None else (None, "")
+    facts, unasked = _asked(appliance, task, took) if task.asks else (None, "")
     return Measured(
         ready=start.ready if start is not None else 0.0,
         phases={str(phase): seconds for phase, seconds in boot.at.items()} if boot is not None else {},
         log=log,
         facts=facts,
         unasked=unasked,
-        deeds=_done(appliance, deeds),
+        deeds=done(appliance, task.programs, task.deeds, took),
         findings={one.name: one.what for one in appliance.console.unclean()},
+        took=took,
     )
 
 
-def _asked(appliance: Appliance, programs: Programs) -> tuple[Facts | None, str]:
+def _asked(appliance: Appliance, task: Task, took: dict[str, float]) -> tuple[Facts | None, str]:
     if lack := appliance.missing("breakglass"):
         return None, lack
     try:
         with appliance.breakglass() as rescue:
-            facts = ask(rescue, programs)
-            size = SMALL if appliance.board.slow_upload else SIZE
-            return exchange(rescue, appliance.port(PORT), facts, size=size), ""
+            with timed(took, "probes"):
+                facts = ask(rescue, task.programs)
+            if task.carries:
+                size = min(task.carries, SMALL) if appliance.board.slow_upload else task.carries
+                with timed(took, "traffic"):
+                    facts = exchange(rescue, appliance.port(PORT), facts, size=size)
+            return facts, ""
     except ApplianceFault as error:
-        appliance.explain(error)
-        return Facts({"bad": {"asking the device": error.what}}), ""
-
-
-def _done(appliance: Appliance, deeds: Mapping[str, Deed]) -> dict[str, str]:
-    """What became of each deed; none after one that it did not survive, which is what the next would show."""
-    done = {}
-    for name, do in deeds.items():
-        try:
-            done[name] = do(appliance)
-        except ApplianceFault as error:
-            appliance.explain(error)
-            done[name] = error.what
-            break
-    return done
-
-
-def _reboot(appliance: Appliance, *, kexec: bool) -> str:
-    appliance.reboot(kexec=kexec)
-    boot = appliance.console.current
-    if appliance.voice.kernel and boot is not None and (boot.cause is Cause.KEXEC) is not kexec:
-        return f"it rebooted all the same, by {boot.cause}"
-    return ""
-
-
-def _power_off(appliance: Appliance) -> str:
-    appliance.power_off()
-    return ""
-
-
-DEEDS: Mapping[str, Deed] = {
-    "reboot by kexec": partial(_reboot, kexec=True),
-    "reboot through the firmware": partial(_reboot, kexec=False),
-    "power off": _power_off,
-}
-"""What each side is made to do, in this order."""
+        return Facts({"bad": {ASKING: what_of(error, appliance)}}), ""

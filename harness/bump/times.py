@@ -6,7 +6,9 @@ Each pair gives a ratio, new to old: what disturbs the host for longer than a pa
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,3 +62,13 @@ def ratio(old: Sequence[float], new: Sequence[float]) -> Ratio:
     else:
         judgement = "slower" if slower else "faster"
     return Ratio(median, ratios[0], ratios[-1], count, judgement)
+
+
+@contextmanager
+def timed(took: dict[str, float], what: str) -> Iterator[None]:
+    """Add the seconds of this host that the block takes."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        took[what] = took.get(what, 0.0) + time.monotonic() - began

@@ -8,13 +8,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.bump.facts import Facts
 from harness.errors import HarnessError
 from harness.gokrazy.breakglass import Breakglass
+from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 
 PORT = 39173
 """Of the guest; nothing that is known listens there."""
@@ -58,7 +59,7 @@ def pattern() -> bytes:
 def exchange(rescue: Breakglass, port: int, facts: Facts, *, size: int = SIZE, stall: float = STALL) -> Facts:
     """Carry bytes both ways, after ``ask`` sent the agent; ``port`` is the host's that leads to the guest's."""
     content = pattern()
-    with _listening(rescue, port, stall):
+    with listening(rescue, port, stall):
         for transfer in TRANSFERS:
             began = time.monotonic()
             wrong = _carried(transfer, port, content, size, stall)
@@ -72,8 +73,8 @@ def exchange(rescue: Breakglass, port: int, facts: Facts, *, size: int = SIZE, s
 
 
 @contextmanager
-def _listening(rescue: Breakglass, port: int, patience: float) -> Iterator[None]:
-    """The device's end, from before the block to after it."""
+def listening(rescue: Breakglass, port: int, patience: float) -> Iterator[None]:
+    """The device's end, from before the block to after it; raises as ``Breakglass.run`` does, and WaitTimeout."""
     failed: list[HarnessError] = []
 
     def run() -> None:
@@ -84,10 +85,13 @@ def _listening(rescue: Breakglass, port: int, patience: float) -> Iterator[None]
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    try:
-        _until_it_answers(port, thread, patience)
+
+    def check() -> None:
         if failed:
             raise failed[0]
+
+    try:
+        _until_it_answers(port, check, patience)
         yield
     finally:
         if thread.is_alive():
@@ -99,19 +103,21 @@ def _listening(rescue: Breakglass, port: int, patience: float) -> Iterator[None]
         thread.join(patience)
 
 
-def _until_it_answers(port: int, thread: threading.Thread, patience: float) -> None:
-    """Wait until the device's end takes a connection: QEMU accepts and closes those that nobody waits for."""
-    limit = time.monotonic() + patience
-    while thread.is_alive() and time.monotonic() < limit:
+def _until_it_answers(port: int, check: Callable[[], None], patience: float) -> None:
+    """Wait until the device's end takes a connection: QEMU accepts and closes those that nobody waits for.
+
+    Raises WaitTimeout, and what ``check`` raises.
+    """
+
+    def attempt(deadline: Deadline) -> Done[None] | NotYet:
         try:
-            with socket.create_connection(("127.0.0.1", port), patience) as end:
-                end.settimeout(patience)
+            with socket.create_connection(("127.0.0.1", port), deadline.slice(patience)) as end:
                 end.sendall(b"in 1 1\n" + pattern()[:1])
-                if end.recv(64).startswith(b"whole"):
-                    return
-        except OSError:
-            pass
-        thread.join(0.1)
+                return Done(None) if end.recv(64).startswith(b"whole") else NotYet("the connection was closed")
+        except OSError as error:
+            return NotYet(error.strerror or str(error))
+
+    poll("the device to take bulk traffic", patience, attempt, where=f"127.0.0.1:{port}", check=check)
 
 
 def _carried(transfer: Transfer, port: int, content: bytes, size: int, stall: float) -> str:

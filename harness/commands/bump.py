@@ -8,17 +8,21 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands.arguments import Commands, options_of, settings_of
-from harness.errors import OptionError
+from harness.errors import HarnessError, OptionError
 from harness.options import Settings
 
 if TYPE_CHECKING:
-    from harness.bump.bump import Sides
+    from harness.bump.bump import Known, Sides
     from harness.bump.compare import Row
+    from harness.lab.lab import Lab
+
+SKIP, ABORT = 125, 128
+"""What ``git bisect run`` understands: this commit cannot be tried; nothing can."""
 
 NAME = "gokharness bump"
 
@@ -40,11 +44,15 @@ def add(commands: Commands) -> None:
         help="find the first bad one: of the commits between two in the checkout of a kernel, or of versions",
     )
     bump.add_argument(
-        "--row", metavar="ROW", default="", help="with --bisect: the row that shows it, such as 'boots'"
+        "--row",
+        metavar="ROW",
+        default="",
+        help="look at this row only, named as the comparison prints it, such as 'boots'; --bisect needs it",
     )
     bump.add_argument("--accept", metavar="FILE", help="a file of differences that are accepted, until a day")
     bump.add_argument("--markdown", metavar="FILE", help="write the verdict for a pull request")
     bump.add_argument("--junit", metavar="FILE", help="write the rows as JUnit XML")
+    bump.add_argument("--html", metavar="FILE", help="write the verdict as a page that needs nothing else")
     bump.add_argument("--json", action="store_true", help="print JSON")
     options_of("bump", bump)
     bump.set_defaults(run=run)
@@ -52,9 +60,23 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare, print the verdict, and say by the exit status whether anything got worse."""
+    from harness.bump.bump import NoNewSide
+
+    try:
+        return _compare(options)
+    except HarnessError as error:
+        if not _is_asked_by_git(options.gk_kernel):
+            raise
+        print(f"gokharness: {error}", file=sys.stderr)
+        return SKIP if isinstance(error, NoNewSide) else ABORT
+
+
+def _compare(options: argparse.Namespace) -> int:
     from harness.bump.accepted import accepted, read
     from harness.bump.bump import with_port
     from harness.bump.render import as_json, junit, markdown, text
+    from harness.lab.lab import Lab
+    from harness.report.comparison import comparison
     from harness.report.places import must_take_machines
     from harness.report.words import Words
 
@@ -65,13 +87,20 @@ def run(options: argparse.Namespace) -> int:
     def say(line: str) -> None:
         print(words(line), file=sys.stderr, flush=True)
 
-    with tempfile.TemporaryDirectory(prefix="gk-kernels-") as scratch:
-        look = Look(settings, Path(scratch), say)
+    with (
+        tempfile.TemporaryDirectory(prefix="gk-kernels-") as scratch,
+        Lab(replace(settings, kernel=None, with_modules=()), say=say) as lab,
+    ):
+        look = Look(settings, lab, Path(scratch), say)
         if options.bisect:
             return _bisect(options, look)
-        what, rows = look.at(settings.kernel, settings.with_modules, options.against)
+        what, rows = look.at(settings.kernel, settings.with_modules, options.against, row=options.row)
     rows = accepted(rows, known)
-    files = {"--markdown": (options.markdown, markdown(rows, what)), "--junit": (options.junit, junit(rows, NAME))}
+    files = {
+        "--markdown": (options.markdown, markdown(rows, what)),
+        "--junit": (options.junit, junit(rows, NAME)),
+        "--html": (options.html, comparison(rows, what)),
+    }
     for flag, (name, content) in files.items():
         if name:
             _write(Path(name).expanduser(), content, flag)
@@ -85,7 +114,7 @@ def _write(path: Path, content: str, flag: str) -> None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
+        path.write_text(content, encoding="utf-8", errors="replace")
     except OSError as error:
         raise not_written(error, path.parent, what="the verdict", flag=flag) from None
 
@@ -103,37 +132,53 @@ def _tell_github(rows: Sequence[Row], verdict: str) -> None:
             append(f"### {NAME}\n\n{verdict}", Path(path))
 
 
+def _is_asked_by_git(kernel: str | None) -> bool:
+    """Whether ``git bisect run`` reads the exit status: to it, most statuses are a bad commit."""
+    from harness.bump.bisect import bisects
+
+    places = [Path.cwd(), *([Path(kernel).expanduser()] if kernel and Path(kernel).expanduser().is_dir() else [])]
+    return any(map(bisects, places))
+
+
 @dataclass(frozen=True)
 class Look:
-    """Comparisons of one instance or image; commits of kernels are taken out into ``scratch``."""
+    """Comparisons of one instance or image, in one lab; commits of kernels are taken out into ``scratch``."""
 
     settings: Settings
+    lab: Lab
     scratch: Path
     say: Callable[[str], None]
+    known: Known = field(default_factory=dict)
+    """What was seen of the old side, which a bisection looks at once."""
 
     def at(
         self, kernel: str | None, modules: tuple[str, ...], against: str, *, row: str = ""
     ) -> tuple[Sides, list[Row]]:
         """What is compared, and its rows: of all, or as much as it takes to see one."""
-        from harness.bump.bump import Depth, bump, sides
+        from harness.bump.bump import Depth, bump, of_row, sides
         from harness.bump.checkout import kernel_folder
-        from harness.lab.lab import Lab
 
-        settings = self.settings
+        lab, settings = self.lab, self.settings
         new = str(settings.image) if settings.image is not None else kernel
         titles = against or "as the instance has it", ", ".join(filter(None, (new, *modules)))
         taken = kernel_folder(kernel, self.scratch) if kernel else None
-        with Lab(replace(settings, kernel=taken, with_modules=modules), say=self.say) as lab:
-            if not lab.boards:
-                raise OptionError("no board fits this image", where=str(settings.image or settings.instance))
-            what = sides(lab, kernel_folder(against, self.scratch), titles)
-            depth = Depth.of_row(row) if row else Depth()
-            return what, list(bump(lab, what, say=self.say, depth=depth))
+        if not lab.boards:
+            raise OptionError("no board fits this image", where=str(settings.image or settings.instance))
+        wanted = replace(settings, kernel=taken, with_modules=modules)
+        what = sides(lab, wanted, kernel_folder(against, self.scratch), titles)
+        if not row:
+            return what, list(bump(lab, what, say=self.say))
+        depth = Depth.of_row(row)
+        found = of_row(row, list(bump(lab, what, say=self.say, depth=depth, known=self.known)))
+        if not found:
+            raise OptionError(f"no board has the row {row!r}", hint="write it as the comparison prints it")
+        return what, found
 
 
 def _bisect(options: argparse.Namespace, look: Look) -> int:
     """Find the first bad one of many versions, by one row, and print it with the reason."""
     from harness.bump.bisect import commits, first_bad
+    from harness.bump.bump import NoNewSide
 
     settings, names = look.settings, options.bisect
     if len(names) < 2 or not options.row or bool(settings.kernel) == (len(settings.with_modules) == 1):
@@ -148,15 +193,16 @@ def _bisect(options: argparse.Namespace, look: Look) -> int:
     candidates = [f"{base}@{name}" for name in names]
     why: dict[str, str] = {}
 
-    def is_bad(candidate: str) -> bool:
-        if of_kernel:
-            _, rows = look.at(candidate, (), candidates[0], row=options.row)
-        else:
-            _, rows = look.at(None, (candidate,), "", row=options.row)
-        found = [row for row in rows if row.what == options.row]
-        if not found and not any(row.is_regression for row in rows):
-            raise OptionError(f"no board has the row {options.row!r}", hint="write it as the comparison prints it")
-        worse = [row for row in (found or rows) if row.is_regression]
+    def is_bad(candidate: str) -> bool | None:
+        try:
+            if of_kernel:
+                _, rows = look.at(candidate, (), candidates[0], row=options.row)
+            else:
+                _, rows = look.at(None, (candidate,), "", row=options.row)
+        except NoNewSide as error:
+            look.say(f"{candidate}: it cannot be tried: {error.what}")
+            return None
+        worse = [row for row in rows if row.is_regression]
         why[candidate] = "; ".join(f"{row.board}: {row.what}: {row.why}" for row in worse)
         look.say(f"{candidate}: {f'bad: {why[candidate]}' if worse else 'good'}")
         return bool(worse)

@@ -115,6 +115,13 @@ class Lab:
         """
         return self.starts.appliance(wanted)
 
+    def room_kept(self, wanted: Wanted) -> AbstractContextManager[None]:
+        """Room for appliances such as this one, one after the other, until the ``with`` block ends.
+
+        Starts that are compared are then not kept apart by a wait for others.
+        """
+        return self.starts.room_kept(wanted)
+
     def starts_warm(self, wanted: Wanted) -> bool:
         """Whether what is wanted starts from a snapshot."""
         return self.starts.is_warm(wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -110,6 +110,11 @@ class Starts:
                     self.accelerators.fall_back(board, error)
                 appliance = stack.enter_context(self._started(plan))
             yield appliance
+
+    def room_kept(self, wanted: Wanted) -> AbstractContextManager[None]:
+        """Room for appliances such as this one, one after the other, until the ``with`` block ends."""
+        equipment = self._plan(wanted).equipment
+        return self.room.kept(equipment.memory, equipment.cpus)
 
     def check_parts(self, board: Board) -> None:
         """Raise OptionError for a board with parts that nothing on this host can play."""

@@ -89,7 +89,7 @@ def _render(document: Document, charts: Charts | None, passed: Shown, failed: Sh
     shown = [_shown(number, one, room, most=most, several=several) for number, (one, room) in enumerate(rooms)]
     reds = [one for one in shown if one["red"]]
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             document=document,
@@ -115,8 +115,9 @@ def _render(document: Document, charts: Charts | None, passed: Shown, failed: Sh
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """The templates; what is filled into them is data, and has no characters that nobody sees."""
+    made = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
@@ -125,11 +126,11 @@ def _environment() -> Environment:
         # What is Markup is no plain str, and ours: there is nothing to clean.
         finalize=lambda value: _clean(value) if type(value) is str else value,
     )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    return environment
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return made
 
 
-def _policy(style: str, script: str, *, pictures: bool) -> str:
+def policy_of(style: str, script: str, *, pictures: bool = False) -> str:
     """Nothing is loaded and nothing runs but what has these digests; pictures are part of the page."""
     images = "img-src data:; " if pictures else ""
     return (

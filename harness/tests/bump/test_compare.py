@@ -16,6 +16,7 @@ SAID = {
     "rate": {"traffic to the device": "30.0"},
     "size": {"memory available": str(400 << 20)},
     "option": {"CONFIG_A": "y", "CONFIG_B": "m"},
+    "setting": {"TCP segmentation of eth0, igb": "on"},
 }
 GOOD = Measured(
     ready=5.0,
@@ -97,6 +98,12 @@ def test_options_that_are_lost_are_shown_and_no_verdict() -> None:
     found = rows(new)["configuration of the kernel"]
     assert found.verdict is Verdict.OTHER
     assert found.why == "lost: CONFIG_B; won: CONFIG_C; changed: CONFIG_A=m (was y)"
+
+
+def test_an_offload_that_is_switched_off_is_shown_and_no_verdict() -> None:
+    found = rows(but("setting", "TCP segmentation of eth0, igb", "off"))["offloads of the network cards"]
+    assert found.verdict is Verdict.OTHER
+    assert found.why == "changed: TCP segmentation of eth0, igb=off (was on)"
 
 
 def test_a_device_that_cannot_be_asked_is_not_seen_and_never_the_same() -> None:

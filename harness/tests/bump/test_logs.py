@@ -46,6 +46,14 @@ def test_the_name_of_the_kernel_and_its_measurements_do_not_count() -> None:
     assert difference([], [new]).new == ()
 
 
+def test_another_command_line_is_no_warning_whatever_it_says() -> None:
+    line = "2026/11/27 01:20:00 gokrazy.go:181: cmdline: console=tty1 root=PARTUUID=1/PARTNROFF=1 panic=10"
+    kernel = "[    0.000000] Kernel command line: root=PARTUUID=1/PARTNROFF=1 panic=10"
+    found = difference([start(line, kernel)], [start(f"{line} oops=panic", f"{kernel} oops=panic")])
+    assert (found.new, found.new_alarms, found.gone_alarms) == ((), (), ())
+    assert not start(line)
+
+
 def test_alarms_are_words_and_not_parts_of_words() -> None:
     assert is_alarm("mmc0: error -110 whilst initialising SD card")
     assert is_alarm("ata1: COMRESET failed (errno=-16)")

@@ -1,8 +1,9 @@
-"""The verdict as text, as Markdown for a pull request, and as JSON."""
+"""The verdict as text, as Markdown for a pull request, as JSON, and as a page."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
@@ -10,6 +11,7 @@ from xml.etree import ElementTree
 from harness.bump.bump import Sides
 from harness.bump.compare import Row, Verdict
 from harness.bump.render import as_json, junit, markdown, sentence, text
+from harness.report.comparison import comparison
 from harness.tests.image.plain import PLAIN
 
 WHAT = Sides(PLAIN, replace(PLAIN, digest="new"), "as the instance has it", "kernel@v2")
@@ -68,3 +70,21 @@ def test_junit_counts_an_accepted_row_as_no_failure() -> None:
     suite = ElementTree.fromstring(junit([row], "gokharness bump"))[0]
     assert suite.get("failures") == "0"
     assert "known, until 2027-01-31" in suite.findtext("testcase/system-out", "")
+
+
+def test_the_page_names_what_is_worse_first_and_needs_nothing_else() -> None:
+    page = comparison(ROWS, WHAT)
+    assert page.lstrip().startswith("<!doctype html>")
+    places = [page.index(text) for text in ("What got worse", "it is gone", "The same", "virt: boots")]
+    assert places == sorted(places)
+    assert "<script" not in page
+    assert "new: &lt;script&gt;" in page
+    assert "default-src &#39;none&#39;" in page
+    assert not re.search(r"(?:src|href)=", page)
+    assert "kernel@v2" in page
+
+
+def test_a_page_without_a_regression_has_no_section_of_it() -> None:
+    page = comparison([ROWS[0]], WHAT)
+    assert "What got worse" not in page
+    assert 'class="good"' in page

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+import shutil
 import socket
 import subprocess
 import threading
@@ -115,12 +116,38 @@ def test_an_agent_that_does_not_start_says_why(programs: Programs, monkeypatch: 
         assert done.status == 1  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("probe", ["devices", "config", "proc_net_seek", "memory"])
+@pytest.mark.parametrize("probe", ["devices", "config", "proc_net_seek", "memory", "offloads"])
 def test_a_probe_prints_facts_and_nothing_else(programs: Programs, probe: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     subprocess.run([str(programs.agent), "run", str(out), str(programs.probes[probe])], check=True)
     facts = list(parsed(probe, out.read_text().splitlines()))
     assert not [name for kind, name, _ in facts if kind == "bad" and name.startswith("the probe")]
+
+
+def test_what_was_packed_is_unpacked_and_runs(programs: Programs, tmp_path: Path) -> None:
+    shutil.copy(programs.packed, tmp_path / "probes.tgz")
+    agent = str(programs.agent)
+    subprocess.run([agent, "unpack", "probes.tgz"], check=True, cwd=tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(programs.probes)
+    subprocess.run([agent, "run", "out", "./memory"], check=True, cwd=tmp_path)
+    assert "memory available" in (tmp_path / "out").read_text()
+
+
+def test_what_is_kept_is_compared_byte_for_byte(programs: Programs, tmp_path: Path) -> None:
+    path, agent = tmp_path / "kept", str(programs.agent)
+    for number in (None, 0, 5_000_000):
+        subprocess.run([agent, "keep", str(path)], check=True)
+        if number is not None:
+            content = bytearray(path.read_bytes())
+            content[number] ^= 1
+            path.write_bytes(content)
+        done = subprocess.run([agent, "kept", str(path)], capture_output=True, text=True, check=False)
+        assert done.returncode == (0 if number is None else 1)
+        assert (f"from byte {number} on" in done.stderr) == (number is not None)
+    path.unlink()
+    done = subprocess.run([agent, "kept", str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "no such file" in done.stderr
 
 
 def test_a_probe_that_falls_or_babbles_is_bad_and_one_without_an_end_is_ours() -> None:

@@ -200,3 +200,22 @@ def test_this_host_has_something() -> None:
     assert 0 < host.available <= host.total
     assert host.total < 1 << 30, f"MiB? {host}"
     assert Path("/proc/meminfo").exists()
+
+
+def test_room_that_is_kept_is_given_to_one_machine_after_the_other_and_to_a_second_beside_it_more() -> None:
+    with RunDir() as run_dir:
+        room = Room(run_dir, host=lambda: BIG)
+
+        def taken() -> int:
+            return len(list(run_dir.path.glob("room-*")))
+
+        with room.kept(512, 2):
+            for _ in range(2):
+                with room.reserve(512, 2):
+                    assert taken() == 1
+                    with room.reserve(512, 2):
+                        assert taken() == 2
+                assert taken() == 1
+        assert taken() == 0
+        with room.reserve(512, 2):
+            assert taken() == 1
