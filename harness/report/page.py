@@ -93,7 +93,7 @@ def _render(document: Document, charts: Charts | None, passed: Shown, failed: Sh
         .get_template("page.html")
         .render(
             document=document,
-            policy=_policy(style, script, pictures=any(one["screen"] or one["pictures"] for one in shown)),
+            policy=policy_of(style, script, pictures=any(one["screen"] or one["pictures"] for one in shown)),
             # Ours, from the package: the only text that is taken as markup.
             style=Markup(style),  # noqa: S704
             script=Markup(script),  # noqa: S704
