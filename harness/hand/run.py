@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from harness.appliance.abilities import NOT
 from harness.boards import Board
-from harness.errors import ServiceMissing
+from harness.errors import OptionError, ServiceMissing
 from harness.gokrazy.logs import LogLine
 from harness.hand.boot import Asked, booted
 from harness.hand.ctl import Desk
@@ -38,6 +39,8 @@ def run_program(lab: Lab, board: Board, asked: Asked, program: Program, words: W
     """
     say = lab.journal.say
     with booted(lab, board, asked) as (appliance, name):
+        if reason := appliance.missing("http"):
+            raise OptionError(reason.removeprefix(NOT), where=appliance.image.hostname)
         appliance.wait_until_ready()
         hand = Hand(lab, appliance, name=name, quit=appliance.cut_power, words=words)
         made = hand.build(program.package)
