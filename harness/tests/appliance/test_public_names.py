@@ -18,9 +18,9 @@ first_start flip folder foreign_key gok_config image install is_emulated isolate
 look_at_screen memory_left missing network_from_within no_key port power power_off power_on profile read_boot_files
 reboot remarks restart restore resume rewind run_instead running runs screen seed_inactive send_root service
 set_clock shell slot ssh_command start start_breakglass status stop take_snapshot time_line trouble_with update
-update_boot_only update_with url voice wait_for_boot wait_for_service wait_until_at_rest wait_until_calm
-wait_until_it_runs wait_until_quiet wait_until_ready wait_until_runs_anew wait_until_served wait_until_settled
-wait_until_stopped
+update_boot_only update_server update_with url voice wait_for_boot wait_for_service wait_until_at_rest
+wait_until_calm wait_until_it_runs wait_until_quiet wait_until_ready wait_until_runs_anew wait_until_served
+wait_until_settled wait_until_stopped
 """
 
 
