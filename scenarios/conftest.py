@@ -14,15 +14,23 @@ from harness.boards import boards
 from harness.build.extrafiles import configured
 from harness.build.go import GoToolchain
 from harness.build.instance import load_instance
+from harness.build.instance import load_instance
+from harness.build.one_program import build_one
 from harness.build.own_program import build_own_program
 from harness.errors import ToolMissing
+from harness.faults.disk import with_file
 from harness.image.arch import of_machine
 from harness.image.digest import content_digest
-from harness.image.model import Extent
+from harness.image.gaf import write_gaf
+from harness.image.model import Extent, UpdateFiles
+from harness.image.repacking import pack_root
+from harness.image.squashfs import SquashFs
+from harness.image.update_files import update_files
 from harness.lab.equipment import own_ports
 from harness.lab.sizes import own_image, slower
 from harness.package_data import images_folder
 from harness.plugin import LAB, SETTINGS
+from harness.package_data import images_folder
 
 NOTE = "/perm/gokharness-note"
 TABLES = 34 * 512
@@ -186,3 +194,30 @@ def read_partitions(appliance, folder):
 def partitions(tmp_path):
     """Reads what is on the disk of an appliance that is off, but /perm, as digests: ``partitions(appliance)``."""
     return lambda appliance: read_partitions(appliance, tmp_path)
+
+
+@pytest.fixture
+def heartbeat(appliance, tmp_path):
+    """gokrazy's own heartbeat, which the images have too, but without a server to send to."""
+    instance = load_instance(images_folder() / f"hello-{appliance.image.arch}")
+    return build_one(instance, "github.com/gokrazy/gokrazy/cmd/heartbeat", tmp_path / "heartbeat").program
+
+
+def make_release(image, folder):
+    """An archive of an image whose instance was changed, as its bill of materials says; with that one's hash."""
+    files = update_files(image, folder)
+    document = json.loads(SquashFs(files.root).read("/etc/gokrazy/sbom.json"))
+    digest = document["sbom_hash"][::-1]
+    document["sbom_hash"] = document["sbom"]["config_hash"]["hash"] = digest
+    edit = with_file("/etc/gokrazy/sbom.json", json.dumps(document).encode())
+    changed = folder / "changed"
+    changed.mkdir()
+    archive = folder / "disk.gaf"
+    assert write_gaf(UpdateFiles(pack_root(image, edit, changed), files.boot, files.mbr), archive) == digest
+    return archive, digest
+
+
+@pytest.fixture
+def release(next_image, tmp_path):
+    """What an update server offers: an archive of the next image, and the hash of its bill of materials."""
+    return make_release(next_image, tmp_path)

@@ -14,10 +14,13 @@ from harness.gokrazy.diversion import divert, send_program
 from harness.gokrazy.profiles import Kind, fetch_profile
 from harness.gokrazy.status import ServiceStatus
 from harness.gokrazy.transport import Answer, Endpoint
+from harness.gokrazy.update_server import UpdateServer
 from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 from harness.image.arch import ARCHITECTURES
 from harness.image.gobinary import architecture
 
+THIS_HOST = "10.0.2.2"
+"""Where QEMU's user network has the host's own 127.0.0.1."""
 TRY = 5.0
 """Seconds that one try of a wait may take."""
 HEAD = 64
@@ -77,6 +80,13 @@ class Diversions(Services):
 
         what = f"a program to answer at port {port}"
         return poll(what, self.budget.service, attempt, where=f"{endpoint.url}{path}", check=self.check)
+
+    def update_server(self) -> UpdateServer:
+        """An update server for it, for a ``with`` block; ``url`` is for the device.
+
+        It stands on this host, and so needs ``gk_network("open")``.
+        """
+        return UpdateServer(lambda port: f"http://{THIS_HOST}:{port}", check=self.check)
 
     def gok_config(self) -> GokConfig:
         """Write what ``gok`` needs to talk to it as it is reached now: ``gok_config().command("ps")``.

@@ -27,6 +27,7 @@ from harness.gokrazy.breakglass import Breakglass
 from harness.gokrazy.client import Device
 from harness.gokrazy.endings import Attempt
 from harness.gokrazy.status import ServiceStatus, Status
+from harness.gokrazy.update_server import UpdateServer
 from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 from harness.image.model import Image, UpdateFiles
 from harness.machine.ports import Port
@@ -244,6 +245,12 @@ class RealAppliance(Appliance):
         runs = super().run_instead(service, program, *flags)
         self._may.touched.add(runs.path)
         return runs
+
+    def update_server(self) -> UpdateServer:
+        """Refused: this host's own address is not known to a device."""
+        raise NotOnDevice(
+            "the update server listens for a machine of this host, and the appliance is a real device"
+        )
 
     def checkpoint(self, name: str) -> None:
         """Refused: nobody can take a snapshot of a real device."""

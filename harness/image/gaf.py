@@ -1,7 +1,8 @@
-"""A .gaf (gokrazy archive format: a zip with mbr.img, boot.img, root.img, sbom.json) made into a whole disk."""
+"""A .gaf (gokrazy archive format: a zip with mbr.img, boot.img, root.img, sbom.json), read and written."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import struct
@@ -16,6 +17,7 @@ from harness.image.disk import SMALLEST_DISK, DiskParts, guid_of, write_disk_wit
 from harness.image.fat import FatVolume
 from harness.image.formats import place_for
 from harness.image.gobinary import architecture
+from harness.image.model import UpdateFiles
 from harness.image.squashfs import SquashFs
 
 _MEMBERS = ("mbr.img", "boot.img", "root.img")
@@ -57,6 +59,19 @@ def assemble(path: Path, *, work: Path) -> Path:
         )
         made.replace(out)
     return out
+
+
+def write_gaf(files: UpdateFiles, out: Path) -> str:
+    """Write the archive of an update, as ``gok overwrite --gaf`` would; returns the hash of its bill of materials.
+
+    Raises ImageError where its root file system has none.
+    """
+    document = SquashFs(files.root).read("/etc/gokrazy/sbom.json")
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, file in zip(_MEMBERS, (files.mbr, files.boot, files.root), strict=True):
+            archive.write(file, name)
+        archive.writestr("sbom.json", document)
+    return str(json.loads(document)["sbom_hash"])
 
 
 def _unzip(path: Path, folder: Path) -> None:

@@ -178,3 +178,28 @@ def test_a_client_that_sends_another_byte_is_told_apart(lab: Lab, tmp_path: Path
     body = scenario("stock_client:test_both_clients_flip_the_device_and_leave_the_same_partitions")
     with lab.appliance(Wanted(board(BOARD), "bite-client", reboots=True)) as appliance:
         must_be_red(lambda: body(appliance, following, sloppy, partitions), AssertionError, r"theirs == ours")
+
+
+def selfupdate(lab: Lab, folder: Path, name: str, program: str, wanted: str = "") -> Callable[[Appliance], object]:
+    """A scenario of automatic updates with another client, or another hash than that of the archive."""
+    following = lab.next_image(board(BOARD), "hello")
+    archive, digest = runpy.run_path(str(scenarios_folder() / "conftest.py"))["make_release"](following, folder)
+    client = build_own_program(program, following.arch, folder / program)
+    given = {"next_image": following, "client": client, "release": (archive, wanted or digest)}
+    body = scenario(f"selfupdate:{name}")
+    taken = inspect.signature(body).parameters
+    return lambda appliance: body(appliance, **{key: value for key, value in given.items() if key in taken})
+
+
+def test_a_device_that_does_not_run_what_was_offered_is_red(lab: Lab, tmp_path: Path) -> None:
+    """It would update itself for ever: what it runs is never what is wanted."""
+    body = selfupdate(lab, tmp_path, "test_a_device_updates_itself_and_then_stays", "selfupdate", "0" * 64)
+    with lab.appliance(Wanted(board(BOARD), "bite-loop", network="open", reboots=True)) as appliance:
+        must_be_red(lambda: body(appliance), AssertionError, r"sbom_hash == wanted")
+
+
+def test_a_client_that_asks_nobody_is_red(lab: Lab, tmp_path: Path) -> None:
+    name = "test_a_damaged_archive_is_refused_and_not_tried_again_and_again"
+    body = selfupdate(lab, tmp_path, name, "visitor")
+    with lab.appliance(Wanted(board(BOARD), "bite-asks-nobody", network="open")) as appliance:
+        must_be_red(lambda: body(appliance), WaitTimeout, r"the archive is damaged")
