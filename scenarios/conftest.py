@@ -14,7 +14,6 @@ from harness.boards import boards
 from harness.build.extrafiles import configured
 from harness.build.go import GoToolchain
 from harness.build.instance import load_instance
-from harness.build.instance import load_instance
 from harness.build.one_program import build_one
 from harness.build.own_program import build_own_program
 from harness.errors import ToolMissing
@@ -30,7 +29,6 @@ from harness.lab.equipment import own_ports
 from harness.lab.sizes import own_image, slower
 from harness.package_data import images_folder
 from harness.plugin import LAB, SETTINGS
-from harness.package_data import images_folder
 
 NOTE = "/perm/gokharness-note"
 TABLES = 34 * 512
