@@ -22,6 +22,7 @@ def dhcp_client(appliance):
     return found
 
 
+@pytest.mark.gk_shows("the network is configured by DHCP, without a file", "its hostname is announced over DHCP")
 def test_the_host_name_is_announced_over_dhcp_and_the_address_taken(appliance):
     client = dhcp_client(appliance)
     with appliance.capture() as packets:

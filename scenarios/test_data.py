@@ -89,6 +89,7 @@ def assert_all_is_there(links, kept):
     assert links.database()["integrity"] == "ok"
 
 
+@pytest.mark.gk_shows("a service gets flags and environment from config.json")
 @pytest.mark.gk_board("virt")
 def test_a_link_is_kept_as_its_instance_says(appliance):
     links = Links(appliance)
@@ -106,6 +107,7 @@ def test_a_link_is_kept_as_its_instance_says(appliance):
         log.wait_for(r"gokrazy: attempt 0, starting", timeout=appliance.budget.service)
 
 
+@pytest.mark.gk_shows("a service keeps its state in SQLite under /perm")
 @pytest.mark.gk_board("virt")
 @pytest.mark.gk_needs("breakglass-shell")
 def test_links_outlive_a_crash_and_a_restart(appliance):

@@ -8,6 +8,9 @@ FOLDERS = ("/etc", "/gokrazy", "/user")
 MOUNTED = {"/tmp": "tmpfs", "/run": "tmpfs", "/dev": "devtmpfs", "/proc": "proc", "/sys": "sysfs"}
 
 
+@pytest.mark.gk_shows(
+    "the documented files are the entire system", "there is no shell and no SSH server by default"
+)
 @pytest.mark.gk_needs("image")
 def test_the_root_file_system_holds_what_gokrazy_and_the_instance_bring_and_nothing_else(appliance):
     if appliance.image.extra_files is None:
@@ -43,6 +46,7 @@ def test_nothing_is_mounted_writable_but_what_is_meant(appliance):
     assert not (odd := appliance.odd_mounts()), f"mounted writable: {', '.join(map(str, odd))}"
 
 
+@pytest.mark.gk_shows("few places can be attacked: nothing listens but what is meant to")
 @pytest.mark.gk_needs("breakglass")
 def test_nobody_listens_but_the_web_interface_breakglass_and_programs_of_the_instance(appliance):
     assert not (odd := appliance.odd_listeners()), f"nobody is meant to listen so: {', '.join(map(str, odd))}"

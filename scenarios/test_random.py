@@ -31,6 +31,7 @@ def drawn(appliance):
         return boot, rescue.run("cat /proc/sys/kernel/random/uuid").text
 
 
+@pytest.mark.gk_shows("randomness is saved, and used at the next boot")
 def test_a_seed_is_saved_at_shutdown_and_used_once_at_the_next_start(appliance):
     if not runs_randomd(appliance):
         pytest.skip("not applicable: the device runs no randomd of gokrazy's")

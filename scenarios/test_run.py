@@ -11,6 +11,7 @@ GUEST = "/user/gokharness-visitor"
 """Where it runs on other people's devices: beside their services, none of which is touched."""
 
 
+@pytest.mark.gk_shows("a program can be run on the device without an update (gok run)")
 @pytest.mark.gk_board("virt")
 @pytest.mark.gk_reboots
 def test_a_program_built_here_runs_in_place_of_a_service_until_the_next_boot(appliance, own_program):

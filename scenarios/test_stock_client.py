@@ -11,6 +11,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.gk_shows("gok update, the stock client, updates a device")
 def test_both_clients_flip_the_device_and_leave_the_same_partitions(appliance, next_image, stock, partitions):
     before = appliance.slot
     appliance.checkpoint("before")

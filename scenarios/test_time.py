@@ -46,6 +46,7 @@ def give_the_time(appliance):
         return told
 
 
+@pytest.mark.gk_shows("an NTP client sets the clock")
 def test_the_clock_is_set_by_the_time_server(appliance):
     assert abs(appliance.read_clock() - THEN) > NEAR
     told = give_the_time(appliance)

@@ -97,6 +97,7 @@ def test_the_front_page_lists_all_services_with_their_state(appliance):
             assert is_right, f"the front page calls {path} {shown[path].strip() or 'nothing'!r}, and it is {one}"
 
 
+@pytest.mark.gk_shows("its web interface shows the logs of services")
 def test_a_services_page_shows_its_log_which_goes_on_while_it_is_watched(appliance, to_stop):
     with looked_at(appliance, width=NARROW) as browser:
         page = browser.open(page_of(to_stop.path))
