@@ -231,4 +231,6 @@ def test_programs_are_hidden_by_a_mount(appliance: Appliance) -> None:
 
 def test_somebody_listens(appliance: Appliance) -> None:
     in_the_background(appliance, "nc -lk -p 2323 -e true")
+    with appliance.breakglass() as rescue:
+        rescue.run("until grep -qi :0913 /proc/net/tcp /proc/net/tcp6; do usleep 50000; done", timeout=60)
     run_scenario("test_nobody_listens_but_the_web_interface_breakglass_and_programs_of_the_instance", appliance)
