@@ -43,7 +43,8 @@ def _is_meant(one: Listener, image: Image, way_in: int) -> bool:
     if one.pid == INIT:
         return one.protocol == "udp" or (one.is_private and one.port in (image.http_port, image.https_port))
     if service is None:
-        return one.program in (image.extra_files or ())
+        # busybox is whatever somebody who got in wants it to be.
+        return one.program in (image.extra_files or ()) and not one.program.endswith("/busybox")
     # Whoever asks others by UDP does so from a port of his own.
     if one.protocol == "udp":
         return True

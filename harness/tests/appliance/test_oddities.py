@@ -14,7 +14,7 @@ from harness.tests.image.plain import PLAIN
 IMAGE = replace(
     PLAIN,
     breakglass=Breakglass(),
-    extra_files=("/usr/bin/conmon",),
+    extra_files=("/usr/bin/conmon", "/usr/local/bin/busybox"),
     services=(
         Service("/gokrazy/ntp", "github.com/gokrazy/gokrazy/cmd/ntp"),
         Service("/gokrazy/mydhcp", "example.org/mydhcp"),
@@ -74,6 +74,8 @@ def test_busyboxs_names_may_lie_over_bin() -> None:
         (Listener("tcp", "0.0.0.0", 6666, 9, "/tmp/x"), True),
         (Listener("udp", "0.0.0.0", 6666, 9, "/tmp/x"), True),
         (Listener("tcp", "0.0.0.0", 6666, 9, "/usr/bin/conmon"), False),
+        (Listener("tcp", "0.0.0.0", 2323, 9, "/usr/local/bin/busybox"), True),
+        (Listener("tcp", "0.0.0.0", 8080, 9, "/usr/local/bin/busybox", "/user/hello"), False),
         # Of the kernel, or of a process that has ended.
         (Listener("udp", "0.0.0.0", 51820), False),
     ],

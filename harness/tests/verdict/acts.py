@@ -239,10 +239,13 @@ def test_the_tree_is_another_one(appliance_off: Appliance) -> None:
 
 def test_programs_are_hidden_by_a_mount(appliance: Appliance) -> None:
     with appliance.breakglass() as rescue:
-        rescue.run("nsenter -t 1 -m mount -t tmpfs tmpfs /user")
+        # By its path: the names of its commands are in breakglass's own mounts alone.
+        rescue.run("nsenter -t 1 -m /usr/local/bin/busybox mount -t tmpfs tmpfs /user")
     run_scenario("test_nothing_is_mounted_writable_but_what_is_meant", appliance)
 
 
 def test_somebody_listens(appliance: Appliance) -> None:
     in_the_background(appliance, "nc -lk -p 2323 -e true")
+    with appliance.breakglass() as rescue:
+        rescue.run("until grep -qi :0913 /proc/net/tcp /proc/net/tcp6; do usleep 50000; done", timeout=60)
     run_scenario("test_nobody_listens_but_the_web_interface_breakglass_and_programs_of_the_instance", appliance)
