@@ -72,6 +72,8 @@ SCRIPTS = ("ci/smoke", "ci/test", "ci/setup", "ci/nightly")
 ELSEWHERE = {
     "ci/test scenarios": "ci/test runs it",
     "gokharness check images/others/new-arm64 --board virt --ssh-key id_ed25519": "ci/nightly others",
+    "gokharness measure candidate.img": "harness/tests/test_cli_measure.py",
+    "gokharness run INSTANCE ./cmd/hello": "harness/tests/test_cli_run.py",
     "gokharness repro bundle.tar.zst": "harness/tests/bundle/test_back.py",
     "gokharness bootery": "harness/tests/bootery/test_real.py",
     "gokharness bump INSTANCE --kernel MODULE@VERSION": "harness/tests/bump/test_planted.py",

@@ -37,7 +37,7 @@ func TestALinkIsKeptVisitedAndForgotten(t *testing.T) {
 		{"GET", "/docs", "", 302},
 		{"PUT", "/docs", "https://example.test/other", 204},
 		{"PUT", "/docs", "no address", 400},
-		{"PUT", "/.check", "https://example.test/", 405},
+		{"PUT", "/.check", "https://example.test/", 400},
 		{"PUT", "/.mine", "https://example.test/", 400},
 		{"PUT", "/long", "https://example.test/" + strings.Repeat("x", longest), 400},
 		{"DELETE", "/none", "", 404},
