@@ -9,6 +9,7 @@ from harness.appliance.life import Life
 from harness.appliance.offline_update import install_offline
 from harness.appliance.time_line import Lane
 from harness.console.slot import Slot
+from harness.gokrazy.client import Device
 from harness.gokrazy.update import Mangle, Updater, Upload
 from harness.image.model import Image, UpdateFiles
 
@@ -22,12 +23,16 @@ class Updates(Life):
         """Of each update: seconds from the request to reboot to the first answer of what was installed."""
         self._files_of = made.files_of
 
-    def update(self, image: Image) -> list[Upload]:
-        """Update to ``image`` as gok does: root, boot, MBR, switch, reboot; waits until the device runs it."""
+    def update(self, image: Image, *, over: Device | None = None) -> list[Upload]:
+        """Update to ``image`` as gok does: root, boot, MBR, switch, reboot; waits until the device runs it.
+
+        ``over`` is its web interface as it is reached another way, such as ``tailnet.device(...)``: all of the
+        update goes that way.
+        """
         files = self._files_of(image)
-        updater = self._updater()
+        updater = self._updater(over=over)
         uploads = updater.update(root=files.root, boot=files.boot, mbr=files.mbr)
-        self._reboot_into(image)
+        self._reboot_into(image, over=over)
         return uploads
 
     def seed_inactive(self, image: Image) -> Slot:
@@ -53,11 +58,11 @@ class Updates(Life):
             updater.put_mbr(files.mbr)
         self._reboot_into(image, kexec=False)
 
-    def _reboot_into(self, image: Image, *, kexec: bool = True) -> None:
+    def _reboot_into(self, image: Image, *, kexec: bool = True, over: Device | None = None) -> None:
         before = self.status()
         boots = len(self.console.boots)
         began = time.monotonic()
-        self.device.reboot(kexec=kexec)
+        (over or self.device).reboot(kexec=kexec)
         self._now_runs(image)
         self._comes_back(boots)
         if not self.can("http"):
@@ -86,5 +91,5 @@ class Updates(Life):
         with self.time_line.during(Lane.FAULTS, f"the upload is damaged: {getattr(mangle, '__name__', 'mangle')}"):
             return sends.put_root(root)
 
-    def _updater(self, mangle: Mangle | None = None) -> Updater:
-        return Updater(self.device, stall=self.budget.upload, progress=self._witness.sent, mangle=mangle)
+    def _updater(self, mangle: Mangle | None = None, *, over: Device | None = None) -> Updater:
+        return Updater(over or self.device, stall=self.budget.upload, progress=self._witness.sent, mangle=mangle)

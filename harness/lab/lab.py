@@ -16,7 +16,7 @@ from harness.errors import HarnessError
 from harness.lab.boards import boards_of_run
 from harness.lab.folders import Folders
 from harness.lab.foreseen import foreseen
-from harness.lab.images import Images
+from harness.lab.images import OPTIONAL, Images
 from harness.lab.journal import Journal
 from harness.options import Settings
 
@@ -85,6 +85,8 @@ class Lab:
             return reason
         if reason := self._no_such_image(wanted):
             return reason
+        if why := self.images.unavailable(wanted.board, wanted.family):
+            return f"{NOT}{why}"
         image = self.images.image(wanted.board, wanted.family)
         return starts.targets.of(wanted.board, image).missing(wanted.abilities)
 
@@ -100,8 +102,8 @@ class Lab:
         )
 
     def _no_such_image(self, wanted: Wanted) -> str:
-        if wanted.family == "crasher" and not self.settings.is_own:
-            return f"{NOT}it needs the project's own crasher image"
+        if wanted.family in ("crasher", *OPTIONAL) and not self.settings.is_own:
+            return f"{NOT}it needs the project's own {wanted.family} image"
         return ""
 
     def appliance(self, wanted: Wanted) -> AbstractContextManager[Appliance]:

@@ -19,6 +19,7 @@ FLOORS = (
     "commands",
     "report",
     "bundle",
+    "tailnet",
     "run hand bump bootery",
     "lab",
     "options host faults",

@@ -53,11 +53,11 @@ func listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
 func begin(authKey, base, relay string) (*network, error) {
 	envknob.SetNoLogsNoSupport()
 	this := &network{}
-	if err := this.beginRelay(relay); err != nil {
-		return nil, err
-	}
 	host, relayPort, err := net.SplitHostPort(relay)
 	if err != nil {
+		return nil, err
+	}
+	if err := this.beginRelay(host); err != nil {
 		return nil, err
 	}
 	number, err := strconv.Atoi(relayPort)
@@ -81,7 +81,7 @@ func begin(authKey, base, relay string) (*network, error) {
 	this.controlPort = port(listener)
 	go func() { log.Fatal(http.Serve(listener, this.control)) }()
 	this.node = &tsnet.Server{
-		Hostname: own, AuthKey: authKey, Store: new(mem.Store), Logf: log.Printf, UserLogf: log.Printf,
+		Hostname: own, AuthKey: authKey, Store: new(mem.Store), Ephemeral: true, Logf: log.Printf, UserLogf: log.Printf,
 		ControlURL: fmt.Sprintf("http://127.0.0.1:%d", this.controlPort),
 	}
 	if this.node.Dir, err = os.MkdirTemp(".", "node-"); err != nil {
@@ -137,7 +137,8 @@ func (this *network) beginRelay(relay string) error {
 		return err
 	}
 	handler := http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
-		if request.Method != http.MethodConnect || request.Host != relay {
+		// The client of a relay asks a proxy for port 443, whatever port the relay has (derphttp, dialNodeUsingProxy).
+		if host, _, _ := net.SplitHostPort(request.Host); request.Method != http.MethodConnect || host != relay {
 			http.Error(writer, "only the relay is reached from here", http.StatusForbidden)
 			return
 		}
