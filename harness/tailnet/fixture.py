@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from harness.tailnet.tailnet import Tailnet
 
 NAME = "tailnet"
-LAB_OF: pytest.StashKey[Callable[[], Lab]] = pytest.StashKey()
+LAB_OF: pytest.StashKey[partial[Lab]] = pytest.StashKey()
 """What makes the lab of a run, or gives the one that is there."""
 PROGRAM: pytest.StashKey[Path] = pytest.StashKey()
 
