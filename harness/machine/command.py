@@ -21,6 +21,8 @@ CONSOLE_OUT_FD = 4
 CONSOLE_IN_FD = 5
 REGISTERS_FD = 6
 """QEMU inherits its connections here: no socket file, no port, nothing to find for other users."""
+SANDBOX_WITH_DOORS = "on,obsolete=deny,elevateprivileges=children"
+"""A program behind a door inherits it: libslirp calls setsid for it, and Go's runtime asks for its processors."""
 LATE = "late"
 LATE_MICROSECONDS = 3_000_000
 """How often answers to the guest are let through while they are to come late."""
@@ -180,7 +182,7 @@ def _network(spec: Spec, launch: Launch) -> list[str]:
 
 def _sandbox(spec: Spec) -> str:
     """What QEMU may do; it starts programs only where there are doors, with a program behind each."""
-    return SANDBOX.replace(",spawn=deny", "") if spec.equipment.doors else SANDBOX
+    return SANDBOX_WITH_DOORS if spec.equipment.doors else SANDBOX
 
 
 def _doors(spec: Spec) -> list[str]:
