@@ -14,7 +14,7 @@ NAME = "casa"
 
 @pytest.mark.gk_board("pc-bios")
 def test_it_joins_under_its_name_is_pinged_and_serves_its_web_interface_there(tailnet, appliance):
-    node = tailnet.wait_for(NAME, appliance.budget.service)
+    node = tailnet.wait_for(NAME, appliance.budget.reboot)
     assert node.address.startswith("100.64.")
     assert tailnet.ping(NAME, appliance.budget.service) > 0
 
@@ -27,7 +27,7 @@ def test_it_joins_under_its_name_is_pinged_and_serves_its_web_interface_there(ta
 @pytest.mark.gk_reboots
 @pytest.mark.gk_uploads
 def test_it_is_updated_over_the_tailnet_and_is_the_same_node_afterwards(tailnet, appliance, next_image):
-    before, slot = tailnet.wait_for(NAME, appliance.budget.service), appliance.slot
+    before, slot = tailnet.wait_for(NAME, appliance.budget.reboot), appliance.slot
     tailnet.ping(NAME, appliance.budget.service)
     appliance.update(next_image, over=tailnet.device(appliance, NAME))
     assert appliance.slot != slot
@@ -37,7 +37,7 @@ def test_it_is_updated_over_the_tailnet_and_is_the_same_node_afterwards(tailnet,
 @pytest.mark.gk_tier("nightly")
 @pytest.mark.gk_reboots
 def test_it_comes_back_after_a_power_cut_as_the_same_node(tailnet, appliance):
-    before = tailnet.wait_for(NAME, appliance.budget.service)
+    before = tailnet.wait_for(NAME, appliance.budget.reboot)
     tailnet.ping(NAME, appliance.budget.service)
     appliance.cut_power()
     appliance.power_on()

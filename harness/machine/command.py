@@ -21,7 +21,7 @@ CONSOLE_OUT_FD = 4
 CONSOLE_IN_FD = 5
 REGISTERS_FD = 6
 """QEMU inherits its connections here: no socket file, no port, nothing to find for other users."""
-SANDBOX_WITH_DOORS = "on,obsolete=deny,elevateprivileges=children"
+SANDBOX_WITH_DOORS = "on,obsolete=deny"
 """A program behind a door inherits it: libslirp calls setsid for it, and Go's runtime asks for its processors."""
 LATE = "late"
 LATE_MICROSECONDS = 3_000_000
