@@ -34,6 +34,7 @@ from harness.run.repeat import Repeat, tally
 from harness.run.selection import NO_BOARD, board_of, give_boards, select
 from harness.run.shard import Shard, digest
 from harness.run.whose import fixtures_of, needs_appliance
+from harness.tailnet.fixture import LAB_OF, tailnet, with_tailnet  # noqa: F401
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
@@ -68,6 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in markers.LINES:
         config.addinivalue_line("markers", line)
     config.stash[WORDS] = words = words_of(config)
+    config.stash[LAB_OF] = partial(_lab, config)
     try:
         said = options_said(config)
         settings = settings_from(said, folder=config.invocation_params.dir)
@@ -272,7 +274,7 @@ def _appliance(
     request: pytest.FixtureRequest, board: Board, *, running: bool
 ) -> AbstractContextManager[Appliance]:
     lab = _lab(request.config)
-    wanted = markers.wanted_of(request.node, board, running=running)
+    wanted = with_tailnet(request, markers.wanted_of(request.node, board, running=running))
     if reason := lab.skip_reason(wanted):
         pytest.skip(reason)
     return lab.appliance(wanted)

@@ -13,6 +13,7 @@ from harness.appliance.offline_update import install_offline, put_back_offline
 from harness.appliance.time_line import Lane
 from harness.console.slot import Slot
 from harness.errors import BoardMismatch
+from harness.gokrazy.client import Device
 from harness.gokrazy.update import Mangle, Updater, Upload
 from harness.image.model import Image, UpdateFiles
 
@@ -40,15 +41,17 @@ class Updates(Life):
         """Of each update: seconds from the request to reboot to the first answer of what was installed."""
         self._files_of = made.files_of
 
-    def update(self, image: Image, *, force: bool = False) -> list[Upload]:
+    def update(self, image: Image, *, force: bool = False, over: Device | None = None) -> list[Upload]:
         """Update to ``image`` as gok does: root, boot, MBR, switch, reboot; waits until the device runs it.
 
         Raises BoardMismatch, before anything is sent, for an image of another architecture; ``force`` sends it.
+        ``over`` is its web interface as it is reached another way, such as ``tailnet.device(...)``: all of the
+        update goes that way.
         """
         files = self._fitting(image, force=force)
-        updater = self._updater()
+        updater = self._updater(over=over)
         uploads = updater.update(root=files.root, boot=files.boot, mbr=files.mbr)
-        self._reboot_into(image)
+        self._reboot_into(image, lambda: (over or self.device).reboot(kexec=True))
         return uploads
 
     def update_with(self, image: Image, client: Client) -> None:
@@ -140,5 +143,5 @@ class Updates(Life):
             )
         return self._files_of(image)
 
-    def _updater(self, mangle: Mangle | None = None) -> Updater:
-        return Updater(self.device, stall=self.budget.upload, progress=self._witness.sent, mangle=mangle)
+    def _updater(self, mangle: Mangle | None = None, *, over: Device | None = None) -> Updater:
+        return Updater(over or self.device, stall=self.budget.upload, progress=self._witness.sent, mangle=mangle)

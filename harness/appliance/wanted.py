@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from harness.boards import Board
     from harness.image.model import Image
-    from harness.machine.equipment import Network
+    from harness.machine.equipment import Door, Network
 
 MARKER = "marker"
 Clock = Literal["unset", "now"]
@@ -148,6 +148,9 @@ class Wanted:
             read=closest,
         ),
     )
+
+    doors: tuple[Door, ...] = ()
+    """What its machine reaches however restricted the network is; a fixture asks for them, such as ``tailnet``."""
 
     @property
     def abilities(self) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ MAX_LINES = 20_000
 """Lines kept; older ones are dropped and counted."""
 FIRST = 3.0
 """Seconds in which the first line of a log that is not empty comes, on a busy device."""
+KEY_GIVEN = re.compile(r"(?i)(auth_?-?key=)[^\s\"']+")
+"""An auth key of a tailnet in a command line or an environment: init logs the command line of each start."""
 MAX_LINE = 1 << 20
 """Bytes of one line."""
 
@@ -214,7 +216,8 @@ class LogStream:
             if line.startswith("event: "):
                 name = line.removeprefix("event: ").strip()
             elif line.startswith("data: "):
-                self._add(LogLine(name, line.removeprefix("data: "), time.monotonic() - self._start))
+                said = KEY_GIVEN.sub(r"\1***", line.removeprefix("data: "))
+                self._add(LogLine(name, said, time.monotonic() - self._start))
 
     def _add(self, line: LogLine) -> None:
         with self._changed:

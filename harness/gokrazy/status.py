@@ -20,7 +20,8 @@ class ServiceStatus:
 
     path: str
     """Such as /user/hello."""
-    args: tuple[str, ...]
+    args: tuple[str, ...] = field(repr=False)
+    """Secrets may be among them."""
     pid: int
     """Of the latest process; 0 before the first."""
     started: datetime | None

@@ -16,7 +16,7 @@ from harness.build.build import build, check
 from harness.build.cache import Cache, NotKept
 from harness.build.instance import Instance, load_instance
 from harness.build.request import BuildOptions, BuildRequest
-from harness.errors import BoardMismatch, HarnessError, OptionError
+from harness.errors import BoardMismatch, HarnessError, ModuleUnavailable, OptionError
 from harness.image.load import image_from_file
 from harness.image.model import PERM_TITLES, Image, UpdateFiles
 from harness.image.update_files import update_files
@@ -26,6 +26,8 @@ from harness.lab.journal import Journal
 from harness.options import Settings
 from harness.package_data import images_folder
 
+OPTIONAL = ("tailnet",)
+"""Families of the project's own whose modules not every proxy serves: their tests are skipped then."""
 FROM = "from"
 """The family of the image that ``--gk-from`` names."""
 
@@ -43,6 +45,7 @@ class Images:
         self._sources: dict[str, str] = {}
         """Digest of an image -> the file or instance that it was made of last."""
         self._files: dict[str, UpdateFiles] = {}
+        self._unavailable: dict[tuple[str, str], str] = {}
         self._missing: set[tuple[str, str]] = set()
         self._names: tuple[frozenset[str] | None] | None = None
 
@@ -99,6 +102,19 @@ class Images:
         if key not in self._images:
             self._images[key] = self._from(self._cache, board, family)
         return fitting(self._images[key], board)
+
+    def unavailable(self, board: Board, family: str) -> str:
+        """Return why the image of an optional family cannot be built here, "" where it can."""
+        if family not in OPTIONAL or not self.settings.is_own:
+            return ""
+        key = (self.kind(board), family)
+        if key not in self._unavailable:
+            self._unavailable[key] = ""
+            try:
+                self.image(board, family)
+            except ModuleUnavailable as error:
+                self._unavailable[key] = error.what
+        return self._unavailable[key]
 
     def _from(self, cache: Cache, board: Board, family: str) -> Image:
         """The image under test: read from its file, else taken from this cache, or built into it."""

@@ -16,7 +16,7 @@ from harness.errors import HarnessError
 from harness.lab.boards import boards_of_run
 from harness.lab.folders import Folders
 from harness.lab.foreseen import foreseen
-from harness.lab.images import Images
+from harness.lab.images import OPTIONAL, Images
 from harness.lab.journal import Journal
 from harness.options import Settings
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.image.model import Image
     from harness.lab.starts import Starts
 
-OWN = ("crasher", "field")
+OWN = ("crasher", "field", *OPTIONAL)
 """The families of images that nobody else has."""
 
 
@@ -88,6 +88,8 @@ class Lab:
             return reason
         if reason := self._no_such_image(wanted):
             return reason
+        if why := self.images.unavailable(wanted.board, wanted.family):
+            return f"{NOT}{why}"
         image = self.images.image(wanted.board, wanted.family)
         return starts.targets.of(wanted.board, image).missing(wanted.abilities)
 

@@ -30,6 +30,8 @@ def prepare(starts: Starts, needed: Needed) -> None:
         if not starts.qemus.fits(board):
             continue
         starts.check_parts(board)
+        if starts.images.unavailable(board, family):
+            continue
         target = starts.targets.of(board, starts.images.image(board, family))
         image = target.image
         if family == "hello":

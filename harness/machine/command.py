@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,8 @@ CONSOLE_OUT_FD = 4
 CONSOLE_IN_FD = 5
 REGISTERS_FD = 6
 """QEMU inherits its connections here: no socket file, no port, nothing to find for other users."""
+SANDBOX_WITH_DOORS = "on,obsolete=deny"
+"""A program behind a door inherits it: libslirp calls setsid for it, and Go's runtime asks for its processors."""
 LATE = "late"
 LATE_MICROSECONDS = 3_000_000
 """How often answers to the guest are let through while they are to come late."""
@@ -38,7 +41,7 @@ def qemu_command(spec: Spec, launch: Launch) -> list[str]:
         "-name", f"{board.name},debug-threads=on",
         "-nodefaults",
         "-no-user-config",
-        *(["-sandbox", SANDBOX] if spec.qemu.sandbox else []),
+        *(["-sandbox", _sandbox(spec)] if spec.qemu.sandbox else []),
         "-machine", _machine(spec, launch.loaded),
         "-accel", f"tcg,thread={launch.threads}" if spec.accelerator.name == "tcg" else "kvm",
         # A CPU model with a fixed feature set is TCG's; under KVM only the host's own is sure to run.
@@ -161,6 +164,7 @@ def _network(spec: Spec, launch: Launch) -> list[str]:
         options.append("restrict=on")
     for port in spec.equipment.by_qemu:
         options.append(f"hostfwd={port.protocol}:127.0.0.1:{launch.prefer.get(port, 0)}-:{port.number}")
+    options += _doors(spec)
     arguments = ["-netdev", ",".join(options)]
     if launch.nic:
         driver, *options = (f"{key}={value}" for key, value in nic(spec.board).items())
@@ -174,6 +178,19 @@ def _network(spec: Spec, launch: Launch) -> list[str]:
         late = f"filter-buffer,id={LATE},netdev=net0,queue=tx,interval={LATE_MICROSECONDS},status=off"
         arguments += ["-object", late]
     return arguments + network_filter(launch.log)
+
+
+def _sandbox(spec: Spec) -> str:
+    """What QEMU may do; it starts programs only where there are doors, with a program behind each."""
+    return SANDBOX_WITH_DOORS if spec.equipment.doors else SANDBOX
+
+
+def _doors(spec: Spec) -> list[str]:
+    """The doors as options of the user network; one that a bundle names has nobody behind it, and is shut."""
+    open_ = (door for door in spec.equipment.doors if door.command)
+    # A comma within an option of QEMU is doubled.
+    rules = (f"guestfwd=tcp:{door.address}-cmd:{shlex.join(door.command)}" for door in open_)
+    return [rule.replace(",", ",,") for rule in rules]
 
 
 def nic(board: Board) -> dict[str, str]:

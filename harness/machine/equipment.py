@@ -17,6 +17,19 @@ Network = Literal["restricted", "open"]
 
 
 @dataclass(frozen=True)
+class Door:
+    """A port that the guest reaches however restricted its network is; behind it is a program of this host."""
+
+    address: str
+    """In the guest's network, which this host needs not have: ``10.0.2.100:9911``."""
+    command: tuple[str, ...]
+    """What QEMU starts for each connection: it speaks by its standard input and output."""
+
+    def __str__(self) -> str:
+        return self.address
+
+
+@dataclass(frozen=True)
 class Equipment:
     """Memory, processors, disks, ports and network; as asked for, 0 for the board's own, until ``on`` a board."""
 
@@ -28,6 +41,8 @@ class Equipment:
     cpus: int = 0
     disks: tuple[ExtraDisk, ...] = ()
     """Those beyond the first."""
+    doors: tuple[Door, ...] = ()
+    """What the guest reaches although it may reach nothing."""
     qemu_args: tuple[str, ...] = ()
     """Arguments of the user's own for QEMU, as they are."""
 
@@ -98,6 +113,8 @@ class Equipment:
             "memory": self.memory,
             "cpus": self.cpus,
             "disks": list(map(str, self.disks)),
+            # Who is behind them ends with the test, and the guest cannot see it.
+            "doors": sorted(map(str, self.doors)),
             "qemu_args": list(self.qemu_args),
         }
 
@@ -110,5 +127,6 @@ class Equipment:
             memory=int(data["memory"]),
             cpus=int(data["cpus"]),
             disks=tuple(map(ExtraDisk.of_str, data["disks"])),
+            doors=tuple(Door(address, ()) for address in data.get("doors", ())),
             qemu_args=tuple(data["qemu_args"]),
         )

@@ -20,6 +20,7 @@ FLOORS = (
     "report",
     "bundle",
     "bootery",
+    "tailnet",
     "run hand bump",
     "lab",
     "options host faults",

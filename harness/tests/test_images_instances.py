@@ -18,7 +18,10 @@ FAMILIES = {
     "hello": ("hello-amd64", "hello-arm64", "hello-rpi"),
     "crasher": ("crasher-amd64", "crasher-arm64", "crasher-rpi"),
     "field": ("field-amd64", "field-arm64"),
+    "tailnet": ("tailnet-amd64", "tailnet-arm64"),
 }
+TAILNET = FAMILIES["tailnet"]
+"""Tailscale's module wants other versions of what it shares with gokrazy, and a newer Go."""
 INSTANCES = tuple(name for names in FAMILIES.values() for name in names)
 
 MAY_DIFFER = {
@@ -165,7 +168,11 @@ def test_all_pin_the_same_versions_but_for_kernel_and_firmware() -> None:
     }
     assert len(shared["hello-amd64"]) > 20
     for instance, versions in shared.items():
-        assert versions == shared["hello-amd64"], instance
+        assert versions == shared["tailnet-amd64" if instance in TAILNET else "hello-amd64"], instance
+    hello, tailnet = shared["hello-amd64"], shared["tailnet-amd64"]
+    gokrazy = {module for module in tailnet if module.startswith("github.com/gokrazy/")}
+    assert gokrazy
+    assert {module: tailnet[module] for module in gokrazy} == {module: hello[module] for module in gokrazy}
 
 
 def test_a_kernel_or_firmware_module_has_one_version_everywhere() -> None:
@@ -184,7 +191,8 @@ def test_it_requires_the_board_modules_it_configures_and_no_others(instance: str
 
 
 def test_all_ask_for_the_same_go() -> None:
-    asked = {re.findall(r"^go (\S+)$", text, re.MULTILINE)[0] for text in map(gomod, INSTANCES)}
+    stock = [instance for instance in INSTANCES if instance not in TAILNET]
+    asked = {re.findall(r"^go (\S+)$", text, re.MULTILINE)[0] for text in map(gomod, stock)}
     for folder in OWN_MODULES.values():
         asked.update(re.findall(r"^go (\S+)$", (folder / "go.mod").read_text(encoding="utf-8"), re.MULTILINE))
     assert asked == {"1.24.0"}, "Debian 13 has Go 1.24"

@@ -139,3 +139,14 @@ def test_old_lines_are_given_up(fake: FakeDevice, device: Device, monkeypatch: p
         log.wait_for("line 24", 5)
         assert len(log.lines) == 10
         assert log.dropped == 15
+
+
+@pytest.mark.parametrize(
+    "given", ['"--auth-key=tskey-auth-1"', "--authkey=tskey-auth-1", "TS_AUTHKEY=tskey-auth-1"]
+)
+def test_an_auth_key_is_in_no_line(given: str, fake: FakeDevice, device: Device) -> None:
+    fake.log(NTP).put(("stderr", f'gokrazy: attempt 1, starting ["/user/tailscale" "up" {given}]'))
+    with device.log("ntp") as log:
+        said = log.wait_for(r"starting .*", 5).group()
+    assert "tskey-auth-1" not in said
+    assert "=***" in said

@@ -15,7 +15,7 @@ from harness.errors import InternalError
 from harness.firmware.stage import Loaded
 from harness.machine.accelerator import Accelerator
 from harness.machine.command import nic, qemu_command
-from harness.machine.equipment import Equipment
+from harness.machine.equipment import Door, Equipment
 from harness.machine.execution_log import ExecutionLog, Mode
 from harness.machine.launch import Launch, Ram
 from harness.machine.ports import Port
@@ -54,6 +54,19 @@ def test_every_machine_is_bare_paused_and_boxed_in(name: str) -> None:
     assert after(arguments, "-accel") == ["tcg,thread=multi"]
     machine = after(arguments, "-machine")[0]
     assert any(character.isdigit() for character in machine), "a machine type without a version changes with QEMU"
+
+
+def test_a_door_lets_the_guest_through_where_it_reaches_nothing_else() -> None:
+    arguments = arguments_of("virt", doors=(Door("10.0.2.100:9911", ("/a, b/tailnet", "forward", "127.0.0.1:7")),))
+    network = after(arguments, "-netdev")[0]
+    assert "restrict=on" in network
+    assert "guestfwd=tcp:10.0.2.100:9911-cmd:'/a,, b/tailnet' forward 127.0.0.1:7" in network
+    # A machine with doors has QEMU start programs, and no other machine has.
+    assert "spawn=deny" not in after(arguments, "-sandbox")[0]
+
+
+def test_a_door_with_nobody_behind_it_is_shut() -> None:
+    assert "guestfwd" not in str(arguments_of("virt", doors=(Door("10.0.2.100:9911", ()),)))
 
 
 @pytest.mark.parametrize("threads", ["multi", "single"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.boards import board, names
-from harness.machine.equipment import Equipment
+from harness.machine.equipment import Door, Equipment
 from harness.machine.extra_disk import ExtraDisk
 from harness.machine.ports import Port
 
@@ -49,3 +49,11 @@ def test_the_report_is_told_what_is_not_as_documented() -> None:
         "further disk: /d.img; arguments for QEMU: -x 'a b'"
     )
     assert Equipment(memory=1024, cpus=1).summary == "1024 MiB of memory; 1 processor"
+
+
+def test_a_door_is_noted_without_the_program_behind_it() -> None:
+    noted = Equipment(doors=(Door("10.0.2.100:9911", ("/run/tailnet", "forward", "127.0.0.1:7")),)).as_json()
+    assert noted["doors"] == ["10.0.2.100:9911"]
+    assert Equipment.from_json(noted).doors == (Door("10.0.2.100:9911", ()),)
+    del noted["doors"]
+    assert Equipment.from_json(noted).doors == (), "a bundle from before there were doors"

@@ -75,6 +75,12 @@ def started(harm: str, kind: str, first: str, to_do: str = r"\w") -> Way:
     return Way(f"disk: {harm}", Red(test, kind, first, to_do), act=f"{test}[{harm}")
 
 
+def on_tailnet(name: str, test: str, first: str) -> Way:
+    """A test of acts.py whose appliance is not to be found on its tailnet."""
+    red = Red(test, "WaitTimeout", first, "the log of the service tailscale")
+    return Way(f"tailnet: {name}", red, act=test, board="pc-bios")
+
+
 ACTS = (
     started("boot-partition-lost", "FirmwareFailure", "the boot partition is damaged"),
     started("command-line-empty", "FirmwareFailure", "cmdline.txt in the boot partition is empty"),
@@ -154,4 +160,10 @@ ACTS = (
     ),
     act("upload changed", "test_an_upload_changes_on_its_way", "UpdateMismatch", "upload|sent"),
     act("upload cut short", "test_an_upload_is_cut_short", r"\w+", "upload"),
+    on_tailnet(
+        "another key",
+        "test_its_key_is_not_that_of_the_tailnet",
+        'no node called "casa" has joined',
+    ),
+    on_tailnet("tailscaled stopped", "test_its_tailscaled_is_stopped", "casa .* answers no ping"),
 )
