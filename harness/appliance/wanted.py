@@ -83,7 +83,7 @@ class Wanted:
         default="hello",
         metadata=marker(
             "gk_image",
-            "which image the appliance runs: 'hello' (the one under test), 'crasher' or 'field' (the "
+            "which image the appliance runs: 'hello' (the one under test), 'crasher', 'field' or 'tailnet' (the "
             "project's own), or 'from' (--gk-from)",
             arguments="(family)",
             read=closest,
