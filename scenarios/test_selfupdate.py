@@ -25,6 +25,7 @@ def client(appliance, own_program):
     return own_program("selfupdate", appliance.image.arch)
 
 
+@pytest.mark.gk_shows("it updates itself from an update server")
 @pytest.mark.gk_reboots
 @pytest.mark.gk_uploads
 def test_a_device_updates_itself_and_then_stays(appliance, next_image, client, release):
