@@ -24,7 +24,10 @@ def test_the_appliance_boots_from_power_on_to_its_web_interface(appliance):
         assert appliance.slot == appliance.first_slot
 
 
-@pytest.mark.gk_shows("init starts and supervises all services, and takes updates over HTTP")
+@pytest.mark.gk_shows(
+    "init starts and supervises all services, and takes updates over HTTP",
+    "hostname, password and serial console are built into the image",
+)
 @pytest.mark.gk_boot
 @pytest.mark.gk_needs("console", "image")
 def test_the_console_shows_a_clean_boot_in_the_right_order(appliance):

@@ -15,7 +15,6 @@ NAME = "casa"
 
 
 @pytest.mark.gk_shows("it joins a tailnet by an auth key in config.json")
-@pytest.mark.gk_board("pc-bios")
 def test_it_joins_under_its_name_is_pinged_and_serves_its_web_interface_there(tailnet, appliance):
     node = tailnet.wait_for(NAME, appliance.budget.reboot)
     assert node.address.startswith("100.64.")
