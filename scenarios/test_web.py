@@ -113,10 +113,13 @@ def test_a_services_page_shows_its_log_which_goes_on_while_it_is_watched(applian
         assert page.evaluate(LOG) != before
 
 
+STOP, START = "form[action='/stop'] [type=submit]", "form[action='/restart'] [type=submit]"
+
+
 def test_its_buttons_stop_start_and_restart_a_service(appliance, to_stop):
     with looked_at(appliance) as browser:
         page = browser.open(page_of(to_stop.path))
-        page.locator("form[action='/stop'] [type=submit]").click()
+        browser.press(STOP)
         appliance.wait_until_stopped(to_stop.path)
         page = browser.open(page_of(to_stop.path))
         # It is called stopped at once, and its process may take a while to end.
@@ -125,17 +128,16 @@ def test_its_buttons_stop_start_and_restart_a_service(appliance, to_stop):
         assert_it_fits(appliance, browser)
         assert page.locator("form[action='/stop']").count() == 0
         # The last button of those that start it: it is to be kept running, where there is a choice.
-        page.locator("form[action='/restart'] [type=submit]").last.click()
+        browser.press(START)
         started = appliance.wait_until_runs_anew(to_stop)
         page = browser.open(page_of(to_stop.path))
-        again = page.locator("form[action='/restart'] [type=submit]")
-        if again.count():
-            again.last.click()
+        if page.locator(START).count():
+            browser.press(START)
         else:
             # This gokrazy has no button for it: one stops the service, and starts it.
-            page.locator("form[action='/stop'] [type=submit]").click()
+            browser.press(STOP)
             appliance.wait_until_stopped(to_stop.path)
-            page = browser.open(page_of(to_stop.path))
+            browser.open(page_of(to_stop.path))
             browser.wait(ENDED, what=f"the end of {to_stop.name} in its log")
-            page.locator("form[action='/restart'] [type=submit]").last.click()
+            browser.press(START)
         assert until_it_runs_anew(appliance, started).pid not in (to_stop.pid, started.pid)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from harness.errors import (
+    ApplianceFault,
     AuthenticationRefused,
     DeviceUnreachable,
     HarnessError,
@@ -163,12 +164,13 @@ class Browser:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
         try:
             self._chromium.close()
         finally:
             _DRIVER.give_back()
-        if kind is None:
+        # What was awaited in vain, or found otherwise, is so because nothing was sent.
+        if error is None or isinstance(error, ApplianceFault | AssertionError):
             self._raise_refused()
 
     def _window(self) -> Page:
@@ -259,6 +261,11 @@ class Browser:
                 hint="the evidence is what the page shows; browser.troubles has what the browser complains of",
                 evidence=str(self.page.evaluate("document.body.innerText"))[-EXCERPT:],
             ) from None
+        self._raise_refused()
+
+    def press(self, button: str) -> None:
+        """Press the last button that this selector finds; raises why not where a run may not do that."""
+        self.page.locator(button).last.click()
         self._raise_refused()
 
     def juts_out(self, *, besides: str = "") -> tuple[str, ...]:

@@ -96,9 +96,12 @@ def test_without_leave_it_is_only_looked_at(device: Foreign, tmp_path: Path) -> 
     assert passed == {
         "test_the_web_interface_asks_for_the_password[device]",
         "test_every_service_is_in_its_expected_state[device]",
+        "test_the_browser_is_asked_for_the_password[device]",
+        "test_the_front_page_lists_all_services_with_their_state[device]",
     }, said
     assert {outcome for outcome, _ in tests.values()} == {"passed", "skipped"}, said
     assert "--gk-device-may shell" in tests["test_files_go_both_ways_unharmed[device]"][1]
+    assert "--gk-device-may services" in tests["test_its_buttons_stop_start_and_restart_a_service[device]"][1]
     assert "POST" not in said
     assert device.web.asked
     assert device.web.changing == []

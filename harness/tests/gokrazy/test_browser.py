@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -156,3 +157,25 @@ def test_without_the_extra_it_says_so_once(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.undo()
     monkeypatch.setattr("shutil.which", lambda _: None)
     assert no_browser() in (module.NO_CHROMIUM, module.NO_PLAYWRIGHT)
+
+
+def test_what_was_not_sent_explains_what_is_awaited_in_vain(url: str) -> None:
+    from playwright.sync_api import Error
+
+    def gate(method: str, path: str, form: object) -> None:
+        if path == "/other":
+            raise NotOnDevice("a test may not do that")
+
+    refusal = pytest.raises(NotOnDevice, match="may not do that")
+    with refusal, Browser(guest(url), Ears(gate=gate)) as browser:
+        browser.open()
+        # It is aborted.
+        with contextlib.suppress(Error):
+            browser.page.goto(f"{url}/other")
+        raise WaitTimeout("waited 30 s for it to stop")
+    mistake = pytest.raises(KeyError)
+    with mistake, Browser(guest(url), Ears(gate=gate)) as browser:
+        browser.open()
+        with contextlib.suppress(Error):
+            browser.page.goto(f"{url}/other")
+        raise KeyError("a mistake of the test")

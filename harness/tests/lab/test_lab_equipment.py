@@ -75,7 +75,7 @@ def test_the_projects_own_images_say_what_their_programs_listen_on(
     with PlayedLab(Settings(cache=tmp_path, artifacts=tmp_path)) as made:
         with made.appliance(wanted("t", running=False)):
             pass
-        assert made.played.specs[-1].equipment.forwards == (Port(80), Port(443), Port(8080))
+        assert made.played.specs[-1].equipment.forwards == (Port(80), Port(443), Port(8080), Port(8081))
 
 
 @pytest.mark.parametrize(
