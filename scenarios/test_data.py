@@ -9,7 +9,8 @@ from contextlib import closing, contextmanager
 import pytest
 import requests
 
-pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_image("field")]
+# SQLite takes a minute to compile, for each architecture.
+pytestmark = [pytest.mark.gk_tier("nightly"), pytest.mark.gk_image("field")]
 
 SERVICE = "/user/links"
 PORT = 8081
@@ -130,7 +131,6 @@ def test_links_outlive_a_power_cut_while_they_are_written(appliance):
 
 
 @pytest.mark.gk_board("pc-bios")
-@pytest.mark.gk_tier("nightly")
 @pytest.mark.gk_reboots
 def test_links_outlive_a_power_cut_of_a_pc(appliance):
     write_until_the_power_is_cut(appliance)
@@ -148,7 +148,6 @@ def write_until_the_power_is_cut(appliance):
 
 
 @pytest.mark.gk_board("virt", "pc-bios")
-@pytest.mark.gk_tier("nightly")
 @pytest.mark.gk_reboots
 @pytest.mark.gk_uploads
 def test_links_outlive_an_update_into_either_slot(appliance, next_image):

@@ -8,7 +8,8 @@ import requests
 
 from harness.errors import RequestRefused
 
-pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_board("virt"), pytest.mark.gk_image("field")]
+# SQLite takes a minute to compile, for each architecture.
+pytestmark = [pytest.mark.gk_tier("nightly"), pytest.mark.gk_board("virt"), pytest.mark.gk_image("field")]
 
 PORT = 8081
 

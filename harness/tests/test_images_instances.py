@@ -238,7 +238,14 @@ def test_go_sum_covers_what_the_services_require(instance: str) -> None:
     assert {(module, f"{version}/go.mod") for module, version in required.items()} <= sums(instance).keys()
 
 
-@pytest.mark.parametrize("module", OWN_MODULES.values(), ids=lambda folder: folder.name)
+@pytest.mark.parametrize(
+    "module",
+    # SQLite takes a minute to compile.
+    [
+        pytest.param(PROGRAMS, id="programs"),
+        pytest.param(SERVICES, id="services", marks=pytest.mark.gk_tier("nightly")),
+    ],
+)
 @pytest.mark.parametrize("check", ["vet", "test"])
 def test_the_programs_pass_their_own_checks(module: Path, check: str) -> None:
     must_pass(module, check, "./...")
