@@ -118,6 +118,15 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "squashfs-error",
+        r"SQUASHFS error: Failed to read block \S+: (-12)$",
+        "the kernel had no memory left to read the root file system (error {1})",
+        FATAL,
+        BootFailure,
+        hint="find the program that takes the memory, or give the machine more (--gk-memory)",
+        example="SQUASHFS error: Failed to read block 0x19df43f: -12",
+    ),
+    Check(
+        "squashfs-error",
         # What cannot be unpacked says so before.
         r"SQUASHFS error: Failed to read block \S+: (-\d+)",
         "the disk under the root file system does not read (error {1})",
