@@ -18,9 +18,8 @@ from harness.gokrazy.update_server import UpdateServer
 from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 from harness.image.arch import ARCHITECTURES
 from harness.image.gobinary import architecture
+from harness.segment.addresses import QEMU_HOST
 
-THIS_HOST = "10.0.2.2"
-"""Where QEMU's user network has the host's own 127.0.0.1."""
 TRY = 5.0
 """Seconds that one try of a wait may take."""
 HEAD = 64
@@ -86,7 +85,7 @@ class Diversions(Services):
 
         It stands on this host, and so needs ``gk_network("open")``.
         """
-        return UpdateServer(lambda port: f"http://{THIS_HOST}:{port}", check=self.check)
+        return UpdateServer(lambda port: f"http://{QEMU_HOST}:{port}", check=self.check)
 
     def gok_config(self) -> GokConfig:
         """Write what ``gok`` needs to talk to it as it is reached now: ``gok_config().command("ps")``.

@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from harness.appliance.perm import Perm
 from harness.appliance.time_line import Lane
 from harness.machine.joins import CaptureJoined, SegmentJoined
-from harness.segment.log_server import TARGET, LogServer
-from harness.segment.packets import Packets
-from harness.segment.time_server import POOL, TimeServer
+from harness.segment.addresses import POOL
+
+if TYPE_CHECKING:
+    # What reads packets takes a tenth of a second to load, and most tests have no neighbours.
+    from harness.segment.log_server import LogServer
+    from harness.segment.packets import Packets
+    from harness.segment.time_server import TimeServer
 
 LOG_TARGET = "remote_syslog/target"
 """Where init reads to whom it sends what services say, below /perm (its supervise.go, ``initRemoteSyslog``)."""
@@ -26,6 +31,8 @@ class Neighbours(Perm):
     @contextlib.contextmanager
     def capture(self) -> Iterator[Packets]:
         """What goes over the wire while the block lasts, in both directions; still to be read after it."""
+        from harness.segment.packets import Packets
+
         packets = Packets(self.check)
         with (
             self.power.joins.joined(CaptureJoined(packets)),
@@ -41,6 +48,8 @@ class Neighbours(Perm):
 
         It is found under every name at or below the domains: those of gokrazy's cmd/ntp unless given otherwise.
         """
+        from harness.segment.time_server import TimeServer
+
         server = TimeServer(starts_at, self.check)
         with (
             self.power.joins.joined(SegmentJoined(server.segment(domains))),
@@ -54,6 +63,8 @@ class Neighbours(Perm):
 
         /perm says so, and init reads that when it starts. Raises OptionError for an appliance that runs.
         """
+        from harness.segment.log_server import TARGET, LogServer
+
         server = LogServer(self.check)
         self.write_perm(LOG_TARGET, f"{TARGET}\n".encode())
         with (

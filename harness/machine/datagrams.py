@@ -20,14 +20,15 @@ from collections.abc import Iterable, Mapping
 
 from harness.errors import PortTaken
 from harness.machine.ports import Port
+from harness.segment import addresses
 from harness.segment.fragments import MORE, Fragments
 
-GUEST = (bytes.fromhex("52 54 00 67 6f 6b"), socket.inet_aton("10.0.2.15"))
+GUEST = (bytes.fromhex("52 54 00 67 6f 6b"), socket.inet_aton(addresses.GUEST))
 """Hardware address and address of the guest until its own frames show them: by its card and by DHCP."""
 NOWHERE = bytes(4)
 """The address of a guest that has none yet, and looks for one by DHCP."""
 ALL = b"\xff" * 6
-HOST = (bytes.fromhex("52 55 0a 00 02 02"), socket.inet_aton("10.0.2.2"))
+HOST = (bytes.fromhex("52 55 0a 00 02 02"), socket.inet_aton(addresses.QEMU_HOST))
 """The same of the host that QEMU plays in its user network."""
 IPV4 = b"\x08\x00"
 ARP = b"\x08\x06"

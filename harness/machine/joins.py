@@ -10,13 +10,15 @@ import contextlib
 import itertools
 import threading
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import OptionError, QemuFailed
 from harness.machine.machine import Machine
 from harness.segment.link import Link
-from harness.segment.packets import Packets, Tap
-from harness.segment.segment import Segment
+
+if TYPE_CHECKING:
+    from harness.segment.packets import Packets, Tap
+    from harness.segment.segment import Segment
 
 _numbers = itertools.count(1)
 """For names that no other object of the same QEMU has."""
@@ -134,6 +136,8 @@ class CaptureJoined:
 
     def attach(self, machine: Machine) -> None:
         """Have QEMU write all frames into a pipe."""
+        from harness.segment.packets import Tap
+
         self.detach()
         name = f"capture{next(_numbers)}"
         # QEMU opens it by its name: it takes no descriptor here. Nobody else can enter this folder.

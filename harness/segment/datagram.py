@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 
 import dpkt
 
+from harness.segment.addresses import QEMU_HOST
 from harness.segment.fragments import MORE, Fragments
 
 BROADCAST = "255.255.255.255"
 NOBODY = "0.0.0.0"  # noqa: S104 (nothing is bound to it)
 """The address of a guest that has none yet."""
-SERVER = "10.0.2.2"
-"""Who answers what was sent to everybody."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Datagram:
     @property
     def answers_from(self) -> str:
         """The address that an answer comes from: the one it was sent to, unless that is everybody's."""
-        return SERVER if self.target[0] == BROADCAST else self.target[0]
+        return QEMU_HOST if self.target[0] == BROADCAST else self.target[0]
 
     def answer(self, data: bytes, hardware: bytes) -> bytes:
         """The frame that answers it, from this hardware address; to everybody while the guest has no address."""

@@ -10,12 +10,11 @@ from collections.abc import Callable
 
 import dpkt
 
+from harness.segment.addresses import GUEST
 from harness.segment.datagram import Datagram
 from harness.segment.packets import Dhcp
 
 PORT = 67
-ADDRESS = "10.0.2.15"
-"""What QEMU gives its only guest: the ports of this host lead there."""
 NETMASK = "255.255.255.0"
 LEASE = 24 * 3600
 """Seconds, as QEMU has it."""
@@ -49,7 +48,7 @@ class Leases:
                 op=dpkt.dhcp.DHCP_OP_REPLY,
                 xid=asked.xid,
                 chaddr=asked.chaddr.ljust(16, b"\0"),
-                yiaddr=int.from_bytes(socket.inet_aton(ADDRESS)),
+                yiaddr=int.from_bytes(socket.inet_aton(GUEST)),
                 siaddr=int.from_bytes(server),
                 opts=(
                     (dpkt.dhcp.DHCP_OPT_MSGTYPE, bytes([kind])),

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.segment.addresses import NEIGHBOUR
 from harness.segment.datagram import Datagram
 from harness.segment.heard import Heard
-from harness.segment.segment import NEIGHBOUR, Segment
+from harness.segment.segment import Segment
 
 PORT = 514
 TARGET = f"{NEIGHBOUR}:{PORT}"

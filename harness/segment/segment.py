@@ -10,16 +10,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable, Mapping
 
+from harness.segment.addresses import QEMU_HOST
 from harness.segment.datagram import BROADCAST, Datagram, arp_answer
 from harness.segment.fragments import Fragments
 from harness.segment.link import Link
-
-QEMU_HOST = "10.0.2.2"
-"""The host that QEMU plays in its user network."""
-QEMU_NAMES = "10.0.2.3"
-"""The name server that QEMU plays there. It says nothing to a guest that may reach nobody."""
-NEIGHBOUR = "10.0.2.100"
-"""The address of the neighbours: QEMU gives it to nobody."""
 
 Hear = Callable[[Datagram], bytes | None]
 """What a neighbour makes of a datagram: the answer, or None."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import dpkt
 
+from harness.segment.addresses import NEIGHBOUR, QEMU_HOST, QEMU_NAMES
 from harness.segment.datagram import BROADCAST, Datagram
 from harness.segment.heard import Heard
 from harness.segment.leases import PORT as LEASES_PORT
@@ -17,11 +18,9 @@ from harness.segment.leases import Leases
 from harness.segment.names import PORT as NAMES_PORT
 from harness.segment.names import Names
 from harness.segment.packets import Dhcp
-from harness.segment.segment import NEIGHBOUR, QEMU_HOST, QEMU_NAMES, Segment
+from harness.segment.segment import Segment
 
 PORT = 123
-POOL = "pool.ntp.org"
-"""The domain of the servers that gokrazy's cmd/ntp asks unless its flags name others."""
 SINCE_1900 = 2_208_988_800
 """Seconds from the epoch of NTP to that of Unix."""
 ERA = 1 << 32

@@ -22,9 +22,10 @@ from harness.machine.joins import CaptureJoined, Joined, Joins, SegmentJoined
 from harness.machine.machine import Machine
 from harness.machine.ports import Port
 from harness.machine.run_dir import RunDir
+from harness.segment.addresses import POOL
 from harness.segment.log_server import LogServer
 from harness.segment.packets import Packets
-from harness.segment.time_server import POOL, TimeServer
+from harness.segment.time_server import TimeServer
 from harness.tests.machine.specs import machine_of
 
 BOARD = "pc-bios"

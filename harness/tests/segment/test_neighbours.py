@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 import dpkt
 import pytest
 
+from harness.segment.addresses import NEIGHBOUR, POOL, QEMU_NAMES
 from harness.segment.log_server import LogMessage, LogServer
-from harness.segment.segment import NEIGHBOUR, QEMU_NAMES, Segment, hardware
-from harness.segment.time_server import POOL, SINCE_1900, TimeServer
+from harness.segment.segment import Segment, hardware
+from harness.segment.time_server import SINCE_1900, TimeServer
 from harness.tests.segment.frames import GUEST, received, sent, udp_frames, who_has
 
 LIMIT = 10.0
