@@ -23,7 +23,7 @@ from harness.gokrazy.inside import (
     read_text,
 )
 from harness.image.gokrazys_root import MOUNT_DEVICES, oddities
-from harness.image.layout import root_in_use
+from harness.image.root import root_of
 from harness.image.squashfs import SquashFs
 
 MOST_PICTURES = 12
@@ -109,8 +109,7 @@ class Inside(WaysIn):
     @property
     def _root(self) -> SquashFs:
         """The root file system in the image that it started with."""
-        layout = self.image.layout
-        return SquashFs(self.image.path, root_in_use(layout, self.image.cmdline).offset)
+        return root_of(self.image)
 
     def image_files(self, *folders: str) -> tuple[DeviceFile, ...]:
         """These folders as its image has them, with all that is in them, by path."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.image.breakglass_flags import flag, port_of
-from harness.image.layout import root_in_use
 from harness.image.model import Image
-from harness.image.squashfs import SquashFs
+from harness.image.root import root_of
 
 
 def with_flags(image: Image) -> Image:
@@ -19,7 +18,7 @@ def with_flags(image: Image) -> Image:
     keys = flag(service.args, "authorized_keys")
     breakglass = replace(breakglass, port=port_of(service.args, breakglass.port))
     if keys.startswith("/") and keys != breakglass.authorized_keys:
-        root = SquashFs(image.path, root_in_use(image.layout, image.cmdline).offset)
+        root = root_of(image)
         is_there = any(entry.path == keys and entry.kind == "file" for entry in root.entries())
         breakglass = replace(breakglass, authorized_keys=keys, has_keys=is_there)
     return replace(image, breakglass=breakglass)

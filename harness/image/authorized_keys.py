@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.image.layout import root_in_use
 from harness.image.model import Image
-from harness.image.squashfs import SquashFs
+from harness.image.root import root_of
 
 _KINDS = ("ssh-", "ecdsa-", "sk-")
 
@@ -45,5 +44,5 @@ def authorized_keys(image: Image) -> tuple[PublicKey, ...]:
     breakglass = image.breakglass
     if breakglass is None or not breakglass.has_keys:
         return ()
-    root = SquashFs(image.path, root_in_use(image.layout, image.cmdline).offset)
+    root = root_of(image)
     return public_keys(root.read(breakglass.authorized_keys).decode(errors="replace"))

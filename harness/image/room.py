@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.image.fat_volume import FatVolume
-from harness.image.layout import root_in_use
 from harness.image.model import Image
-from harness.image.squashfs import SquashFs
+from harness.image.root import root_of
 
 MIB = 1 << 20
 """Bytes."""
@@ -26,6 +25,6 @@ class ImageRoom:
 def room_of(image: Image) -> ImageRoom:
     """How much room an image takes."""
     layout = image.layout
-    root = SquashFs(image.path, root_in_use(layout, image.cmdline).offset).bytes_used
+    root = root_of(image).bytes_used
     boot = FatVolume.open(image.path, offset=layout.boot.offset, size=layout.boot.size).used_bytes
     return ImageRoom(root / MIB, boot / MIB)

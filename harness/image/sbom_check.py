@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from harness.image.gobinary import HEAD_BYTES, architecture, build_id, build_info
-from harness.image.layout import root_in_use
 from harness.image.model import Image
+from harness.image.root import root_of
 from harness.image.sbom import PLACE, Listed, Sbom, read_sbom
-from harness.image.squashfs import SquashFs
 
 INIT = "/gokrazy/init"
 """gok hashes the bill before it builds init, which is made from the others."""
@@ -22,19 +21,19 @@ _SAID = ("path", "mod", "dep", "=>")
 
 def has_sbom(image: Image) -> bool:
     """Whether there is a bill of materials in the root file system that an image boots."""
-    return any(one.path == PLACE for one in _root(image).entries())
+    return any(one.path == PLACE for one in root_of(image).entries())
 
 
 def sbom_of(image: Image) -> Sbom:
     """The bill of materials in the root file system that an image boots; raises ValueError with what is wrong."""
-    return read_sbom(_root(image).read(PLACE).decode(errors="replace"))
+    return read_sbom(root_of(image).read(PLACE).decode(errors="replace"))
 
 
 def sbom_troubles(image: Image) -> list[str]:
     """What is wrong with the bill of materials of an image, a sentence each; nothing when it is true."""
     with tempfile.TemporaryDirectory(prefix="gokrazy-sbom-") as folder:
         tree = Path(folder) / "tree"
-        _root(image).extract("/", tree)
+        root_of(image).extract("/", tree)
         found = {f"/{path.relative_to(tree)}": path for path in tree.rglob("*") if _is_file(path)}
         return troubles_in(found)
 
@@ -53,10 +52,6 @@ def troubles_in(files: Mapping[str, Path]) -> list[str]:
             f"{PLACE} says that its hash is {bill.hash}, and what it contains has the hash {bill.computed}"
         )
     return [*found, *_of_programs(bill, files), *_of_files(bill, files)]
-
-
-def _root(image: Image) -> SquashFs:
-    return SquashFs(image.path, root_in_use(image.layout, image.cmdline).offset)
 
 
 def _is_file(path: Path) -> bool:
