@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import OptionError, QemuFailed
@@ -91,18 +92,7 @@ class SegmentJoined:
         link, name = self._segment.link(), f"segment{next(_numbers)}"
         self._at = machine, link, name
         try:
-            for end, side in zip(link.for_qemu, _SIDES, strict=True):
-                chardev = f"{name}-{side}"
-                machine.execute("getfd", {"fdname": chardev}, descriptor=end.fileno())
-                address = {"type": "fd", "data": {"str": chardev}}
-                backend = {"type": "socket", "data": {"addr": address, "server": False}}
-                machine.execute("chardev-add", {"id": chardev, "backend": backend})
-            # The first in the list is the one next to QEMU's network: a capture sees what passes here, too.
-            made = {"qom-type": "filter-redirector", "netdev": "net0", "position": "head"}
-            into = {"id": f"{name}-to-guest", "queue": "tx", "indev": f"{name}-in"}
-            machine.execute("object-add", {**made, **into})
-            through = {"id": f"{name}-from-guest", "queue": "rx", "outdev": f"{name}-out", "indev": f"{name}-on"}
-            machine.execute("object-add", {**made, **through})
+            redirect(machine, name, link.for_qemu)
         except BaseException:
             self.detach()
             raise
@@ -114,15 +104,40 @@ class SegmentJoined:
             return
         machine, link, name = self._at
         self._at = None
-        for filter_ in ("from-guest", "to-guest"):
-            _undo(machine, "object-del", {"id": f"{name}-{filter_}"})
-        for side in _SIDES:
-            _undo(machine, "chardev-remove", {"id": f"{name}-{side}"})
+        stop_redirecting(machine, name)
         link.close()
 
 
 _SIDES = ("out", "on", "in")
-"""The ends of a link, in their order."""
+"""The ends of what is redirected, in their order."""
+
+
+def redirect(machine: Machine, name: str, ends: Sequence[socket.socket]) -> None:
+    """Have QEMU send all frames of the guest through sockets, each with its length before it; raises QemuFailed.
+
+    ``ends`` are where it writes the guest's frames, where it reads those that go on to its own network, and where
+    it reads those for the guest. It takes copies of them. ``name`` is for nothing else of this QEMU.
+    """
+    for end, side in zip(ends, _SIDES, strict=True):
+        chardev = f"{name}-{side}"
+        machine.execute("getfd", {"fdname": chardev}, descriptor=end.fileno())
+        address = {"type": "fd", "data": {"str": chardev}}
+        backend = {"type": "socket", "data": {"addr": address, "server": False}}
+        machine.execute("chardev-add", {"id": chardev, "backend": backend})
+    # The first in the list is the one next to QEMU's network: a capture sees what passes here, too.
+    made = {"qom-type": "filter-redirector", "netdev": "net0", "position": "head"}
+    into = {"id": f"{name}-to-guest", "queue": "tx", "indev": f"{name}-in"}
+    machine.execute("object-add", {**made, **into})
+    through = {"id": f"{name}-from-guest", "queue": "rx", "outdev": f"{name}-out", "indev": f"{name}-on"}
+    machine.execute("object-add", {**made, **through})
+
+
+def stop_redirecting(machine: Machine, name: str) -> None:
+    """Undo it, also where only a part was done: filters first, then their sockets."""
+    for filter_ in ("from-guest", "to-guest"):
+        _undo(machine, "object-del", {"id": f"{name}-{filter_}"})
+    for side in _SIDES:
+        _undo(machine, "chardev-remove", {"id": f"{name}-{side}"})
 
 
 class CaptureJoined:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
+from harness.machine.joins import redirect, stop_redirecting
 from harness.machine.machine import Machine
 
 HEAD = struct.Struct("!I")
 """The length before each frame."""
-FILTERS = {"give": ("tx", "indev"), "back": ("rx", "indev"), "out": ("rx", "outdev")}
-"""QEMU's filters at the user network: their direction, and which end is ours. The one that was added last sees
-first what the guest sends (net/net.c, ``filter_receive_iov``)."""
+ENDS = ("out", "back", "give")
+"""Our ends, in the order of QEMU's."""
+NAME = "tap"
+"""A machine has one at a time."""
 
 
 class Tap:
-    """The network of one machine, from ``tapped`` to the end of its block; then the guest reaches nobody."""
+    """The network of one machine, from ``tapped`` to the end of its block; then QEMU has it again."""
 
     def __init__(self, ends: dict[str, socket.socket]) -> None:
         self._ends = ends
@@ -47,25 +47,19 @@ class Tap:
 @contextlib.contextmanager
 def tapped(machine: Machine) -> Iterator[Tap]:
     """Take the network of a machine that runs in hand; raises QemuFailed."""
-    ends: dict[str, socket.socket] = {}
     with contextlib.ExitStack() as open_ends:
-        # The path of a socket is short.
-        folder = open_ends.enter_context(tempfile.TemporaryDirectory(prefix="gk-tap-"))
-        for name in FILTERS:
-            with socket.socket(socket.AF_UNIX) as listener:
-                path = str(Path(folder, name))
-                listener.bind(path)
-                listener.listen()
-                address = {"type": "unix", "data": {"path": path}}
-                backend = {"type": "socket", "data": {"addr": address, "server": False}}
-                machine.execute("chardev-add", {"id": f"tap-{name}", "backend": backend})
-                ends[name] = open_ends.enter_context(listener.accept()[0])
-        for name, (queue, end) in FILTERS.items():
-            filter_ = {"qom-type": "filter-redirector", "id": f"tap-{name}-filter", "netdev": "net0"}
-            machine.execute("object-add", {**filter_, "queue": queue, end: f"tap-{name}"})
+        ours, for_qemu = list[socket.socket](), list[socket.socket]()
+        for _ in ENDS:
+            for end, side in zip(socket.socketpair(), (ours, for_qemu), strict=True):
+                side.append(open_ends.enter_context(end))
         try:
-            yield Tap(ends)
+            redirect(machine, NAME, for_qemu)
+            for end in for_qemu:
+                # QEMU has copies: ours end when it does.
+                end.close()
+            yield Tap(dict(zip(ENDS, ours, strict=True)))
         finally:
-            for one in ends.values():
+            stop_redirecting(machine, NAME)
+            for end in ours:
                 with contextlib.suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+                    end.shutdown(socket.SHUT_RDWR)
