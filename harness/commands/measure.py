@@ -68,15 +68,11 @@ def table(rows: list[Size], *, markdown: bool = False) -> str:
     text = [
         "  ".join(
             f"{cell:<{width}}" if at < 2 else f"{cell:>{width}}"
-            for at, (cell, width) in enumerate(_with(cells, widths))
+            for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
         )
         for cells in lines
     ]
     return "\n".join([*(line.rstrip() for line in text), *(f"{row.board}: {row.why}" for row in rows if row.why)])
-
-
-def _with(cells: list[str], widths: list[int]) -> list[tuple[str, int]]:
-    return list(zip(cells, widths, strict=True))
 
 
 def _cell(value: object) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.appliance.abilities import NOT
 from harness.boards import Board
 from harness.errors import OptionError, ServiceMissing
-from harness.gokrazy.logs import LogLine
 from harness.hand.boot import Asked, booted
 from harness.hand.ctl import Desk
 from harness.hand.hand import Hand, Words
@@ -54,10 +53,8 @@ def run_program(lab: Lab, board: Board, asked: Asked, program: Program, words: W
             with appliance.log_stream(service.path) as log:
                 # The device begins with the last lines that it has: those of the program before are known.
                 fresh = [line for line in log.collect(quiet=OLD, limit=10 * OLD) if line.text not in before]
-                for line in fresh:
-                    _show(line, print)
-                for line in log.follow(program.seconds):
-                    _show(line, print)
+                for line in itertools.chain(fresh, log.follow(program.seconds)):
+                    print(line.text, flush=True)
 
 
 def _seen(hand: Hand, service: str) -> set[str]:
@@ -65,8 +62,3 @@ def _seen(hand: Hand, service: str) -> set[str]:
         return {line.text for line in hand.appliance.device.recent_log(service)}
     except ServiceMissing:
         return set()
-
-
-def _show(line: LogLine, out: Callable[[str], None]) -> None:
-    out(line.text)
-    sys.stdout.flush()
