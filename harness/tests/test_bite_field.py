@@ -22,7 +22,7 @@ from harness.gokrazy.update import Updater
 from harness.lab.lab import Lab
 from harness.options import Settings
 from harness.package_data import scenarios_folder
-from harness.tests.test_bite import scenario
+from harness.tests.verdict.scenario import scenario
 
 pytestmark = pytest.mark.gk_tier("nightly")
 

@@ -20,9 +20,9 @@ from harness.faults import disk
 from harness.lab.lab import Lab
 from harness.options import Settings
 from harness.package_data import images_folder
-from harness.tests.test_bite import as_pytest_would, scenario
 from harness.tests.verdict import programs
 from harness.tests.verdict.damage import Disk, with_program
+from harness.tests.verdict.scenario import as_pytest_would, scenario
 
 pytestmark = pytest.mark.gk_tier("nightly")
 

@@ -63,6 +63,7 @@ def test_a_key_in_an_image_has_its_other_half_in_the_tests() -> None:
 
 
 # The vendor's needs the go.mod of its instance, and so is only built with that.
+@pytest.mark.gk_tier("nightly")
 @pytest.mark.parametrize("stub", sorted({path.parent.name for path in STUBS.glob("*/go.mod")} - {"vendor"}))
 def test_the_stand_ins_pass_go_vet(stub: str) -> None:
     must_pass(STUBS / stub, "vet", "./...", mod="mod")

@@ -75,6 +75,8 @@ def ask(appliance, question):
 
 
 def look(appliance):
+    # It listens on UDP before; what is sent to nobody is lost.
+    appliance.wait_until_served(7000, "/proc/meminfo")
     assert ask(appliance, b"who is there") == b"WHO IS THERE"
     assert ask(appliance, bytes(1400)) == bytes(1400)
     memory = dict(line.split(":") for line in file(appliance, "/proc/meminfo").splitlines())

@@ -16,7 +16,7 @@ from harness.errors import ApplianceFault
 from harness.firmware.voice import Voice
 from harness.image.model import Image, Kernel
 from harness.tests.appliance.test_abilities import IMAGE
-from harness.tests.test_bite import scenario
+from harness.tests.verdict.scenario import scenario
 
 MODULES = "boot:test_kernel_and_modules_are_the_ones_built_and_fit_each_other"
 BOOTS = "boot:test_the_appliance_boots_from_power_on_to_its_web_interface"

@@ -74,6 +74,7 @@ def test_the_wheel_checks_an_instance_from_an_empty_environment(tmp_path: Path) 
     assert int(next(ET.parse(tmp_path / "out.xml").iter("testsuite")).get("tests", "0")) >= 4
 
 
+@pytest.mark.gk_tier("nightly")
 def test_an_instance_without_a_serial_console_is_normal(tmp_path: Path) -> None:
     shutil.copytree(images_folder(), tmp_path / "images")
     config = tmp_path / "images/hello-arm64/config.json"

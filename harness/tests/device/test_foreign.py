@@ -91,6 +91,7 @@ def run(folder: Path, *arguments: str) -> tuple[dict[str, tuple[str, str]], str,
     return tests, said, document
 
 
+@pytest.mark.gk_tier("nightly")
 def test_without_leave_it_is_only_looked_at(device: Foreign, tmp_path: Path) -> None:
     before = device.appliance.status()
     tests, said, _ = run(tmp_path, *device.options, str(scenarios_folder()))

@@ -28,10 +28,19 @@ from harness.plugin import LAB
 from harness.tailnet.tailnet import Tailnet
 from harness.tests.verdict import damage
 from harness.tests.verdict.damage import Damage, Disk
+from harness.tests.verdict.scenario import BOOTS
 
 DISK = "/machine/peripheral/disk0/virtio-backend"
 """The disk, as QEMU's block layer knows who uses it."""
 PANIC = "echo c > /proc/sysrq-trigger"
+
+
+def run_scenario(name: str, appliance: Appliance) -> None:
+    """Run a scenario, such as ``files:test_...``, on this appliance; pytest explains its assertions as usual."""
+    module, function = name.split(":")
+    sys.path.insert(0, str(scenarios_folder()))
+    getattr(importlib.import_module(f"test_{module}"), function)(appliance)
+
 
 # -- the kernel, and init
 
@@ -79,6 +88,14 @@ def test_init_is_killed(appliance: Appliance) -> None:
 def test_it_restarts_without_a_word(appliance: Appliance) -> None:
     in_the_background(appliance, "echo b > /proc/sysrq-trigger")
     appliance.wait_for_service("hello", lambda service: service.stopped, "stopped")
+
+
+def test_it_falls_once_before_it_is_up(appliance_off: Appliance) -> None:
+    appliance_off.power_on()
+    appliance_off.wait_for_boot(after=0)
+    appliance_off.power.reset()
+    appliance_off.wait_until_ready()
+    run_scenario(BOOTS, appliance_off)
 
 
 def test_it_switches_itself_off(appliance: Appliance) -> None:
@@ -227,29 +244,30 @@ def test_nobody_may_enter_by_breakglass(appliance_off: Appliance) -> None:
 # -- the file tree, mounts, ports
 
 
-def run_scenario(name: str, appliance: Appliance) -> None:
-    """Run a scenario of test_files.py on this appliance; pytest explains its assertions as usual."""
-    sys.path.insert(0, str(scenarios_folder()))
-    getattr(importlib.import_module("test_files"), name)(appliance)
-
-
 def test_the_tree_is_another_one(appliance_off: Appliance) -> None:
     restart(appliance_off, damage.with_mode("/user/hello", 0o4755))
-    run_scenario("test_the_device_has_the_files_of_its_image_with_their_modes_and_no_others", appliance_off)
+    run_scenario("files:test_the_device_has_the_files_of_its_image_with_their_modes_and_no_others", appliance_off)
+
+
+def test_its_modules_are_gone(appliance_off: Appliance) -> None:
+    restart(appliance_off, damage.root(damage.without_modules))
+    run_scenario("boot:test_kernel_and_modules_are_the_ones_built_and_fit_each_other", appliance_off)
 
 
 def test_programs_are_hidden_by_a_mount(appliance: Appliance) -> None:
     with appliance.breakglass() as rescue:
         # By its path: the names of its commands are in breakglass's own mounts alone.
         rescue.run("nsenter -t 1 -m /usr/local/bin/busybox mount -t tmpfs tmpfs /user")
-    run_scenario("test_nothing_is_mounted_writable_but_what_is_meant", appliance)
+    run_scenario("files:test_nothing_is_mounted_writable_but_what_is_meant", appliance)
 
 
 def test_somebody_listens(appliance: Appliance) -> None:
     in_the_background(appliance, "nc -lk -p 2323 -e true")
     with appliance.breakglass() as rescue:
         rescue.run("until grep -qi :0913 /proc/net/tcp /proc/net/tcp6; do usleep 50000; done", timeout=60)
-    run_scenario("test_nobody_listens_but_the_web_interface_breakglass_and_programs_of_the_instance", appliance)
+    run_scenario(
+        "files:test_nobody_listens_but_the_web_interface_breakglass_and_programs_of_the_instance", appliance
+    )
 
 
 # -- the tailnet

@@ -180,6 +180,11 @@ def with_mode(path: str, mode: int) -> Damage:
     return root(edit)
 
 
+def without_modules(path: str, node: Node) -> Node | None:
+    """Leave out the modules of the kernel."""
+    return None if path.startswith("/lib/modules/") else node
+
+
 def with_program(path: str, source: str) -> Damage:
     """Another program in the place of one of the root file system, compiled from its source."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from harness.faults.disk import PARTITION_TABLE, without
 from harness.image.model import Extent
-from harness.tests.verdict import damage, programs
+from harness.tests.verdict import damage, programs, scenario
 from harness.tests.verdict.way import Red, Way, refused
 
-BOOTS = "test_the_appliance_boots_from_power_on_to_its_web_interface"
+_, BOOTS = scenario.BOOTS.split(":")
 SERVICES = "test_every_service_is_in_its_expected_state"
 UPDATES = "test_update_flips_the_slot_and_back_and_keeps_the_data"
 FITS = "test_kernel_and_modules_are_the_ones_built_and_fit_each_other"
@@ -62,7 +62,7 @@ IMAGES = (
         refused("/user/hello cannot be read"),
         damage=damage.with_a_bad_block_in("/user/hello"),
     ),
-    Way("image: no init", refused("/gokrazy/init"), damage=damage.root(without("/gokrazy/init"))),
+    Way("image: no init", refused("/gokrazy/init"), damage=damage.root(without("/gokrazy/init")), tier="ci"),
     Way(
         "image: init of another architecture",
         refused("init is for amd64, but its kernel is for arm64", "KernelPackage"),
@@ -109,6 +109,19 @@ IMAGES = (
         "command line names another disk",
         boots("KernelPanic", "PARTUUID=deadbeef"),
         damage=damage.command_line(b"PARTUUID=60c24cc1", b"PARTUUID=deadbeef"),
+        tier="ci",
+    ),
+    Way(
+        "Raspberry Pi: command line names another disk, and waits for it",
+        boots("BootFailure", "root device PARTUUID=deadbeef"),
+        damage=damage.command_line(b"PARTUUID=60c24cc1", b"PARTUUID=deadbeef"),
+        board="raspi-virt",
+    ),
+    Way(
+        "Raspberry Pi: an empty command line",
+        boots("FirmwareFailure", "cmdline.txt"),
+        damage=damage.boot_file("cmdline.txt", lambda text: b" " * len(text)),
+        board="raspi4b",
     ),
     Way(
         "command line names the empty slot",
@@ -131,12 +144,18 @@ IMAGES = (
         damage=damage.renamed("lib/modules/*", "6.0.0"),
         tests="test_boot and (power_on or modules)",
     ),
-    Way("no DHCP client", boots("BootFailure", "DHCP client"), damage=damage.root(without("/gokrazy/dhcp"))),
+    Way(
+        "no DHCP client",
+        boots("BootFailure", "DHCP client"),
+        damage=damage.root(without("/gokrazy/dhcp")),
+        tier="ci",
+    ),
     Way(
         "a service is not in the image",
         service("/user/hello.*no such file"),
         damage=damage.root(without("/user/hello")),
         tests=OF_SERVICES,
+        tier="ci",
     ),
     Way(
         "a service of another architecture",

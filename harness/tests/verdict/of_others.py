@@ -64,9 +64,9 @@ INSTANCES = (
 )
 
 
-def act(name: str, test: str, kind: str, first: str, **more: str) -> Way:
+def act(name: str, test: str, kind: str, first: str, *, tier: str = "nightly", **more: str) -> Way:
     """A test of acts.py."""
-    return Way(name, Red(test.partition("[")[0], kind, first, **more), act=test)
+    return Way(name, Red(test.partition("[")[0], kind, first, **more), act=test, tier=tier)
 
 
 def started(harm: str, kind: str, first: str, to_do: str = r"\w") -> Way:
@@ -94,7 +94,7 @@ ACTS = (
     started("another-password", "AuthenticationRefused", "password"),
     started("another-port", "DeviceUnreachable", r"10\.0\.2\.15:81"),
     started("dhcp-client-lost", "BootFailure", "DHCP client"),
-    act("panic under a command", "test_the_kernel_panics_under_a_command", "KernelPanic", "sysrq"),
+    act("panic under a command", "test_the_kernel_panics_under_a_command", "KernelPanic", "sysrq", tier="ci"),
     act("panic under a request of the test", "test_the_kernel_panics_under_a_request", "KernelPanic", "sysrq"),
     act("panic before an assertion", "test_the_kernel_panics_before_an_assertion", "KernelPanic", "sysrq"),
     act("panic during a wait", "test_the_kernel_panics_while_something_is_awaited", "KernelPanic", "sysrq"),
@@ -105,6 +105,13 @@ ACTS = (
         "test_it_restarts_without_a_word",
         "WaitTimeout",
         "started again.*nothing had asked",
+    ),
+    act(
+        "it falls once before it is up",
+        "test_it_falls_once_before_it_is_up",
+        "AssertionError",
+        "resets",
+        to_do="",
     ),
     act("it switches itself off", "test_it_switches_itself_off", "WaitTimeout", "has switched itself off"),
     act(
@@ -132,6 +139,7 @@ ACTS = (
         "AuthenticationRefused",
         "the key",
         to_do="authorized",
+        tier="ci",
     ),
     act(
         "disk pulled out",

@@ -14,8 +14,10 @@ from harness.tests.verdict.way import Red, Way
 from harness.tests.verdict.ways import WAYS
 
 
-@pytest.mark.gk_tier("nightly")
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name.replace(" ", "-"))
+@pytest.mark.parametrize(
+    "way",
+    [pytest.param(way, id=way.name.replace(" ", "-"), marks=pytest.mark.gk_tier(way.tier)) for way in WAYS],
+)
 def test_a_broken_appliance_is_seen_and_its_cause_said(
     way: Way, bench: Bench, record_property: Callable[[str, object], None]
 ) -> None:

@@ -51,3 +51,5 @@ class Way:
     """Of ``gokharness check``; the images are named as above, and ``{other}`` is a file with a wrong password."""
     faster: float = 1.0
     """What all time limits are multiplied with, where they must be waited for."""
+    tier: str = "nightly"
+    """When it runs; ``ci`` has one of each kind."""
