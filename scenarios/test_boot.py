@@ -16,7 +16,8 @@ def test_the_appliance_boots_from_power_on_to_its_web_interface(appliance):
     limit = budget.ready + (budget.reboot if appliance.image.formats_perm else 0)
     assert 0 < appliance.cold_start.ready < limit
     # Counted by the machine: where no console is heard, a start that falls once would pass for a slow one.
-    assert appliance.cold_start.resets <= (1 if appliance.image.formats_perm else 0)
+    resets = appliance.cold_start.resets
+    assert resets <= (1 if appliance.image.formats_perm else 0), f"it was reset {resets} times before it was up"
     status = appliance.status()
     assert status.hostname == appliance.image.hostname
     assert appliance.image.build in ("", status.build_timestamp)
@@ -91,7 +92,10 @@ def test_kernel_and_modules_are_the_ones_built_and_fit_each_other(appliance):
         running = rescue.run("cat /proc/sys/kernel/osrelease").text
         modules = tuple(rescue.run("ls /lib/modules", check=False).text.split())
     assert appliance.image.kernel.is_release(running)
-    assert modules == appliance.image.kernel.modules
+    built = appliance.image.kernel.modules
+    assert modules == built, (
+        f"it has modules of {' '.join(modules) or 'no kernel'}, and its image of {' '.join(built) or 'none'}"
+    )
     # A kernel that has all it needs in itself brings none.
     if modules:
         with appliance.demand("kernel-and-modules-fit"):

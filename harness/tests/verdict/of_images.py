@@ -113,7 +113,7 @@ IMAGES = (
     ),
     Way(
         "Raspberry Pi: command line names another disk, and waits for it",
-        boots("BootFailure", "root device PARTUUID=deadbeef"),
+        boots("BootFailure", "waits for the partition PARTUUID=deadbeef"),
         damage=damage.command_line(b"PARTUUID=60c24cc1", b"PARTUUID=deadbeef"),
         board="raspi-virt",
     ),

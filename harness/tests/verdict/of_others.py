@@ -110,7 +110,7 @@ ACTS = (
         "it falls once before it is up",
         "test_it_falls_once_before_it_is_up",
         "AssertionError",
-        "resets",
+        "was reset 1 times before it was up",
         to_do="",
     ),
     act("it switches itself off", "test_it_switches_itself_off", "WaitTimeout", "has switched itself off"),

@@ -117,8 +117,10 @@ def troubles(result: Result, red: Red) -> list[str]:
     said = next((one for one in result.reds if red.test in one.test), None)
     if said is None:
         return [*found, f"{red.test or 'the run'} is not red, but {names(result.reds)}"]
+    # An assertion says what is not so, and blames nobody.
+    blamed = "" if red.kind in ("AssertionError", "Failed") else red.fault
     wanted: Mapping[str, tuple[str, str]] = {
-        "fault": (rf"^{red.fault}$", said.fault),
+        "fault": (rf"^{blamed}$", said.fault),
         "kind": (rf"^(?:{red.kind})$", said.kind),
         "first line": (red.first, said.first),
         "hint": (red.to_do, said.to_do),

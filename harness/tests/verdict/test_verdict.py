@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -69,3 +70,10 @@ def test_what_is_not_said_rightly_is_found(status: int, reds: list[Said], troubl
     found = troubles(Result(status, 1.0, "", tuple(reds)), RED)
     assert len(found) == (1 if trouble else 0)
     assert trouble in "".join(found)
+
+
+def test_an_assertion_blames_nobody() -> None:
+    red = Red("test_x", "AssertionError", "cause", "")
+    said = Said("a.py::test_x[virt]", "", "AssertionError", "the cause", "")
+    assert troubles(Result(1, 1.0, "", (said,)), red) == []
+    assert "fault" in "".join(troubles(Result(1, 1.0, "", (replace(said, fault="APPLIANCE"),)), red))
