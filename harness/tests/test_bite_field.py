@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 import runpy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from harness.gokrazy.update import Updater
 from harness.lab.lab import Lab
 from harness.options import Settings
 from harness.package_data import scenarios_folder
-from harness.tests.verdict.scenario import scenario
+from harness.tests.verdict.scenario import must_be_red, scenario
 
 pytestmark = pytest.mark.gk_tier("nightly")
 
@@ -143,14 +142,6 @@ def fixtures(lab: Lab, name: str, folder: Path) -> dict[str, Any]:
     }
     taken = inspect.signature(scenario(name)).parameters
     return {key: value for key, value in known.items() if key in taken}
-
-
-def must_be_red(body: Callable[[], object], error: type[BaseException], words: str) -> None:
-    with pytest.raises(error) as caught:
-        body()
-    # A plain assertion has no text of its own here: the statement that failed speaks for it.
-    said = str(caught.value) or str(caught.traceback[-1].statement)
-    assert re.search(words, said), said
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))

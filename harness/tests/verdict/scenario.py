@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from collections.abc import Callable
+
+import pytest
 
 from harness.appliance.appliance import Appliance
 from harness.package_data import scenarios_folder
@@ -23,3 +26,12 @@ def as_pytest_would(body: Callable[..., None], appliance: Appliance) -> None:
     appliance.power_on()
     appliance.wait_until_ready()
     body(appliance)
+
+
+def must_be_red(body: Callable[[], object], error: type[BaseException], words: str) -> None:
+    """Run it: it must raise this error, and ``words`` is a pattern in what it says."""
+    with pytest.raises(error) as caught:
+        body()
+    # A plain assertion has no text of its own here: the statement that failed speaks for it.
+    said = f"{caught.value}\n{caught.traceback[-1].statement}"
+    assert re.search(words, said), said
