@@ -27,7 +27,7 @@ class Appliance(Updates, Restoration, Contents, Diversions, Neighbours, Mounts):
     Services       what init supervises
     Diversions     a program of this host in place of a service, as gok run has it
     WaysIn         serial shell, breakglass
-    Inside         its pages in a browser, its files, its mounts, who listens
+    Inside         its pages in a browser, its screen, its files, its mounts, who listens
     DeviceClock    what time it has
     Past           its boots: slot, build, cold start, boot times, excerpts for a report
     Life           power on and off, reboot, wait until it is ready
@@ -36,7 +36,7 @@ class Appliance(Updates, Restoration, Contents, Diversions, Neighbours, Mounts):
     Contents       what it is made of, how much room it takes
     Perm           files of its /perm while it is off, and the password there
     Mounts         which file systems it has
-    Neighbours     who is beside it on its network, and what goes by there
+    Neighbours     who is beside it on its network, and what goes by there; its guest agent
     """
 
     def __init__(self, made: Assembly) -> None:

@@ -68,8 +68,7 @@ class Core:
 
     def missing(self, ability: str) -> str:
         """Return what the image that runs lacks for this ability here, and why; "" when it has all."""
-        lacks = {"no_key": self.no_key, "no_checkpoint": self.board.no_checkpoint}
-        return missing(self.running, ability, voice=self.voice, **lacks)
+        return missing(self.running, ability, voice=self.voice, no_key=self.no_key, board=self.board)
 
     def _now_runs(self, image: Image) -> None:
         """Go on with the password and the console of this image, which runs now or boots next."""

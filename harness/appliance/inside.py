@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from harness.appliance.abilities import NOT
 from harness.appliance.assembly import Assembly
 from harness.appliance.oddities import odd_listeners, odd_mounts
 from harness.appliance.time_line import Lane
 from harness.appliance.ways_in import WaysIn
+from harness.errors import OptionError
 from harness.gokrazy.breakglass import Breakglass
 from harness.gokrazy.browser import Browser, Ears, Guest
 from harness.gokrazy.inside import (
@@ -25,6 +27,7 @@ from harness.gokrazy.inside import (
 from harness.image.gokrazys_root import MOUNT_DEVICES, oddities
 from harness.image.root import root_of
 from harness.image.squashfs import SquashFs
+from harness.machine.screen import Picture, picture
 
 MOST_PICTURES = 12
 """Pictures of one test that the report shows."""
@@ -84,6 +87,19 @@ class Inside(WaysIn):
             self.pictures.append(PagePicture(title, self.time_line.clock() - self.time_line.zero, png))
             with suppress(OSError):
                 (self.folder / f"picture-{len(self.pictures)}.png").write_bytes(png)
+
+    def screenshot(self) -> Picture:
+        """Its screen as it is now; the report shows it, where its console has said no password.
+
+        Raises OptionError where it has none or is off (``gk_needs("screen")`` skips the test instead).
+        """
+        if lack := self.missing("screen"):
+            raise OptionError(lack.removeprefix(NOT), where=self.console.name)
+        shown = picture(self.power.machine, self.folder)
+        if shown is None:
+            raise OptionError("it shows no screen: it is off, or QEMU has ended", where=self.console.name)
+        self.keep_picture("the screen", shown.png(), "\n".join(line.text for line in self.console.lines()))
+        return shown
 
     def files(self, *folders: str) -> tuple[DeviceFile, ...]:
         """These folders as the device has them, with all that is in them, by path; needs breakglass."""

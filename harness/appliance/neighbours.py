@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 from harness.appliance.perm import Perm
 from harness.appliance.time_line import Lane
+from harness.errors import OptionError
+from harness.gokrazy.guest_agent import GuestAgent
+from harness.machine.agent_channel import Channel
 from harness.machine.joins import CaptureJoined, SegmentJoined
 from harness.segment.addresses import POOL
 
@@ -23,7 +26,7 @@ LOG_TARGET = "remote_syslog/target"
 
 
 class Neighbours(Perm):
-    """The part of an appliance that is about its network.
+    """The part of an appliance that is about its network, and QEMU's channel to its guest agent.
 
     All of it can begin before the appliance is switched on or while it runs, and stays over its reboots.
     """
@@ -56,6 +59,26 @@ class Neighbours(Perm):
             self.time_line.during(Lane.NOTES, "a time server is there"),
         ):
             yield server
+
+    @contextlib.contextmanager
+    def agent(self) -> Iterator[GuestAgent]:
+        """The guest agent of its image while the block lasts, also over its reboots.
+
+        Raises OptionError for a test that is not marked ``gk_needs("agent")``: its machine has no channel.
+        """
+        if not self.power.spec.equipment.agent:
+            raise OptionError(
+                "the machine was made without the channel of a guest agent",
+                where=self.console.name,
+                hint='mark the test with gk_needs("agent")',
+            )
+        channel = Channel()
+        patience = self.budget.service
+        with (
+            self.power.joins.joined(channel),
+            self.time_line.during(Lane.NOTES, "the guest agent's channel is there"),
+        ):
+            yield GuestAgent(channel, patience=patience, where=self.console.name, check=self.check)
 
     @contextlib.contextmanager
     def log_server(self) -> Iterator[LogServer]:

@@ -63,6 +63,8 @@ class RealTarget:
             "image": "" if self.known else UNKNOWN,
             "update": may.refusal("update") or may.refusal("reboot") or ("" if self.known else UNKNOWN),
             "power": self.wiring.no_power,
+            "screen": "this needs emulation: nobody here sees the screen of a real device",
+            "agent": "this needs emulation: QEMU has the channel to a guest agent",
             "disk": "this needs emulation: nobody here reads the disk of a real device",
             "breakglass": may.refusal("shell") or shell,
             "breakglass-shell": may.refusal("shell") or shell,

@@ -40,6 +40,8 @@ _ELSEWHERE = re.compile(rb"--?authorized_keys=(?!/perm/breakglass\.authorized_ke
 """A flag whose value is not the usual one; nothing says where it ends."""
 _SCREEN = re.compile(rb"/dev/(?:fb[\d%]|dri/)")
 """What a program has in it that draws on a frame buffer or display."""
+_AGENT = b"org.qemu.guest_agent.0"
+"""What a program has in it that is a guest agent for QEMU: the name of its channel."""
 _EXT4_MAGIC = (1080, b"\x53\xef")
 _OTHER_MAGIC = (
     (54, b"FAT"),
@@ -96,11 +98,12 @@ def load_raw(
     vmlinuz = boot.read("vmlinuz")
     _must_fit(vmlinuz, arch, path)
     programs: dict[str, BuildInfo] = {}
-    draws = False
+    draws = has_agent = False
     for name in _programs(entries, init):
         program = root.read(name)
         programs[name] = build_info(program)
         draws = draws or _SCREEN.search(program) is not None
+        has_agent = has_agent or _AGENT in program
     etc = _Etc(root, entries)
     found_notes = list(notes)
     services = tuple(Service(path=name, package=info.package) for name, info in programs.items())
@@ -141,6 +144,7 @@ def load_raw(
         password=password or own_password or None,
         breakglass=_breakglass(programs, entries, init),
         draws=draws,
+        has_agent=has_agent,
         has_serial_shell="/user/serial-busybox" in entries,
         has_other_shell=any(path in entries for path in _SHELLS),
         modules=dict(modules) if modules is not None else _modules([build_info(init), *programs.values()], sbom),

@@ -130,6 +130,8 @@ class Image:
     breakglass: Breakglass | None = None
     draws: bool = False
     """Whether one of its services' programs names a frame buffer or display."""
+    has_agent: bool = False
+    """Whether one of its services' programs names the channel of QEMU's guest agent."""
     has_serial_shell: bool = False
     has_other_shell: bool = False
     """Whether there is a shell for breakglass besides that of serial-busybox."""

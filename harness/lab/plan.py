@@ -38,7 +38,12 @@ class Plan:
     @classmethod
     def of(cls, wanted: Wanted, target: Target, settings: Settings) -> Plan:
         """The plan for what a test asks of this target in this run."""
-        equipment = replace(target.equipment, network=wanted.network or settings.network, doors=wanted.doors)
+        equipment = replace(
+            target.equipment,
+            network=wanted.network or settings.network,
+            doors=wanted.doors,
+            agent="agent" in wanted.needs,
+        )
         clock = wanted.clock or settings.clock
         how = How.OFF
         if wanted.running:

@@ -31,9 +31,11 @@ class Target:
 
     def missing(self, needs: Iterable[str]) -> str:
         """Return the first of these needs that it lacks, and why, "" when it has all."""
-        lacks = {"no_key": self.key.refusal, "no_checkpoint": self.board.no_checkpoint}
-        reasons = (missing(self.image, need, voice=self.voice, **lacks) for need in needs)
-        return next(filter(None, reasons), "")
+
+        def lack(need: str) -> str:
+            return missing(self.image, need, voice=self.voice, no_key=self.key.refusal, board=self.board)
+
+        return next(filter(None, map(lack, needs)), "")
 
 
 class Targets:

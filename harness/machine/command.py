@@ -21,6 +21,8 @@ CONSOLE_OUT_FD = 4
 CONSOLE_IN_FD = 5
 REGISTERS_FD = 6
 """QEMU inherits its connections here: no socket file, no port, nothing to find for other users."""
+AGENT_BUS = "agent"
+"""The controller that takes the channel of a guest agent, where a test needs it."""
 SANDBOX_WITH_DOORS = "on,obsolete=deny"
 """A program behind a door inherits it: libslirp calls setsid for it, and Go's runtime asks for its processors."""
 LATE = "late"
@@ -61,6 +63,7 @@ def qemu_command(spec: Spec, launch: Launch) -> list[str]:
         *(argument for device in board.devices for argument in ("-device", device)),
         *_firmware(board, launch.loaded),
         *_beside(board, launch.disks[1:]),
+        *(["-device", f"virtio-serial-pci,id={AGENT_BUS}"] if spec.equipment.agent else []),
         # QEMU 10.0 stands still for ever at a reset of a machine that it records.
         *(["-no-reboot"] if board.ends_at_reset or launch.log is not None else []),
         *(_incoming(board) if launch.incoming else []),

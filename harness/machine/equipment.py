@@ -43,6 +43,8 @@ class Equipment:
     """Those beyond the first."""
     doors: tuple[Door, ...] = ()
     """What the guest reaches although it may reach nothing."""
+    agent: bool = False
+    """Whether a guest agent's channel can be plugged in."""
     qemu_args: tuple[str, ...] = ()
     """Arguments of the user's own for QEMU, as they are."""
 
@@ -115,6 +117,7 @@ class Equipment:
             "disks": list(map(str, self.disks)),
             # Who is behind them ends with the test, and the guest cannot see it.
             "doors": sorted(map(str, self.doors)),
+            "agent": self.agent,
             "qemu_args": list(self.qemu_args),
         }
 
@@ -128,5 +131,6 @@ class Equipment:
             cpus=int(data["cpus"]),
             disks=tuple(map(ExtraDisk.of_str, data["disks"])),
             doors=tuple(Door(address, ()) for address in data.get("doors", ())),
+            agent=bool(data.get("agent")),
             qemu_args=tuple(data["qemu_args"]),
         )

@@ -1,7 +1,7 @@
-"""What hangs on the network of an appliance beside its machine: the harness's segment, a capture of its packets.
+"""What hangs on an appliance beside its machine: the harness's segment, a capture of its packets, a guest agent.
 
-Each is attached to every QEMU process of the appliance, before its processors go. Nothing of it is in the state of
-the machine, so a snapshot knows nothing of it, and a machine that was restored takes it as any other.
+Each is attached to every QEMU process of the appliance, before its processors go. A snapshot knows nothing of it,
+and a machine that was restored takes it as any other.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ _numbers = itertools.count(1)
 
 
 class Joined(Protocol):
-    """What can be hung onto the network of a machine, and taken off."""
+    """What can be hung onto a machine, and taken off."""
 
     what: str
     """What it is, for errors."""
+    in_state: bool
+    """Whether the machine's state would have it: it is taken off while a snapshot is taken."""
 
     def attach(self, machine: Machine) -> None:
         """Hang it onto a machine that is paused or runs, in place of the one before; raises QemuFailed."""
@@ -39,7 +41,7 @@ class Joined(Protocol):
 
 
 class Joins:
-    """All that hangs on the network of one appliance, over as many machines as it takes."""
+    """All that hangs on one appliance, over as many machines as it takes."""
 
     def __init__(self, *, is_recorded: bool) -> None:
         self._is_recorded = is_recorded
@@ -53,6 +55,22 @@ class Joins:
             self._machine = machine
             for one in self._all:
                 one.attach(machine)
+
+    @contextlib.contextmanager
+    def out_of_state(self) -> Iterator[None]:
+        """A block in which the state of the machine has none of it; a machine that goes on gets it back."""
+        with self._lock:
+            for one in self._all:
+                if one.in_state:
+                    one.detach()
+        try:
+            yield
+        finally:
+            with self._lock:
+                if self._machine is not None and self._machine.ended is None:
+                    for one in self._all:
+                        if one.in_state:
+                            one.attach(self._machine)
 
     @contextlib.contextmanager
     def joined(self, one: Joined) -> Iterator[None]:
@@ -81,6 +99,7 @@ class SegmentJoined:
     """The neighbours of an appliance hear its frames, and answer them."""
 
     what = "segment"
+    in_state = False
 
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
@@ -144,6 +163,7 @@ class CaptureJoined:
     """All frames are kept, of both directions."""
 
     what = "capture"
+    in_state = False
 
     def __init__(self, packets: Packets) -> None:
         self._packets = packets

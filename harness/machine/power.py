@@ -235,7 +235,8 @@ class Power:
             written, between = folder / "written", folder / "between"
             for path in (written, between):
                 path.mkdir(mode=0o700)
-            first = take(self.machine, self.stage, written)
+            with self.joins.out_of_state():
+                first = take(self.machine, self.stage, written)
             self.overlay = first.overlay(between)
             loaded, threads = self.stage.adopt(first.loaded), self.spec.threads(restored=False)
             machine = self._new_machine(
@@ -253,7 +254,8 @@ class Power:
         """Copy what the machine is at this moment into ``folder``, and let it go on: see ``keep_moment``."""
         with self._lock:
             disks = Disks(self.overlay, self.start, self.spec.equipment, base)
-            return keep_moment(self._machine if self.is_on else None, disks, self.stage, folder)
+            with self.joins.out_of_state():
+                return keep_moment(self._machine if self.is_on else None, disks, self.stage, folder)
 
     def rewind(self, snapshot: Snapshot, folder: Path) -> None:
         """End the machine, whatever it does, and restore a snapshot of it, with a new overlay in ``folder``."""

@@ -51,6 +51,12 @@ class Picture:
         used = [number for number, one in enumerate(rows) if one != ground]
         return bool(used) and used[-1] - used[0] >= LINE
 
+    def pixel(self, x: int, y: int) -> tuple[int, int, int]:
+        """Red, green and blue of one, counted from the upper left; each from 0 to 255."""
+        at = 3 * (y * self.width + x)
+        red, green, blue = self.pixels[at : at + 3]
+        return red, green, blue
+
     def half(self) -> Picture:
         """Each second pixel of each second row."""
         row = 3 * self.width

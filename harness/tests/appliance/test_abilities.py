@@ -15,7 +15,7 @@ from harness.gokrazy.browser import NO_CHROMIUM
 from harness.image.model import Breakglass, Image, Layout, PermState
 from harness.tests.image.plain import PLACE, PLAIN
 
-IMAGE = replace(PLAIN, breakglass=Breakglass(), has_serial_shell=True)
+IMAGE = replace(PLAIN, breakglass=Breakglass(), has_serial_shell=True, has_agent=True)
 HEARD = Voice("ttyAMA0", kernel=True, init=True)
 KERNEL_ONLY = Voice("ttyAMA0", kernel=True, init=False, why="init writes to tty1")
 SILENT = Voice("ttyAMA0", kernel=False, init=False, why="its serial console is serial0")
@@ -105,6 +105,28 @@ def test_without_a_shell_breakglass_takes_files_and_runs_programs_and_no_more() 
 
 
 def test_a_checkpoint_is_a_matter_of_the_board() -> None:
-    said = missing(IMAGE, "checkpoint", voice=HEARD, no_key="", no_checkpoint=board("virt:nvme").no_checkpoint)
+    said = missing(IMAGE, "checkpoint", voice=HEARD, no_key="", board=board("virt:nvme"))
     assert said.startswith("not applicable: QEMU cannot freeze the board virt:nvme: a snapshot of QEMU's cannot")
-    assert missing(IMAGE, "checkpoint", voice=HEARD, no_key="", no_checkpoint=board("virt").no_checkpoint) == ""
+    assert missing(IMAGE, "checkpoint", voice=HEARD, no_key="", board=board("virt")) == ""
+
+
+def test_an_agent_is_a_matter_of_the_image_its_kernel_and_the_board() -> None:
+    def said(image: Image, name: str) -> str:
+        return missing(image, "agent", voice=HEARD, no_key="", board=board(name))
+
+    def driving(*drivers: str) -> Image:
+        return replace(IMAGE, kernel=replace(IMAGE.kernel, drivers=drivers))
+
+    assert said(driving("virtio_console"), "virt") == ""
+    assert "no driver for a guest agent's channel" in said(driving("virtio_blk"), "virt")
+    assert "raspi4b has no place for a guest agent's channel" in said(IMAGE, "raspi4b")
+    assert "no program of the image is a guest agent" in said(replace(IMAGE, has_agent=False), "virt")
+
+
+def test_a_screen_is_a_matter_of_the_board_as_it_is_for_the_image() -> None:
+    draws = replace(IMAGE, draws=True, kernel=replace(IMAGE.kernel, drivers=("virtio-gpu",)))
+    assert missing(draws, "screen", voice=HEARD, no_key="", board=board("pc-bios").fitted(draws)) == ""
+    assert missing(IMAGE, "screen", voice=HEARD, no_key="", board=board("raspi4b")) == ""
+    for other in (board("virt"), board("pc-bios").fitted(IMAGE)):
+        said = missing(IMAGE, "screen", voice=HEARD, no_key="", board=other)
+        assert said.startswith("not applicable: there is no screen (a PC has one for an image with a program")

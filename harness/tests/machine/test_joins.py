@@ -1,4 +1,4 @@
-"""What hangs on the network of a machine: real QEMUs that stand still before their first instruction."""
+"""What hangs on a machine: real QEMUs that stand still before their first instruction."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 
 from harness.boards import board, names
 from harness.errors import OptionError, QemuFailed
+from harness.machine.agent_channel import NAME, Channel
 from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.equipment import Equipment
 from harness.machine.joins import CaptureJoined, Joined, Joins, SegmentJoined
@@ -99,6 +100,35 @@ def test_what_joins_after_the_end_of_a_machine_waits_for_the_next(machine: Machi
     machine.stop()
     with joins.joined(time_server()), joins.joined(CaptureJoined(Packets())):
         pass
+
+
+def ports(machine: Machine) -> list[str]:
+    """The names of the channels that a guest agent could open."""
+    return re.findall(r'name = "([^"]+)"', machine.hmp("info qtree"))
+
+
+def test_the_channel_of_an_agent_is_plugged_in_and_is_in_no_state(run_dir: RunDir) -> None:
+    if shutil.which(board(BOARD).qemu) is None:
+        pytest.skip(f"{board(BOARD).qemu} is not installed")
+    overlay = DiskOverlay.empty(run_dir.folder("disk", bulky=True), 64 << 20, name="disk.qcow2")
+    consoles: list[socket.socket] = []
+    machine = machine_of(BOARD, overlay, run_dir, equipment=Equipment(agent=True), on_console=consoles.append)
+    machine.start_paused()
+    joins = Joins(is_recorded=False)
+    joins.attach(machine)
+    channel = Channel()
+    with joins.joined(channel):
+        assert ports(machine) == [NAME]
+        assert "no program of the device has opened" in channel.heard_by
+        with joins.out_of_state():
+            assert ports(machine) == []
+            assert channel.heard_by == "the machine is off"
+        assert ports(machine) == [NAME]
+    assert ports(machine) == []
+    wires = [one for one in machine.execute("query-chardev") if one["label"].startswith("agent")]
+    assert all(one["filename"].startswith("disconnected") for one in wires)
+    machine.stop()
+    consoles[0].close()
 
 
 class Refusing:

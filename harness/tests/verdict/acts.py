@@ -270,6 +270,30 @@ def test_somebody_listens(appliance: Appliance) -> None:
     )
 
 
+# -- the screen, the guest agent
+
+
+@pytest.mark.gk_image("field")
+def test_nobody_draws_on_its_screen(appliance_off: Appliance) -> None:
+    restart(appliance_off, damage.root(without("/user/screen")))
+    run_scenario("screen:test_what_a_status_program_draws_is_on_the_screen", appliance_off)
+
+
+@pytest.mark.gk_image("field")
+@pytest.mark.gk_needs("agent")
+def test_its_agent_is_stopped(appliance: Appliance) -> None:
+    appliance.stop("agent")
+    run_scenario("agent:test_it_answers_knows_its_address_and_refuses_what_it_cannot", appliance)
+
+
+@pytest.mark.gk_image("field")
+@pytest.mark.gk_needs("agent")
+def test_its_agent_may_not_freeze(appliance: Appliance) -> None:
+    with appliance.breakglass() as rescue:
+        rescue.run("umount /perm || umount -l /perm")
+    run_scenario("agent:test_nothing_is_written_while_it_is_frozen", appliance)
+
+
 # -- the tailnet
 
 

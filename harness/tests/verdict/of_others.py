@@ -168,6 +168,26 @@ ACTS = (
     ),
     act("upload changed", "test_an_upload_changes_on_its_way", "UpdateMismatch", "upload|sent"),
     act("upload cut short", "test_an_upload_is_cut_short", r"\w+", "upload"),
+    Way(
+        "nobody draws on the screen",
+        Red("test_nobody_draws_on_its_screen", "WaitTimeout", "the bars of the program screen", ""),
+        act="test_nobody_draws_on_its_screen",
+        board="pc-bios",
+    ),
+    act(
+        "guest agent stopped",
+        "test_its_agent_is_stopped",
+        "WaitTimeout",
+        "guest agent to answer.*no program of the device has opened",
+        to_do="the log of its service",
+    ),
+    act(
+        "guest agent cannot freeze",
+        "test_its_agent_may_not_freeze",
+        "CommandFailed",
+        "guest agent refuses guest-fsfreeze-freeze",
+        to_do="",
+    ),
     on_tailnet(
         "another key",
         "test_its_key_is_not_that_of_the_tailnet",
