@@ -71,8 +71,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
         **known,
         "severity": finding.severity.value,
         "error_type": finding.error_type.__name__,
-        "line": asdict(finding.line),
-        "evidence": [asdict(line) for line in finding.evidence],
+        "line": finding.line._asdict(),
+        "evidence": [line._asdict() for line in finding.evidence],
     }
 
 

@@ -35,11 +35,22 @@ TO_DO = {
 OPEN_ENDED = frozenset(TO_DO)
 
 
+MOST_KNOWN = 1024
+LONGEST_KNOWN = 256
+"""So many texts are remembered, of at most so many characters, with the checks that they may fit."""
+
+
+_OF_TIME = frozenset("[] .0123456789TC")
+"""What a kernel's time is made of."""
+
+
 class _Sieve:
     """The checks for the lines of one speaker, and the words of which a line that fits any of them has one."""
 
-    def __init__(self, checks: Iterable[Check]) -> None:
+    def __init__(self, checks: Iterable[Check], *, stamped: bool) -> None:
+        """``stamped``: each line begins with the kernel's time in brackets."""
         self._checks = tuple(checks)
+        self._is_stamped = stamped
         self._wordless = {number for number, one in enumerate(self._checks) if not one.words}
         words = {word for one in self._checks for word in one.words}
         self._numbers: dict[str, set[int]] = {}
@@ -49,12 +60,24 @@ class _Sieve:
                 within = min((other for other in words if other in word), key=lambda other: (len(other), other))
                 self._numbers.setdefault(within, set()).add(number)
         self._words = tuple(self._numbers)
+        # A check of a user's own may ask for a time.
+        self._is_stamped = self._is_stamped and not any(_OF_TIME.issuperset(word) for word in self._words)
         self._encoded = tuple((word, word.encode()) for word in self._words)
+        self._known: dict[str, Sequence[Check]] = {}
 
-    def let_through(self, text: str) -> list[Check]:
+    def let_through(self, text: str) -> Sequence[Check]:
         """Return the checks that the line may fit, the first row of the table first."""
-        numbers = self._wordless.union(*(self._numbers[word] for word in self._words_of(text)))
-        return [self._checks[number] for number in sorted(numbers)]
+        # Who floods a console says the same again and again, at another time.
+        said = text[text.find("]") + 1 :] if self._is_stamped else text
+        found = self._known.get(said)
+        if found is None:
+            numbers = self._wordless.union(*(self._numbers[word] for word in self._words_of(text)))
+            found = tuple(self._checks[number] for number in sorted(numbers))
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            if len(said) <= LONGEST_KNOWN:
+                self._known[said] = found
+        return found
 
     def _words_of(self, text: str) -> list[str]:
         if len(text) < SHORTEST:
@@ -75,9 +98,12 @@ class Table:
         self.excused = dict(excused or {})
         self._sieves = {
             (kernel, firmware): _Sieve(
-                one
-                for one in self.checks
-                if (firmware or not one.firmware) and (None in (one.kernel, kernel) or one.kernel == kernel)
+                (
+                    one
+                    for one in self.checks
+                    if (firmware or not one.firmware) and (None in (one.kernel, kernel) or one.kernel == kernel)
+                ),
+                stamped=kernel is True,
             )
             for kernel in (True, False, None)
             for firmware in (True, False)

@@ -182,11 +182,12 @@ class CrashWatcher:
         ``firmware`` says whether no kernel runs, ``bare`` whether the kernel prints no times.
         """
         kernel = said_by_kernel(line, bare=bare)
-        for suspicion in list(self._suspicions):
+        # Each line comes by here: what is mostly empty is not walked through.
+        for suspicion in list(self._suspicions) if self._suspicions else ():
             cure = suspicion.check.cure
             if cure is not None and cure.search(line.text):
                 self._suspicions.remove(suspicion)
-        absorbed = self._extend_open(line, kernel=kernel)
+        absorbed = self._extend_open(line, kernel=kernel) if self._open else None
         hit = None if line.mark else self.table.classify(line.text, kernel=kernel, firmware=firmware)
         if hit is not None:
             check, match = hit

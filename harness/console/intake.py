@@ -233,27 +233,29 @@ class Intake:
     # --- inside ------------------------------------------------------------------------------------------------
 
     def _see(self, lines: Sequence[Line]) -> None:
-        known = len(self.crashes.findings)
+        phases, crashes = self.phases, self.crashes
+        known = len(crashes.findings)
         for line in lines:
             self._keep(line)
-            begun = self.phases.see(line)
+            begun = phases.see(line)
             if begun is not None:
                 self._keep_power_on(begun)
-                self.crashes.forget_suspicions()
-            boot = self.phases.current
+                crashes.forget_suspicions()
+            boot = phases.current
             bare = boot is not None and boot.bare
-            self.crashes.see(line, boot=len(self.phases.boots), firmware=self.phases.in_firmware, bare=bare)
+            crashes.see(line, boot=len(phases.boots), firmware=phases.is_firmware(boot), bare=bare)
             if begun is not None:
                 self._look_for_restart(begun, line)
                 self._look_for_loop(begun, line)
-            if self.phases.false_starts != self._reported_starts:
+            if phases.false_starts != self._reported_starts:
                 self._look_for_false_starts(line)
-            if boot is not None and boot.in_init and boot.number > self._in_init:
-                self._in_init = boot.number
-                self.when_init_runs()
-            if boot is not None and boot.ready and boot.number > self._listening:
-                self._listening = boot.number
-                self.when_listening()
+            if boot is not None:
+                if boot.number > self._in_init and boot.in_init:
+                    self._in_init = boot.number
+                    self.when_init_runs()
+                if boot.number > self._listening and boot.ready:
+                    self._listening = boot.number
+                    self.when_listening()
             if says_halted(line, bare=bare):
                 self.when_halted("Reboot failed" in line.text)
         self._claim_provoked(known)
@@ -281,7 +283,7 @@ class Intake:
         """A kernel that starts although the one before neither ended nor died in words."""
         by_host, self._by_host = self._by_host, False
         before = self.phases.boots[-2] if len(self.phases.boots) > 1 else None
-        if before is None or begun.cause is not Cause.RESET or before.is_over or not before.in_init:
+        if before is None or begun.cause is not Cause.RESET or not before.in_init or before.is_over:
             return
         if by_host or self.provoking or any(one.boot == before.number and one.fatal for one in self._of_life):
             return
@@ -309,11 +311,8 @@ class Intake:
     def _look_for_false_starts(self, line: Line) -> None:
         """A machine that resets before its kernel speaks: a boot sector or a kernel that faults at once."""
         starts = self.phases.false_starts
-        if starts < self._loop.starts or starts <= self._reported_starts:
-            self._reported_starts = min(self._reported_starts, starts)
-            return
-        self._reported_starts = starts
-        if self._goes_on("reboot-loop"):
+        before, self._reported_starts = self._reported_starts, starts
+        if starts < self._loop.starts or starts <= before or self._goes_on("reboot-loop"):
             return
         what = f"the machine started {starts} times and "
         if self.hears_kernel:
@@ -343,7 +342,8 @@ class Intake:
     def _goes_on(self, name: str) -> bool:
         """Whether what comes from no single line goes on as it was: one finding says so, and counts."""
         allowed, provokes = self.crashes.allows(name), self.provoking and self.provoked is None
-        for one in reversed(self._of_life):
+        findings = self.crashes.findings
+        for one in islice(reversed(findings), len(findings) - self._life):
             if one.name == name and one.allowed == allowed and not one.expected and not provokes:
                 one.count += 1
                 return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # CSI (also the private forms that edk2 prints, such as ESC [ = 3 h), OSC, character sets, single letters.
 _ESCAPE = re.compile(
@@ -32,8 +32,7 @@ LONGEST = 8192
 """Bytes; a longer line is cut, so that a stream without line ends cannot eat the memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line of the console."""
 
     at: float
@@ -128,7 +127,7 @@ class LineSplitter:
         text = plain(raw).rstrip("\n")
         if not text and not raw.endswith(b"\n"):
             return
-        stamp = KERNEL_STAMP.search(text)
+        stamp = KERNEL_STAMP.search(text) if "[" in text else None
         if stamp is None:
             self._empty = 0 if text or self._carry else self._empty + 1
             lines.append(Line(at, offset, self._carry + text))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from harness.console.phases import Boot, Cause
 
@@ -27,6 +28,7 @@ def reboot_loop(boots: Sequence[Boot], rule: LoopRule) -> list[Boot]:
     chain = list(boots[-rule.starts :])
     if len(chain) < rule.starts or chain[-1].started - chain[0].started > rule.window:
         return []
-    if any(one.ready or one.served for one in chain[:-1]):
-        return []
-    return [] if any(one.asked or one.cause in _BEGIN_A_COUNT for one in chain[1:]) else chain
+    for one, following in pairwise(chain):
+        if one.ready or one.served or following.asked or following.cause in _BEGIN_A_COUNT:
+            return []
+    return chain

@@ -147,8 +147,9 @@ _USER: tuple[tuple[str, re.Pattern[str], Phase], ...] = (
 _LOCAL = ("/", "127.", "[::1]", "[fe80:", "localhost:")
 """Beginnings of addresses that prove nothing: the web interface listens there with no network at all."""
 _LOADER = re.compile(r"BdsDxe: starting Boot|Booting from Hard Disk|systemd-boot|EFI stub: ")
-_FIRST_WORDS = re.compile(r"^SeaBIOS \(version|^UEFI firmware \(version")
-_BANNER = re.compile(rf"{_FIRST_WORDS.pattern}|BdsDxe: ")
+_SHORTEST_LOADER = len("EFI stub: ")
+_FIRST_WORDS = ("SeaBIOS (version", "UEFI firmware (version")
+_OF_UEFI = "BdsDxe: "
 
 
 def says_halted(line: Line, *, bare: bool) -> bool:
@@ -188,7 +189,10 @@ class PhaseWatcher:
     @property
     def in_firmware(self) -> bool:
         """Whether no kernel runs, so that what is said comes from firmware or boot loader."""
-        boot = self.current
+        return self.is_firmware(self.current)
+
+    def is_firmware(self, boot: Boot | None) -> bool:
+        """The same, for who knows which boot runs."""
         return boot is None or self._began is not None or Phase.RESTART in boot.at or Phase.PANIC in boot.at
 
     def machine_started(self, cause: Cause, at: float) -> None:
@@ -250,7 +254,7 @@ class PhaseWatcher:
             by_init = self._init_started(boot, line)
             if by_init is not None:
                 return by_init
-        if not line.kernel and (self.in_firmware or _BANNER.search(text)):
+        if not line.kernel and (self.is_firmware(boot) or _OF_UEFI in text or text.startswith(_FIRST_WORDS)):
             self._see_firmware(line)
         if boot is not None:
             self._see_system(boot, line)
@@ -308,11 +312,12 @@ class PhaseWatcher:
 
     def _see_firmware(self, line: Line) -> None:
         """Note what speaks before a kernel does; its first line is the beginning of a boot nobody announced."""
-        if not line.text.strip():
+        text = line.text
+        if not text.strip():
             return
-        self._banners += _FIRST_WORDS.search(line.text) is not None
-        loader = _LOADER.search(line.text) is not None
-        if line.text[:4].isdigit() and not loader:
+        self._banners += text.startswith(_FIRST_WORDS)
+        loader = len(text) >= _SHORTEST_LOADER and _LOADER.search(text) is not None
+        if text[:4].isdigit() and not loader:
             return
         if self._began is None:
             self._began = line.at
