@@ -40,8 +40,8 @@ LONGEST_KNOWN = 256
 """So many texts are remembered, of at most so many characters, with the checks that they may fit."""
 
 
-_OF_TIME = frozenset("[] .0123456789TC")
-"""What a kernel's time is made of."""
+_OF_TIME = re.compile(r"[\[ .\dTC]+(?:\]|$)")
+"""The beginning of a word that reaches into a kernel's time."""
 
 
 class _Sieve:
@@ -61,7 +61,7 @@ class _Sieve:
                 self._numbers.setdefault(within, set()).add(number)
         self._words = tuple(self._numbers)
         # A check of a user's own may ask for a time.
-        self._is_stamped = self._is_stamped and not any(_OF_TIME.issuperset(word) for word in self._words)
+        self._is_stamped = self._is_stamped and not any(map(_OF_TIME.match, self._words))
         self._encoded = tuple((word, word.encode()) for word in self._words)
         self._known: dict[str, Sequence[Check]] = {}
 

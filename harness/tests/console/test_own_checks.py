@@ -89,6 +89,16 @@ def test_a_row_of_ones_own_comes_first_and_counts_anywhere(tmp_path: Path) -> No
     console.close()
 
 
+@pytest.mark.parametrize("pattern", [r"12\.345678", r"12\.345678\] same", r"\] same words$"])
+def test_a_row_of_ones_own_may_ask_for_the_kernels_time(tmp_path: Path, pattern: str) -> None:
+    at_noon = Check("at-noon", pattern, "it is noon", Severity.NOTED, kernel=True)
+    console = Console(tmp_path, table=Table(own_checks([at_noon])))
+    replay(console, f"{LINUX}[   11.000000] same words\r\n[   12.345678] same words\r\n".encode())
+    assert console.findings[-1].line.text == "[   12.345678] same words"
+    assert len(console.findings) == (1 if "12" in pattern else 2)
+    console.close()
+
+
 def test_what_the_run_allows_is_kept_with_its_reason(tmp_path: Path) -> None:
     table = Table(excused={"oom-kill": "the browser is too big"})
     console = Console(tmp_path, table=table, allow=["segfault"])
