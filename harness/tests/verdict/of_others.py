@@ -145,7 +145,8 @@ ACTS = (
         "disk pulled out",
         "test_the_disk_is_pulled_out",
         "BootFailure",
-        "the disk under the root file system does not read",
+        # Whichever file system misses it first.
+        "the disk under the root file system does not read|/perm is damaged, or its disk is gone",
     ),
     act("disk stuck", "test_the_disk_does_not_answer", "WaitTimeout", "for the device to start", to_do="disk"),
     act("network cable out", "test_its_network_cable_is_out", "DeviceUnreachable", "no carrier", to_do="cable"),
