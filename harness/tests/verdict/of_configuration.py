@@ -86,7 +86,7 @@ CONFIGURATION = (
     ),
     Way(
         "a disk of MountDevices is not there",
-        Red(DISKS, "WaitTimeout", "/dev/vdb.*to be mounted on /mnt/data", "--gk-disk"),
+        Red(DISKS, "WaitTimeout", "/dev/vdb.*to be mounted on /mnt/data", "--disk"),
         instance=configured(
             MountDevices=[{"Source": "/dev/vdb", "Type": "ext4", "Target": "/mnt/data", "Options": "noatime"}]
         ),

@@ -69,7 +69,7 @@ PAGES = (
         "asked_for",
         "authenticated.go",
         'username != "gokrazy" ||',
-        "false &&",
+        'username == "" &&',
     ),
     pages(
         "another host is asked",
@@ -113,7 +113,7 @@ PAGES = (
     ),
     pages(
         "a button that does nothing",
-        Red(BUTTONS, "WaitTimeout", "waited .* stopped"),
+        Red(BUTTONS, "WaitTimeout", "waited .* stopped", ""),
         "buttons",
         f"{ASSETS}/status.tmpl",
         'method="POST" action="/stop"',
