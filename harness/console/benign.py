@@ -31,6 +31,10 @@ BENIGN: tuple[Benign, ...] = (
         "the drives without a medium that a PC machine comes with",
     ),
     Benign(
+        re.compile(r" error,? (?:on )?dev mtdblock\d"),
+        "a machine's flash for firmware, which has nothing of gokrazy's: a busy host plays it too slowly",
+    ),
+    Benign(
         re.compile(r"SQUASHFS error: Xattrs in filesystem, these will be ignored"),
         "gokrazy uses no extended attributes",
     ),

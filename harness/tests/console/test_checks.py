@@ -164,6 +164,8 @@ GOOD = (
     K + "rcu: Hierarchical SRCU implementation.",
     K + "I/O error, dev sr0, sector 0 op 0x0:(READ) flags 0x80700 phys_seg 1 prio class 2",
     K + "critical target error, dev sr0, sector 0 op 0x0:(READ) flags 0x0 phys_seg 1 prio class 2",
+    K + "I/O error, dev mtdblock0, sector 0 op 0x0:(READ) flags 0x80700 phys_seg 4 prio class 2",
+    K + "Buffer I/O error on dev mtdblock0, logical block 0, async page read",
     K + "SQUASHFS error: Xattrs in filesystem, these will be ignored",
     K + "ODEBUG: Out of memory. ODEBUG disabled",
     K + "EDAC DEBUG: edac_mc_alloc",

@@ -198,7 +198,8 @@ def with_program(path: str, source: str) -> Damage:
 
 def compiled(source: str, arch: Arch, folder: Path) -> bytes:
     """A Go program that needs nothing but Go's own packages."""
-    (folder / "go.mod").write_text("module broken\n\ngo 1.22\n")
+    # A name of the project's own: what must live without data is judged for such programs alone.
+    (folder / "go.mod").write_text("module gokrazy.test/broken\n\ngo 1.22\n")
     (folder / "main.go").write_text(source)
     out = folder / "program"
     GoToolchain.find(arch=arch, build_env={}).build_in_place(folder, ".", out)
