@@ -1,8 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log"
+	"net"
+	"net/http"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -34,19 +41,55 @@ func onPerm(request uintptr, what string) error {
 	return nil
 }
 
-// shutdown has the kernel end the device once what was written is on the disk.
-// gokrazy's init has no way but its web interface to be asked for a reboot, and
-// none for a power-off, so the services are not ended first.
+// shutdown asks gokrazy's init, which ends the services first, as the web
+// interface does; where that is not possible, the kernel ends the device once
+// what was written is on the disk.
 func (device) shutdown(mode string) error {
-	how, known := map[string]int{
-		"":          syscall.LINUX_REBOOT_CMD_POWER_OFF,
-		"powerdown": syscall.LINUX_REBOOT_CMD_POWER_OFF,
-		"halt":      syscall.LINUX_REBOOT_CMD_HALT,
-		"reboot":    syscall.LINUX_REBOOT_CMD_RESTART,
-	}[mode]
-	if !known {
-		return fmt.Errorf("mode is invalid (valid values are: halt|powerdown|reboot)")
+	path, how := "/poweroff", syscall.LINUX_REBOOT_CMD_POWER_OFF
+	switch mode {
+	case "", "powerdown":
+	case "halt":
+		path, how = "", syscall.LINUX_REBOOT_CMD_HALT
+	case "reboot":
+		path, how = "/reboot", syscall.LINUX_REBOOT_CMD_RESTART
+	default:
+		return errors.New("mode is invalid (valid values are: halt|powerdown|reboot)")
+	}
+	if path != "" {
+		err := askInit(path)
+		if err == nil {
+			return nil
+		}
+		log.Printf("init does not take %s: %v", path, err)
 	}
 	syscall.Sync()
 	return syscall.Reboot(how)
+}
+
+// askInit posts to the web interface by its Unix socket.
+func askInit(path string) error {
+	request, err := http.NewRequest(http.MethodPost, "http://gokrazy"+path, nil)
+	if err != nil {
+		return err
+	}
+	for _, folder := range []string{"/perm", "/etc"} {
+		if password, err := os.ReadFile(filepath.Join(folder, "gokr-pw.txt")); err == nil {
+			request.SetBasicAuth("gokrazy", strings.TrimSpace(string(password)))
+			break
+		}
+	}
+	client := http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", "/run/gokrazy-http.sock")
+		},
+	}}
+	answer, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("it answered %s", answer.Status)
+	}
+	return nil
 }
