@@ -11,6 +11,7 @@ from harness.boards.raspberry import (
     UNMIGRATABLE_CARD,
     USB_BUS,
     USB_NIC,
+    WAITING_PROCESSORS,
 )
 from harness.boards.workarounds import PendingInterrupts, RegisterWrites, Workarounds
 
@@ -62,6 +63,7 @@ BOARD = Board(
     slow_upload=True,
     unrecorded=FOUR_PROCESSORS,
     workarounds=Workarounds(
+        waiting_processors=WAITING_PROCESSORS,
         late_answers=ROUTE_RACE,
         nic_after_restore=UNMIGRATABLE_CARD,
         pending_interrupts=LOST_INTERRUPTS,

@@ -12,6 +12,7 @@ from harness.boards.raspberry import (
     UNMIGRATABLE_CARD,
     USB_BUS,
     USB_NIC,
+    WAITING_PROCESSORS,
 )
 from harness.boards.workarounds import Workarounds
 
@@ -39,6 +40,7 @@ BOARD = Board(
     slow_upload=True,
     unrecorded=FOUR_PROCESSORS,
     workarounds=Workarounds(
+        waiting_processors=WAITING_PROCESSORS,
         late_answers=ROUTE_RACE,
         late_nic=FORGOTTEN_CARD,
         nic_after_restore=UNMIGRATABLE_CARD,

@@ -52,6 +52,8 @@ class Workarounds:
 
     one_thread_at_boot: Workaround | None = None
     """TCG has one thread for all processors while the machine boots."""
+    waiting_processors: Workaround | None = None
+    """The same where this host has fewer processors than the machine."""
     late_answers: Workaround | None = None
     """The network's answers come late until the guest has an address."""
     late_nic: Workaround | None = None

@@ -47,6 +47,7 @@ UNSEEN: Mapping[type, Mapping[str, str]] = {
     },
     Workarounds: {
         "one_thread_at_boot": THREADS,
+        "waiting_processors": THREADS,
         "no_snapshots": "is None on every board of which a snapshot is taken",
     },
     Workaround: {

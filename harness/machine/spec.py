@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -57,9 +58,16 @@ class Spec:
     def threads(self, *, restored: bool) -> Threads:
         """The threads of a QEMU process whose machine boots, or is ``restored`` and may boot later.
 
-        On some boards QEMU mixes up what several processors do while they boot: there, one that boots gets one.
+        On some boards QEMU mixes up what several processors do while they boot, or they hinder each other: there,
+        one that boots gets one.
         """
-        boots = self.reboots or not restored
-        # QEMU logs, and counts, the instructions of one thread only.
-        alone = self.record_in is not None or (self.board.workarounds.one_thread_at_boot and boots)
+        needs, boots = self.board.workarounds, self.reboots or not restored
+        crowded = len(os.sched_getaffinity(0)) < self.equipment.cpus
+        # QEMU logs, and counts, the instructions of one thread only. A machine that needs the last of these has a
+        # new process for each boot.
+        alone = (
+            self.record_in is not None
+            or (needs.one_thread_at_boot and boots)
+            or (needs.waiting_processors and crowded and not restored)
+        )
         return "single" if alone else "multi"

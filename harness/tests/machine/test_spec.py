@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,15 @@ from harness.tests.machine.specs import NO_QEMU, spec_of
 def test_a_pc_has_one_thread_while_it_boots(name: str, reboots: bool, booted: str, restored: str) -> None:
     spec = spec_of(name, qemu=NO_QEMU, reboots=reboots)
     assert (spec.threads(restored=False), spec.threads(restored=True)) == (booted, restored)
+
+
+@pytest.mark.parametrize(("host", "booted"), [(2, "single"), (4, "multi")])
+def test_a_raspberry_pi_has_one_thread_while_it_boots_on_fewer_processors(
+    monkeypatch: pytest.MonkeyPatch, host: int, booted: str
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(host)))
+    spec = spec_of("raspi4b", qemu=NO_QEMU)
+    assert (spec.threads(restored=False), spec.threads(restored=True)) == (booted, "multi")
 
 
 def test_a_machine_that_is_recorded_has_one_thread() -> None:

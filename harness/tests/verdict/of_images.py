@@ -123,6 +123,7 @@ IMAGES = (
         damage=damage.command_line(b"console=tty1 ", b""),
         board="raspi4b",
         tests="test_screen and not_black",
+        tests_of="nightly",
     ),
     Way(
         "Raspberry Pi: an empty command line",
