@@ -24,6 +24,7 @@ from harness.gokrazy.inside import (
     mounts_in,
     read_text,
 )
+from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
 from harness.image.gokrazys_root import MOUNT_DEVICES, oddities
 from harness.image.root import root_of
 from harness.image.squashfs import SquashFs
@@ -93,12 +94,37 @@ class Inside(WaysIn):
 
         Raises OptionError where it has none or is off (``gk_needs("screen")`` skips the test instead).
         """
+        shown = self._picture()
+        self._keep(shown)
+        return shown
+
+    def _picture(self) -> Picture:
         if lack := self.missing("screen"):
             raise OptionError(lack.removeprefix(NOT), where=self.console.name)
         shown = picture(self.power.machine, self.folder)
         if shown is None:
             raise OptionError("it shows no screen: it is off, or QEMU has ended", where=self.console.name)
+        return shown
+
+    def _keep(self, shown: Picture) -> None:
         self.keep_picture("the screen", shown.png(), "\n".join(line.text for line in self.console.lines()))
+
+    def wait_until_shown(self, what: str, fits: Callable[[Picture], str]) -> Picture:
+        """Wait until its screen shows ``what``; returns that picture, which the report shows.
+
+        ``fits`` looks at a picture and returns what it sees instead, "" when it is that. Raises WaitTimeout, and
+        OptionError as ``screenshot`` does.
+        """
+
+        def attempt(_: Deadline) -> Done[Picture] | NotYet:
+            shown = self._picture()
+            seen = fits(shown)
+            return NotYet(seen) if seen else Done(shown)
+
+        shown = poll(
+            f"{what} on its screen", self.budget.service, attempt, where=self.console.name, check=self.check
+        )
+        self._keep(shown)
         return shown
 
     def files(self, *folders: str) -> tuple[DeviceFile, ...]:

@@ -23,7 +23,7 @@ sbom screen screenshot seed_inactive send_root service set_clock set_password sh
 start_breakglass status stop take_snapshot time_line time_server trouble_with update update_boot_only
 update_server update_with url voice wait_for_boot wait_for_service wait_until_at_rest wait_until_calm
 wait_until_it_runs wait_until_mounted wait_until_quiet wait_until_ready wait_until_runs_anew wait_until_served
-wait_until_settled wait_until_stopped write_perm
+wait_until_settled wait_until_shown wait_until_stopped write_perm
 """
 
 

@@ -31,3 +31,9 @@ def test_a_scenario_that_never_ran_here_takes_what_it_took_elsewhere(tmp_path: P
     durations.keep(tmp_path, [Outcome(f"scenarios/{name}", "passed", 7.0)])
     assert durations.load(tmp_path)[f"scenarios/{name}"] == 7.0
     assert "scenarios/test_other.py::test_x" not in known
+
+
+def test_a_path_among_the_parameters_of_a_test_is_no_folder_of_it() -> None:
+    known = durations.Known({}, {"test_a.py::test_it[~/gokrazy/hello --list]": 3.0})
+    assert known["harness/tests/test_a.py::test_it[~/gokrazy/hello --list]"] == 3.0
+    assert dict(known) == {"test_a.py::test_it[~/gokrazy/hello --list]": 3.0}

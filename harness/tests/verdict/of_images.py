@@ -118,14 +118,6 @@ IMAGES = (
         board="raspi-virt",
     ),
     Way(
-        "Raspberry Pi: nothing is said on the screen",
-        Red("test_the_screen_is_not_black", "AssertionError", "nothing is on its screen", ""),
-        damage=damage.command_line(b"console=tty1 ", b""),
-        board="raspi4b",
-        tests="test_screen and not_black",
-        tests_of="nightly",
-    ),
-    Way(
         "Raspberry Pi: an empty command line",
         boots("FirmwareFailure", "cmdline.txt"),
         damage=damage.boot_file("cmdline.txt", lambda text: b" " * len(text)),

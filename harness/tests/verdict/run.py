@@ -81,7 +81,7 @@ class Bench:
             names["foreign"] = self.foreign(way.board).path
         subject, *options = (text.format_map(names) for text in (way.subject, *way.options))
         command = ["-m", "harness", "check", subject, "--board", way.board, *options, "--"]
-        return self._run(way, folder, [*command, "--gk-tier", way.tests_of, "-k", way.tests])
+        return self._run(way, folder, [*command, "-k", way.tests])
 
     def _act(self, way: Way, folder: Path) -> Result:
         """As pytest runs a test of one's own; all of them share a snapshot."""

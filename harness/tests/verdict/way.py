@@ -45,8 +45,6 @@ class Way:
     board: str = "virt"
     tests: str = "test_boot and power_on"
     """Which scenarios are run, for pytest's ``-k``."""
-    tests_of: str = "ci"
-    """The tier of those scenarios."""
     subject: str = "{damaged}"
     """What is checked: the damaged image, the ``{healthy}`` one, or one of a ``{foreign}`` architecture."""
     options: tuple[str, ...] = ()
