@@ -1,6 +1,6 @@
 """Real runs of a real appliance, killed at random moments: five seconds later nothing is left, the cache is whole.
 
-GK_KILLS is the number of kills (default 2), GK_KILLS_SEED repeats a series, GK_KILLS_LOG names a file for the log.
+GK_KILLS is the number of kills (default 5), GK_KILLS_SEED repeats a series, GK_KILLS_LOG names a file for the log.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from harness.options import Settings
 from harness.tests.lab.played import PlayedFolders
 from harness.tests.traces import Traces, wait_until
 
-pytestmark = pytest.mark.gk_tier("ci")
+pytestmark = pytest.mark.gk_tier("nightly")
 
 CONFTEST = """
 import functools, importlib, os
@@ -105,7 +105,7 @@ class Log:
 
 
 def test_nothing_is_left_of_runs_that_are_killed_at_random_moments(tmp_path: Path) -> None:
-    count = int(os.environ.get("GK_KILLS", "2"))
+    count = int(os.environ.get("GK_KILLS", "5"))
     seed = os.environ.get("GK_KILLS_SEED") or secrets.token_hex(4)
     log = Log(os.environ.get("GK_KILLS_LOG"))
     log(f"{count} kills, GK_KILLS_SEED={seed}")

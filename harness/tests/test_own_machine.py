@@ -13,7 +13,7 @@ import pytest
 
 from harness.package_data import images_folder
 
-pytestmark = pytest.mark.gk_tier("ci")
+pytestmark = pytest.mark.gk_tier("nightly")
 
 PROGRAM = """// Looks answers on UDP 53 in capitals, and on TCP 7000 with the file of that path.
 package main
@@ -149,7 +149,7 @@ def second_disk(folder: Path) -> Path:
     return disk
 
 
-@pytest.mark.parametrize("network", ["restricted", pytest.param("open", marks=pytest.mark.gk_tier("nightly"))])
+@pytest.mark.parametrize("network", ["restricted", "open"])
 def test_ports_memory_processors_and_disks_of_one_s_own(tmp_path: Path, network: str) -> None:
     disk = second_disk(tmp_path)
     before = disk.read_bytes()

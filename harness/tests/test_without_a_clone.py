@@ -43,6 +43,7 @@ def run(command: list[str], folder: Path, **environment: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.gk_tier("nightly")
 def test_ten_lines_in_somebody_else_s_repository(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(TEN_LINES)
     instance = images_folder() / "hello-arm64"

@@ -126,7 +126,7 @@ def for_pc(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pack("amd64", "pc-bios", tmp_path_factory.mktemp("for-pc"))
 
 
-@pytest.mark.gk_tier("ci")
+@nightly
 @pytest.mark.skipif(not PAGE.is_file(), reason="not a clone: there is no docs/bootery.md to try")
 def test_the_lines_of_the_page_boot_a_kernel_on_virt(tmp_path: Path, for_virt: Path) -> None:
     blocks = re.findall(r"^```(?:toml|console)\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)

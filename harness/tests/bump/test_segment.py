@@ -68,7 +68,8 @@ def carried(agent: Path, direction: str, mangle: Mangle) -> list[tuple[str, str]
     return [(kind, value) for kind, _, value in parsed("carry", lines)]
 
 
-# One test, so that one worker builds the agent.
+# The agent takes a minute to compile where nothing is kept.
+@pytest.mark.gk_tier("nightly")
 def test_what_arrives_whole_has_a_rate_and_what_is_changed_is_damaged(agent: Path) -> None:
     for direction in ("in", "out"):
         (ok, (rate, speed)) = carried(agent, direction, lambda data: data)

@@ -158,6 +158,7 @@ def test_what_was_damaged_before_a_start_is_so_again_from_the_start(tmp_path: Pa
     assert PANICS in said[said.index("it starts from power-on") :]
 
 
+@pytest.mark.gk_tier("nightly")
 def test_a_start_that_fails_for_several_tests_leaves_one_bundle_with_its_disk_and_memory(tmp_path: Path) -> None:
     whole = run(tmp_path, "harness", "build", str(images_folder() / "hello-arm64"), status=0).splitlines()[-1]
     image = tmp_path / "broken.img"
