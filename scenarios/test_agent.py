@@ -25,11 +25,9 @@ def test_it_answers_knows_its_address_and_refuses_what_it_cannot(appliance):
 
 def test_it_runs_a_program_and_says_how_it_ended(appliance):
     with appliance.agent() as agent:
-        backup = agent.run("/user/links", "-sqlitedb=/perm/home/links/data.db", "-backup=/tmp/by-agent.db")
-        assert backup.status == 0
-        again = agent.run(
-            "/user/links", "-sqlitedb=/perm/home/links/data.db", "-backup=/tmp/by-agent.db", check=False
-        )
+        backup = ("/user/links", "-sqlitedb=/perm/home/links/data.db", "-backup=/tmp/by-agent.db")
+        assert agent.run(*backup).status == 0
+        again = agent.run(*backup, check=False)
         assert again.status != 0, "the same backup is made twice"
         assert again.out or again.err
 

@@ -50,7 +50,6 @@ class _Sieve:
     def __init__(self, checks: Iterable[Check], *, stamped: bool) -> None:
         """``stamped``: each line begins with the kernel's time in brackets."""
         self._checks = tuple(checks)
-        self._is_stamped = stamped
         self._wordless = {number for number, one in enumerate(self._checks) if not one.words}
         words = {word for one in self._checks for word in one.words}
         self._numbers: dict[str, set[int]] = {}
@@ -61,7 +60,7 @@ class _Sieve:
                 self._numbers.setdefault(within, set()).add(number)
         self._words = tuple(self._numbers)
         # A check of a user's own may ask for a time.
-        self._is_stamped = self._is_stamped and not any(map(_OF_TIME.match, self._words))
+        self._is_stamped = stamped and not any(map(_OF_TIME.match, self._words))
         self._encoded = tuple((word, word.encode()) for word in self._words)
         self._known: dict[str, Sequence[Check]] = {}
 

@@ -271,7 +271,7 @@ class PhaseWatcher:
 
         Before init runs nobody can quote, but a bare line may be anybody's.
         """
-        if boot is None or self.in_firmware or boot.ends:
+        if boot is None or self.is_firmware(boot) or boot.ends:
             return True
         return not bare and not boot.in_init
 

@@ -28,8 +28,8 @@ Mode = Literal["powerdown", "halt", "reboot"]
 class Wire(Protocol):
     """The channel to the agent."""
 
-    def send(self, data: bytes) -> bool:
-        """Send it; False where nobody is there to take it."""
+    def send(self, data: bytes) -> None:
+        """Send it; where nobody is there to take it, it is lost."""
 
     def receive(self, seconds: float) -> bytes:
         """What comes next, b"" when nothing does in that time."""
@@ -118,11 +118,12 @@ class GuestAgent:
 
         ``arguments`` whose names have a ``-`` are given as ``**{"capture-output": True}``.
         """
-        left = self._sync()
+        self._sync()
         self._send(command, arguments)
+        words = bytearray()
 
         def attempt(deadline: Deadline) -> Done[Any] | NotYet:
-            said = self._line(left, deadline)
+            said = self._line(words, deadline)
             return Done(said) if said is not None else NotYet(self._wire.heard_by)
 
         said = self._await(f"the guest agent to answer {command}", attempt)
@@ -141,8 +142,8 @@ class GuestAgent:
         asked = {"execute": command, **({"arguments": arguments} if arguments else {})}
         self._wire.send(json.dumps(asked).encode() + b"\n")
 
-    def _sync(self) -> bytearray:
-        """Have its attention: what it said before is gone. Returns where its next words are collected."""
+    def _sync(self) -> None:
+        """Have its attention: what it said before is gone."""
         said = bytearray()
         asked: set[int] = set()
 
@@ -156,12 +157,10 @@ class GuestAgent:
                 said.extend(self._wire.receive(once.slice(1.0)))
                 self._check()
                 if _is_answer(bytes(said), asked):
-                    said.clear()
                     return Done(None)
             return NotYet(self._wire.heard_by)
 
         self._await("the guest agent to answer", attempt)
-        return said
 
     def _line(self, said: bytearray, deadline: Deadline) -> dict[str, Any] | None:
         while piece := self._wire.receive(deadline.slice(1.0)):

@@ -7,8 +7,8 @@ import itertools
 import socket
 import threading
 
-from harness.errors import QemuFailed
 from harness.machine.command import AGENT_BUS
+from harness.machine.joins import connect, undo
 from harness.machine.machine import Machine
 
 NAME = "org.qemu.guest_agent.0"
@@ -27,7 +27,7 @@ class Channel:
     in_state = True
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._at: tuple[Machine, socket.socket, str] | None = None
 
     def attach(self, machine: Machine) -> None:
@@ -35,53 +35,61 @@ class Channel:
         self.detach()
         name = f"agent{next(_numbers)}"
         ours, theirs = socket.socketpair()
-        with theirs, self._lock:
+        with self._changed:
             self._at = machine, ours, name
-            machine.execute("getfd", {"fdname": name}, descriptor=theirs.fileno())
-            address = {"type": "fd", "data": {"str": name}}
-            backend = {"type": "socket", "data": {"addr": address, "server": False}}
-            machine.execute("chardev-add", {"id": name, "backend": backend})
+            self._changed.notify_all()
+        try:
+            with theirs:
+                connect(machine, name, theirs)
             port = {"driver": "virtserialport", "bus": f"{AGENT_BUS}.0", "id": f"{name}-port"}
             machine.execute("device_add", {**port, "chardev": name, "name": NAME})
+        except BaseException:
+            self.detach()
+            raise
 
     def detach(self) -> None:
         """Pull it out of the machine, if that is still there."""
-        with self._lock:
-            if self._at is None:
-                return
-            machine, ours, name = self._at
-            self._at = None
-            ours.close()
-            # QEMU may hold the end of the wire a moment longer than the port. It then stays, and leads nowhere.
-            for command, ident in (("device_del", f"{name}-port"), ("chardev-remove", name)):
-                with contextlib.suppress(QemuFailed):
-                    machine.execute(command, {"id": ident})
+        with self._changed:
+            at, self._at = self._at, None
+        if at is None:
+            return
+        machine, ours, name = at
+        ours.close()
+        # QEMU may hold the end of the wire a moment longer than the port. It then stays, and leads nowhere.
+        undo(machine, "device_del", {"id": f"{name}-port"})
+        undo(machine, "chardev-remove", {"id": name})
 
-    def send(self, data: bytes) -> bool:
-        """Send it to the guest; False where no machine is there to take it."""
-        with self._lock:
-            if self._at is None:
-                return False
-            with contextlib.suppress(OSError):
+    def send(self, data: bytes) -> None:
+        """Send it to the guest; where no machine is there to take it, it is lost."""
+        with self._changed, contextlib.suppress(OSError):
+            if self._at is not None:
                 self._at[1].sendall(data)
-                return True
-        return False
 
     def receive(self, seconds: float) -> bytes:
         """What comes next, b"" when nothing does in that time."""
-        with self._lock:
-            end = self._at[1] if self._at is not None else None
-        if end is None:
-            return b""
-        with contextlib.suppress(OSError):
+        with self._changed:
+            if self._at is None:
+                self._changed.wait(seconds)
+                return b""
+            end = self._at[1]
+        try:
             end.settimeout(max(seconds, 0.01))
-            return end.recv(1 << 16)
-        return b""
+            data = end.recv(1 << 16)
+        except TimeoutError:
+            return b""
+        except OSError:
+            data = b""
+        if not data:
+            # QEMU has ended, or the wire was pulled out meanwhile: what comes next comes by another one.
+            with self._changed:
+                if self._at is None or self._at[1] is end:
+                    self._changed.wait(seconds)
+        return data
 
     @property
     def heard_by(self) -> str:
         """What QEMU says of a program at the other end."""
-        with self._lock:
+        with self._changed:
             at = self._at
         if at is None:
             return "the machine is off"

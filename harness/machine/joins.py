@@ -131,6 +131,14 @@ _SIDES = ("out", "on", "in")
 """The ends of what is redirected, in their order."""
 
 
+def connect(machine: Machine, chardev: str, end: socket.socket) -> None:
+    """Give QEMU a copy of the end of a socket as its character device of that name; raises QemuFailed."""
+    machine.execute("getfd", {"fdname": chardev}, descriptor=end.fileno())
+    address = {"type": "fd", "data": {"str": chardev}}
+    backend = {"type": "socket", "data": {"addr": address, "server": False}}
+    machine.execute("chardev-add", {"id": chardev, "backend": backend})
+
+
 def redirect(machine: Machine, name: str, ends: Sequence[socket.socket]) -> None:
     """Have QEMU send all frames of the guest through sockets, each with its length before it; raises QemuFailed.
 
@@ -138,11 +146,7 @@ def redirect(machine: Machine, name: str, ends: Sequence[socket.socket]) -> None
     it reads those for the guest. It takes copies of them. ``name`` is for nothing else of this QEMU.
     """
     for end, side in zip(ends, _SIDES, strict=True):
-        chardev = f"{name}-{side}"
-        machine.execute("getfd", {"fdname": chardev}, descriptor=end.fileno())
-        address = {"type": "fd", "data": {"str": chardev}}
-        backend = {"type": "socket", "data": {"addr": address, "server": False}}
-        machine.execute("chardev-add", {"id": chardev, "backend": backend})
+        connect(machine, f"{name}-{side}", end)
     # The first in the list is the one next to QEMU's network: a capture sees what passes here, too.
     made = {"qom-type": "filter-redirector", "netdev": "net0", "position": "head"}
     into = {"id": f"{name}-to-guest", "queue": "tx", "indev": f"{name}-in"}
@@ -154,9 +158,9 @@ def redirect(machine: Machine, name: str, ends: Sequence[socket.socket]) -> None
 def stop_redirecting(machine: Machine, name: str) -> None:
     """Undo it, also where only a part was done: filters first, then their sockets."""
     for filter_ in ("from-guest", "to-guest"):
-        _undo(machine, "object-del", {"id": f"{name}-{filter_}"})
+        undo(machine, "object-del", {"id": f"{name}-{filter_}"})
     for side in _SIDES:
-        _undo(machine, "chardev-remove", {"id": f"{name}-{side}"})
+        undo(machine, "chardev-remove", {"id": f"{name}-{side}"})
 
 
 class CaptureJoined:
@@ -192,11 +196,11 @@ class CaptureJoined:
             return
         machine, tap, name = self._at
         self._at = None
-        _undo(machine, "object-del", {"id": name})
+        undo(machine, "object-del", {"id": name})
         tap.close()
 
 
-def _undo(machine: Machine, command: str, arguments: dict[str, object]) -> None:
-    # A QEMU that has ended has nothing left to undo, and what was never made cannot be undone.
+def undo(machine: Machine, command: str, arguments: dict[str, object]) -> None:
+    """Take off what may be there: a QEMU that has ended has nothing left, and some may never have been made."""
     with contextlib.suppress(QemuFailed):
         machine.execute(command, arguments)

@@ -61,13 +61,10 @@ class Spec:
         On some boards QEMU mixes up what several processors do while they boot, or they hinder each other: there,
         one that boots gets one.
         """
-        needs, boots = self.board.workarounds, self.reboots or not restored
-        crowded = len(os.sched_getaffinity(0)) < self.equipment.cpus
-        # QEMU logs, and counts, the instructions of one thread only. A machine that needs the last of these has a
-        # new process for each boot.
-        alone = (
-            self.record_in is not None
-            or (needs.one_thread_at_boot and boots)
-            or (needs.waiting_processors and crowded and not restored)
-        )
+        needs = self.board.workarounds
+        # QEMU logs, and counts, the instructions of one thread only.
+        alone = self.record_in is not None or (needs.one_thread_at_boot and (self.reboots or not restored))
+        if needs.waiting_processors and not restored:
+            # A machine that was restored has a new process when it boots again.
+            alone = alone or len(os.sched_getaffinity(0)) < self.equipment.cpus
         return "single" if alone else "multi"

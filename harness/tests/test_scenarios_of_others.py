@@ -16,10 +16,9 @@ from harness.errors import ApplianceFault
 from harness.firmware.voice import Voice
 from harness.image.model import Image, Kernel
 from harness.tests.appliance.test_abilities import IMAGE
-from harness.tests.verdict.scenario import scenario
+from harness.tests.verdict.scenario import BOOTS, scenario
 
 MODULES = "boot:test_kernel_and_modules_are_the_ones_built_and_fit_each_other"
-BOOTS = "boot:test_the_appliance_boots_from_power_on_to_its_web_interface"
 SHOWS = "boot:test_the_console_shows_a_clean_boot_in_the_right_order"
 OF_B = "root=PARTUUID=60c24cc1-f3f9-427a-8199-000000000001/PARTNROFF=2 init=/gokrazy/init"
 OF_A = OF_B.replace("PARTNROFF=2", "PARTNROFF=1")

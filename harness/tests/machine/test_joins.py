@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -159,6 +160,24 @@ def test_what_cannot_be_attached_leaves_nothing(refused: str, capture: bool, tmp
         pytest.fail("it was not attached")
     assert machine.asked[-1].startswith(("chardev-remove", "object-del"))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("refused", ["getfd", "chardev-add", "device_add"])
+def test_a_channel_that_cannot_be_plugged_in_leaves_nothing(refused: str, tmp_path: Path) -> None:
+    machine = Refusing(refused, tmp_path)
+    joins = Joins(is_recorded=False)
+    joins.attach(cast(Machine, machine))
+    channel = Channel()
+    with pytest.raises(QemuFailed), joins.joined(channel):
+        pytest.fail("it was not attached")
+    assert machine.asked[-1].startswith("chardev-remove")
+    assert channel.heard_by == "the machine is off"
+
+
+def test_a_channel_without_a_machine_is_waited_for_and_not_asked_all_the_time() -> None:
+    began = time.monotonic()
+    assert Channel().receive(0.3) == b""
+    assert time.monotonic() - began >= 0.25
 
 
 def test_an_appliance_that_is_recorded_has_none() -> None:

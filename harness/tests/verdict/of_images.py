@@ -7,7 +7,7 @@ from harness.image.model import Extent
 from harness.tests.verdict import damage, programs, scenario
 from harness.tests.verdict.way import Red, Way, refused
 
-_, BOOTS = scenario.BOOTS.split(":")
+BOOTS = scenario.BOOTS.partition(":")[2]
 SERVICES = "test_every_service_is_in_its_expected_state"
 UPDATES = "test_update_flips_the_slot_and_back_and_keeps_the_data"
 FITS = "test_kernel_and_modules_are_the_ones_built_and_fit_each_other"
