@@ -185,6 +185,7 @@ def save(machine: Machine, state: Path, *, memory: bool) -> None:
     # Made first, so that memory with the guest's secrets is never readable to others.
     os.close(os.open(state, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     _migrate(machine, "migrate", state, SAVE_LIMIT)
+    _wait_until_it_can_go_on(machine)
 
 
 def restore(machine: Machine, snapshot: Snapshot) -> None:
@@ -222,6 +223,22 @@ def pause_at_rest(machine: Machine) -> None:
         machine.resume()
         machine.wait_exit(BETWEEN_LOOKS)
         machine.pause()
+
+
+def _wait_until_it_can_go_on(machine: Machine) -> None:
+    """Wait until QEMU would let a machine go on whose state is saved; raises QemuFailed.
+
+    QEMU says that a migration is complete, and then leaves ``finish-migrate``, in which it refuses ``cont``
+    (10.0: ``migration_completion_end`` and ``migration_iteration_finish``). No event tells of the second step.
+    """
+    deadline = time.monotonic() + SAVE_LIMIT
+    while machine.execute("query-status")["status"] == "finish-migrate":
+        if time.monotonic() > deadline:
+            raise QemuFailed(
+                f"QEMU did not end a migration within {SAVE_LIMIT:.0f} s of saying that it is complete",
+                where=machine.board.name,
+            )
+        machine.wait_exit(BETWEEN_LOOKS)
 
 
 def _allow(machine: Machine, capability: str) -> None:

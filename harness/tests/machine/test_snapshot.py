@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import InternalError
+from harness.errors import InternalError, QemuFailed
 from harness.firmware.bios import BiosStage
 from harness.firmware.stage import Loaded
 from harness.machine.disk_overlay import DiskOverlay
@@ -20,11 +20,13 @@ from harness.machine.extra_disk import ExtraDisk
 from harness.machine.launch import Ram
 from harness.machine.machine import Machine
 from harness.machine.ports import Port
+from harness.machine import snapshot as module
 from harness.machine.power import Power
+from harness.machine.qmp import Event
 from harness.machine.run_dir import RunDir
-from harness.machine.snapshot import RAM, Snapshot, restore, take
+from harness.machine.snapshot import RAM, STATE, Snapshot, restore, save, take
 from harness.tests.machine.guests import REST, SAY_R, boot_sector, wait_for_r
-from harness.tests.machine.specs import machine_of, spec_of
+from harness.tests.machine.specs import NO_QEMU, machine_of, spec_of
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="QEMU is not installed")
 
@@ -205,3 +207,40 @@ def test_a_machine_that_differs_does_not_go_on(captured: Snapshot, run_dir: RunD
 def test_nobody_else_can_read_what_a_guest_had_in_its_memory(captured: Snapshot) -> None:
     for name in ("state", "ram"):
         assert (captured.folder / name).stat().st_mode & 0o077 == 0
+
+
+class Finishing(Machine):
+    """A machine whose QEMU says that a migration is complete before it would let the guest go on."""
+
+    def __init__(self, *statuses: str) -> None:
+        self.spec = spec_of("virt", qemu=NO_QEMU)
+        self._statuses = list(statuses)
+        self.asked: list[str] = []
+
+    @property
+    def events(self) -> list[Event]:
+        return []
+
+    def execute(self, name: str, arguments: Any = None, **options: Any) -> Any:
+        self.asked.append(name)
+        if name == "query-status":
+            return {"status": self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]}
+        return {}
+
+    def wait_event(self, *asked: Any, **limits: Any) -> Event:
+        return Event("MIGRATION", {"status": "completed"}, 0.0)
+
+    def wait_exit(self, timeout: float) -> int | None:
+        return None
+
+
+def test_a_saved_machine_can_go_on_at_once(tmp_path: Path) -> None:
+    machine = Finishing("finish-migrate", "finish-migrate", "postmigrate")
+    save(machine, tmp_path / STATE, memory=True)
+    assert machine.asked[-4:] == ["migrate", *["query-status"] * 3]
+
+
+def test_a_migration_that_never_ends_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SAVE_LIMIT", 0.0)
+    with pytest.raises(QemuFailed, match="did not end a migration within 0 s"):
+        save(Finishing("finish-migrate"), tmp_path / STATE, memory=True)
