@@ -167,7 +167,7 @@ CHECKS: tuple[Check, ...] = (
         r"|Unable to handle kernel [^\n]*|Internal error: [^\n]*|Oops: [^\n]*|general protection fault[:,] [^\n]*"
         r"|SError Interrupt on CPU\d+, code [^\n]*"
         # Linux before 6.10 has no "Oops: " before the name of the trap.
-        r"|[a-z][\w -]*: [0-9a-f]{4,16} \[#\d+\][^\n]*|(?:traps: )?PANIC: double fault[^\n]*",
+        r"|[a-z][\w -]{0,40}: [0-9a-f]{4,16} \[#\d+\][^\n]*|(?:traps: )?PANIC: double fault[^\n]*",
         "the kernel made an error: {0}",
         FATAL,
         KernelPanic,
@@ -281,7 +281,7 @@ CHECKS: tuple[Check, ...] = (
         "hung-task",
         # A name may have blanks, and even ends of lines.
         r"\btask .{1,32}:\d+ blocked\s+(?:in I/O wait\s+)?for more than \d+ seconds"
-        r"|\S*:\d+ blocked\s+(?:in I/O wait\s+)?for more than \d+ seconds",
+        r"|(?<!\S)\S*:\d+ blocked\s+(?:in I/O wait\s+)?for more than \d+ seconds",
         "{0}",
         NOTED,
         kernel=True,
@@ -300,7 +300,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "no-memory",
-        r"\S+: page allocation failure: .*|\S+: vmalloc error: .*|SLUB: Unable to allocate memory on .*",
+        r"(?<!\S)\S+: (?:page allocation failure|vmalloc error): .*|SLUB: Unable to allocate memory on .*",
         "the kernel found no memory for a program or a driver: {0}",
         NOTED,
         kernel=True,

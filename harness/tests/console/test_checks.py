@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from harness.console.check import Check, Severity
@@ -246,3 +248,22 @@ def test_every_meaning_can_be_said(name: str, text: str) -> None:
     watcher.tick(1000.0)
     assert [finding.name for finding in watcher.findings] == [name]
     assert "{" not in watcher.findings[0].what
+
+
+def _seconds(check: Check, text: str) -> float:
+    """Processor seconds of one search, the least of three."""
+    took = []
+    for _ in range(3):
+        began = time.thread_time()
+        check.regex.search(text)
+        took.append(time.thread_time() - began)
+    return min(took)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=[check.name for check in CHECKS])
+@pytest.mark.parametrize("filler", ["x", "x ", "-", "1", "a:", "a/", "a-b"])
+def test_a_line_four_times_as_long_takes_no_sixteen_times_as_long(check: Check, filler: str) -> None:
+    # A line without any of these words is not looked at.
+    for word in check.words or [""]:
+        took = _seconds(check, f"{word}{filler * 6000}")
+        assert took < 0.005 or took < 9 * _seconds(check, f"{word}{filler * 1500}"), word

@@ -14,13 +14,13 @@ import pytest
 from harness.errors import InternalError, QemuFailed
 from harness.firmware.bios import BiosStage
 from harness.firmware.stage import Loaded
+from harness.machine import snapshot as module
 from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.equipment import Equipment
 from harness.machine.extra_disk import ExtraDisk
 from harness.machine.launch import Ram
 from harness.machine.machine import Machine
 from harness.machine.ports import Port
-from harness.machine import snapshot as module
 from harness.machine.power import Power
 from harness.machine.qmp import Event
 from harness.machine.run_dir import RunDir
