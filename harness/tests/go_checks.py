@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.build.go import STEADY
+
 
 def unformatted(folder: Path) -> str:
     """The files below that gofmt would change, and what it says; it comes with Go, and is often not on PATH."""
@@ -21,9 +23,11 @@ def unformatted(folder: Path) -> str:
 def must_pass(folder: Path, *command: str, mod: str = "readonly") -> None:
     """Have go do this with the programs in a folder, for Linux; fails with what it said.
 
-    They use the standard library alone, so nothing may be asked of the network.
+    They use the standard library alone, so nothing may be asked of the network. The flags are those of the images:
+    what was compiled for one is there for the other.
     """
-    offline = {"GOPROXY": "off", "GOFLAGS": f"-mod={mod}", "GOTOOLCHAIN": "local", "GOOS": "linux"}
+    flags = {"GOFLAGS": f"-mod={mod} {STEADY[0]}", "CGO_ENABLED": "0"}
+    offline = {"GOPROXY": "off", "GOTOOLCHAIN": "local", "GOOS": "linux", **flags}
     typed = [_go(), *command]
     done = subprocess.run(
         typed, cwd=folder, env={**os.environ, **offline}, capture_output=True, text=True, timeout=300

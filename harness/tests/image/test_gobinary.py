@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -6,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from harness.build.go import STEADY
 from harness.image.gobinary import architecture, build_info, build_timestamp, string_variable
 from harness.tests.image.synthetic import STAMP, elf
 from harness.tests.image.synthetic import build_info as block
@@ -71,14 +73,11 @@ def test_a_real_program(tmp_path: Path) -> None:
     (tmp_path / "main.go").write_text(
         f'package main\n\nvar buildTimestamp = "{STAMP}"\n\nfunc main() {{ println(buildTimestamp) }}\n'
     )
-    environment = {"PATH": str(Path(go).parent), "HOME": str(Path.home()), "GOFLAGS": "-buildvcs=false"}
+    # The flags of the images: what Go compiled for one of them is there.
+    flags = {"GOFLAGS": " ".join(STEADY), "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOOS": "linux"}
     for arch in ("amd64", "arm64"):
-        subprocess.run(
-            [go, "build", "-o", arch, "."],
-            cwd=tmp_path,
-            env={**environment, "GOARCH": arch, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"},
-            check=True,
-        )
+        environment = {**os.environ, **flags, "GOARCH": arch}
+        subprocess.run([go, "build", "-o", arch, "."], cwd=tmp_path, env=environment, check=True)
         program = (tmp_path / arch).read_bytes()
         assert architecture(program) == arch
         assert build_info(program).package == "example.com/tiny"

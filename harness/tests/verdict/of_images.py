@@ -148,7 +148,6 @@ IMAGES = (
         "no DHCP client",
         boots("BootFailure", "DHCP client"),
         damage=damage.root(without("/gokrazy/dhcp")),
-        tier="ci",
     ),
     Way(
         "a service is not in the image",
