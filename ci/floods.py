@@ -65,6 +65,7 @@ KINDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "times in a line": lambda: _again(_K),
     "brackets in a line": lambda: _again(b"[ "),
     "words in long lines": lambda: _again(_K + b"BUG: x WARNING: task a:b I/O error, error on dev" * 140),
+    "long words": lambda: _again(_K + b"BUG: page allocation failure for more than " + b"x" * 8000 + b"\r\n"),
     "panics": lambda: _again(_PANIC),
     "warnings": lambda: _again(_K + b"WARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2\r\n"),
     "boots that panic": lambda: _again(_START + _PANIC),

@@ -48,7 +48,7 @@ class Terminal(Protocol):
 def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> None:
     """Write what a person wants to know after a run; nothing when no appliance was asked for."""
     verdict = recorder.verdict
-    if not (recorder.boots or recorder.notes or verdict.skipped or verdict.faults):
+    if not (recorder.asked or recorder.boots or recorder.notes or verdict.skipped or verdict.faults):
         return
     terminal.section("gokrazy")
     for line in [*boot_table(recorder.boots), *run_times(recorder.outcomes.values())]:

@@ -300,7 +300,8 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "no-memory",
-        r"(?<!\S)\S+: (?:page allocation failure|vmalloc error): .*|SLUB: Unable to allocate memory on .*",
+        r"(?<!\S)\S+: page allocation failure: .*|(?<!\S)\S+: vmalloc error: .*"
+        r"|SLUB: Unable to allocate memory on .*",
         "the kernel found no memory for a program or a driver: {0}",
         NOTED,
         kernel=True,

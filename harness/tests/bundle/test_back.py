@@ -135,8 +135,7 @@ def test_a_bundle_brings_back_disk_and_memory_of_a_failed_test(tmp_path: Path) -
     here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
     here.mkdir()
     elsewhere.mkdir()
-    # The snapshot may be another test's: what is brought back is what this one made of it.
-    bundle, _ = failed(here, GOES_WRONG, "--gk-warm=persist")
+    bundle, _ = failed(here, GOES_WRONG)
     bundle = bundle.rename(elsewhere / "fetched.tar.zst")
     shutil.rmtree(here)
     with standing(bundle, elsewhere) as said:

@@ -165,6 +165,17 @@ def test_the_summary_is_silent_when_there_was_no_appliance() -> None:
     assert terminal.lines == []
 
 
+def test_a_test_that_failed_before_its_appliance_was_up_has_its_bundle_and_report_named(tmp_path: Path) -> None:
+    recorder, terminal = Recorder(Verdict()), Terminal()
+    recorder.asked = True
+    line = "gokharness repro mine.tar.zst  (1.0 MB)"
+    recorder.outcomes["a"] = Outcome("a", "failed", properties={"gk_bundle": line})
+    page = tmp_path / "report.html"
+    page.touch()
+    write_summary(terminal, recorder, page)
+    assert terminal.lines == ["= gokrazy =", "bundle of a:", f"  {line}", f"report: {page}"]
+
+
 def test_the_page_counts_escapes_and_keeps_what_the_device_said(recorder: Recorder, tmp_path: Path) -> None:
     page = tmp_path / "new" / "report.html"
     write_page(page, Document.of(recorder))
