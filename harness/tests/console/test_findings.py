@@ -33,8 +33,9 @@ from harness.tests.console.replay import (
 class TestCrash:
     def test_without_last_words_it_is_reported_after_a_moment(self, console: Console) -> None:
         with machine(console) as fake:
-            fake.say(PANIC)
+            # The silence begins while it is still being said.
             began = time.monotonic()
+            fake.say(PANIC)
             with pytest.raises(KernelPanic):
                 console.expect("never", timeout=30)
             assert PANIC_SILENCE < time.monotonic() - began < 10
