@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,6 +63,9 @@ def test_updates(appliance, next_image):
 def test_asks_for_more_at_its_door(appliance):
     appliance.device.endpoint.request("POST", "/unheard-of")
 """
+
+NOT_OF_A_DEVICE = "needs emulation|the project's own crasher image|no limit is set for it"
+"""Why a scenario does not run on a real device that may do everything."""
 
 
 @pytest.fixture(scope="module")
@@ -164,10 +168,11 @@ def test_with_leave_it_passes_all_that_needs_no_emulation(device: Foreign, tmp_p
         str(scenarios_folder()),
     )
     others = {name: why for name, (outcome, why) in tests.items() if outcome != "passed"}
-    assert all("crasher" in why for why in others.values()), said
+    assert {outcome for outcome, _ in tests.values()} == {"passed", "skipped"}, said
+    assert [why for why in others.values() if not re.search(NOT_OF_A_DEVICE, why)] == [], said
     assert "test_update_flips_the_slot_and_back_and_keeps_the_data[device]" in tests
     assert "test_the_console_shows_a_clean_boot_in_the_right_order[device]" in tests
-    assert len(tests) - len(others) >= 15
+    assert len(tests) - len(others) >= 30
     assert device.switched[:2] == ["off", "on"]
     assert device.appliance.status().build_timestamp == before
     assert {board for board, _, _ in document["boots"]} == {"device"}
