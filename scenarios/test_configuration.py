@@ -34,7 +34,7 @@ def test_the_host_name_is_announced_over_dhcp_and_the_address_taken(appliance):
     assert given.address in appliance.status().private_addresses
 
 
-@pytest.mark.gk_needs("perm", "disk")
+@pytest.mark.gk_needs("perm-files", "disk")
 def test_what_perm_says_of_password_and_log_server_counts_from_the_start(appliance_off):
     of_the_image = appliance_off.running.password
     appliance_off.set_password("another one than that of the image")

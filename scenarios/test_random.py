@@ -11,7 +11,7 @@ pytestmark = [
     pytest.mark.gk_tier("ci"),
     pytest.mark.gk_any_firmware,
     pytest.mark.gk_reboots,
-    pytest.mark.gk_needs("http", "perm", "breakglass-shell", "disk"),
+    pytest.mark.gk_needs("http", "perm-files", "breakglass-shell", "disk"),
 ]
 
 

@@ -7,12 +7,13 @@ from harness.boards.hardware import DISPLAY
 from harness.errors import OptionError
 from harness.firmware.voice import Voice
 from harness.gokrazy.browser import no_browser
-from harness.image.model import Image
+from harness.image.model import PERM_TITLES, Image
 
 OF_MACHINES = ("image", "update", "power", "disk")
 """What every machine of this host has, and a real device may lack; see ``RealTarget.missing``."""
 ABILITIES = (
-    *("console", "http", "breakglass", "breakglass-shell", "serial-shell", "slot", "perm", "checkpoint", "ready"),
+    *("console", "http", "breakglass", "breakglass-shell", "serial-shell", "slot", "perm", "perm-files"),
+    *("checkpoint", "ready"),
     *("browser", "screen", "agent"),
     *OF_MACHINES,
 )
@@ -30,6 +31,7 @@ NO_SCREEN = (
 )
 NO_AGENT = f"{NOT}no program of the image is a guest agent for QEMU"
 CHANNEL_DRIVER = "virtio_console"
+PERM_ELSEWHERE = "MountDevices puts another disk on /perm"
 NO_SHELL = "the image has no shell on a serial console"
 NO_SHELL_AT_ALL = f"the image has no shell for breakglass to run commands with ({SHELL} brings one)"
 
@@ -76,7 +78,19 @@ def missing(image: Image, ability: str, *, voice: Voice, no_key: str, board: Boa
         return f"{NOT}neither console nor breakglass shows which slot runs"
     if ability == "ready" and lacks("http") and lacks("console"):
         return f"{NOT}nothing says when it is up: {SOCKET_ONLY}, and {UNHEARD}: {voice.why}"
+    if ability == "perm-files":
+        return _no_perm_files(image)
     return _no_perm(image) if ability == "perm" else ""
+
+
+def _no_perm_files(image: Image) -> str:
+    if lack := _no_perm(image):
+        return lack
+    if image.perm_is_elsewhere:
+        return f"{NOT}{PERM_ELSEWHERE}"
+    if image.perm == "ext4":
+        return ""
+    return f"{NOT}this host writes no files into a /perm that is {PERM_TITLES[image.perm]}"
 
 
 def _no_perm(image: Image) -> str:

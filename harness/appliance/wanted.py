@@ -94,10 +94,10 @@ class Wanted:
         metadata=marker(
             "gk_needs",
             "what the appliance must have, else the test is skipped: 'console', 'http', 'breakglass', "
-            "'breakglass-shell', 'serial-shell', 'slot', 'perm' (a /perm that keeps data), 'agent' (a guest agent "
-            "for QEMU, whose channel the machine then has), or its board: 'checkpoint', 'screen', or this host: "
-            "'browser'; of a real device also 'image' (it is known what runs), 'update', 'power', 'disk' (it can "
-            "be read while the device is off)",
+            "'breakglass-shell', 'serial-shell', 'slot', 'perm' (a /perm that keeps data), 'perm-files' (one "
+            "whose files this host reads and writes), 'agent' (a guest agent for QEMU, whose channel the machine "
+            "then has), or its board: 'checkpoint', 'screen', or this host: 'browser'; of a real device also "
+            "'image' (it is known what runs), 'update', 'power', 'disk' (it can be read while the device is off)",
             arguments="(*abilities)",
             read=together,
         ),

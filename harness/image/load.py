@@ -17,6 +17,7 @@ from harness.image.digest import content_digest
 from harness.image.fat import FatVolume
 from harness.image.formats import kind_of, unwrap
 from harness.image.gobinary import BuildInfo, architecture, build_info, build_timestamp
+from harness.image.gokrazys_root import MOUNT_DEVICES
 from harness.image.kernel_file import kernel_arch, kernel_release
 from harness.image.layout import GET_DISK, read_layout, root_in_use
 from harness.image.model import (
@@ -138,6 +139,7 @@ def load_raw(
         cmdline=cmdline.rstrip(),
         services=services,
         perm=perm,
+        perm_is_elsewhere=_mounts_on_perm(etc.text(MOUNT_DEVICES)),
         http_port=etc.port("/etc/http-port.txt", 80),
         https_port=etc.port("/etc/https-port.txt", 443),
         tls="/etc/ssl/gokrazy-web.pem" in entries,
@@ -164,6 +166,15 @@ def _sbom_hash(text: str) -> str:
     except (ValueError, KeyError, TypeError):
         return ""
     return found if isinstance(found, str) else ""
+
+
+def _mounts_on_perm(text: str) -> bool:
+    """Whether init mounts a device on /perm, by this mountdevices.json; False for one that init could not read."""
+    try:
+        asked = json.loads(text) if text else None
+        return any(str(one["Target"]).rstrip("/") == "/perm" for one in asked or ())
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 class _Etc:

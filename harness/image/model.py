@@ -149,6 +149,8 @@ class Image:
     """Where the PC boot sector is from, and its digest, as far as known."""
     instance: str = ""
     """The instance folder it was built from, "" for a finished image."""
+    perm_is_elsewhere: bool = False
+    """Whether MountDevices puts another disk on /perm."""
     perm_is_made: bool = False
     """Whether the disk of each appliance gets its /perm before the first start: ``path`` has it otherwise."""
     notes: tuple[str, ...] = ()

@@ -84,9 +84,30 @@ def test_data_in_perm_stays_where_something_is_mounted_there(state: PermState, w
     assert why in said
 
 
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("ext4", ""),
+        ("other", "formatted with something else than ext4"),
+        ("mkfs", "blank until its own mkfs"),
+        ("blank", "--gk-perm ext4"),
+    ],
+)
+def test_this_host_reads_and_writes_an_ext4_only(state: PermState, why: str) -> None:
+    said = missing(replace(IMAGE, perm=state), "perm-files", voice=HEARD, no_key="")
+    assert bool(said) == bool(why)
+    assert why in said
+
+
+def test_a_perm_that_is_another_disk_s_is_not_the_partition() -> None:
+    image = replace(IMAGE, perm_is_elsewhere=True)
+    assert reasons(HEARD, image) == {"perm-files": "not applicable: MountDevices puts another disk on /perm"}
+
+
 def test_without_the_partition_no_option_helps() -> None:
     blank = replace(IMAGE, layout=Layout(PLACE, PLACE, PLACE, None), perm="blank")
-    assert reasons(HEARD, blank) == {"perm": "not applicable: the image has no permanent partition"}
+    why = "not applicable: the image has no permanent partition"
+    assert reasons(HEARD, blank) == {"perm": why, "perm-files": why}
 
 
 def test_the_reason_for_a_missing_key_is_passed_on() -> None:
