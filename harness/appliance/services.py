@@ -26,6 +26,8 @@ QUIETER = 60
 """The pause that ends a log is this many times shorter than a service may take to change its state."""
 NOTABLE = 0.05
 """A service that takes this share of the device's memory has not settled yet."""
+LATE = 10.0
+"""Seconds after the first service in which init starts the others of the boot: it starts all of them at once."""
 FALLS = 3
 """How often a service may start, stop or fall while one waits for it to settle."""
 
@@ -39,6 +41,10 @@ class Services(Core):
         """What the owner of the instance says of its services."""
         self.remarks: dict[str, str] = {}
         """What is no trouble and yet worth a line, by kind and service: ``needs-hardware:/user/fbstatus``."""
+        self._falling: set[str] = set()
+        """The paths of those that were seen as another process, while one last waited for them to settle."""
+        self._started_here: set[str] = set()
+        """The names by which they were started here, since the machine was made."""
         self.memory_left: tuple[int, int] | None = None
         """Bytes of memory that were available when it was last asked, and how many it has."""
         self.isolated = made.equipment.network == "restricted"
@@ -70,6 +76,7 @@ class Services(Core):
         ignored = set(besides)
         since = time.monotonic()
         least: float = 0
+        self._falling.clear()
 
         def attempt(_: Deadline) -> Done[Status] | NotYet:
             nonlocal since, least
@@ -83,6 +90,8 @@ class Services(Core):
                     continue
                 since = time.monotonic()
                 seen[one.path] = state, changes + 1
+                if isinstance(before, tuple) and before[0] not in (0, one.pid):
+                    self._falling.add(one.path)
                 if changes + 1 > FALLS:
                     tries = self._tries(one.path)
                     if not self._may_fall(one, tries, up=False):
@@ -179,6 +188,8 @@ class Services(Core):
         if starts > 1 or falls:
             up = service.pid > 0 and not service.stopped
             return "" if self._may_fall(service, tries, up=up) else self._why_it_fell(service, starts, falls)
+        if not starts and (seen := self._fell_unheard(service)) and not self._may_fall(service, tries, up=True):
+            return f"{seen}, and it says so much that its log no longer shows why: {service}"
         if service.stopped:
             if fate is Fate.RUNS:
                 return f"it must run, and it left{_status(tries)}: {service}"
@@ -186,6 +197,25 @@ class Services(Core):
                 self.remarks[f"ended:{service.path}"] = "with status 0"
             return ""
         return "" if service.pid > 0 else f"it was not started: {service}"
+
+    def _fell_unheard(self, service: ServiceStatus) -> str:
+        """How a service is known to have fallen whose log no longer says how often it was started, else "".
+
+        Init keeps a hundred lines of a service, its own ones about it among them.
+        """
+        if service.path in self._falling:
+            return "it was started again while the services settled"
+        wanted = self.image.service(service.path)
+        unknown = wanted is None or wanted.starts != "boot" or self.image.builder == "given" or not self.knows_time
+        if unknown or service.started is None or service.diverted:
+            return ""
+        if {service.path, service.name} & self._started_here:
+            return ""
+        first = min(one.started for one in self.status().services if one.started is not None)
+        late = (service.started - first).total_seconds()
+        if late <= LATE:
+            return ""
+        return f"it was started {late:.0f} s after the first service, so not for the first time"
 
     def _judged(self, _service: ServiceStatus, tries: list[Attempt]) -> list[Attempt]:
         """The processes of a service by which it is judged: all, as it was started by nobody else."""
@@ -220,6 +250,7 @@ class Services(Core):
 
     def start(self, name: str) -> None:
         """Start a stopped service over HTTP."""
+        self._started_here.add(name)
         self.device.start(name)
 
     def stop(self, name: str) -> None:
@@ -228,6 +259,7 @@ class Services(Core):
 
     def restart(self, name: str) -> None:
         """Restart a service over HTTP."""
+        self._started_here.add(name)
         self.device.restart(name)
 
     def wait_for_service(self, name: str, predicate: Callable[[ServiceStatus], bool], what: str) -> ServiceStatus:

@@ -26,6 +26,7 @@ class Played(Diversions):
 
     def __init__(self, device: Device) -> None:
         self._own_flags = {}
+        self._started_here = set()
         self._played = device
         self.budget = Budget(service=0.5, upload=5)
         self.time_line = TimeLine()

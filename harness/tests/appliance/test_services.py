@@ -42,9 +42,14 @@ class Played(Services):
         expected: Expectations | None = None,
         isolated: bool = False,
         voice: Voice = HEARD,
+        builder: str = "own",
+        starts: Any = "boot",
+        first: datetime | None = None,
     ) -> None:
-        one = Service("/user/one")
-        self.image = cast(Image, SimpleNamespace(service=lambda _: one))
+        one = Service("/user/one", starts=starts)
+        other = replace(RUNS, path="/user/other", started=first or state.started)
+        self._falling, self._started_here = set(), set()
+        self.image = cast(Image, SimpleNamespace(service=lambda _: one, builder=builder))
         self.board = board(on)
         self.budget = Budget()
         self.expected = expected or Expectations()
@@ -55,7 +60,14 @@ class Played(Services):
         self.voice = voice
         lines = [LogLine("stderr", line, 0.0) for line in log.splitlines()]
         self._played = cast(
-            Device, SimpleNamespace(service=lambda _: state, recent_log=lambda _, **__: lines, url="http://one")
+            Device,
+            SimpleNamespace(
+                service=lambda _: state,
+                recent_log=lambda _, **__: lines,
+                restart=lambda _: None,
+                status=lambda: SimpleNamespace(services=[state, other], memory={}),
+                url="http://one",
+            ),
         )
 
     @property
@@ -82,6 +94,42 @@ def test_a_log_that_does_not_come_is_no_sign_that_all_is_well() -> None:
     for state in (RUNS, FELL):
         with pytest.raises(WaitTimeout, match="and it did not come"):
             Played(state).trouble_with("one")
+
+
+CHATTY = "\n".join(f"{AT} word {number}" for number in range(100))
+EARLIER = datetime(2025, 12, 31, 23, 59, 30, tzinfo=UTC)
+
+
+def test_who_fell_and_says_so_much_that_its_log_shows_it_no_more_is_seen_by_when_it_started() -> None:
+    assert Played(RUNS, log=CHATTY).trouble_with("one") == ""
+    assert "30 s after the first service" in Played(RUNS, log=CHATTY, first=EARLIER).trouble_with("one")
+    expected = expectations((), ["one: restarts"])
+    assert Played(RUNS, log=CHATTY, first=EARLIER, expected=expected).trouble_with("one") == ""
+
+
+@pytest.mark.parametrize("why", ["builder", "starts", "clock", "log", "diverted"])
+def test_who_may_have_started_late_is_not_said_to_have_fallen(why: str) -> None:
+    played = Played(
+        replace(RUNS, diverted="/perm/other" if why == "diverted" else ""),
+        log=STARTED if why == "log" else CHATTY,
+        first=EARLIER,
+        builder="given" if why == "builder" else "own",
+        starts="after-clock" if why == "starts" else "boot",
+        knows=why != "clock",
+    )
+    assert played.trouble_with("one") == ""
+
+
+def test_who_was_started_here_has_not_fallen() -> None:
+    played = Played(RUNS, log=CHATTY, first=EARLIER)
+    played.restart("one")
+    assert played.trouble_with("one") == ""
+
+
+def test_who_was_seen_as_another_process_has_fallen() -> None:
+    played = Played(RUNS, log=CHATTY)
+    played._falling.add("/user/one")
+    assert "started again while the services settled" in played.trouble_with("one")
 
 
 def test_how_often_it_was_started_is_what_the_log_still_says() -> None:
