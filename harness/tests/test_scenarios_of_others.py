@@ -12,14 +12,16 @@ import pytest
 
 from harness.appliance.appliance import Appliance
 from harness.console.phases import Boot, Cause, Phase
-from harness.errors import ApplianceFault
+from harness.errors import ApplianceFault, AuthenticationRefused, WaitTimeout
 from harness.firmware.voice import Voice
 from harness.image.model import Image, Kernel
+from harness.segment.log_server import LogMessage, LogServer
 from harness.tests.appliance.test_abilities import IMAGE
 from harness.tests.verdict.scenario import BOOTS, scenario
 
 MODULES = "boot:test_kernel_and_modules_are_the_ones_built_and_fit_each_other"
 SHOWS = "boot:test_the_console_shows_a_clean_boot_in_the_right_order"
+PERM_SAYS = "configuration:test_what_perm_says_of_password_and_log_server_counts_from_the_start"
 OF_B = "root=PARTUUID=60c24cc1-f3f9-427a-8199-000000000001/PARTNROFF=2 init=/gokrazy/init"
 OF_A = OF_B.replace("PARTNROFF=2", "PARTNROFF=1")
 
@@ -121,3 +123,55 @@ def test_an_image_starts_from_the_slot_that_its_command_line_names(name: str, li
     scenario(name)(started(line, OF_B if is_b else OF_A))
     with pytest.raises(AssertionError):
         scenario(name)(started(line, OF_A if is_b else OF_B))
+
+
+def with_log_server(heard: dict[str, str]) -> Played:
+    """One with two services that run, and one that was never started; ``heard`` is by the tag."""
+
+    @contextmanager
+    def log_server() -> Iterator[LogServer]:
+        server = LogServer()
+        for tag, text in heard.items():
+            server.heard.put(LogMessage(text, 6, "now", "mine", tag))
+        yield server
+
+    def refuse() -> None:
+        raise AuthenticationRefused("another password")
+
+    services = [("/gokrazy/dhcp", "then"), ("/user/talks", "then"), ("/user/rests", None)]
+    return Played(
+        running=SimpleNamespace(hostname="mine", password="pw"),
+        budget=SimpleNamespace(service=0.01),
+        set_password=lambda password: None,
+        log_server=log_server,
+        power_on=lambda: None,
+        wait_until_ready=lambda: None,
+        device_with_password=lambda password: SimpleNamespace(status=refuse),
+        status=lambda: SimpleNamespace(
+            services=[SimpleNamespace(path=path, started=started) for path, started in services]
+        ),
+    )
+
+
+def attempt(path: str) -> str:
+    return f'2026/11/27 00:40:00 gokrazy: attempt 0, starting ["{path}"]'
+
+
+@pytest.mark.parametrize("said", [attempt("/user/talks"), "line 217"], ids=["its-first-line", "its-last-lines"])
+def test_a_service_may_have_said_more_than_init_keeps_before_the_network_is_there(said: str) -> None:
+    scenario(PERM_SAYS)(with_log_server({"dhcp": attempt("/gokrazy/dhcp"), "talks": said}))
+
+
+@pytest.mark.parametrize(
+    ("heard", "says"),
+    [
+        ({}, "a message of /gokrazy/dhcp; the log server heard nothing"),
+        ({"dhcp": attempt("/gokrazy/dhcp")}, "a message of /user/talks; the log server heard 1 others"),
+        ({"dhcp": "lease", "talks": "line 217"}, "a message that fits .*attempt.*; the log server heard 2 others"),
+        ({"dhcp": "lease", "talks": "no attempt 1, starting it"}, "a message that fits .*attempt"),
+    ],
+    ids=["none", "one", "none-from-the-start", "none-of-init-from-the-start"],
+)
+def test_a_log_server_hears_each_service_and_one_from_its_start(heard: dict[str, str], says: str) -> None:
+    with pytest.raises(WaitTimeout, match=says):
+        scenario(PERM_SAYS)(with_log_server(heard))
