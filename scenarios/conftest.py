@@ -13,6 +13,7 @@ from harness.appliance.limits import Limits
 from harness.boards import boards
 from harness.build.extrafiles import configured
 from harness.build.go import GoToolchain
+from harness.build.inputs import GOKRAZY
 from harness.build.instance import load_instance
 from harness.build.one_program import build_one
 from harness.build.own_program import build_own_program
@@ -62,17 +63,27 @@ def probe(appliance, own_program):
     return own_program("probe", appliance.image.arch)
 
 
+def files_of_bill(image):
+    """The files that an image's instance has in ExtraFilePaths and its bill must name, each with its digest."""
+    if not image.instance:
+        return {}
+    instance = load_instance(image.instance)
+    # What comes out of an archive is not named one by one.
+    extras = [one for one in configured(instance) if isinstance(getattr(one.node, "content", None), Path)]
+    if image.builder == "gok":
+        # It packs the files of every PackageConfig, and names those of the packages that it builds with.
+        config = instance.config
+        packages = [*config.packages, *config.gokrazy_packages, config.flags.init_pkg or GOKRAZY]
+        packages += [config.kernel_package, config.firmware_package, config.eeprom_package]
+        named = {package.partition("@")[0] for package in packages}
+        extras = [one for one in extras if one.package in named]
+    return {one.origin: hashlib.sha256(one.origin.read_bytes()).hexdigest() for one in extras}
+
+
 @pytest.fixture
 def extra_files():
-    """Gives the digests of the files that an image's instance has in ExtraFilePaths."""
-
-    def digests(image):
-        extras = configured(load_instance(image.instance)) if image.instance else []
-        # What comes out of an archive is not named one by one.
-        files = [one.origin for one in extras if isinstance(getattr(one.node, "content", None), Path)]
-        return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-
-    return digests
+    """Gives the files of ExtraFilePaths that the bill of an image must name, with their digests."""
+    return files_of_bill
 
 
 @pytest.fixture

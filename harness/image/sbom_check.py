@@ -1,10 +1,10 @@
-"""Whether a bill of materials is true: what it names is in the root file system, and what is there it names."""
+"""Whether a bill of materials is true: what it names is in the root file system, and it names each service."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from harness.image.gobinary import HEAD_BYTES, architecture, build_id, build_info
@@ -12,9 +12,6 @@ from harness.image.model import Image
 from harness.image.root import root_of
 from harness.image.sbom import PLACE, Listed, Sbom, read_sbom
 
-INIT = "/gokrazy/init"
-"""gok hashes the bill before it builds init, which is made from the others."""
-_PROGRAMS = ("/gokrazy/", "/user/")
 # What the linker of Go notes of a program, and what it was built from; the rest are settings of the build.
 _SAID = ("path", "mod", "dep", "=>")
 
@@ -35,11 +32,15 @@ def sbom_troubles(image: Image) -> list[str]:
         tree = Path(folder) / "tree"
         root_of(image).extract("/", tree)
         found = {f"/{path.relative_to(tree)}": path for path in tree.rglob("*") if _is_file(path)}
-        return troubles_in(found)
+        return troubles_in(found, [one.path for one in image.services])
 
 
-def troubles_in(files: Mapping[str, Path]) -> list[str]:
-    """The same for a root file system by its files: where each is on the device, and where it lies here."""
+def troubles_in(files: Mapping[str, Path], services: Collection[str]) -> list[str]:
+    """The same for a root file system by its files: where each is on the device, and where it lies here.
+
+    ``services`` are the paths of those that must be named. gok names the programs that it built, but for init,
+    which it makes from them; of one that ExtraFilePaths put beside them it has the hash at most.
+    """
     if PLACE not in files:
         return [f"there is no {PLACE}"]
     try:
@@ -51,21 +52,20 @@ def troubles_in(files: Mapping[str, Path]) -> list[str]:
         found.append(
             f"{PLACE} says that its hash is {bill.hash}, and what it contains has the hash {bill.computed}"
         )
-    return [*found, *_of_programs(bill, files), *_of_files(bill, files)]
+    return [*found, *_of_programs(bill, files, services), *_of_files(bill, files)]
 
 
 def _is_file(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def _of_programs(bill: Sbom, files: Mapping[str, Path]) -> Iterator[str]:
+def _of_programs(bill: Sbom, files: Mapping[str, Path], services: Collection[str]) -> Iterator[str]:
     if bill.programs is None:
         # What an older gok wrote, which names no program.
         return
     named = {one.path: one for one in bill.programs}
-    for path in sorted(files):
-        is_program = path.startswith(_PROGRAMS) and path.count("/") == 2 and path != INIT
-        if is_program and path not in named and architecture(files[path].read_bytes()) is not None:
+    for path in sorted({*services} & {*files} - {*named}):
+        if architecture(files[path].read_bytes()) is not None:
             yield f"it does not name {path}, which is there"
     for path, one in sorted(named.items()):
         if path not in files:

@@ -60,7 +60,7 @@ class LogServer:
             is_by = not by or message.tag == by.rpartition("/")[2]
             return is_by and wanted.search(message.text) is not None
 
-        what = f"a message that fits {pattern!r}" + (f" of {by}" if by else "")
+        what = "a message" + (f" that fits {pattern!r}" if pattern else "") + (f" of {by}" if by else "")
         hint = "does /perm/remote_syslog/target name the server? init reads it when it starts"
         return self.heard.wait(what, timeout, fits, hint=hint)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from harness.errors import ApplianceFault
 from harness.image.load import load_raw
+from harness.image.model import Service
 from harness.image.sbom import PLACE, hash_of
 from harness.image.squashfs import File
 from harness.machine.ports import Port
@@ -72,6 +74,17 @@ def test_the_bill_of_an_image_is_checked_against_its_files(subject: Any, tmp_pat
     with_bill(subject, tmp_path, "{")
     with pytest.raises(ApplianceFault, match="the bill of materials in the image is no JSON"):
         subject.image_sbom()
+
+
+def test_only_the_services_of_an_image_must_be_in_its_bill(subject: Any, tmp_path: Path) -> None:
+    with_bill(subject, tmp_path, document(go_packages=None, extra_file_hashes=None))
+    hello = replace(subject.image, services=(Service("/user/hello"),))
+    subject.image = replace(hello, services=())
+    subject.check_sbom()
+    subject.image = hello
+    with pytest.raises(ApplianceFault) as raised:
+        subject.check_sbom()
+    assert raised.value.evidence == "it does not name /user/hello, which is there"
 
 
 def test_memory_at_rest_is_what_nobody_can_have(subject: Any) -> None:

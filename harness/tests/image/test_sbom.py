@@ -16,6 +16,7 @@ from harness.image.sbom_check import troubles_in
 
 INFO = "go\tgo1.26.8\npath\ta/cmd/p\nmod\ta\tv1\th1:x\ndep\tb\tv2\th1:y\nbuild\tGOOS=linux\n"
 KEY = b"ssh-ed25519 key"
+SERVICES = ("/user/p",)
 
 
 def program(info: str = INFO, build: bytes = b"abc/def") -> bytes:
@@ -67,14 +68,14 @@ def test_a_true_bill_has_no_trouble(tmp_path: Path) -> None:
     bill = read_sbom(document())
     assert bill.hash == bill.computed
     assert bill.modules == {"a": "v1", "b": "v2", "std": "go1.26.8"}
-    assert troubles_in(tree(tmp_path, document())) == []
+    assert troubles_in(tree(tmp_path, document()), SERVICES) == []
 
 
 def test_the_forms_of_older_and_newer_versions_of_gok_are_read(tmp_path: Path) -> None:
     older = {key: value for key, value in content().items() if key != "go_packages"}
     older["go_mod_hashes"] = [{"path": "/x/go.mod", "hash": "00"}]
     assert read_sbom(document(older)).programs is None
-    assert troubles_in(tree(tmp_path, document(older))) == []
+    assert troubles_in(tree(tmp_path, document(older)), SERVICES) == []
     packages = [{"module_path": "k", "version": "", "file_hashes": [{"path": "vmlinuz", "hash": "00"}]}]
     newer = read_sbom(document(system_packages=packages))
     assert newer.packages[0].files[0].path == "vmlinuz"
@@ -112,14 +113,19 @@ UNTRUE = {
 @pytest.mark.parametrize("case", UNTRUE)
 def test_what_is_untrue_is_found(case: str, tmp_path: Path) -> None:
     bill, says = UNTRUE[case]
-    found = troubles_in(tree(tmp_path, bill))
+    found = troubles_in(tree(tmp_path, bill), SERVICES)
     assert len(found) == 1, found
     assert says in found[0]
 
 
-def test_a_program_beside_the_others_must_be_named_and_a_script_need_not(tmp_path: Path) -> None:
+def test_a_service_must_be_named_and_a_script_need_not(tmp_path: Path) -> None:
     files = tree(tmp_path, document(), script=b"#!/bin/sh\n", more=program())
-    assert troubles_in(files) == ["it does not name /user/more, which is there"]
+    services = (*SERVICES, "/user/script", "/user/more", "/user/lost")
+    assert troubles_in(files, services) == ["it does not name /user/more, which is there"]
+
+
+def test_a_program_that_is_there_for_others_need_not_be_named(tmp_path: Path) -> None:
+    assert troubles_in(tree(tmp_path, document(), ffmpeg=program()), SERVICES) == []
 
 
 def test_the_hash_is_that_of_the_text_as_go_writes_it() -> None:
