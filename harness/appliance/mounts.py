@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+
+import paramiko
 
 from harness.appliance.inside import Inside, mounted
 from harness.gokrazy.inside import DeviceMount, read_text
@@ -18,7 +21,7 @@ class Mounts(Inside):
     def mount_devices(self) -> tuple[DeviceMount, ...]:
         """What the instance's MountDevices ask for."""
         with self.breakglass() as rescue:
-            asked = json.loads(rescue.look("what it is to mount", lambda sftp: read_text(sftp, ASKED_FOR))) or ()
+            asked = json.loads(rescue.look("what it is to mount", _asked_for)) or ()
         return tuple(
             DeviceMount(one["Source"], one["Target"], one["Type"], tuple(filter(None, one["Options"].split(","))))
             for one in asked
@@ -45,3 +48,10 @@ class Mounts(Inside):
                 check=self.check,
                 hint="does the machine have that disk? A further one is given by --gk-disk (docs/own-machine.md)",
             )
+
+
+def _asked_for(sftp: paramiko.SFTPClient) -> str:
+    """The packer's JSON; an older one wrote none, and init then mounts nothing."""
+    with suppress(FileNotFoundError):
+        return read_text(sftp, ASKED_FOR)
+    return "null"
