@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+
+import paramiko
 
 from harness.appliance.inside import Inside, mounted
 from harness.gokrazy.inside import DeviceMount, read_text
 from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
+from harness.image.gokrazys_root import LINKS
 
 ASKED_FOR = "/etc/gokrazy/mountdevices.json"
 """What the packer makes of the instance's MountDevices."""
+SHOWN = ("ro", "rw", "nosuid", "nodev", "noexec", "sync", "dirsync", "noatime", "nodiratime", "relatime")
+"""Options that the kernel lists as they are given (its fs/proc_namespace.c). Others it leaves out, or rewrites."""
+BINDS = {"bind", "rbind"}
+"""Options that show a folder a second time elsewhere. The kernel lists the type of the folder's file system."""
 
 
 class Mounts(Inside):
@@ -18,7 +26,7 @@ class Mounts(Inside):
     def mount_devices(self) -> tuple[DeviceMount, ...]:
         """What the instance's MountDevices ask for."""
         with self.breakglass() as rescue:
-            asked = json.loads(rescue.look("what it is to mount", lambda sftp: read_text(sftp, ASKED_FOR))) or ()
+            asked = json.loads(rescue.look("what it is to mount", _asked_for)) or ()
         return tuple(
             DeviceMount(one["Source"], one["Target"], one["Type"], tuple(filter(None, one["Options"].split(","))))
             for one in asked
@@ -27,13 +35,14 @@ class Mounts(Inside):
     def wait_until_mounted(self, wanted: DeviceMount) -> DeviceMount:
         """Wait until something of the same kind is mounted where this one is to be, and return it.
 
-        Raises WaitTimeout; init tries again and again.
+        What is bound there is of the kind of its source, which MountDevices do not say. Raises WaitTimeout; init
+        tries again and again.
         """
         with self.breakglass() as rescue:
 
             def attempt(_: Deadline) -> Done[DeviceMount] | NotYet:
-                there = [one for one in mounted(rescue) if one.target == wanted.target]
-                if there and there[-1].kind == wanted.kind:
+                there = [one for one in mounted(rescue) if one.target in _listed_as(wanted.target)]
+                if there and (there[-1].kind == wanted.kind or _is_of_any_kind(wanted)):
                     return Done(there[-1])
                 return NotYet(str(there[-1]) if there else f"nothing on {wanted.target}")
 
@@ -45,3 +54,33 @@ class Mounts(Inside):
                 check=self.check,
                 hint="does the machine have that disk? A further one is given by --gk-disk (docs/own-machine.md)",
             )
+
+
+def missing_options(wanted: DeviceMount, there: DeviceMount) -> list[str]:
+    """The options that were asked for and do not hold, of those that the kernel lists as they are given."""
+    asked = {*wanted.options}
+    # The kernel knows one of these at a time, whatever their order.
+    if "strictatime" in asked:
+        asked -= {"noatime", "relatime"}
+    elif "noatime" in asked:
+        asked -= {"relatime"}
+    return sorted(asked.intersection(SHOWN).difference(there.options))
+
+
+def _listed_as(target: str) -> tuple[str, ...]:
+    """How the kernel may list what is mounted there: with no slash at the end, and with the link /var followed."""
+    plain = target.rstrip("/")
+    if plain == "/var" or plain.startswith("/var/"):
+        return plain, f"{LINKS['/var']}{plain.removeprefix('/var')}"
+    return (plain,)
+
+
+def _is_of_any_kind(wanted: DeviceMount) -> bool:
+    return wanted.kind in ("", "none") or not BINDS.isdisjoint(wanted.options)
+
+
+def _asked_for(sftp: paramiko.SFTPClient) -> str:
+    """The packer's JSON; an older one wrote none, and init then mounts nothing."""
+    with suppress(FileNotFoundError):
+        return read_text(sftp, ASKED_FOR)
+    return "null"

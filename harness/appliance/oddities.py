@@ -13,7 +13,7 @@ MOUNTED = {
 }
 """What gokrazy's init mounts wherever it runs (its mount.go), and as what."""
 WITHIN = ("/tmp/", "/dev/", "/run/", "/proc/", "/sys/", "/perm/", "/var/", "/mnt/")  # noqa: S108
-"""Where programs of an instance may mount what they like: the root file system is not there."""
+"""Where programs of an instance may mount what they like, and on what: the root file system has nothing there."""
 SYSTEM = "github.com/gokrazy/gokrazy/cmd/"
 """The packages of gokrazy's own programs begin so."""
 
@@ -27,7 +27,7 @@ def odd_mounts(mounts: Iterable[DeviceMount], image: Image, devices: Iterable[st
     for one in mounts:
         if one.target == "/" and one.kind == "rootfs":
             continue
-        if one.writable and one.target not in meant and not one.target.startswith(WITHIN):
+        if one.writable and one.target not in meant and not f"{one.target}/".startswith(WITHIN):
             yield one
 
 

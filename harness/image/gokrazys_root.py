@@ -19,6 +19,8 @@ from harness.image.squashfs import Entry, SquashFs
 _TOP = ("bin", "dev", "etc", "gokrazy", "lib", "mnt", "perm", "proc", "run", "sys", "tmp", "user")
 FOLDERS = ("/", *(f"/{name}" for name in _TOP))
 LINKS = {"/etc/resolv.conf": "/tmp/resolv.conf", "/var": "/perm/var"}  # noqa: S108  # paths of the device
+LATER = ("/bin", "/mnt")
+"""Folders that older packers did not make. They made a folder /var as well, where a link is now."""
 OWN_FOLDERS = ("/etc", "/gokrazy", "/user")
 """Where nothing may be but what gokrazy and the instance put there."""
 MODULES = "/lib/modules"
@@ -105,14 +107,17 @@ def _of_own_files(image: Image, root: SquashFs, entries: Mapping[str, Entry]) ->
         if own.content and not re.fullmatch(own.content, _text(root, own.path), re.DOTALL):
             yield f"{own.path} does not have the content that gokrazy writes"
     yield from _of_documents(root, entries)
+    older = image.builder != "own" and MOUNT_DEVICES not in entries
     for path, target in LINKS.items():
         entry = entries.get(path)
-        if path in theirs:
+        if path in theirs or (older and path == "/var" and (entry is None or entry.kind == "dir")):
             continue
         if entry is None or (entry.kind, entry.target) != ("link", target):
             yield f"{path} is no link to {target}"
     for path in FOLDERS:
         entry = entries.get(path)
+        if older and path in LATER and entry is None:
+            continue
         if entry is None or entry.kind != "dir":
             yield f"{path} is no folder"
 

@@ -39,10 +39,16 @@ IMAGE = replace(
                 "/sys/kernel/tracing",
                 "/perm/containers/merged",
                 "/mnt/data",
+                # Empty folders of every image; /var is one of older images.
+                "/mnt",
+                "/var",
             )
         ],
         (DeviceMount("/dev/sdb1", "/data", "ext4", ("rw",)), False),
-        *[(DeviceMount("x", target, "tmpfs", ("rw",)), True) for target in ("/user", "/etc", "/bin", "/opt")],
+        *[
+            (DeviceMount("x", target, "tmpfs", ("rw",)), True)
+            for target in ("/user", "/etc", "/bin", "/opt", "/mnt2")
+        ],
         (DeviceMount("x", "/opt", "squashfs", ("ro",)), False),
     ],
 )

@@ -65,11 +65,60 @@ def test_a_healthy_root_has_nothing_odd(image: Image, tmp_path: Path) -> None:
     assert oddities(image, packed(tmp_path, HEALTHY)) == []
 
 
-def test_an_older_packer_wrote_less_and_that_is_not_odd(tmp_path: Path) -> None:
-    late = ("/etc/gokrazy/sbom.json", "/etc/gokrazy/mountdevices.json", "/etc/https-port.txt", "/etc/localtime")
-    root = packed(tmp_path, {path: node for path, node in HEALTHY.items() if path not in late})
-    assert oddities(replace(IMAGE, builder="given", extra_files=None), root) == []
-    assert len(oddities(IMAGE, root)) == len(late), "our own packer writes all of them"
+LATE = ("/etc/gokrazy/sbom.json", "/etc/gokrazy/mountdevices.json", "/etc/https-port.txt", "/etc/localtime")
+"""Files that older packers did not write."""
+OLDER: dict[str, Node] = {
+    **{path: node for path, node in HEALTHY.items() if path not in (*LATE, "/bin", "/mnt", "/mnt/data", "/var")},
+    "/var": Dir(),
+}
+"""The root of an older packer: no /bin, no /mnt, and a folder where /var is a link now."""
+GIVEN = replace(IMAGE, builder="given", extra_files=None)
+
+
+@pytest.mark.parametrize(
+    ("more", "image"),
+    [
+        ({}, GIVEN),
+        # As gokrazy/tools 0344caa packed.
+        ({path: HEALTHY[path] for path in ("/etc/gokrazy/sbom.json", "/etc/localtime")}, GIVEN),
+        ({}, replace(GIVEN, builder="gok")),
+        ({"/bin": Dir(), "/mnt": Dir(), "/var": Link("/perm/var")}, GIVEN),
+    ],
+)
+def test_an_older_packer_wrote_less_and_that_is_not_odd(
+    more: dict[str, Node], image: Image, tmp_path: Path
+) -> None:
+    assert oddities(image, packed(tmp_path, {**OLDER, **more})) == []
+
+
+def test_what_an_older_packer_left_out_our_own_writes(tmp_path: Path) -> None:
+    assert [one.split()[0] for one in oddities(IMAGE, packed(tmp_path, OLDER))] == [
+        "/etc/https-port.txt",
+        "/etc/localtime",
+        "/etc/gokrazy/sbom.json",
+        "/etc/gokrazy/mountdevices.json",
+        "/var",
+        "/bin",
+        "/mnt",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "odd"),
+    [
+        (
+            {"/etc/gokrazy/mountdevices.json": File(b"null")},
+            ["/var is no link to /perm/var", "/bin is no folder", "/mnt is no folder"],
+        ),
+        ({"/bin": File(b"")}, ["/bin is no folder"]),
+        ({"/var": Link("/tmp")}, ["/var is no link to /perm/var"]),
+        ({"/etc/resolv.conf": Dir()}, ["/etc/resolv.conf is no link to /tmp/resolv.conf"]),
+    ],
+)
+def test_what_no_packer_made_is_odd_of_an_older_one_too(
+    change: dict[str, Node], odd: list[str], tmp_path: Path
+) -> None:
+    assert oddities(GIVEN, packed(tmp_path, {**OLDER, **change})) == odd
 
 
 def test_an_instance_may_bring_its_own_file_in_place_of_gokrazys(tmp_path: Path) -> None:
