@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from harness.appliance.mounts import missing_options
 from harness.errors import AuthenticationRefused
 
 pytestmark = [pytest.mark.gk_tier("ci"), pytest.mark.gk_any_firmware, pytest.mark.gk_needs("http")]
@@ -56,7 +55,7 @@ def test_what_perm_says_of_password_and_log_server_counts_from_the_start(applian
 def test_every_device_of_mountdevices_is_mounted_and_takes_data(appliance):
     for device in appliance.mount_devices():
         mounted = appliance.wait_until_mounted(device)
-        missing = missing_options(device, mounted)
+        missing = mounted.lacks(device)
         assert not missing, f"{mounted} is mounted without {', '.join(missing)}"
         if "ro" not in mounted.options:
             note = f"{mounted.target}/gokharness-note"

@@ -14,8 +14,6 @@ from harness.image.gokrazys_root import LINKS
 
 ASKED_FOR = "/etc/gokrazy/mountdevices.json"
 """What the packer makes of the instance's MountDevices."""
-SHOWN = ("ro", "rw", "nosuid", "nodev", "noexec", "sync", "dirsync", "noatime", "nodiratime", "relatime")
-"""Options that the kernel lists as they are given (its fs/proc_namespace.c). Others it leaves out, or rewrites."""
 BINDS = {"bind", "rbind"}
 """Options that show a folder a second time elsewhere. The kernel lists the type of the folder's file system."""
 
@@ -54,17 +52,6 @@ class Mounts(Inside):
                 check=self.check,
                 hint="does the machine have that disk? A further one is given by --gk-disk (docs/own-machine.md)",
             )
-
-
-def missing_options(wanted: DeviceMount, there: DeviceMount) -> list[str]:
-    """The options that were asked for and do not hold, of those that the kernel lists as they are given."""
-    asked = {*wanted.options}
-    # The kernel knows one of these at a time, whatever their order.
-    if "strictatime" in asked:
-        asked -= {"noatime", "relatime"}
-    elif "noatime" in asked:
-        asked -= {"relatime"}
-    return sorted(asked.intersection(SHOWN).difference(there.options))
 
 
 def _listed_as(target: str) -> tuple[str, ...]:

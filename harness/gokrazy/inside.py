@@ -44,6 +44,10 @@ class DeviceFile:
         return f"{self.path}{f' -> {self.target}' if self.target else ''} ({self.kind}, {self.mode:04o})"
 
 
+SHOWN = ("ro", "rw", "nosuid", "nodev", "noexec", "sync", "dirsync", "noatime", "nodiratime", "relatime")
+"""Options that the kernel lists as they are given (its fs/proc_namespace.c). Others it leaves out, or rewrites."""
+
+
 @dataclass(frozen=True)
 class DeviceMount:
     """A file system that a device has mounted, as its kernel lists it."""
@@ -58,6 +62,16 @@ class DeviceMount:
     def writable(self) -> bool:
         """Whether it takes what is written to it."""
         return "rw" in self.options
+
+    def lacks(self, wanted: DeviceMount) -> list[str]:
+        """The options that were asked for and do not hold here, of those that the kernel lists as given."""
+        asked = {*wanted.options}
+        # The kernel knows one of these at a time, whatever their order.
+        if "strictatime" in asked:
+            asked -= {"noatime", "relatime"}
+        elif "noatime" in asked:
+            asked -= {"relatime"}
+        return sorted(asked.intersection(SHOWN).difference(self.options))
 
     def __str__(self) -> str:
         return f"{self.target} ({self.kind} from {self.source}, {'rw' if self.writable else 'ro'})"

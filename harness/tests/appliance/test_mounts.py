@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.appliance.mounts import Mounts, missing_options
+from harness.appliance.mounts import Mounts
 from harness.boards import Budget
 from harness.errors import WaitTimeout
 from harness.gokrazy.inside import DeviceMount, mounts_in
@@ -113,7 +113,7 @@ def test_an_option_that_does_not_hold_is_missed_where_the_kernel_lists_it(
     wanted, there = (
         DeviceMount("/dev/vdc", "/mnt/data", "ext4", tuple(one.split(","))) for one in (asked, listed)
     )
-    assert ",".join(missing_options(wanted, there)) == missing
+    assert ",".join(there.lacks(wanted)) == missing
 
 
 @pytest.mark.parametrize(
