@@ -167,7 +167,7 @@ CHECKS: tuple[Check, ...] = (
         r"|Unable to handle kernel [^\n]*|Internal error: [^\n]*|Oops: [^\n]*|general protection fault[:,] [^\n]*"
         r"|SError Interrupt on CPU\d+, code [^\n]*"
         # Linux before 6.10 has no "Oops: " before the name of the trap.
-        r"|(?<![\w-])[a-z][\w -]{0,40}: [0-9a-f]{4,16} \[#\d+\][^\n]*|(?:traps: )?PANIC: double fault[^\n]*",
+        r"|[a-z](?<![\w-].)[\w -]{0,40}: [0-9a-f]{4,16} \[#\d+\][^\n]*|(?:traps: )?PANIC: double fault[^\n]*",
         "the kernel made an error: {0}",
         FATAL,
         KernelPanic,
