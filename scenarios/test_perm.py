@@ -24,9 +24,14 @@ def processes(appliance):
     return {one.path: (one.pid, one.started) for one in appliance.status().services if one.path in paths}
 
 
-def test_it_has_the_room_of_its_partition(appliance):
+def must_be_its_partition(appliance):
+    """Skip where /perm is no partition of the image's disk."""
     if appliance.image.perm_is_elsewhere:
         pytest.skip("not applicable: MountDevices puts another disk on /perm")
+
+
+def test_it_has_the_room_of_its_partition(appliance):
+    must_be_its_partition(appliance)
     status = appliance.status()
     assert status.perm_is_mounted
     assert status.perm_uuid
@@ -55,8 +60,7 @@ def test_a_full_one_takes_nothing_down_and_can_be_emptied(appliance):
 def test_a_blank_one_keeps_nothing_and_the_device_serves_all_the_same(appliance_off):
     if appliance_off.image.formatter is not None:
         pytest.skip("not applicable: a program of the image formats a blank /perm")
-    if appliance_off.image.perm_is_elsewhere:
-        pytest.skip("not applicable: MountDevices puts another disk on /perm")
+    must_be_its_partition(appliance_off)
     disk.blank_perm(appliance_off)
     appliance_off.power_on()
     appliance_off.wait_until_ready()

@@ -31,7 +31,6 @@ NO_SCREEN = (
 )
 NO_AGENT = f"{NOT}no program of the image is a guest agent for QEMU"
 CHANNEL_DRIVER = "virtio_console"
-PERM_ELSEWHERE = "MountDevices puts another disk on /perm"
 NO_SHELL = "the image has no shell on a serial console"
 NO_SHELL_AT_ALL = f"the image has no shell for breakglass to run commands with ({SHELL} brings one)"
 
@@ -87,7 +86,7 @@ def _no_perm_files(image: Image) -> str:
     if lack := _no_perm(image):
         return lack
     if image.perm_is_elsewhere:
-        return f"{NOT}{PERM_ELSEWHERE}"
+        return f"{NOT}MountDevices puts another disk on /perm"
     if image.perm == "ext4":
         return ""
     return f"{NOT}this host writes no files into a /perm that is {PERM_TITLES[image.perm]}"

@@ -10,10 +10,8 @@ import paramiko
 from harness.appliance.inside import Inside, mounted
 from harness.gokrazy.inside import DeviceMount, read_text
 from harness.gokrazy.waiting import Deadline, Done, NotYet, poll
-from harness.image.gokrazys_root import LINKS
+from harness.image.gokrazys_root import LINKS, MOUNT_DEVICES
 
-ASKED_FOR = "/etc/gokrazy/mountdevices.json"
-"""What the packer makes of the instance's MountDevices."""
 BINDS = {"bind", "rbind"}
 """Options that show a folder a second time elsewhere. The kernel lists the type of the folder's file system."""
 
@@ -69,5 +67,5 @@ def _is_of_any_kind(wanted: DeviceMount) -> bool:
 def _asked_for(sftp: paramiko.SFTPClient) -> str:
     """The packer's JSON; an older one wrote none, and init then mounts nothing."""
     with suppress(FileNotFoundError):
-        return read_text(sftp, ASKED_FOR)
+        return read_text(sftp, MOUNT_DEVICES)
     return "null"

@@ -65,12 +65,13 @@ class RealTarget:
             "power": self.wiring.no_power,
             "screen": "this needs emulation: nobody here sees the screen of a real device",
             "agent": "this needs emulation: QEMU has the channel to a guest agent",
-            "perm-files": "this needs emulation: nobody here reads the disk of a real device",
             "disk": "this needs emulation: nobody here reads the disk of a real device",
             "breakglass": may.refusal("shell") or shell,
             "breakglass-shell": may.refusal("shell") or shell,
             "serial-shell": may.refusal("shell"),
         }.get(ability, "")
+        if ability == "perm-files":
+            return self.missing("disk", image, voice)
         if ability in ("slot", "perm"):
             return self.missing("breakglass-shell", image, voice)
         return f"{NOT}{reason}" if reason else ""
