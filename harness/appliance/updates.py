@@ -51,7 +51,8 @@ class Updates(Life):
         files = self._fitting(image, force=force)
         updater = self._updater(over=over)
         uploads = updater.update(root=files.root, boot=files.boot, mbr=files.mbr)
-        self._reboot_into(image, lambda: (over or self.device).reboot(kexec=True))
+        # The other way may be one of the services that end before a device answers.
+        self._reboot_into(image, over.begin_reboot if over is not None else None)
         return uploads
 
     def update_with(self, image: Image, client: Client) -> None:

@@ -33,6 +33,8 @@ JSON = {"Accept": "application/json"}
 FEATURES = "/update/features"
 TRY = 5.0
 """Seconds that one try of a wait may take, as the ``gok`` tool allows."""
+BEGIN = 30.0
+"""Seconds for the answer that a reboot begins."""
 SIGNAL_DELAY = 100.0
 """Seconds the device gives its services per signal before a reboot (gokrazy update.go, defaultSignalDelay)."""
 
@@ -244,6 +246,16 @@ class Device:
         """
         return self._power("/reboot", {} if kexec else {"kexec": "off"}, wait_per_signal)
 
+    def begin_reboot(self, *, patience: float = BEGIN) -> None:
+        """Ask for a reboot by a way that ends with a service of the device, such as a tailnet.
+
+        A device answers this at once. One of an older gokrazy answers as ``reboot``, when the way may be gone:
+        silence for ``patience`` seconds is no error here, so wait for the boot that follows.
+        """
+        answer = self._ask_power("/reboot", {"async": "true"}, patience)
+        if isinstance(answer, NoAnswer) and answer.kind is not Trouble.SILENT:
+            self._unheard("/reboot", answer)
+
     def power_off(self, *, wait_per_signal: float | None = None) -> str:
         """Ask the device to switch itself off; as ``reboot``."""
         return self._power("/poweroff", {}, wait_per_signal)
@@ -252,16 +264,24 @@ class Device:
         if wait_per_signal is not None:
             form = {**form, "wait_per_signal": f"{wait_per_signal:g}s"}
         delay = SIGNAL_DELAY if wait_per_signal is None else wait_per_signal
-        answer = self._endpoint.try_request("POST", path, data=form, timeout=(TRY, 2 * delay + 30))
-        self.forget_connections()
+        answer = self._ask_power(path, form, 2 * delay + 30)
         if isinstance(answer, NoAnswer):
-            if answer.kind is Trouble.RESET:
-                return ""  # gone before the answer was out: it was heard
+            self._unheard(path, answer)
+            return ""
+        return answer.text.strip()
+
+    def _ask_power(self, path: str, form: dict[str, str], patience: float) -> Answer | NoAnswer:
+        answer = self._endpoint.try_request("POST", path, data=form, timeout=(TRY, patience))
+        self.forget_connections()
+        if not isinstance(answer, NoAnswer) and answer.status != 200:
+            raise self._endpoint.refused(answer)
+        return answer
+
+    def _unheard(self, path: str, answer: NoAnswer) -> None:
+        """Raise what is wrong, unless the device was gone before its answer was out: it was heard then."""
+        if answer.kind is not Trouble.RESET:
             self._endpoint.raise_cause()
             raise self._endpoint.unreachable(answer, f"POST {path}")
-        if answer.status != 200:
-            raise self._endpoint.refused(answer)
-        return answer.text.strip()
 
     # waiting for it
 

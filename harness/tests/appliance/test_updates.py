@@ -83,3 +83,18 @@ def test_what_somebody_elses_client_fails_of_goes_on(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="it was refused"):
         subject.update_with(with_facts(build="now"), fails)
     assert subject.running is before
+
+
+def test_an_update_another_way_awaits_no_answer_from_that_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject: Any = appliance(tmp_path, "virt", no_quirks=False)
+    subject.console.close()
+    over: Any = SimpleNamespace(begin_reboot=lambda: None)
+    asked: list[Any] = []
+    subject._fitting = lambda image, *, force: SimpleNamespace(root="root", boot="boot", mbr="mbr")
+    subject._updater = lambda *, over: SimpleNamespace(update=lambda **files: [over, files["root"]])
+    subject._reboot_into = lambda image, ask: asked.append(ask)
+    assert subject.update("next", over=over) == [over, "root"]
+    assert subject.update("next") == [None, "root"]
+    assert asked == [over.begin_reboot, None]

@@ -286,6 +286,26 @@ def test_a_late_answer_is_waited_for(fake: FakeDevice, device: Device) -> None:
     assert device.reboot(wait_per_signal=0) == "Rebooting..."
 
 
+def test_a_way_that_ends_with_a_service_needs_no_answer(fake: FakeDevice, device: Device) -> None:
+    over = threading.Event()
+    device.begin_reboot()
+    # An older gokrazy does not know async, and its tailnet ends before it answers.
+    fake.power_answer = lambda handler: handler.cut() if over.wait(10) else None
+    device.begin_reboot(patience=0.1)
+    over.set()
+    fake.power_answer = FakeHandler.cut
+    device.begin_reboot()
+    assert fake.posts() == [("/reboot", {"async": ["true"]})] * 3
+
+
+def test_a_way_that_ends_with_a_service_does_not_hide_a_refusal(fake: FakeDevice, device: Device) -> None:
+    fake.power_answer = lambda handler: handler.reply(400, "no")
+    with pytest.raises(RequestRefused):
+        device.begin_reboot()
+    with pytest.raises(DeviceUnreachable):
+        Device("http://127.0.0.1:1", password="x").begin_reboot()
+
+
 def test_a_refused_reboot(fake: FakeDevice, device: Device) -> None:
     fake.power_answer = lambda handler: handler.reply(400, "time: invalid duration")
     with pytest.raises(RequestRefused) as caught:
