@@ -98,7 +98,8 @@ def most(lab, board):
     limits = lab.settings.most
     if limits == Limits() and lab.settings.is_own:
         name = lab.images.image(board, "hello").hostname
-        limits = Limits(**json.loads((images_folder() / "limits.json").read_text("utf-8"))[name])
+        own = json.loads((images_folder() / "limits.json").read_text("utf-8"))
+        limits = Limits(**own[name] | own.get(f"{name} on {board.name}", {}))
 
     def limit(name):
         if getattr(limits, name) is None:
