@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from harness.machine.run_dir import RunDir
 from harness.report.github import ACTIONS, SUMMARY
-from harness.tests import skips
+from harness.tests import fast, skips
 from harness.tests.image import synthetic
 
 # A busy host is no fault of a test.
@@ -21,6 +21,14 @@ settings.load_profile("busy host")
 def pytest_addoption(parser: pytest.Parser) -> None:
     text = "a test of the harness that is skipped for want of a tool fails"
     parser.addoption("--tools-required", action="store_true", help=text)
+    text = "the tests that are known to be quick, then the slow ones that touch what was changed"
+    parser.addoption("--quick-and-changed", action="store_true", help=text)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick-and-changed"):
+        items[:], left_out = fast.choose(items, fast.changed_files(fast.ROOT))
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
