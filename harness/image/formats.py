@@ -22,6 +22,9 @@ _CHUNK = 1 << 20
 _MOST_BYTES = 256 << 30
 _MOST_LAYERS = 3
 
+_BEYOND_END = b"exceeding the end of the file"
+"""What qemu-img says of a cluster that the file does not have (block/qcow2-refcount.c)."""
+
 _MAGICS = (
     (b"\x1f\x8b", "gzip"),
     (b"\xfd7zXZ\0", "xz"),
@@ -130,6 +133,14 @@ def _convert(path: Path, out: Path, original: Path) -> None:
     specific = described.get("format-specific", {}).get("data", {})
     if described.get("backing-filename") or specific.get("data-file"):
         raise _bad_qcow2(original, "it needs another file", "backing file or data file")
+    # qemu-img reads zeros where the file is missing its end.
+    checked = run_tool(["qemu-img", "check", "-U", "-f", "qcow2", path])
+    if _BEYOND_END in checked.stderr:
+        raise ImageError(
+            "The qcow2 file is cut off: it has less than its own tables name.",
+            where=str(original),
+            hint="Copy or download it again.",
+        )
     done = run_tool(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", path, out])
     if done.returncode != 0:
         raise _bad_qcow2(original, "it cannot be converted", evidence(done))

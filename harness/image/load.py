@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import ImageError
@@ -69,12 +70,24 @@ def image_from_file(path: Path, *, work: Path, password: str | None = None) -> I
         )
     here = unwrap(path, work=work)
     notes = [] if here == path else [f"unpacked from {path.name}"]
-    if kind_of(here) == "zip":
-        archive, here = here, gaf.assemble(here, work=work)
-        if archive != path:
-            archive.unlink()
-        notes = [f"disk assembled from {path.name}, with an empty ext4 on /perm"]
-    return load_raw(here, password=password, notes=notes)
+    with _named(path, here):
+        if kind_of(here) == "zip":
+            archive, here = here, gaf.assemble(here, work=work)
+            if archive != path:
+                archive.unlink()
+            notes = [f"disk assembled from {path.name}, with an empty ext4 on /perm"]
+    with _named(path, here):
+        return load_raw(here, password=password, notes=notes)
+
+
+@contextmanager
+def _named(path: Path, unpacked: Path) -> Iterator[None]:
+    """Have an error name the file that was given, and not what it was unpacked to, which goes with the run."""
+    try:
+        yield
+    except ImageError as error:
+        error.where = error.where.replace(str(unpacked), str(path))
+        raise
 
 
 def load_raw(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import BinaryIO, cast
 
+_FRAME, _SKIPPABLE = 0xFD2FB528, 0x184D2A50
+_RLE = 1
+
 
 def zstd_reader(source: BinaryIO) -> BinaryIO:
-    """A stream of the unpacked bytes; reading damaged ones raises OSError."""
+    """A stream of the unpacked bytes of a file; reading damaged ones, or one that is cut off, raises OSError."""
     if sys.version_info >= (3, 14):
         from compression.zstd import ZstdFile
 
@@ -15,7 +19,7 @@ def zstd_reader(source: BinaryIO) -> BinaryIO:
     import zstandard
 
     reader = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True)
-    return cast("BinaryIO", _Careful(cast("BinaryIO", reader)))
+    return cast("BinaryIO", _Careful(cast("BinaryIO", reader), source))
 
 
 def zstd_writer(dest: BinaryIO, *, level: int) -> BinaryIO:
@@ -32,17 +36,60 @@ def zstd_writer(dest: BinaryIO, *, level: int) -> BinaryIO:
 
 
 class _Careful:
-    """Makes one kind of error out of those that the libraries raise."""
+    """Makes one kind of error out of those that the libraries raise.
 
-    def __init__(self, reader: BinaryIO) -> None:
+    Of a ``source`` it looks itself whether the end is the end: zstandard says nothing of a file that is cut off.
+    """
+
+    def __init__(self, reader: BinaryIO, source: BinaryIO | None = None) -> None:
         self._reader = reader
+        self._source = source
+        self._start = source.tell() if source is not None else 0
 
     def read(self, size: int = -1) -> bytes:
         try:
-            return self._reader.read(size)
+            found = self._reader.read(size)
         except EOFError as error:
             raise OSError("the zstd stream is cut off") from error
         except Exception as error:  # zstandard.ZstdError, compression.zstd.ZstdError
             if type(error).__name__ == "ZstdError":
                 raise OSError(str(error)) from error
             raise
+        if not found and size and self._source is not None and not _is_whole(self._source, self._start):
+            raise OSError("the zstd stream is cut off")
+        return found
+
+
+def _is_whole(source: BinaryIO, start: int) -> bool:
+    """Whether the frames from ``start`` on end before the file does (RFC 8878, section 3.1)."""
+    end = source.seek(0, os.SEEK_END)
+    at = start
+    while at < end:
+        at = _frame_end(source, at)
+    return at == end
+
+
+def _frame_end(source: BinaryIO, at: int) -> int:
+    """Where the frame at this place ends; beyond the end of a file that has only a part of it."""
+
+    def number(size: int) -> int:
+        nonlocal at
+        source.seek(at)
+        at += size
+        return int.from_bytes(source.read(size), "little")
+
+    magic = number(4)
+    if magic & ~0xF == _SKIPPABLE:
+        size = number(4)
+        return at + size
+    described = number(1) if magic == _FRAME else 0
+    is_single = described >> 5 & 1
+    at += (1 - is_single) + (0, 1, 2, 4)[described & 3] + (is_single, 2, 4, 8)[described >> 6]
+    is_last = 0
+    while not is_last:
+        block = number(3)
+        if at > source.seek(0, os.SEEK_END):
+            return at
+        is_last = block & 1
+        at += 1 if block >> 1 & 3 == _RLE else block >> 3
+    return at + 4 * (described >> 2 & 1)
