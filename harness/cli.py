@@ -21,6 +21,7 @@ from harness.commands import (
     report,
     repro,
     run,
+    streams,
 )
 from harness.commands.arguments import Parser
 from harness.errors import Fault, HarnessError
@@ -30,8 +31,23 @@ COMMANDS = (doctor, check, build, boot, run, hardware, measure, bump, report, ct
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status (0 fine, 1 appliance, 4 input, 10 harness, 11 host, 12 set-up)."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Run one command; returns the exit status (0 fine, 1 appliance, 4 input, 10 harness, 11 host, 12 set-up).
+
+    Besides 130 for Ctrl-C, and 141 where nobody reads what is printed any more.
+    """
+    streams.open_closed_ones()
+    try:
+        return _main(list(sys.argv[1:] if argv is None else argv))
+    except BrokenPipeError:
+        if not streams.reader_has_gone():
+            raise
+        streams.be_quiet()
+        return streams.READER_GONE
+    except KeyboardInterrupt:
+        return 130
+
+
+def _main(arguments: list[str]) -> int:
     passed_on: list[str] = []
     if "--" in arguments:
         at = arguments.index("--")
@@ -43,14 +59,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Fault.USER.value
     options.passed_on = passed_on
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except HarnessError as error:
-        from harness.report.words import Words
+        return _said(error, options.command)
+    except OSError as error:
+        full = streams.no_room(error)
+        if full is None:
+            raise
+        return _said(full, options.command)
 
-        print(f"gokharness: {Words(options.command)(str(error))}", file=sys.stderr)
-        return int(error.fault.value)
-    except KeyboardInterrupt:
-        return 130
+
+def _said(error: HarnessError, command: str) -> int:
+    """Say what went wrong in the words of the command; returns the exit status."""
+    from harness.report.words import Words
+
+    print(f"gokharness: {Words(command)(str(error))}", file=sys.stderr)
+    return int(error.fault.value)
 
 
 def parser_of_all() -> Parser:

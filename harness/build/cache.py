@@ -46,7 +46,7 @@ class CacheEntry:
     @property
     def title(self) -> str:
         """What to call it in a list."""
-        return str(self.meta.get("hostname", "?"))
+        return " ".join(str(self.meta.get(name, "?")) for name in ("hostname", "arch", "build"))
 
     def verify(self) -> bool:
         """Whether the image still has the digest it was made with; reads all of it but its holes."""

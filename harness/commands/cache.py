@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     images, kept = cache.entries(), snapshots.entries()
     for image in images:
-        print(image)
+        print(f"image: {image.title}: {image.bytes_on_disk / 1e6:.0f} MB in {image.disk.parent}")
     for snapshot in kept:
         print(f"snapshot: {snapshot.title}: {snapshot.allocated() / 1e6:.0f} MB in {snapshot.folder}")
     print(f"{len(images)} images and {len(kept)} snapshots in {cache.root}")
