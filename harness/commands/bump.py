@@ -61,13 +61,14 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Compare, print the verdict, and say by the exit status whether anything got worse."""
     from harness.bump.bump import NoNewSide
+    from harness.report.words import Words
 
     try:
         return _compare(options)
     except HarnessError as error:
         if not _is_asked_by_git(options.gk_kernel):
             raise
-        print(f"gokharness: {error}", file=sys.stderr)
+        print(f"gokharness: {Words(options.command)(str(error))}", file=sys.stderr)
         return SKIP if isinstance(error, NoNewSide) else ABORT
 
 
@@ -77,12 +78,15 @@ def _compare(options: argparse.Namespace) -> int:
     from harness.bump.render import as_json, junit, markdown, text
     from harness.lab.lab import Lab
     from harness.report.comparison import comparison
-    from harness.report.places import must_take_machines
+    from harness.report.places import must_take_files, must_take_machines
     from harness.report.words import Words
 
     settings, words = with_port(settings_of(options)), Words(options.command)
     must_take_machines(settings)
     known = read(Path(options.accept).expanduser()) if options.accept else ()
+    for flag, name in (("--markdown", options.markdown), ("--junit", options.junit), ("--html", options.html)):
+        if name:
+            must_take_files(Path(name).expanduser().parent, what="the verdict", flag=flag)
 
     def say(line: str) -> None:
         print(words(line), file=sys.stderr, flush=True)
@@ -96,6 +100,8 @@ def _compare(options: argparse.Namespace) -> int:
             return _bisect(options, look)
         what, rows = look.at(settings.kernel, settings.with_modules, options.against, row=options.row)
     rows = accepted(rows, known)
+    # First what cannot fail: a file that cannot be written must not take the verdict along.
+    print(as_json(rows, what) if options.json else text(rows))
     files = {
         "--markdown": (options.markdown, markdown(rows, what)),
         "--junit": (options.junit, junit(rows, NAME)),
@@ -104,7 +110,6 @@ def _compare(options: argparse.Namespace) -> int:
     for flag, (name, content) in files.items():
         if name:
             _write(Path(name).expanduser(), content, flag)
-    print(as_json(rows, what) if options.json else text(rows))
     _tell_github(rows, markdown(rows, what))
     return 1 if any(row.is_regression for row in rows) else 0
 
@@ -169,9 +174,15 @@ class Look:
         if not row:
             return what, list(bump(lab, what, say=self.say))
         depth = Depth.of_row(row)
-        found = of_row(row, list(bump(lab, what, say=self.say, depth=depth, known=self.known)))
+        rows = list(bump(lab, what, say=self.say, depth=depth, known=self.known))
+        found = of_row(row, rows)
         if not found:
-            raise OptionError(f"no board has the row {row!r}", hint="write it as the comparison prints it")
+            names = "\n".join(dict.fromkeys(one.what for one in rows))
+            raise OptionError(
+                f"no board has the row {row!r}",
+                hint="take one of these, or another that the whole comparison prints",
+                evidence=names,
+            )
         return what, found
 
 

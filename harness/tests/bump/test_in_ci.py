@@ -10,8 +10,11 @@ from xml.etree import ElementTree
 import pytest
 
 from harness import cli
+from harness.boards import board
+from harness.bump import bump as bumping
 from harness.bump.compare import Row, Verdict
 from harness.commands.bump import Look
+from harness.lab.lab import Lab
 from harness.report.github import ACTIONS, SUMMARY
 from harness.tests.bump.test_render import WHAT
 
@@ -72,3 +75,34 @@ def test_a_place_that_takes_no_junit_is_named(
     Path("file").touch()
     assert bump(monkeypatch, [SAME], "--junit", "file/junit.xml") == 4
     assert "give --junit with a place that may be written to" in capsys.readouterr().err
+
+
+def test_it_is_known_before_the_comparison_that_a_place_takes_nothing(
+    job: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("file").touch()
+    assert bump(monkeypatch, [GONE], "--html", "file/bump.html") == 4
+    said = capsys.readouterr()
+    assert "network card igb" not in said.out
+    assert "give --html with a place that may be written to" in said.err
+
+
+def test_a_file_that_cannot_be_written_takes_no_verdict_along(
+    job: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("folder").mkdir()
+    assert bump(monkeypatch, [GONE], "--markdown", "folder") == 4
+    assert "network card igb" in capsys.readouterr().out
+
+
+def test_a_row_that_is_not_there_is_answered_with_those_that_are(
+    job: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bumping, "sides", lambda *_: WHAT)
+    monkeypatch.setattr(bumping, "bump", lambda *_, **__: iter([SAME, GONE, SAME]))
+    monkeypatch.setattr(Lab, "boards", (board("virt"),))
+    Path("config.json").write_text('{"Hostname": "mine"}')
+    assert cli.main(["bump", ".", "--kernel", "example.com/kernel@v1", "--row", "memory"]) == 4
+    said = capsys.readouterr().err
+    assert "no board has the row 'memory'" in said
+    assert said.endswith("  seen:\n    boots\n    network card igb\n")
