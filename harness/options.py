@@ -93,7 +93,7 @@ class Settings(MachineOptions, ConsoleOptions, BuildOptions, DeviceOptions, Subj
         "what the guest may reach: nobody, or all that this host reaches",
         metavar="MODE",
         choices=("restricted", "open"),
-        commands=("boot",),
+        commands=("boot", "run"),
     ).default("restricted")
     warm: Literal["off", "session", "persist"] = Option(
         "warm",

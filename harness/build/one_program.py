@@ -58,6 +58,12 @@ def build_one(instance: Instance, package: str, work: Path) -> Made:
     return _made(work / "out" / name, path)
 
 
+def must_be_known(instance: Instance, package: str) -> None:
+    """Raise OptionError for what is neither a folder nor can be a package, before anything takes long."""
+    if not Path(package).is_dir():
+        _named(instance, package)
+
+
 def _named(instance: Instance, package: str) -> str:
     """The import path that is meant."""
     packages = instance.config.packages
@@ -66,12 +72,13 @@ def _named(instance: Instance, package: str) -> str:
     alike = [one for one in packages if one.rpartition("/")[2] == package]
     if len(alike) == 1:
         return alike[0]
-    if "." in package.partition("/")[0] and "/" in package:
+    host = package.partition("/")[0]
+    if "." in host and host not in (".", "..") and "/" in package:
         return package
     raise OptionError(
-        f"{package!r} is no package of the instance, and no folder",
+        f"{package!r} is no folder, and no package of the instance",
         where=str(instance.folder),
-        hint=f"name one of its packages, or a folder: {', '.join(packages)}",
+        hint=f"name a folder, or one of its packages: {', '.join(packages)}",
     )
 
 

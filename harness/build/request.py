@@ -16,7 +16,7 @@ from harness.option import Option, names, path_if_there, rows
 
 NEXT = {"/etc/gokrazy-harness/release": "next\n"}
 """What the own packer adds to the root file system of an update, so that it differs in content."""
-COMMANDS = ("check", "build", "boot", "bump", "hardware", "measure")
+COMMANDS = ("check", "build", "boot", "run", "bump", "hardware", "measure")
 """The commands of gokharness that build."""
 _KEYED_OTHERWISE = frozenset({"builder", "kernel", "with_modules", "timestamp", "serial", "perm"})
 """Options that an image's key has in other words: only the own packer has this key, it digests the kernel's files

@@ -30,8 +30,7 @@ def add(commands: Commands) -> None:
         default="persist",
         help="boot it anew (default: from a snapshot, which is kept for the next time)",
     )
-    # They are those of boot: it is the same machine.
-    options_of("boot", parser)
+    options_of("run", parser)
     parser.set_defaults(run=run)
 
 
@@ -50,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         flags = shlex.split(options.flags)
     except ValueError as error:
         raise OptionError(f"--flags {options.flags!r} cannot be read: {error}") from None
-    settings, words = settings_of(options), Words("boot")
+    settings, words = settings_of(options), Words(options.command)
     asked = Asked(options.subject, options.name or "", warm=settings.warm == "persist")
     must_take_machines(settings)
     program = Program(options.package, flags, options.seconds or FOREVER)

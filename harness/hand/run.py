@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from harness.appliance.abilities import NOT
 from harness.boards import Board
+from harness.build.instance import load_instance
+from harness.build.one_program import must_be_known
 from harness.errors import OptionError, ServiceMissing
 from harness.hand.boot import Asked, booted
 from harness.hand.ctl import Desk
@@ -37,6 +39,7 @@ def run_program(lab: Lab, board: Board, asked: Asked, program: Program, words: W
     Raises what the program does not compile of, and what the machine died of.
     """
     say = lab.journal.say
+    must_be_known(load_instance(asked.source), program.package)
     with booted(lab, board, asked) as (appliance, name):
         if reason := appliance.missing("http"):
             raise OptionError(reason.removeprefix(NOT), where=appliance.image.hostname)

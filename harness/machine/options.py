@@ -11,7 +11,7 @@ from harness.option import Option, names, path_if_there, whole, words
 if TYPE_CHECKING:
     from harness.machine.extra_disk import ExtraDisk
 
-RUNS = ("check", "boot", "bump", "hardware", "measure")
+RUNS = ("check", "boot", "run", "bump", "hardware", "measure")
 """Those commands of gokharness that start machines of an instance or image."""
 LEAST_MEMORY = 128
 """MiB: gokrazy's arm64 kernel does not come up with less."""

@@ -55,6 +55,19 @@ def test_what_cannot_be_run_is_refused_in_the_words_of_the_command(
     assert main(["run", str(instance(tmp_path / "mine")), "hello", "--flags", "'a"]) == 4
     assert '--flags "\'a" cannot be read: No closing quotation' in capsys.readouterr().err
     assert asked == []
+    assert main(["run", str(tmp_path / "mine"), "hello", "--memory", "10"]) == 4
+    assert capsys.readouterr().err.startswith("gokharness: --memory: '10' is not a number of MiB")
+
+
+def test_a_folder_that_is_not_there_is_named_before_a_machine_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr(run, "booted", lambda *_: started.append(_))
+    mine = str(instance(tmp_path / "mine"))
+    assert main(["run", mine, "./cmd/nothing", "--artifacts", str(tmp_path / "logs")]) == 4
+    assert "'./cmd/nothing' is no folder, and no package of the instance" in capsys.readouterr().err
+    assert started == []
 
 
 @pytest.mark.gk_tier("nightly")

@@ -74,8 +74,10 @@ def test_nothing_is_written_beside_what_is_built(instance: Instance, tmp_path: P
 @pytest.mark.parametrize(
     ("package", "what", "hint"),
     [
-        ("three", "'three' is no package of the instance, and no folder", "example.test/p/cmd/one"),
-        ("cmd/one", "'cmd/one' is no package of the instance", "name one of its packages"),
+        ("three", "'three' is no folder, and no package of the instance", "example.test/p/cmd/one"),
+        ("cmd/one", "'cmd/one' is no folder, and no package of the instance", "one of its packages"),
+        ("./cmd/three", "'./cmd/three' is no folder, and no package of the instance", "one of its packages"),
+        ("../three", "'../three' is no folder, and no package of the instance", "one of its packages"),
         ("library", "example.test/p/library is no program", "package main"),
         ("{p}/library", "example.test/p/library is no program", "package main"),
     ],
