@@ -89,22 +89,28 @@ def examine(host: Host, accelerator: Trier | None = None) -> Report:
     lines += [loader_line(arch, host) for arch in ARCHES if arch != host.machine()]
     lines.append(memory_line(host))
     lines += [folder_line(name, path) for name, path in places.items()]
-    ready = all(line.state != "missing" for line in lines)
-    verdict, next_step = conclude(possible, ready, checkout())
-    return Report(tuple(lines), possible, ready, verdict, next_step)
+    missing = [line for line in lines if line.state == "missing"]
+    for_root = bool(requirements.commands(findings, host))
+    verdict, next_step = conclude(possible, missing, checkout(), for_root=for_root)
+    return Report(tuple(lines), possible, not missing, verdict, next_step)
 
 
-def conclude(possible: Sequence[str], ready: bool, setup: Path | None) -> tuple[str, str]:
-    """The verdict and the next step, each in one sentence."""
-    if ready:
+def conclude(
+    possible: Sequence[str], missing: Sequence[Line], setup: Path | None, *, for_root: bool
+) -> tuple[str, str]:
+    """The verdict and the next step, each in one sentence; ``for_root`` is whether root can install any of it."""
+    if not missing:
         step = "ci/smoke" if setup else "gokharness check INSTANCE|IMAGE"
         return f"This host is ready: {', '.join(possible)}.", step
     verdict = "Something is missing"
     verdict += (
         f"; possible as it is: {', '.join(possible)}." if possible else ", and no board is possible without it."
     )
-    step = str(setup) if setup else 'sudo sh -ec "$(gokharness-python -m harness.host.requirements --commands)"'
-    return verdict, step.replace("gokharness-python", sys.executable)
+    if for_root:
+        by_root = f'sudo sh -ec "$({sys.executable} -m harness.host.requirements --commands)"'
+        return verdict, str(setup) if setup else by_root
+    mends = [line.mend for line in missing if line.mend]
+    return verdict, mends[0] if mends else f"mend {missing[0].name}: {missing[0].detail}"
 
 
 def checkout() -> Path | None:

@@ -99,9 +99,31 @@ def test_the_exit_status_and_json_agree(
 
 
 def test_the_next_step_without_a_checkout_is_a_command_that_runs_here() -> None:
-    verdict, step = doctor.conclude((), ready=False, setup=None)
+    lost = doctor.Line("Programs", "missing", "mke2fs", "it is not on PATH", "apt-get install e2fsprogs")
+    verdict, step = doctor.conclude((), [lost], setup=None, for_root=True)
     assert "missing" in verdict
     assert "-m harness.host.requirements --commands" in step
+
+
+@pytest.mark.parametrize(
+    ("lost", "step"),
+    [
+        (("systemd-boot, arm64", "goes into arm64 images", "fetch it"), "fetch it"),
+        (("artifacts", "/ro: not writable for this user", ""), "mend artifacts: /ro: not writable for this user"),
+    ],
+)
+def test_where_no_package_is_missing_the_next_step_installs_none(lost: tuple[str, str, str], step: str) -> None:
+    line = doctor.Line("Room", "missing", *lost)
+    for setup in (None, Path("ci/setup")):
+        assert doctor.conclude(("virt",), [line], setup, for_root=False)[1] == step
+
+
+def test_an_artifacts_folder_that_takes_nothing_is_the_next_step(
+    host: MadeUpHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = doctor.Line("Room", "missing", "artifacts", "/ro: not writable for this user")
+    monkeypatch.setattr(doctor, "folder_line", lambda *_: lost)
+    assert doctor.examine(host, accelerator).next_step == "mend artifacts: /ro: not writable for this user"
 
 
 def test_the_accelerator_is_tried_with_the_newest_kernel_of_its_architecture(tmp_path: Path) -> None:
