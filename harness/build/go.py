@@ -309,7 +309,8 @@ class GoToolchain:
         if "no space left on device" in said:
             return HostDiskFull(
                 "no room on the disk while building Go programs",
-                hint="free some, or point GOCACHE and TMPDIR elsewhere (go clean -cache empties Go's cache)",
+                hint="make room where the lines below say, or name other places: --gk-cache, GOCACHE, TMPDIR "
+                "(go clean -cache empties Go's cache)",
                 evidence=evidence,
             )
         if old := _TOO_OLD.search(said):

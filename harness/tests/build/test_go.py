@@ -10,7 +10,7 @@ import pytest
 from harness.build.go import GoToolchain, Package, Program
 from harness.build.gomod import module_roots
 from harness.build.init_program import go_string, init_source
-from harness.errors import BuildFailed, ModuleUnavailable, ToolMissing
+from harness.errors import BuildFailed, HostDiskFull, ModuleUnavailable, ToolMissing
 from harness.image.model import Service
 
 needs_go = pytest.mark.skipif(shutil.which("go") is None, reason="Go is not installed here")
@@ -203,3 +203,32 @@ def test_a_toolchain_that_is_fetched_and_a_module_that_is_not_there_is_no_old_go
     fake.chmod(0o755)
     with pytest.raises(ModuleUnavailable):
         GoToolchain(fake, version="go1.21.3", env={"PATH": os.environ["PATH"]}).facts(tmp_path)
+
+
+def test_a_proxy_that_does_not_know_the_host_of_a_module_is_no_fault_of_a_program(tmp_path: Path) -> None:
+    fake = tmp_path / "go"
+    said = "go: module example.test/p: reading https://proxy.example/example.test/p/@v/list: 400 Bad Request"
+    fake.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    with pytest.raises(ModuleUnavailable):
+        GoToolchain(fake, version="go1.21.3", env={"PATH": os.environ["PATH"]}).facts(tmp_path)
+
+
+def test_a_full_disk_may_be_that_of_the_cache(tmp_path: Path) -> None:
+    fake = tmp_path / "go"
+    said = "go build: copying /tmp/a.out: write /cache/programs/x: no space left on device"
+    fake.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    with pytest.raises(HostDiskFull) as raised:
+        GoToolchain(fake, version="go1.21.3", env={"PATH": os.environ["PATH"]}).facts(tmp_path)
+    assert "--gk-cache, GOCACHE, TMPDIR" in raised.value.hint
+    assert said in raised.value.evidence
+
+
+@needs_go
+def test_a_package_without_a_go_mod_is_missed_in_builddir(go: GoToolchain, tmp_path: Path) -> None:
+    (root,) = module_roots(tmp_path, ["gokrazy.test/elsewhere/cmd/x"])
+    root.stage(tmp_path / "stage")
+    with pytest.raises(ModuleUnavailable) as raised:
+        go.resolve(root, tmp_path / "stage")
+    assert raised.value.where == "no go.mod in builddir"
