@@ -85,8 +85,10 @@ def matrix(lab: Lab, hardware: Iterable[str] = ()) -> list[Row]:
     for parts in asked:
         with_hardware(lab.boards, (parts,))
     rows: list[Row] = []
+    # What is wrong with the image or the boards is said before the table begins.
+    of_run = lab.boards
     lab.journal.say(HEAD)
-    for one in lab.boards:
+    for one in of_run:
         own: Row | None = None
         for board in _each(one, asked or NAMES, lab.settings):
             if isinstance(board, Row):

@@ -246,7 +246,7 @@ class Document:
             raise OptionError(
                 f"there is no report to read: {error.strerror}",
                 where=str(file),
-                hint="name folders that runs wrote to (--gk-artifacts), or their report.json",
+                hint="name folders that runs wrote to, such as .gokharness, or their report.json",
             ) from None
         except (ValueError, KeyError, TypeError) as error:
             raise OptionError(f"this is no report of a run: {error!r}", where=str(file)) from None

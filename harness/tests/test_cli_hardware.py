@@ -59,3 +59,10 @@ def test_an_unknown_part_is_wrong_input_in_the_words_of_the_command(
 ) -> None:
     assert typed(words=("--hardware", "toaster")) == 4
     assert "gokharness: --hardware: there is no part 'toaster'" in capsys.readouterr().err
+
+
+def test_no_table_begins_where_the_input_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = tmp_path / "disk.img"
+    image.write_bytes(b"no disk" * 100)
+    assert main(["hardware", str(image), "--artifacts", str(tmp_path / "logs")]) == 4
+    assert capsys.readouterr().out == ""
