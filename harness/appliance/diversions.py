@@ -35,13 +35,14 @@ class Diversions(Services):
         """Of services that run something else: the flags that they had before."""
         self._private, self._write_gok_config = made.disks, made.gok_config
 
-    def run_instead(self, service: str, program: Path, *flags: str) -> ServiceStatus:
+    def run_instead(self, service: str, program: Path | str, *flags: str) -> ServiceStatus:
         """Run a program of this host in place of a service, as ``gok run`` does, until the next boot.
 
         It gets the service's flags, then these. A path such as /user/new that no service has makes a new one.
         Returns the service once the program was started; its log is that of the service. Raises OptionError for
         what this device cannot run, ApplianceFault with the service's last words where it is not started.
         """
+        program = Path(program)
         self._must_run_here(program)
         before = self._service_at(service)
         if not before.diverted or before.path not in self._own_flags:

@@ -240,7 +240,7 @@ class RealAppliance(Appliance):
         self._may.restarted = True
         super().update_with(image, client)
 
-    def run_instead(self, service: str, program: Path, *flags: str) -> ServiceStatus:
+    def run_instead(self, service: str, program: Path | str, *flags: str) -> ServiceStatus:
         """Run a program in place of a service; what ends there is the service, until the device boots again."""
         runs = super().run_instead(service, program, *flags)
         self._may.touched.add(runs.path)

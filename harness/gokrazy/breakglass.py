@@ -285,8 +285,9 @@ class Breakglass:
 
     # files
 
-    def put(self, local: Path, remote: str, *, mode: int | None = None, timeout: float = COMMAND) -> None:
+    def put(self, local: Path | str, remote: str, *, mode: int | None = None, timeout: float = COMMAND) -> None:
         """Copy a file to the device; ``mode`` as in chmod. Raises CommandFailed where the device refuses."""
+        local = Path(local)
         if not local.is_file():
             raise OptionError("there is no such file to copy to the device", where=str(local))
         with self._files(f"take {remote}", timeout) as sftp:
@@ -307,9 +308,9 @@ class Breakglass:
             if mode is not None:
                 sftp.chmod(remote, mode)
 
-    def get(self, remote: str, local: Path, *, timeout: float = COMMAND) -> None:
+    def get(self, remote: str, local: Path | str, *, timeout: float = COMMAND) -> None:
         """Copy a file from the device; raises CommandFailed where the device refuses."""
-        local.write_bytes(self.get_bytes(remote, timeout=timeout))
+        Path(local).write_bytes(self.get_bytes(remote, timeout=timeout))
 
     def get_bytes(self, remote: str, *, timeout: float = COMMAND) -> bytes:
         """A file's content, also of files in /proc, which have no size; raises CommandFailed as ``put``."""
@@ -319,9 +320,10 @@ class Breakglass:
             return file.read()
 
     def run_binary(
-        self, path: Path, *args: str, check: bool = True, timeout: float = COMMAND, stdin: bytes = b""
+        self, path: Path | str, *args: str, check: bool = True, timeout: float = COMMAND, stdin: bytes = b""
     ) -> Result:
         """Copy a static program into breakglass's folder and run it there."""
+        path = Path(path)
         if not path.is_file():
             raise OptionError("there is no such program to copy to the device", where=str(path))
         self.put(path, path.name, mode=0o755, timeout=timeout)

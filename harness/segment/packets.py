@@ -115,9 +115,9 @@ class Packets:
         assert found is not None
         return found
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write them as a file for tcpdump or Wireshark; it may have passwords in it."""
-        with path.open("wb") as file:
+        with Path(path).open("wb") as file:
             writer = dpkt.pcap.Writer(file)
             for one in self:
                 writer.writepkt(one.data, ts=one.at)

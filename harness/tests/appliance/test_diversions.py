@@ -72,7 +72,7 @@ def test_it_is_sent_and_gets_the_flags_of_the_service_then_those_that_are_given(
     assert runs.diverted == "/tmp/gokharness-run/visitor"
     assert runs.args[1:] == ("-authorized_keys=/etc/breakglass.authorized_keys", "-x")
     # The next one does not inherit what was given to this one.
-    again = subject.run_instead("breakglass", made, "-y")
+    again = subject.run_instead("breakglass", str(made), "-y")
     assert again.args[1:] == ("-authorized_keys=/etc/breakglass.authorized_keys", "-y")
     assert again.pid != runs.pid
 

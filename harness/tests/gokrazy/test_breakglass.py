@@ -230,15 +230,18 @@ def test_the_connection_is_lost(server: FakeBreakglass, key: KeyPair) -> None:
 # files
 
 
-def test_files_there_and_back(breakglass: Breakglass, server: FakeBreakglass, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [Path, str])
+def test_files_there_and_back(
+    breakglass: Breakglass, server: FakeBreakglass, tmp_path: Path, name: type[Path | str]
+) -> None:
     content = bytes(range(256)) * 2000
     source = tmp_path / "source"
     source.write_bytes(content)
-    breakglass.put(source, "a.bin", mode=0o750)
+    breakglass.put(name(source), "a.bin", mode=0o750)
     assert stat.S_IMODE((server.folder / "a.bin").stat().st_mode) == 0o750
     assert breakglass.get_bytes("a.bin") == content
     breakglass.put_bytes(b"text", "b.txt")
-    breakglass.get("b.txt", tmp_path / "back")
+    breakglass.get("b.txt", name(tmp_path / "back"))
     assert (tmp_path / "back").read_bytes() == b"text"
 
 
@@ -261,7 +264,7 @@ def test_files_that_are_not_there(breakglass: Breakglass, tmp_path: Path) -> Non
 def test_a_program_of_ones_own(breakglass: Breakglass, tmp_path: Path) -> None:
     program = tmp_path / "probe"
     program.write_text('#!/bin/sh\necho "$# $1"\nexit 4\n')
-    result = breakglass.run_binary(program, "a b", check=False)
+    result = breakglass.run_binary(str(program), "a b", check=False)
     assert (result.status, result.text) == (4, "1 a b")
     with pytest.raises(OptionError, match="no such program"):
         breakglass.run_binary(tmp_path / "none")

@@ -69,7 +69,7 @@ def test_a_qemu_that_was_killed_leaves_what_it_wrote(most: int, tmp_path: Path) 
 
 def test_they_are_saved_for_other_programs(tmp_path: Path) -> None:
     packets = taken(written(FRAMES), tmp_path)
-    packets.save(tmp_path / "network.pcap")
+    packets.save(str(tmp_path / "network.pcap"))
     with (tmp_path / "network.pcap").open("rb") as file:
         assert [(at, data) for at, data in dpkt.pcap.Reader(file)] == [(one.at, one.data) for one in packets]
 
