@@ -24,7 +24,7 @@ from harness.commands import (
     streams,
 )
 from harness.commands.arguments import Parser
-from harness.errors import Fault, HarnessError
+from harness.errors import Fault, HarnessError, OptionError
 
 COMMANDS = (doctor, check, build, boot, run, hardware, measure, bump, report, ctl, repro, replay, bootery, cache)
 """In the order in which ``--help`` lists them."""
@@ -59,6 +59,7 @@ def _main(arguments: list[str]) -> int:
         return Fault.USER.value
     options.passed_on = passed_on
     try:
+        _must_take(passed_on, options.command)
         status = int(options.run(options))
         sys.stdout.flush()
         return status
@@ -69,6 +70,15 @@ def _main(arguments: list[str]) -> int:
         if full is None:
             raise
         return _said(full, options.command)
+
+
+def _must_take(passed_on: Sequence[str], command: str) -> None:
+    """Raise OptionError for what follows -- where nobody would read it."""
+    if passed_on:
+        from harness.report.words import takes_more
+
+        if not takes_more(command):
+            raise OptionError(f"{command} takes nothing after --", where=" ".join(passed_on), hint="leave it out")
 
 
 def _said(error: HarnessError, command: str) -> int:

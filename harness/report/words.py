@@ -10,12 +10,18 @@ from dataclasses import dataclass
 
 import pytest
 
+from harness.build.request import COMMANDS
 from harness.errors import HarnessError, causes
 from harness.options import OPTIONS
 
 _FLAG = re.compile(r"(?<![\w-])--gk-[a-z]+(?:-[a-z]+)*")
 _COMMAND = "gk_command"
 """The command that was typed, as the controller hands it to a worker."""
+
+
+def takes_more(command: str) -> bool:
+    """Whether a command of gokharness takes pytest's options after ``--``; the others speak of runs of pytest."""
+    return command in (*COMMANDS, "bootery")
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,8 @@ class Words:
         """The text with this command's flags."""
         if not self.command:
             return text
-        flags = {option.flag: option.flag_of(self.command) for option in OPTIONS}
+        known = [option for option in OPTIONS if takes_more(self.command) or self.command in option.commands]
+        flags = {option.flag: option.flag_of(self.command) for option in known}
         return _FLAG.sub(lambda found: flags.get(found[0], found[0]), text)
 
     def reword(self, error: BaseException | None) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 import harness
 from harness.build.request import COMMANDS
-from harness.cli import parser_of_all
+from harness.cli import main, parser_of_all
 from harness.errors import OptionError, ToolMissing
 from harness.options import OPTIONS
 from harness.report.words import Words
@@ -85,6 +85,19 @@ def test_each_option_is_told_as_the_command_takes_it() -> None:
     assert Words()(text) == text
     assert Words("check")(text) == "give --next FILE, --board (or -- --gk-strict), and no --gk-nothing"
     assert Words("boot")(text) == "give -- --gk-next-image FILE, --board (or -- --gk-strict), and no --gk-nothing"
+    assert (
+        Words("replay")("run it with --gk-record and --gk-cache DIR") == "run it with --gk-record and --cache DIR"
+    )
+
+
+@pytest.mark.parametrize("command", ["repro", "replay", "report", "ctl"])
+def test_what_follows_two_dashes_is_refused_where_nobody_reads_it(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "x", "--", "--gk-strict"]) == 4
+    assert capsys.readouterr().err.startswith(
+        f"gokharness: {command} takes nothing after --\n  where: --gk-strict"
+    )
 
 
 def test_an_error_what_caused_it_and_a_skip_are_put_into_these_words() -> None:
