@@ -104,6 +104,6 @@ def why_unreached(said: str) -> Why | None:
     if not _LINE_OF_ROUTE.search(said):
         return Why(
             "it has no route to anybody, says the device itself",
-            "look at what changed its routes; where a link comes up late, gokrazy's own dhcp may have (docs/found.md)",
+            "look at what changed its routes: where a link comes up late, gokrazy's dhcp may have (docs/found.md)",
         )
     return None
