@@ -39,7 +39,7 @@ def plan(inputs: Inputs, progress: Callable[[str], None]) -> Plan:
     packages: dict[str, Package] = {}
     notes: list[str] = []
     for staged in inputs.roots:
-        progress(f"resolving {len(staged.root.packages)} packages ({staged.root.label})")
+        progress(f"resolving the packages of {staged.root.label}")
         found, unpinned = inputs.go.resolve(staged.root, staged.folder)
         packages.update((package.path, package) for package in found)
         if unpinned:

@@ -15,6 +15,8 @@ from harness.errors import HarnessError, causes
 from harness.options import OPTIONS
 
 _FLAG = re.compile(r"(?<![\w-])--gk-[a-z]+(?:-[a-z]+)*")
+_SUBJECT = {"--gk-instance": "INSTANCE", "--gk-image": "IMAGE"}
+"""What the commands that build take as a word of its own, by the names of their usage."""
 _COMMAND = "gk_command"
 """The command that was typed, as the controller hands it to a worker."""
 
@@ -36,6 +38,8 @@ class Words:
             return text
         known = [option for option in OPTIONS if takes_more(self.command) or self.command in option.commands]
         flags = {option.flag: option.flag_of(self.command) for option in known}
+        if self.command in COMMANDS:
+            flags |= _SUBJECT
         return _FLAG.sub(lambda found: flags.get(found[0], found[0]), text)
 
     def reword(self, error: BaseException | None) -> None:

@@ -77,6 +77,7 @@ def test_every_message_is_told_in_flags_that_the_command_takes(command: str) -> 
             assert flag.startswith("-- "), f"{place}: {said}"
         count = len(re.findall(r"--gk-[a-z-]+", text))
         named = [flag for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]*", said) if flag in taken or flag in OURS]
+        named += re.findall(r"\b(?:INSTANCE|IMAGE)\b", said)
         assert len(named) >= count, f"{place}: {said}"
 
 
@@ -98,6 +99,12 @@ def test_what_follows_two_dashes_is_refused_where_nobody_reads_it(
     assert capsys.readouterr().err.startswith(
         f"gokharness: {command} takes nothing after --\n  where: --gk-strict"
     )
+
+
+def test_what_is_a_word_of_its_own_has_the_name_of_the_usage() -> None:
+    text = "say what the device runs: --gk-image or --gk-instance"
+    assert Words("check")(text) == "say what the device runs: IMAGE or INSTANCE"
+    assert Words()(text) == Words("repro")(text) == text
 
 
 def test_an_error_what_caused_it_and_a_skip_are_put_into_these_words() -> None:
