@@ -1,4 +1,6 @@
-package main
+// Package links is a link shortener: it keeps short names of addresses in an
+// SQLite database, and redirects whoever asks for a name.
+package links
 
 import (
 	"database/sql"
@@ -21,8 +23,8 @@ CREATE TABLE IF NOT EXISTS links (
 	visits  INTEGER NOT NULL DEFAULT 0
 ) STRICT`
 
-// links are short names of addresses in a database.
-type links struct {
+// Links are short names of addresses in a database.
+type Links struct {
 	db *sql.DB
 }
 
@@ -33,11 +35,11 @@ type link struct {
 	Visits  int64  `json:"visits"`
 }
 
-// open opens the database, and makes it and its folder where they are not
+// Open opens the database, and makes it and its folder where they are not
 // there yet. The folder's parent must exist: a device without a writable
 // /perm must fail, not keep links in memory. With synchronous FULL, what was
 // answered is on the disk.
-func open(path, synchronous string) (*links, error) {
+func Open(path, synchronous string) (*Links, error) {
 	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
@@ -54,20 +56,21 @@ func open(path, synchronous string) (*links, error) {
 		db.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &links{db}, nil
+	return &Links{db}, nil
 }
 
-func (l *links) Close() error { return l.db.Close() }
+// Close closes the database.
+func (l *Links) Close() error { return l.db.Close() }
 
 // put keeps an address under a name.
-func (l *links) put(name, address string) error {
+func (l *Links) put(name, address string) error {
 	_, err := l.db.Exec(`INSERT INTO links (name, address) VALUES (?, ?)
 		ON CONFLICT (name) DO UPDATE SET address = excluded.address`, name, address)
 	return err
 }
 
 // visit counts a visit, and returns the address.
-func (l *links) visit(name string) (string, error) {
+func (l *Links) visit(name string) (string, error) {
 	var address string
 	err := l.db.QueryRow(`UPDATE links SET visits = visits + 1 WHERE name = ? RETURNING address`, name).Scan(&address)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -77,7 +80,7 @@ func (l *links) visit(name string) (string, error) {
 }
 
 // drop forgets a name.
-func (l *links) drop(name string) error {
+func (l *Links) drop(name string) error {
 	done, err := l.db.Exec(`DELETE FROM links WHERE name = ?`, name)
 	if err != nil {
 		return err
@@ -89,7 +92,7 @@ func (l *links) drop(name string) error {
 }
 
 // all returns every link, by name.
-func (l *links) all() ([]link, error) {
+func (l *Links) all() ([]link, error) {
 	rows, err := l.db.Query(`SELECT name, address, visits FROM links ORDER BY name`)
 	if err != nil {
 		return nil, err
@@ -114,7 +117,7 @@ type state struct {
 	Version     string `json:"version"`
 }
 
-func (l *links) check() (state, error) {
+func (l *Links) check() (state, error) {
 	var s state
 	for question, answer := range map[string]any{
 		"PRAGMA integrity_check":  &s.Integrity,
@@ -129,8 +132,8 @@ func (l *links) check() (state, error) {
 	return s, nil
 }
 
-// backup writes the whole database into a new file.
-func (l *links) backup(path string) error {
+// Backup writes the whole database into a new file.
+func (l *Links) Backup(path string) error {
 	_, err := l.db.Exec(`VACUUM INTO ?`, path)
 	return err
 }

@@ -1,4 +1,4 @@
-package main
+package links
 
 import (
 	"encoding/json"
@@ -9,25 +9,25 @@ import (
 	"testing"
 )
 
-func served(t *testing.T, path string) *server {
+func served(t *testing.T, path string) *Links {
 	t.Helper()
-	kept, err := open(path, "FULL")
+	kept, err := Open(path, "FULL")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { kept.Close() })
-	return &server{links: kept, owner: "tests"}
+	return kept
 }
 
-func ask(t *testing.T, s *server, method, path, body string) *httptest.ResponseRecorder {
+func ask(t *testing.T, kept *Links, method, path, body string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
-	s.routes().ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+	Handler(kept, "tests").ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
 	return w
 }
 
 func TestALinkIsKeptVisitedAndForgotten(t *testing.T) {
-	s := served(t, filepath.Join(t.TempDir(), "links", "data.db"))
+	kept := served(t, filepath.Join(t.TempDir(), "links", "data.db"))
 	for _, step := range []struct {
 		method, path, body string
 		status             int
@@ -42,51 +42,51 @@ func TestALinkIsKeptVisitedAndForgotten(t *testing.T) {
 		{"PUT", "/long", "https://example.test/" + strings.Repeat("x", longest), 400},
 		{"DELETE", "/none", "", 404},
 	} {
-		if w := ask(t, s, step.method, step.path, step.body); w.Code != step.status {
+		if w := ask(t, kept, step.method, step.path, step.body); w.Code != step.status {
 			t.Errorf("%s %s = %d %q; want %d", step.method, step.path, w.Code, w.Body, step.status)
 		}
 	}
-	if to := ask(t, s, "GET", "/docs", "").Header().Get("Location"); to != "https://example.test/other" {
+	if to := ask(t, kept, "GET", "/docs", "").Header().Get("Location"); to != "https://example.test/other" {
 		t.Errorf("it leads to %q", to)
 	}
 	var list struct {
 		Owner string
 		Links []link
 	}
-	if err := json.Unmarshal(ask(t, s, "GET", "/", "").Body.Bytes(), &list); err != nil {
+	if err := json.Unmarshal(ask(t, kept, "GET", "/", "").Body.Bytes(), &list); err != nil {
 		t.Fatal(err)
 	}
 	if want := (link{"docs", "https://example.test/other", 2}); list.Owner != "tests" || len(list.Links) != 1 || list.Links[0] != want {
 		t.Errorf("all of them: %+v; want %+v", list, want)
 	}
-	if w := ask(t, s, "DELETE", "/docs", ""); w.Code != 204 {
+	if w := ask(t, kept, "DELETE", "/docs", ""); w.Code != 204 {
 		t.Errorf("DELETE /docs = %d", w.Code)
 	}
-	if w := ask(t, s, "GET", "/docs", ""); w.Code != 404 {
+	if w := ask(t, kept, "GET", "/docs", ""); w.Code != 404 {
 		t.Errorf("once forgotten: %d", w.Code)
 	}
 }
 
 func TestABackupIsADatabaseOfItsOwn(t *testing.T) {
 	dir := t.TempDir()
-	s := served(t, filepath.Join(dir, "data.db"))
-	ask(t, s, "PUT", "/docs", "https://example.test/docs")
+	kept := served(t, filepath.Join(dir, "data.db"))
+	ask(t, kept, "PUT", "/docs", "https://example.test/docs")
 	copied := filepath.Join(dir, "copy.db")
-	if err := s.links.backup(copied); err != nil {
+	if err := kept.Backup(copied); err != nil {
 		t.Fatal(err)
 	}
 	if w := ask(t, served(t, copied), "GET", "/docs", ""); w.Code != 302 {
 		t.Errorf("the link is not in the backup: %d", w.Code)
 	}
-	if err := s.links.backup(copied); err == nil {
+	if err := kept.Backup(copied); err == nil {
 		t.Error("a backup was written over another")
 	}
 }
 
 func TestItSaysHowItIsKept(t *testing.T) {
-	s := served(t, filepath.Join(t.TempDir(), "data.db"))
+	kept := served(t, filepath.Join(t.TempDir(), "data.db"))
 	var got state
-	if err := json.Unmarshal(ask(t, s, "GET", "/.check", "").Body.Bytes(), &got); err != nil {
+	if err := json.Unmarshal(ask(t, kept, "GET", "/.check", "").Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.Integrity != "ok" || got.Journal != "wal" || got.Synchronous != 2 || !strings.HasPrefix(got.Version, "3.") {
@@ -95,7 +95,7 @@ func TestItSaysHowItIsKept(t *testing.T) {
 }
 
 func TestWithoutAFolderToKeepItInItFails(t *testing.T) {
-	if _, err := open(filepath.Join(t.TempDir(), "no", "links", "data.db"), "FULL"); err == nil {
+	if _, err := Open(filepath.Join(t.TempDir(), "no", "links", "data.db"), "FULL"); err == nil {
 		t.Error("it made folders that nobody mounted")
 	}
 }
@@ -105,7 +105,7 @@ func TestADamagedDatabaseIsAnError(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(path, "FULL"); err == nil {
+	if _, err := Open(path, "FULL"); err == nil {
 		t.Error("a file that is no database was opened")
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package links
 
 import (
 	"encoding/json"
@@ -14,11 +14,20 @@ import (
 const longest = 8 << 10
 
 type server struct {
-	links *links
-	owner string // who the instance says that this is for
+	links *Links
+	owner string
 }
 
-func (s *server) routes() http.Handler {
+// Handler serves links over HTTP. The owner is who the instance says that
+// they are for.
+//
+//	GET    /       all names with their addresses and visits, JSON
+//	GET    /NAME   redirects to the address of the name, and counts the visit
+//	PUT    /NAME   keeps the address that the body holds; answers once it is on the disk
+//	DELETE /NAME   forgets the name
+//	GET    /.check what SQLite says of the database's integrity, and of how it is kept, JSON
+func Handler(kept *Links, owner string) http.Handler {
+	s := &server{kept, owner}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.list)
 	mux.HandleFunc("GET /.check", s.check)
