@@ -2,7 +2,7 @@
 
 Nothing heavy is imported before a test needs it, so ``pytest --help`` and ``--collect-only`` work on a machine
 that has no QEMU. All names carry the prefix ``gk``; the fixtures are ``board``, ``appliance``, ``appliance_off``
-and ``next_image``, and everything else hangs off the appliance.
+and ``next_image``, ``second_appliance``, ``tailnet``, and everything else hangs off the appliance.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ from harness.report.recorder import Recorder
 from harness.report.reproduce import typed
 from harness.report.verdict import Verdict
 from harness.report.words import Words, words_of
-from harness.run import durations, hooks, markers, rerun, workers
+from harness.run import durations, hooks, markers, rerun, second, workers
 from harness.run.outcome import FAULT, did_not_come_up
 from harness.run.repeat import Repeat, tally
+from harness.run.second import second_appliance  # noqa: F401
 from harness.run.selection import NO_BOARD, board_of, give_boards, select
 from harness.run.shard import Shard, digest
 from harness.run.whose import fixtures_of, needs_appliance
-from harness.tailnet.fixture import LAB_OF, tailnet, with_tailnet  # noqa: F401
+from harness.tailnet.fixture import tailnet, with_tailnet  # noqa: F401
 
 if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
@@ -69,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in markers.LINES:
         config.addinivalue_line("markers", line)
     config.stash[WORDS] = words = words_of(config)
-    config.stash[LAB_OF] = partial(_lab, config)
+    config.stash[second.LAB_OF] = partial(_lab, config)
     try:
         said = options_said(config)
         settings = settings_from(said, folder=config.invocation_params.dir)
@@ -163,8 +164,8 @@ def _foreseen(item: pytest.Item) -> str:
     if not needs_appliance(item) or board_of(item) == NO_BOARD:
         return ""
     lab = _lab(item.config)
-    running = "appliance" in fixtures_of(item)
-    return lab.foreseen_skip(markers.wanted_of(item, lab.board(board_of(item)), running=running))
+    wanted = markers.wanted_of(item, lab.board(board_of(item)), running="appliance" in fixtures_of(item))
+    return next(filter(None, map(lab.foreseen_skip, second.wanted_of_both(item, wanted))), "")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -176,13 +177,13 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         return
     lab = _lab(config)
     needed: dict[tuple[str, str], bool] = {}
-    words = config.stash[WORDS]
-    with _as_pytest_says(config):
-        must_take_results(config, config.stash[SETTINGS], "--junit" if words.command else "--junitxml")
     for item in items:
-        key = board_of(item), markers.family_of(item)
-        needed[key] = needed.get(key, False) or "next_image" in fixtures_of(item)
+        for family, is_updated in second.families_of(item):
+            key = board_of(item), family
+            needed[key] = needed.get(key, False) or is_updated
     with _as_pytest_says(config):
+        results = "--junit" if config.stash[WORDS].command else "--junitxml"
+        must_take_results(config, config.stash[SETTINGS], results)
         lab.prepare(needed)
 
 
@@ -275,9 +276,10 @@ def _appliance(
 ) -> AbstractContextManager[Appliance]:
     lab = _lab(request.config)
     wanted = with_tailnet(request, markers.wanted_of(request.node, board, running=running))
-    if reason := lab.skip_reason(wanted):
+    both = second.wanted_of_both(request.node, wanted)
+    if reason := next(filter(None, map(lab.skip_reason, both)), ""):
         pytest.skip(reason)
-    return lab.appliance(wanted)
+    return lab.appliance(both[0])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -291,16 +293,14 @@ def pytest_runtest_setup() -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Fail a test that passed by itself, and whose appliance died without anybody looking; skip as at set-up."""
+    """Fail a test that passed by itself while an appliance of it died and nobody looked; skip as at set-up."""
     __tracebackhide__ = True
     result, reason = None, ""
     try:
         result = yield
     except NotOnDevice as refused:
         reason = refused.what
-    lab = item.config.stash.get(LAB, None)
-    appliance = lab.live(item.nodeid) if lab is not None else None
-    if appliance is not None:
+    for appliance in second.appliances_of(item, item.config.stash.get(LAB, None)):
         appliance.power.check_unseen()
         appliance.console.check_unseen()
     if reason:
@@ -314,11 +314,11 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Say whose fault a failure is, and hang what the device said at that moment under the test."""
     lab = item.config.stash.get(LAB, None)
-    appliance = lab.live(item.nodeid) if lab is not None else None
+    made = second.appliances_of(item, lab)
+    appliance = made[0] if made else None
     error = call.excinfo.value if call.excinfo is not None else None
     if error is not None:
-        if appliance is not None:
-            appliance.explain(error)
+        second.explain(made, error)
         item.config.stash[WORDS].reword(error)
     report = yield
     if not needs_appliance(item):
@@ -326,7 +326,7 @@ def pytest_runtest_makereport(
     # Attributes, not objects: a report may travel from another process.
     report.gk_appliance = True  # type: ignore[attr-defined]
     report.gk_on = "" if board_of(item) == NO_BOARD else board_of(item)  # type: ignore[attr-defined]
-    hang_under(report, appliance, error)
+    hang_under(report, made, error)
     if report.failed:
         rerun.mark(report, error)
     if report.when == "setup":
@@ -337,9 +337,8 @@ def pytest_runtest_makereport(
         report.user_properties = list(item.user_properties)
     if lab is not None:
         # Of a real device neither disk nor memory can be had.
-        real = item.config.stash[SETTINGS].device is not None
-        if not real and (appliance is not None or report.failed):
-            _bundles(item.config, lab).offer(item, report, appliance, error)
+        if item.config.stash[SETTINGS].device is None and (appliance is not None or report.failed):
+            _bundles(item.config, lab).offer(item, report, made, error)
         report.gk_news = {**lab.journal.take(), **story_for(report, appliance)}  # type: ignore[attr-defined]
         if appliance is not None and (report.when == "call" or (report.when == "setup" and report.failed)):
             item.user_properties.extend(properties(appliance))

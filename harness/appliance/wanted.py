@@ -7,7 +7,7 @@ the marker of every field, and the record travels whole from there.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -83,9 +83,19 @@ class Wanted:
         default="hello",
         metadata=marker(
             "gk_image",
-            "which image the appliance runs: 'hello' (the one under test), 'crasher', 'field' or 'tailnet' (the "
-            "project's own), or 'from' (--gk-from)",
+            "which image the appliance runs: 'hello' (the one under test), 'crasher', 'field', 'tailnet' or "
+            "'tailnet-links' (the project's own), or 'from' (--gk-from)",
             arguments="(family)",
+            read=closest,
+        ),
+    )
+    second: str = field(
+        default="",
+        metadata=marker(
+            "gk_second_image",
+            "which image the second appliance runs: as for gk_image, or the path of an instance or image, with a "
+            "'/' and from the test's file; without it, that of the first",
+            arguments="(image)",
             read=closest,
         ),
     )
@@ -152,6 +162,13 @@ class Wanted:
 
     doors: tuple[Door, ...] = ()
     """What its machine reaches however restricted the network is; a fixture asks for them, such as ``tailnet``."""
+
+    machines: int = 1
+    """How many machines the test has at once; room on this host is taken for all of them together."""
+
+    def of_second(self, family: str) -> Wanted:
+        """What the same test asks of its second appliance: that it runs, on a network such as the first one's."""
+        return replace(self, name=f"{self.name} second", running=True, family=family, needs=(), machines=1)
 
     @property
     def abilities(self) -> tuple[str, ...]:

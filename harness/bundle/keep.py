@@ -65,6 +65,8 @@ class Held:
     """What was recorded of it, if it was."""
     recorded: Mapping[str, Path] = field(default_factory=dict)
     """The files of that."""
+    beside: tuple[Appliance, ...] = ()
+    """Further appliances of the same test: their logs go in."""
 
     def release(self) -> None:
         """Remove its files."""
@@ -98,12 +100,16 @@ def hold(lab: Lab, appliance: Appliance) -> Held:
 
 def keep(lab: Lab, held: Held, case: Case, wanted: Wanted, options: Mapping[str, object]) -> Kept:
     """Make the bundle of this test; raises HostDiskFull where not even the logs find room."""
-    appliance, secrets, moment = held.appliance, held.secrets, held.moment
+    appliance, moment = held.appliance, held.moment
+    secrets = held.secrets.with_those_of(secrets_of(one.image) for one in held.beside)
     notes = list(held.notes)
     files = {**moment.files, **held.recorded}
     key = _key(lab, appliance, secrets, notes) if moment.disks else None
     texts = {KEY: key} if key is not None else {}
     texts |= _logs(appliance.folder, secrets, notes)
+    for other in held.beside:
+        notes.append(f"disk and memory of {other.console.name}, the other appliance: a bundle has those of one")
+        texts |= _logs(other.folder, secrets, notes, prefix="other-")
     manifest = replace(
         _manifest(lab, appliance, case, wanted, options),
         disks=moment.disks,
@@ -169,7 +175,7 @@ def _key(lab: Lab, appliance: Appliance, secrets: Secrets, notes: list[str]) -> 
     return path.read_bytes()
 
 
-def _logs(folder: Path, secrets: Secrets, notes: list[str]) -> dict[str, bytes]:
+def _logs(folder: Path, secrets: Secrets, notes: list[str], *, prefix: str = "") -> dict[str, bytes]:
     texts = {}
     for path in sorted(folder.iterdir()):
         if not path.is_file() or path.name.startswith(NAME) or path.is_symlink():
@@ -177,7 +183,7 @@ def _logs(folder: Path, secrets: Secrets, notes: list[str]) -> dict[str, bytes]:
         if path.stat().st_size > LARGEST_LOG:
             notes.append(f"{path.name}: it has {path.stat().st_size / 1e6:.0f} MB")
             continue
-        texts[f"logs/{path.name}"] = secrets.hide(path.read_bytes())
+        texts[f"logs/{prefix}{path.name}"] = secrets.hide(path.read_bytes())
     return texts
 
 

@@ -228,7 +228,7 @@ class Manifest:
 
 def wanted_facts(wanted: Wanted) -> dict[str, Any]:
     """Those fields of what a test asks for that JSON can have."""
-    left_out = ("board", "name", "image", "doors")
+    left_out = ("board", "name", "image", "doors", "machines")
     return {one.name: getattr(wanted, one.name) for one in fields(wanted) if one.name not in left_out}
 
 

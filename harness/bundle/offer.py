@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,15 +56,16 @@ class Bundles:
         self,
         item: pytest.Item,
         report: pytest.TestReport,
-        appliance: Appliance | None,
+        appliances: Sequence[Appliance],
         error: BaseException | None,
     ) -> None:
-        """Keep a bundle of this test, if the run wants one.
+        """Keep a bundle of this test, if the run wants one: of its first appliance, with the logs of the others.
 
         Of a start that failed before, and was not tried again for this test, the one that there is is named.
         """
+        appliance = appliances[0] if appliances else None
         if appliance is not None and (recorder := appliance.power.recorder) is not None:
-            self._offer_recorded(item, report, appliance, recorder)
+            self._offer_recorded(item, report, appliances, recorder)
             return
         if not _counts(report):
             return
@@ -76,20 +78,22 @@ class Bundles:
                 if logs is not None or appliance is None or not self._quota.takes(failed=report.failed):
                     return
                 self._held = hold(self._lab, appliance)
-            _say(item, report, self._keep(item, self._held, case_of(item, report)))
+            held = replace(self._held, beside=tuple(appliances[1:]))
+            _say(item, report, self._keep(item, held, case_of(item, report)))
         except Exception as slip:
             self._note(item.nodeid, slip)
         finally:
             self._release()
 
     def _offer_recorded(
-        self, item: pytest.Item, report: pytest.TestReport, appliance: Appliance, recorder: Recorder
+        self, item: pytest.Item, report: pytest.TestReport, appliances: Sequence[Appliance], recorder: Recorder
     ) -> None:
         """The same of an appliance that is recorded: the bundle is made when it has ended, after the tear-down."""
+        appliance = appliances[0]
         try:
             if report.when == "teardown":
                 if (case := item.stash.get(PENDING, None)) is not None:
-                    self._held = hold(self._lab, appliance)
+                    self._held = replace(hold(self._lab, appliance), beside=tuple(appliances[1:]))
                     _say(item, report, self._keep(item, self._held, case))
             elif _counts(report) and self._quota.takes(failed=report.failed):
                 item.stash[PENDING] = replace(case_of(item, report), console_at=appliance.console.recording.size)

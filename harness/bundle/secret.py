@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.appliance.time_line import SHORTEST_SECRET
@@ -27,6 +27,10 @@ class Secrets:
     reason: str = ""
     """Why its disk and memory are its owner's to give away; "" where all its secrets are throw-away ones."""
     words: tuple[str, ...] = field(default=(), repr=False)
+
+    def with_those_of(self, others: Iterable[Secrets]) -> Secrets:
+        """The same with the words of others, whose disks and memory do not go in."""
+        return replace(self, words=_longest_first((*self.words, *(word for one in others for word in one.words))))
 
     def hide(self, text: bytes) -> bytes:
         """The text with a star for each byte of a secret: offsets into it stay what they are."""

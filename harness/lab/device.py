@@ -202,6 +202,8 @@ class DeviceLab(Lab):
         if reason := self._no_such_image(wanted):
             return reason
         target = self.target
+        if wanted.machines > 1:
+            return f"{EMULATION}: it has a second appliance"
         if not wanted.running:
             return f"{EMULATION}: it begins with an appliance that is off"
         if wanted.network is not None or wanted.clock is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -26,14 +27,17 @@ from harness.lab.journal import Journal
 from harness.options import Settings
 from harness.package_data import images_folder
 
-OPTIONAL = ("tailnet",)
+OPTIONAL = ("tailnet", "tailnet-links")
 """Families of the project's own whose modules not every proxy serves: their tests are skipped then."""
 FROM = "from"
 """The family of the image that ``--gk-from`` names."""
 
 
 class Images:
-    """The images of one process, and what is read out of them."""
+    """The images of one process, and what is read out of them.
+
+    A family is a name, or the path of an instance or image that a test of its owner's names.
+    """
 
     def __init__(self, settings: Settings, folders: Folders, journal: Journal) -> None:
         self.settings = settings
@@ -94,6 +98,8 @@ class Images:
         return board.family if self.settings.is_own else board.arch
 
     def _instance(self, board: Board, family: str) -> str:
+        if os.sep in family:
+            return family
         return self.settings.instance or str(images_folder() / f"{family}-{board.family}")
 
     def image(self, board: Board, family: str) -> Image:
@@ -120,6 +126,8 @@ class Images:
         """The image under test: read from its file, else taken from this cache, or built into it."""
         if family == FROM:
             return self._subject(str(self.settings.from_image), cache)
+        if os.sep in family:
+            return self._subject(family, cache)
         if self.settings.image is not None:
             return self.given(str(self.settings.image))
         return self._build(self._instance(board, family), cache)

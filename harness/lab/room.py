@@ -2,9 +2,9 @@
 
 A reservation is a named pipe in its owner's run folder, held open by the owner; its size stands in its name. When
 the owner ends, however it does, the kernel closes the pipe, and whoever waits is woken. One process waits at a
-time, the others queue at a lock behind it. A process that has a machine already never waits, so that two tests
-with two machines each cannot wait for each other: its second machine may crowd the host, which is better than a
-run that stands still.
+time, the others queue at a lock behind it. Whoever wants two machines at once asks for the room of both before the
+first one starts. A process that has a machine already never waits, so that two of them cannot wait for each other:
+a machine that nobody foresaw may crowd the host, which is better than a run that stands still.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class Room:
         self._say = say
         self._numbers = itertools.count(1)
         self._open: dict[Path, int] = {}
-        self._is_kept = False
-        """Whether there is room that is kept, and no machine in it."""
+        self._kept = 0
+        """For how many machines there is room that is kept, and no machine in it."""
 
     @contextlib.contextmanager
     def reserve(self, memory: int, cpus: int, *, limit: float = WAIT_LIMIT) -> Iterator[None]:
@@ -97,13 +97,13 @@ class Room:
 
         Raises HostTooBusy after ``limit`` seconds.
         """
-        if self._is_kept:
-            # The room that is kept is this machine's, until it ends.
-            self._is_kept = False
+        if self._kept:
+            # Room that is kept is this machine's, until it ends.
+            self._kept -= 1
             try:
                 yield
             finally:
-                self._is_kept = True
+                self._kept += 1
             return
         pipe = self._take(memory, cpus) if self._open else self._in_turn(memory, cpus, limit)
         try:
@@ -113,14 +113,14 @@ class Room:
             os.close(self._open.pop(pipe))
 
     @contextlib.contextmanager
-    def kept(self, memory: int, cpus: int) -> Iterator[None]:
-        """Reserve room for one machine after the other: none that starts in the block waits again."""
-        with self.reserve(memory, cpus):
-            self._is_kept = True
+    def kept(self, memory: int, cpus: int, *, machines: int = 1) -> Iterator[None]:
+        """Reserve room for so many machines at a time: none that starts in the block waits again."""
+        with self.reserve(memory * machines, cpus * machines):
+            self._kept += machines
             try:
                 yield
             finally:
-                self._is_kept = False
+                self._kept -= machines
 
     def _in_turn(self, memory: int, cpus: int, limit: float) -> Path:
         began = time.monotonic()

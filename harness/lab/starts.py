@@ -98,7 +98,11 @@ class Starts:
             known.check()
         with ExitStack() as stack:
             # Before the snapshot is asked for: whoever makes one for others must not be kept waiting by them.
-            stack.enter_context(self.room.reserve(plan.equipment.memory, plan.equipment.cpus))
+            needed = plan.equipment.memory, plan.equipment.cpus
+            if wanted.machines > 1:
+                # For all at once: two tests that have one machine each then cannot wait for each other's second.
+                stack.enter_context(self.room.kept(*needed, machines=wanted.machines))
+            stack.enter_context(self.room.reserve(*needed))
             if known is not None:
                 # While it waited, another test may have learned that it does not come up.
                 known.check()

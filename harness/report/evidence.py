@@ -6,6 +6,7 @@ All of it are attributes that travel from another process, and none of it contai
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,21 +18,26 @@ if TYPE_CHECKING:
     from harness.appliance.appliance import Appliance
 
 
-def hang_under(report: pytest.TestReport, appliance: Appliance | None, error: BaseException | None) -> None:
-    """Say of a failure whose fault it is and what to do, and quote the device; does nothing for others."""
+def hang_under(report: pytest.TestReport, appliances: Sequence[Appliance], error: BaseException | None) -> None:
+    """Say of a failure whose fault it is and what to do, and quote each device; does nothing for others."""
     if not report.failed or error is None:
         return
     fault = fault_of(error)
     setattr(report, FAULT, fault.name if fault else "")
     # The class of the error stands in a place of its own.
     said = {"what": first_line(report).removeprefix(f"{type(error).__name__}: "), **_parts(error)}
-    if appliance is not None:
+    for number, appliance in enumerate(appliances):
         # One that did not come up has ended by now: its screen was looked at before.
         appliance.look_at_screen()
-        if (screen := appliance.screen) is not None:
+        if (screen := appliance.screen) is not None and not hasattr(report, "gk_screen"):
             png = base64.b64encode(screen.png).decode()
             report.gk_screen = {"at": round(screen.at, 3), "png": png}  # type: ignore[attr-defined]
-        report.sections.extend(appliance.excerpts(error))
+        if number:
+            # Nobody knows that the error is about this one, so it is not asked why it is silent.
+            report.sections.extend((f"{title}: the other appliance", text) for title, text in appliance.excerpts())
+        else:
+            report.sections.extend(appliance.excerpts(error))
+    for appliance in appliances:
         hide = appliance.time_line.hide
         said = {name: hide(text) for name, text in said.items()}
         report.sections = [(title, hide(text)) for title, text in report.sections]

@@ -88,6 +88,11 @@ def family_of(item: pytest.Item) -> str:
     return str(_read(Wanted, item).get("family", Wanted.family))
 
 
+def second_family_of(item: pytest.Item) -> str:
+    """Which image the second appliance of a test is marked to run, that of the first where none is named."""
+    return str(_read(Wanted, item).get("second", "")) or family_of(item)
+
+
 def _read(record: type[Any], item: pytest.Item) -> dict[str, Any]:
     """The fields that the marks of a test fill."""
     found: dict[str, Any] = {}

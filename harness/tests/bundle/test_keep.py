@@ -252,12 +252,14 @@ def report(
     has_appliance: bool = True,
     error: Exception | None = None,
     item: Any = None,
+    beside: tuple[Subject, ...] = (),
 ) -> Any:
     """The report of a test of this appliance after it was offered."""
     item = item or item_of()
     made = pytest.TestReport(CASE.id, ("", 0, ""), {}, outcome, "it failed", when)  # type: ignore[arg-type]
     bundles = bundles or Bundles(subject.lab)
-    bundles.offer(item, made, subject.appliance if has_appliance else None, error)
+    appliances = [one.appliance for one in (subject, *beside)] if has_appliance else []
+    bundles.offer(item, made, appliances, error)
     return made
 
 
@@ -270,6 +272,21 @@ def test_the_report_of_a_failed_test_has_the_line_to_copy(tmp_path: Path, opened
     manifest = opened(Kept(subject.logs / NAME, 0, ()))[0]
     assert (manifest.case.error, manifest.case.seed) == ("it failed", "7")
     assert manifest.wanted["running"] is True
+
+
+def test_the_logs_of_the_other_appliance_go_in_and_neither_s_secrets(tmp_path: Path, opened: Open) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    subject = Subject(tmp_path / "one", images_folder() / "hello-arm64")
+    other = Subject(tmp_path / "other", secret_instance(tmp_path))
+    (subject.logs / "console.log").write_text(f"one said {SECRET}")
+    (other.logs / "console.log").write_text(f"the other said {SECRET}")
+    report(subject, beside=(other,))
+    manifest, content = opened(Kept(subject.logs / NAME, 0, ()))
+    assert content["logs/console.log"] == b"one said " + b"*" * len(SECRET)
+    assert content["logs/other-console.log"] == b"the other said " + b"*" * len(SECRET)
+    assert [note for note in manifest.notes if "the other appliance" in note] != []
+    assert not any(name.startswith("other") for name in content), "nothing of its disk"
 
 
 def ended(subject: Subject) -> None:

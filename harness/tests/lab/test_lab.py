@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -222,6 +223,25 @@ def test_one_that_waited_for_room_learns_meanwhile_that_it_does_not_come_up(
         assert type(told) is KernelPanic
         assert told is not panic
         assert waits.played.asked == []
+
+
+def test_a_test_with_two_machines_has_room_for_both_before_the_first_one_starts(lab: PlayedLab) -> None:
+    taken: list[str] = []
+
+    @contextmanager
+    def room(what: str, memory: int, cpus: int, machines: int = 1) -> Iterator[None]:
+        taken.append(f"{what} {machines} x {memory} MiB, {cpus}, after {lab.played.asked}")
+        yield
+
+    lab.played.room = SimpleNamespace(kept=partial(room, "kept"), reserve=partial(room, "a place for"))
+    first = wanted("mine", image=IMAGE, machines=2, cold=True)
+    with lab.appliance(first), lab.appliance(replace(first.of_second("hello"), image=IMAGE)):
+        pass
+    size = f"{first.board.memory} MiB, {first.board.cpus}"
+    kept, one, other = taken
+    assert kept == f"kept 2 x {size}, after []"
+    assert one == f"a place for 1 x {size}, after []"
+    assert other.startswith(f"a place for 1 x {size}, after ['")
 
 
 @pytest.mark.parametrize(

@@ -219,3 +219,43 @@ def test_room_that_is_kept_is_given_to_one_machine_after_the_other_and_to_a_seco
         assert taken() == 0
         with room.reserve(512, 2):
             assert taken() == 1
+
+
+def test_room_for_two_machines_is_taken_before_the_first_starts_and_none_beyond_it_is() -> None:
+    with RunDir() as run_dir:
+        room = Room(run_dir, host=lambda: BIG)
+
+        def taken() -> list[str]:
+            return sorted(path.name.partition("-")[2].partition("-")[2] for path in run_dir.path.glob("room-*"))
+
+        with room.kept(512, 2, machines=2):
+            assert taken() == ["1024m-4c"]
+            with room.reserve(512, 2), room.reserve(512, 2):
+                assert taken() == ["1024m-4c"]
+                with room.reserve(512, 2):
+                    assert taken() == ["1024m-4c", "512m-2c"], "nobody foresaw a third one"
+            assert taken() == ["1024m-4c"]
+        assert taken() == []
+
+
+def test_a_test_with_two_machines_waits_for_the_room_of_both(run_dir: RunDir) -> None:
+    # One has three processors of the six here: there is room for the first machine, and not for the second.
+    room = Room(run_dir, host=lambda: HostCapacity(cores=2, total=8192, available=8192))
+    with others(1) as (other,):
+        assert other.says() == "has 1"
+        with room.reserve(512, 2, limit=0.0):
+            pass
+        started, done = threading.Event(), threading.Event()
+        done.set()
+
+        def take() -> None:
+            with room.kept(512, 2, machines=2):
+                started.set()
+                done.wait(LIMIT)
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        assert not started.wait(0.3)
+        other.process.kill()
+        assert started.wait(LIMIT)
+        thread.join(LIMIT)

@@ -39,12 +39,12 @@ def report(when: Any, *, outcome: Any = "passed", text: str = "", at: float = 10
     return made
 
 
-def played() -> Any:
+def played(password: str = PASSWORD) -> Any:
     line = TimeLine()
-    line.keep_secret(PASSWORD)
+    line.keep_secret(password)
     return SimpleNamespace(
         time_line=line,
-        excerpts=lambda _: [("gokrazy console", f"it said {PASSWORD}")],
+        excerpts=lambda *_: [("gokrazy console", f"it said {password}")],
         console=None,
         screen=Screen(3.25, b"a picture"),
         look_at_screen=lambda: None,
@@ -56,7 +56,7 @@ def test_a_boot_that_fails_in_a_fixture_is_the_test_s_failure() -> None:
     recorder = Recorder(Verdict())
     setup = report("setup", outcome="failed", text=f"the kernel gave up, {PASSWORD}")
     panic = KernelPanic("the kernel gave up", where="console, 3.0 s", hint="look above", evidence="x")
-    hang_under(setup, played(), panic)
+    hang_under(setup, (played(),), panic)
     recorder.pytest_runtest_logreport(setup)
     teardown = report("teardown", at=102.0)
     teardown.gk_news = {"story": {"began": 100.5, "happenings": [], "console": []}}  # type: ignore[attr-defined]
@@ -74,12 +74,27 @@ def test_a_boot_that_fails_in_a_fixture_is_the_test_s_failure() -> None:
 
 def test_a_password_is_nowhere_in_what_hangs_under_a_report() -> None:
     failed = report("call", outcome="failed", text=f"E  assert '{PASSWORD}' == 'x'")
-    hang_under(failed, played(), KernelPanic(f"it said {PASSWORD}", hint=PASSWORD))
+    hang_under(failed, (played(),), KernelPanic(f"it said {PASSWORD}", hint=PASSWORD))
     recorder = Recorder(Verdict())
     recorder.pytest_runtest_logreport(failed)
     text = json.dumps(Document.of(recorder).as_json())
     assert PASSWORD not in text
     assert text.count(HIDDEN) == 4
+
+
+def test_both_appliances_of_a_test_are_quoted_and_neither_s_password() -> None:
+    first, other = played(), played("the-other-s")
+    first.screen = None
+    other.screen = Screen(4.5, b"the other")
+    failed = report("call", outcome="failed", text=f"E  {PASSWORD} and the-other-s")
+    hang_under(failed, (first, other), KernelPanic(f"{PASSWORD} and the-other-s"))
+    assert failed.sections == [
+        ("gokrazy console", f"it said {HIDDEN}"),
+        ("gokrazy console: the other appliance", f"it said {HIDDEN}"),
+    ]
+    assert failed.longreprtext == f"E  {HIDDEN} and {HIDDEN}"
+    assert failed.gk_error["what"] == f"{HIDDEN} and {HIDDEN}"
+    assert failed.gk_screen["at"] == 4.5
 
 
 def test_what_the_screen_showed_travels_with_the_first_failure() -> None:
@@ -88,7 +103,7 @@ def test_what_the_screen_showed_travels_with_the_first_failure() -> None:
         failed = report(when, outcome="failed", text="no")
         subject = played()
         subject.screen = Screen(3.25, b"a picture") if when == "call" else None
-        hang_under(failed, subject, KernelPanic("no"))
+        hang_under(failed, (subject,), KernelPanic("no"))
         recorder.pytest_runtest_logreport(failed)
     (test,) = Document.of(recorder).tests
     assert test.screen == {"at": 3.25, "png": "YSBwaWN0dXJl"}
@@ -98,7 +113,7 @@ def test_another_error_keeps_its_own_words_and_its_cause_s_hint() -> None:
     failed = report("call", outcome="failed", text="AssertionError: not so\n  more")
     error = AssertionError("not so")
     error.__cause__ = KernelPanic("the kernel gave up", hint="look above")
-    hang_under(failed, None, error)
+    hang_under(failed, (), error)
     recorder = Recorder(Verdict())
     recorder.pytest_runtest_logreport(failed)
     (test,) = Document.of(recorder).tests
@@ -121,7 +136,7 @@ def test_the_appliance_is_blamed_in_each_stage_for_what_is_its_fault_alone(
 ) -> None:
     recorder = Recorder(Verdict())
     failed = report(stage, outcome="failed", text="no")
-    hang_under(failed, played(), error)
+    hang_under(failed, (played(),), error)
     recorder.pytest_runtest_logreport(failed)
     document = Document.of(recorder)
     assert [one.outcome for one in document.tests] == [outcome]
@@ -132,7 +147,7 @@ def test_what_follows_a_death_is_of_the_death_s_kind() -> None:
     for error in (DeviceUnreachable("reset by peer"), ConnectionError("reset by peer"), KeyError("slot")):
         failed = report("call", outcome="failed", text=f"{type(error).__name__}: reset by peer")
         follow(error, KernelPanic("the kernel gave up", hint="look above"))
-        hang_under(failed, None, error)
+        hang_under(failed, (), error)
         recorder = Recorder(Verdict())
         recorder.pytest_runtest_logreport(failed)
         (test,) = Document.of(recorder).tests
@@ -151,7 +166,7 @@ def test_what_fails_in_the_tear_down_hides_no_failure_before_it() -> None:
 
 def test_a_passed_test_has_no_evidence_and_a_time_line_only_at_its_end() -> None:
     passed = report("call")
-    hang_under(passed, played(), None)
+    hang_under(passed, (played(),), None)
     assert not hasattr(passed, "gk_error")
     assert passed.sections == []
     assert story_for(passed, played()) == {}

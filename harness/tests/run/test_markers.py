@@ -101,7 +101,7 @@ def test_who_waits_until_it_is_ready_needs_that_it_tells() -> None:
 
 
 def test_every_field_that_a_test_can_ask_for_has_a_marker_with_a_line_for_pytest() -> None:
-    given = {"board", "name", "running", "image", "doors"}
+    given = {"board", "name", "running", "image", "doors", "machines"}
     for record in (Place, Wanted):
         markers = markers_of(record)
         assert set(markers) == {one.name for one in fields(record)} - given
