@@ -82,6 +82,8 @@ class Tailnet:
             Door(CONTROL, (*forward, f"127.0.0.1:{answer['control']}")),
             Door(RELAY, (*forward, f"127.0.0.1:{answer['relay']}")),
         )
+        self.proxy = f"http://127.0.0.1:{answer['proxy']}"
+        """A proxy for HTTP: who asks it reaches each node by its name, such as http://go/, and nobody else."""
 
     # -- what a test asks
 

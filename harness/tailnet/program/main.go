@@ -39,6 +39,7 @@ type Answer struct {
 	Error   string  `json:"error"`
 	Control int     `json:"control,omitempty"`
 	Relay   int     `json:"relay,omitempty"`
+	Proxy   int     `json:"proxy,omitempty"`
 	Port    int     `json:"port,omitempty"`
 	Nodes   []Node  `json:"nodes,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"`
@@ -75,7 +76,7 @@ func serve() error {
 	if err != nil {
 		return err
 	}
-	if err := to.Encode(Answer{Control: net.controlPort, Relay: net.relayPort}); err != nil {
+	if err := to.Encode(Answer{Control: net.controlPort, Relay: net.relayPort, Proxy: net.proxyPort}); err != nil {
 		return err
 	}
 	for from.Scan() {

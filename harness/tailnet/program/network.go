@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httputil"
 	"net/netip"
 	"os"
 	"strconv"
@@ -36,12 +37,24 @@ const own = "harness"
 // pause lies between two tries to ping: a node that has just joined does not know its peers yet.
 const pause = 2 * time.Second
 
+// queue is how many packets the relay keeps for a node that is slow to take them; its own 32 it loses at each burst
+// for an emulated machine, and an update then takes an hour.
+const queue = "2048"
+
+// slow is how long the relay waits for such a node before it sends it away.
+const slow = time.Minute
+
+// onlyRelay has a node neither ask STUN, which nobody answers here, nor connect to the relay anew whenever it was not
+// answered: that loses what is under way, twice a minute.
+var onlyRelay = tailcfg.NodeCapMap{tailcfg.NodeAttrOnlyTCP443: nil}
+
 type network struct {
 	control     *testcontrol.Server
 	node        *tsnet.Server
 	local       *local.Client
 	controlPort int
 	relayPort   int
+	proxyPort   int
 }
 
 func port(listener net.Listener) int { return listener.Addr().(*net.TCPAddr).Port }
@@ -52,6 +65,7 @@ func listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
 // relay, as guests reach them.
 func begin(authKey, base, relay string) (*network, error) {
 	envknob.SetNoLogsNoSupport()
+	envknob.Setenv("TS_DEBUG_DERP_PER_CLIENT_SEND_QUEUE_DEPTH", queue)
 	this := &network{}
 	host, relayPort, err := net.SplitHostPort(relay)
 	if err != nil {
@@ -92,8 +106,66 @@ func begin(authKey, base, relay string) (*network, error) {
 	if _, err := this.node.Up(ctx); err != nil {
 		return nil, err
 	}
-	this.local, err = this.node.LocalClient()
-	return this, err
+	if this.local, err = this.node.LocalClient(); err != nil {
+		return nil, err
+	}
+	watcher, err := this.local.WatchIPNBus(context.Background(), ipn.NotifyInitialNetMap|ipn.NotifyNoPrivateKeys)
+	if err != nil {
+		return nil, err
+	}
+	go this.tellNodes(watcher)
+	return this, this.beginProxy()
+}
+
+// tellNodes tells each node that is new to the own one to use the relay alone.
+func (this *network) tellNodes(watcher *local.IPNBusWatcher) {
+	told := map[key.NodePublic]bool{}
+	for {
+		notice, err := watcher.Next()
+		if err != nil {
+			log.Print(err)
+			return
+		}
+		if notice.NetMap == nil {
+			continue
+		}
+		for _, node := range this.control.AllNodes() {
+			if !told[node.Key] {
+				told[node.Key] = true
+				this.control.SetNodeCapMap(node.Key, onlyRelay)
+			}
+		}
+	}
+}
+
+// beginProxy starts a proxy for HTTP by which programs of this host ask nodes by their names, as the own node would.
+// Whoever is no node it does not ask: nothing of this process leaves the host.
+func (this *network) beginProxy() error {
+	listener, err := listen()
+	if err != nil {
+		return err
+	}
+	this.proxyPort = port(listener)
+	proxy := &httputil.ReverseProxy{
+		// The request names the whole address already, as those to a proxy do.
+		Rewrite: func(*httputil.ProxyRequest) {},
+		Transport: &http.Transport{DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			name, _, err := net.SplitHostPort(address)
+			if err != nil {
+				return nil, err
+			}
+			if _, err := this.address(name); err != nil {
+				return nil, err
+			}
+			// The own node finds the name, as the names of a tailnet are found.
+			return this.node.Dial(ctx, "tcp", address)
+		}},
+		ErrorHandler: func(writer http.ResponseWriter, _ *http.Request, err error) {
+			http.Error(writer, err.Error(), http.StatusBadGateway)
+		},
+	}
+	go func() { log.Fatal(http.Serve(listener, proxy)) }()
+	return nil
 }
 
 // beginRelay starts the relay, and a proxy through which this process reaches it under the address that guests use.
@@ -117,7 +189,9 @@ func (this *network) beginRelay(relay string) error {
 	}
 	this.relayPort = port(listener)
 	mux := http.NewServeMux()
-	mux.Handle("/derp", derphttp.Handler(derp.NewServer(key.NewNode(), log.Printf)))
+	relayServer := derp.NewServer(key.NewNode(), log.Printf)
+	relayServer.SetTCPWriteTimeout(slow)
+	mux.Handle("/derp", derphttp.Handler(relayServer))
 	mux.HandleFunc("/derp/probe", derphttp.ProbeHandler)
 	mux.HandleFunc("/derp/latency-check", derphttp.ProbeHandler)
 	mux.HandleFunc("/generate_204", derphttp.ServeNoContent)

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from harness.errors import ModuleUnavailable, WaitTimeout
-from harness.tailnet.tailnet import OWN, Tailnet, build
+from harness.tailnet.tailnet import OWN, PROGRAM, Tailnet, build
+from harness.tests.go_checks import must_pass, unformatted
 
 # The program takes minutes to compile.
 pytestmark = pytest.mark.gk_tier("nightly")
@@ -49,6 +51,18 @@ def test_the_key_is_on_no_command_line_and_in_no_log(tailnet: Tailnet, tmp_path:
     assert any(b"serve" in line and b"tailnet" in line for line in lines), "it runs"
     assert not any(KEY.encode() in line for line in lines)
     assert KEY.encode() not in (tmp_path / "tailnet.log").read_bytes()
+
+
+def test_its_proxy_leads_to_nodes_alone(tailnet: Tailnet) -> None:
+    answer = requests.get("http://example.test/", proxies={"http": tailnet.proxy}, timeout=30)
+    assert (answer.status_code, answer.text.strip()) == (502, 'no node of the tailnet is called "example.test"')
+
+
+def test_its_program_passes_its_own_checks(program: Path) -> None:
+    assert program.is_file()
+    for check in ("vet", "test"):
+        must_pass(PROGRAM, check, ".")
+    assert unformatted(PROGRAM) == ""
 
 
 def test_nothing_of_it_is_left(program: Path, tmp_path: Path) -> None:
