@@ -14,13 +14,15 @@ from harness.tests.go_checks import must_pass, unformatted
 IMAGES = Path(__file__).parents[2] / "images"
 PROGRAMS = IMAGES / "programs"
 SERVICES = IMAGES / "services"
+ADDONS = IMAGES / "addons"
 FAMILIES = {
     "hello": ("hello-amd64", "hello-arm64", "hello-rpi"),
     "crasher": ("crasher-amd64", "crasher-arm64", "crasher-rpi"),
     "field": ("field-amd64", "field-arm64"),
     "tailnet": ("tailnet-amd64", "tailnet-arm64"),
+    "tailnet-links": ("tailnet-links-amd64", "tailnet-links-arm64"),
 }
-TAILNET = FAMILIES["tailnet"]
+TAILNET = (*FAMILIES["tailnet"], *FAMILIES["tailnet-links"])
 """Tailscale's module wants other versions of what it shares with gokrazy, and a newer Go."""
 INSTANCES = tuple(name for names in FAMILIES.values() for name in names)
 
@@ -36,7 +38,8 @@ SYSTEM_PACKAGES = ("KernelPackage", "FirmwarePackage", "EEPROMPackage")
 BOARD_MODULES = re.compile(r"github\.com/gokrazy/(kernel\..+|firmware|rpi-eeprom)$")
 PROGRAMS_MODULE = "gokrazy.test/programs"
 SERVICES_MODULE = "gokrazy.test/services"
-OWN_MODULES = {PROGRAMS_MODULE: PROGRAMS, SERVICES_MODULE: SERVICES}
+ADDONS_MODULE = "gokrazy.test/addons"
+OWN_MODULES = {ADDONS_MODULE: ADDONS, PROGRAMS_MODULE: PROGRAMS, SERVICES_MODULE: SERVICES}
 SECRETS = (
     re.compile(rb"PRIVATE KEY"),
     re.compile(rb"\b(ssh-(ed25519|rsa|dss)|ecdsa-sha2-\S+|sk-\S+@openssh\.com) AAAA"),
@@ -162,7 +165,7 @@ def test_all_pin_the_same_versions_but_for_kernel_and_firmware() -> None:
         instance: {
             module: version
             for module, version in pinned(gomod(instance)).items()
-            if not BOARD_MODULES.match(module) and module != SERVICES_MODULE
+            if not BOARD_MODULES.match(module) and module not in (SERVICES_MODULE, ADDONS_MODULE)
         }
         for instance in INSTANCES
     }
@@ -193,7 +196,7 @@ def test_it_requires_the_board_modules_it_configures_and_no_others(instance: str
 def test_all_ask_for_the_same_go() -> None:
     stock = [instance for instance in INSTANCES if instance not in TAILNET]
     asked = {re.findall(r"^go (\S+)$", text, re.MULTILINE)[0] for text in map(gomod, stock)}
-    for folder in OWN_MODULES.values():
+    for folder in (PROGRAMS, SERVICES):
         asked.update(re.findall(r"^go (\S+)$", (folder / "go.mod").read_text(encoding="utf-8"), re.MULTILINE))
     assert asked == {"1.24.0"}, "Debian 13 has Go 1.24"
 
@@ -231,17 +234,28 @@ def test_key_material_would_be_found(tmp_path: Path, name: str, content: str) ->
     assert secrets_in(tmp_path) == [f"hello/{name}"]
 
 
-@pytest.mark.parametrize("instance", FAMILIES["field"])
-def test_go_sum_covers_what_the_services_require(instance: str) -> None:
-    required = pinned((SERVICES / "go.mod").read_text(encoding="utf-8"))
-    assert "modernc.org/sqlite" in required
+@pytest.mark.parametrize(
+    ("instance", "module", "needs"),
+    [
+        *((instance, SERVICES, "modernc.org/sqlite") for instance in FAMILIES["field"]),
+        *((instance, SERVICES, "modernc.org/sqlite") for instance in FAMILIES["tailnet-links"]),
+        *((instance, ADDONS, "tailscale.com") for instance in FAMILIES["tailnet-links"]),
+    ],
+)
+def test_go_sum_covers_what_the_modules_beside_the_programs_require(
+    instance: str, module: Path, needs: str
+) -> None:
+    required = pinned((module / "go.mod").read_text(encoding="utf-8"))
+    assert needs in required
+    required = {name: version for name, version in required.items() if name not in OWN_MODULES}
     assert {(module, f"{version}/go.mod") for module, version in required.items()} <= sums(instance).keys()
 
 
 @pytest.mark.parametrize(
     "module",
-    # SQLite takes a minute to compile.
+    # SQLite takes a minute to compile, and what joins a tailnet takes more.
     [
+        pytest.param(ADDONS, id="addons", marks=pytest.mark.gk_tier("nightly")),
         pytest.param(PROGRAMS, id="programs"),
         pytest.param(SERVICES, id="services", marks=pytest.mark.gk_tier("nightly")),
     ],
