@@ -16,7 +16,7 @@ from harness.errors import Fault
 from harness.report.document import Document, Test
 from harness.tests.report.played_lab import PASSWORD
 
-TITLE = "2 of 5 tests failed, 1 could not be judged"
+TITLE = "3 of 6 tests failed, 1 could not be judged"
 TESTS = """
 def test_passes(appliance):
     with appliance.time_line.during("notes", "a step of the test"):
@@ -27,6 +27,9 @@ def test_fails(appliance):
     assert password == "x"
 
 def test_panics_while_it_boots(appliance):
+    pass
+
+def test_its_second_one_panics_while_it_boots(appliance, second_appliance):
     pass
 
 def test_finds_no_room(appliance):
@@ -70,6 +73,7 @@ def test_each_test_is_what_it_came_to(tests: dict[str, Test]) -> None:
         "test_passes": ("passed", "", "virt"),
         "test_fails": ("failed", "call", "virt"),
         "test_panics_while_it_boots": ("failed", "setup", "virt"),
+        "test_its_second_one_panics_while_it_boots": ("failed", "setup", "virt"),
         "test_finds_no_room": ("error", "setup", "virt"),
         "test_is_skipped": ("skipped", "", "virt"),
     }
@@ -89,6 +93,17 @@ def test_each_appliance_has_its_time_line(tests: dict[str, Test]) -> None:
     assert [one["lane"] for one in died["happenings"] if one.get("kind") == "fatal"] == ["boot", "console"]
     assert [who for _, who, _ in died["console"]][-1] == "finding"
     assert tests["test_is_skipped"].story == {}
+
+
+def test_one_that_did_not_come_up_beside_another_is_told_of_first_and_both_are_quoted(
+    tests: dict[str, Test],
+) -> None:
+    died = tests["test_its_second_one_panics_while_it_boots"]
+    assert (died.kind, died.fault) == ("KernelPanic", "APPLIANCE")
+    consoles = [(title, text) for title, text in died.sections if title.startswith("gokrazy console")]
+    assert ["Kernel panic" in text for _, text in consoles] == [True, False]
+    assert [title.endswith(": the other appliance") for title, _ in consoles] == [False, True]
+    assert [one["lane"] for one in died.story["happenings"] if one.get("kind") == "fatal"] == ["boot", "console"]
 
 
 def test_what_was_tested_is_there_with_its_modules(ended: tuple[Path, str]) -> None:
@@ -112,25 +127,25 @@ def case(suite: ET.Element, word: str) -> ET.Element:
 
 
 def test_junit_has_the_properties_of_a_boot_that_failed(suite: ET.Element) -> None:
-    found = {one.get("name"): one.get("value") for one in case(suite, "panics").iter("property")}
+    found = {one.get("name"): one.get("value") for one in case(suite, "test_panics").iter("property")}
     assert (found["gk_board"], found["gk_accelerator"], found["gk_fault"]) == ("virt", "tcg", "APPLIANCE")
 
 
 def test_junit_counts_a_boot_that_failed_as_a_failure_and_what_its_host_lacked_as_an_error(
     suite: ET.Element,
 ) -> None:
-    died, no_room = case(suite, "panics"), case(suite, "no_room")
+    died, no_room = case(suite, "test_panics"), case(suite, "no_room")
     assert [one.tag for one in died if one.tag != "properties"] == ["failure"]
     assert "failed on setup" in died[-1].get("message", "")
     assert "Kernel panic" in (died[-1].text or "")
     assert [one.tag for one in no_room if one.tag != "properties"] == ["error"]
     counts = {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")}
-    assert counts == {"tests": "5", "failures": "2", "errors": "1", "skipped": "1"}
+    assert counts == {"tests": "6", "failures": "3", "errors": "1", "skipped": "1"}
 
 
 def test_the_summary_counts_it_so_as_well(ended: tuple[Path, str]) -> None:
     said = ended[1]
-    assert re.search(r"2 failed, 1 passed, 1 skipped, (\d+ warnings?, )?1 error in ", said), said
+    assert re.search(r"3 failed, 1 passed, 1 skipped, (\d+ warnings?, )?1 error in ", said), said
     assert re.search(r"^FAILED test_mine.py::test_panics_while_it_boots\[virt\]", said, re.MULTILINE), said
     assert re.search(r"^ERROR test_mine.py::test_finds_no_room\[virt\]", said, re.MULTILINE), said
     assert "1 failure: this machine could not carry the run" in said
@@ -139,7 +154,7 @@ def test_the_summary_counts_it_so_as_well(ended: tuple[Path, str]) -> None:
 def test_github_is_told_of_all_failures(ended: tuple[Path, str]) -> None:
     folder, said = ended
     lines = [line for line in said.splitlines() if line.startswith("::error")]
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert all("file=test_mine.py,line=" in line for line in lines)
     assert TITLE in (folder / "summary.md").read_text()
 

@@ -80,6 +80,14 @@ def test_the_kernel_panics_after_the_last_wait(appliance: Appliance) -> None:
     threading.Event().wait(3)
 
 
+def test_the_second_appliance_panics_after_the_last_wait(
+    appliance: Appliance, second_appliance: Appliance
+) -> None:
+    in_the_background(second_appliance, f"usleep 300000; {PANIC}")
+    threading.Event().wait(3)
+    assert appliance.device.probe().reach is Reach.READY
+
+
 def test_init_is_killed(appliance: Appliance) -> None:
     in_the_background(appliance, "kill -ABRT 1")
     appliance.wait_for_service("hello", lambda service: service.stopped, "stopped")
@@ -310,3 +318,18 @@ def test_its_tailscaled_is_stopped(tailnet: Tailnet, appliance: Appliance) -> No
     tailnet.wait_for("casa", appliance.budget.service)
     appliance.stop("tailscaled")
     tailnet.ping("casa", 10)
+
+
+@pytest.mark.gk_image("tailnet-links")
+@pytest.mark.gk_second_image("tailnet")
+def test_the_service_that_another_appliance_asks_is_stopped(
+    tailnet: Tailnet, appliance: Appliance, second_appliance: Appliance
+) -> None:
+    for name, one in (("go", appliance), ("casa", second_appliance)):
+        tailnet.wait_for(name, one.budget.reboot)
+    address = tailnet.nodes()["go"].address
+    with second_appliance.breakglass() as rescue:
+        asks = f"wget -q -T 20 -O - http://{address}/"
+        rescue.run(asks)
+        appliance.stop("golinks")
+        rescue.run(asks)

@@ -189,6 +189,19 @@ ACTS = (
         "guest agent refuses guest-fsfreeze-freeze",
         to_do="",
     ),
+    act(
+        "the second appliance panics after the last wait",
+        "test_the_second_appliance_panics_after_the_last_wait",
+        "KernelPanic",
+        "sysrq",
+    ),
+    act(
+        "the service that a second appliance asks is stopped",
+        "test_the_service_that_another_appliance_asks_is_stopped",
+        "CommandFailed",
+        "wget",
+        to_do="",
+    ),
     on_tailnet(
         "another key",
         "test_its_key_is_not_that_of_the_tailnet",
