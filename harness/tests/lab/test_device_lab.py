@@ -84,6 +84,7 @@ def test_the_board_is_what_the_device_says_of_itself(lab_of: LabOf) -> None:
         ((), {"clock": "now"}, "needs emulation"),
         ((), {"needs": ("disk",)}, "needs emulation"),
         ((), {"family": "crasher"}, "the project's own crasher"),
+        ((), {"machines": 2}, "needs emulation: it has a second appliance"),
         ((), {"needs": ("image",)}, "--gk-image"),
         ((), {"needs": ("console",)}, "--gk-device-serial"),
         ((), {"needs": ("breakglass",)}, "--gk-device-may shell"),

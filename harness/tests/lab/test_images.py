@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import OptionError
+from harness.boards import board
+from harness.errors import BoardMismatch, OptionError
 from harness.image.load import load_raw
 from harness.image.model import Layout, PermState
 from harness.lab.images import Images
 from harness.lab.journal import Journal
 from harness.options import Settings
+from harness.package_data import images_folder
 from harness.tests.image import synthetic
 from harness.tests.lab.played import PlayedFolders
 
@@ -60,3 +62,20 @@ def test_an_image_that_was_replaced_under_its_name_is_read_again(tmp_path: Path)
         file.seek(440)
         file.write(b"other")
     assert known.given(str(path)).digest != first.digest
+
+
+def test_a_second_appliance_may_run_an_image_of_its_test_s_owner(disk: Path, tmp_path: Path) -> None:
+    known = images(tmp_path / "run", None)
+    fits, other = sorted(map(board, ("virt", "pc-bios")), key=lambda one: bool(one.misfit(load_raw(disk))))
+    assert known.image(fits, str(disk)).path == disk
+    assert known.is_here(fits, str(disk))
+    assert known.image(fits, str(disk)) is known.image(fits, str(disk))
+    with pytest.raises(BoardMismatch):
+        known.image(other, str(disk))
+
+
+def test_a_second_appliance_may_run_an_instance_of_its_test_s_owner(tmp_path: Path) -> None:
+    known = images(tmp_path, None)
+    theirs = str(images_folder() / "field-arm64")
+    assert known.instance(board("virt"), "hello").config.hostname == "hello-arm64"
+    assert known.instance(board("virt"), theirs).config.hostname == "field-arm64"
