@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.build.go import GoToolchain
+from harness.image.kernel_file import kernel_release
 from harness.package_data import images_folder
 
 MODULES = {"arm64": "github.com/gokrazy/kernel.arm64", "amd64": "github.com/gokrazy/kernel.amd64"}
@@ -43,3 +44,15 @@ def other_modules(folder: Path) -> None:
     """Modules of another version than the kernel's."""
     (release,) = (folder / "lib/modules").iterdir()
     release.rename(release.with_name("6.0.0"))
+
+
+def fitting_modules(folder: Path) -> None:
+    """Modules that say that they are made for this kernel, which loads no others."""
+    (modules,) = (folder / "lib/modules").iterdir()
+    was, release = modules.name, kernel_release((folder / "vmlinuz").read_bytes())
+    assert len(was) == len(release), "what a module says must stay as long as it is"
+    for path in modules.rglob("*.ko"):
+        content = path.read_bytes()
+        assert b"vermagic=" + was.encode() in content
+        path.write_bytes(content.replace(b"vermagic=" + was.encode(), b"vermagic=" + release.encode()))
+    modules.rename(modules.with_name(release))
