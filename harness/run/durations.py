@@ -24,7 +24,7 @@ class Known(Mapping[str, float]):
 
     def __getitem__(self, nodeid: str) -> float:
         found = self.here.get(nodeid)
-        return self.typical[_short(nodeid)] if found is None else found
+        return self.typical[short(nodeid)] if found is None else found
 
     def __iter__(self) -> Iterator[str]:
         return iter({**self.typical, **self.here})
@@ -33,7 +33,7 @@ class Known(Mapping[str, float]):
         return len({**self.typical, **self.here})
 
 
-def _short(nodeid: str) -> str:
+def short(nodeid: str) -> str:
     """The test without its folders; its parameters may have a path among them."""
     file, colons, test = nodeid.partition("::")
     return f"{PurePosixPath(file).name}{colons}{test}"

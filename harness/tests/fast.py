@@ -10,32 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from harness.run.durations import short
+from harness.tests.sources import git, imported
+
 ROOT = Path(__file__).parents[2]
 SLOW: Mapping[str, float] = json.loads((Path(__file__).parent / "durations.json").read_text("utf-8"))
 """Seconds of each test that takes 0.3 or more: most start a machine, a compiler, a browser or a pytest."""
 
 
-def short(nodeid: str) -> str:
-    """A test by the name of its file, as it stands in the table."""
-    file, colons, test = nodeid.partition("::")
-    return f"{Path(file).name}{colons}{test}"
-
-
 def changed_files(root: Path) -> set[Path]:
     """What differs from the branch that this one is made for, committed or not; raises CalledProcessError."""
-
-    def git(*words: str) -> list[str]:
-        return subprocess.run(
-            ["git", "-C", str(root), *words], check=True, capture_output=True, text=True
-        ).stdout.splitlines()
-
     try:
-        base = git("merge-base", "HEAD", "@{upstream}")[0]
+        base = git(root, "merge-base", "HEAD", "@{upstream}").strip()
     except subprocess.CalledProcessError:
         base = "HEAD"
-    return {
-        root / name for name in (*git("diff", "--name-only", base), *git("ls-files", "-o", "--exclude-standard"))
-    }
+    names = git(root, "diff", "--name-only", base) + git(root, "ls-files", "-o", "--exclude-standard")
+    return {root / name for name in names.splitlines()}
 
 
 def touches(test: Path, changed: Iterable[Path], root: Path = ROOT) -> bool:
@@ -45,17 +35,7 @@ def touches(test: Path, changed: Iterable[Path], root: Path = ROOT) -> bool:
         return True
     modules = {".".join(file.relative_to(root).with_suffix("").parts) for file in files if file.suffix == ".py"}
     modules = {name.removesuffix(".__init__") for name in modules}
-    return any(name in modules for name in _imported(test))
-
-
-def _imported(test: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(test.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {one.name for one in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
-    return found
+    return not modules.isdisjoint(imported(ast.parse(test.read_text("utf-8")), modules=True))
 
 
 def choose(
@@ -65,7 +45,6 @@ def choose(
     files = set(changed)
     known = {file: touches(file, files, root) for file in {item.path for item in items}}
     seconds = {item: slow.get(short(item.nodeid), 0.0) for item in items}
+    left_out = [item for item in items if seconds[item] and not known[item.path]]
     runs = [item for item in items if not seconds[item] or known[item.path]]
-    return sorted(runs, key=seconds.__getitem__), [
-        item for item in items if seconds[item] and not known[item.path]
-    ]
+    return sorted(runs, key=seconds.__getitem__), left_out

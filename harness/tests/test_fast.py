@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from harness.run.durations import short
 from harness.tests import fast
+from harness.tests.sources import git
 
 
 @pytest.fixture
@@ -55,30 +56,26 @@ def test_the_quick_come_first_and_the_slow_that_touch_nothing_are_left_out(folde
     items: Any = [Item(f"console/{file}.py::test_{test}", tests / f"{file}.py") for file, test in pairs]
     slow = {"test_waits.py::test_slow": 30.0, "test_waits.py::test_middle": 2.0, "test_lines.py::test_slow": 40.0}
     runs, left_out = fast.choose(items, [tests / "test_waits.py"], slow, folder)
-    assert [fast.short(one.nodeid) for one in runs] == [
+    assert [short(one.nodeid) for one in runs] == [
         "test_lines.py::test_it",
         "test_waits.py::test_middle",
         "test_waits.py::test_slow",
     ]
-    assert [fast.short(one.nodeid) for one in left_out] == ["test_lines.py::test_slow"]
+    assert [short(one.nodeid) for one in left_out] == ["test_lines.py::test_slow"]
 
 
 def test_what_was_changed_is_committed_or_not(tmp_path: Path) -> None:
-    def git(*words: str, at: str = "mine") -> None:
-        who = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.org")
-        subprocess.run(["git", *who, *words], cwd=tmp_path / at, check=True, capture_output=True)
-
-    (tmp_path / "first").mkdir()
-    git("init", "-b", "main", at="first")
+    first, mine = tmp_path / "first", tmp_path / "mine"
+    first.mkdir()
+    git(first, "init", "-b", "main")
     for name in ("same", "edited", "committed"):
-        (tmp_path / "first" / name).write_text("before\n")
-    git("add", ".", at="first")
-    git("commit", "-m", "first", at="first")
-    assert fast.changed_files(tmp_path / "first") == set()
-    git("clone", "first", "mine", at=".")
-    mine = tmp_path / "mine"
+        (first / name).write_text("before\n")
+    git(first, "add", ".")
+    git(first, "commit", "-m", "first")
+    assert fast.changed_files(first) == set()
+    git(tmp_path, "clone", "first", "mine")
     (mine / "committed").write_text("after\n")
-    git("commit", "-am", "second")
+    git(mine, "commit", "-am", "second")
     (mine / "edited").write_text("after\n")
     (mine / "new").write_text("new\n")
     assert fast.changed_files(mine) == {mine / "committed", mine / "edited", mine / "new"}

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.tests.sources import imported
+
 HARNESS = Path(__file__).parent.parent
 FLOORS = (
     "__main__ entry",
@@ -60,13 +62,7 @@ class House:
 
     def imported_by(self, name: str) -> set[str]:
         """The modules that one imports: late, and for its types only, as well."""
-        found: set[str] = set()
-        for node in ast.walk(self.trees[name]):
-            if isinstance(node, ast.Import):
-                found |= {one.name for one in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                assert not node.level, f"{name} imports by dots: write the whole name"
-                found |= {f"{node.module}.{one.name}" for one in node.names}
+        found = imported(self.trees[name])
         ours = {one.removeprefix("harness.") for one in found if one.partition(".")[0] == "harness"}
         return {one if one in self.trees else one.rpartition(".")[0] or "__init__" for one in ours} - {name}
 

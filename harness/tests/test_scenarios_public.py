@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.package_data import scenarios_folder
+from harness.tests.sources import imported
 
 PUBLIC = ("harness.errors", "harness.faults", "harness.console.phases")
 """Modules and packages: the errors, the faults, and the words for phases and causes of a boot."""
 SCENARIOS = sorted(scenarios_folder().glob("test_*.py"))
-
-
-def imported(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def private(tree: ast.AST) -> list[str]:

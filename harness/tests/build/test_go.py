@@ -171,6 +171,14 @@ def test_go_strings() -> None:
     assert json.loads(go_string("a\nb")) == "a\nb"
 
 
+def go_that_fails(folder: Path, said: str) -> GoToolchain:
+    """A toolchain whose go says this, and fails."""
+    fake = folder / "go"
+    fake.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 1\n")
+    fake.chmod(0o755)
+    return GoToolchain(fake, version="go1.21.3", env={"PATH": os.environ["PATH"]})
+
+
 @pytest.mark.parametrize(
     ("said", "needed"),
     [
@@ -186,41 +194,29 @@ def test_go_strings() -> None:
     ],
 )
 def test_a_go_that_is_too_old_for_a_go_mod_is_a_missing_tool(tmp_path: Path, said: str, needed: str) -> None:
-    fake = tmp_path / "go"
-    fake.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 1\n")
-    fake.chmod(0o755)
     with pytest.raises(ToolMissing) as raised:
-        GoToolchain(fake, version="go1.21.3", env={"PATH": os.environ["PATH"]}).facts(tmp_path)
+        go_that_fails(tmp_path, said).facts(tmp_path)
     assert raised.value.what == f"Go is too old: go1.21.3, and {needed} is needed"
-    assert raised.value.where == str(fake)
+    assert raised.value.where == str(tmp_path / "go")
     assert said.splitlines()[-1] in raised.value.evidence
 
 
 def test_a_toolchain_that_is_fetched_and_a_module_that_is_not_there_is_no_old_go(tmp_path: Path) -> None:
-    fake = tmp_path / "go"
     said = "go: downloading go1.99.1 (linux/amd64)\ngo: example.test/p@v1.0.0: 404 Not Found"
-    fake.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 1\n")
-    fake.chmod(0o755)
     with pytest.raises(ModuleUnavailable):
-        GoToolchain(fake, version="go1.21.3", env={"PATH": os.environ["PATH"]}).facts(tmp_path)
+        go_that_fails(tmp_path, said).facts(tmp_path)
 
 
 def test_a_proxy_that_does_not_know_the_host_of_a_module_is_no_fault_of_a_program(tmp_path: Path) -> None:
-    fake = tmp_path / "go"
     said = "go: module example.test/p: reading https://proxy.example/example.test/p/@v/list: 400 Bad Request"
-    fake.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
-    fake.chmod(0o755)
     with pytest.raises(ModuleUnavailable):
-        GoToolchain(fake, version="go1.21.3", env={"PATH": os.environ["PATH"]}).facts(tmp_path)
+        go_that_fails(tmp_path, said).facts(tmp_path)
 
 
 def test_a_full_disk_may_be_that_of_the_cache(tmp_path: Path) -> None:
-    fake = tmp_path / "go"
     said = "go build: copying /tmp/a.out: write /cache/programs/x: no space left on device"
-    fake.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
-    fake.chmod(0o755)
     with pytest.raises(HostDiskFull) as raised:
-        GoToolchain(fake, version="go1.21.3", env={"PATH": os.environ["PATH"]}).facts(tmp_path)
+        go_that_fails(tmp_path, said).facts(tmp_path)
     assert "--gk-cache, GOCACHE, TMPDIR" in raised.value.hint
     assert said in raised.value.evidence
 

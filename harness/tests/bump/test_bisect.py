@@ -13,7 +13,7 @@ from harness.bump.bisect import bisects, commits, first_bad
 from harness.bump.bump import NoNewSide
 from harness.commands import bump
 from harness.errors import ConfigError, HarnessError, OptionError, ToolMissing
-from harness.tests.bump.test_checkout import git
+from harness.tests.sources import git
 
 
 @pytest.mark.parametrize("bad", range(1, 16))

@@ -15,8 +15,8 @@ import pytest
 from harness.bump.bump import VERSIONS
 from harness.package_data import images_folder
 from harness.tests.bump.kernels import copy_of_kernel, other_modules, says
-from harness.tests.bump.test_checkout import git
 from harness.tests.outside import clean_environment
+from harness.tests.sources import git
 
 pytestmark = pytest.mark.gk_tier("nightly")
 
