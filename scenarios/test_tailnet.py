@@ -34,8 +34,7 @@ def test_it_joins_under_its_name_is_pinged_and_serves_its_web_interface_there(ta
 @pytest.mark.gk_reboots
 @pytest.mark.gk_uploads
 def test_it_is_updated_over_the_tailnet_and_is_the_same_node_afterwards(tailnet, appliance, next_image):
-    before, slot = tailnet.wait_for(NAME, appliance.budget.reboot), appliance.slot
-    tailnet.ping(NAME, appliance.budget.service)
+    before, slot = joined(tailnet, appliance, NAME), appliance.slot
     appliance.update(next_image, over=tailnet.device(appliance, NAME))
     assert appliance.slot != slot
     assert_it_is_back(tailnet, appliance, before)
@@ -43,8 +42,7 @@ def test_it_is_updated_over_the_tailnet_and_is_the_same_node_afterwards(tailnet,
 
 @pytest.mark.gk_reboots
 def test_it_comes_back_after_a_power_cut_as_the_same_node(tailnet, appliance):
-    before = tailnet.wait_for(NAME, appliance.budget.reboot)
-    tailnet.ping(NAME, appliance.budget.service)
+    before = joined(tailnet, appliance, NAME)
     appliance.cut_power()
     appliance.power_on()
     appliance.wait_until_ready()
@@ -53,8 +51,7 @@ def test_it_comes_back_after_a_power_cut_as_the_same_node(tailnet, appliance):
 
 def assert_it_is_back(tailnet, appliance, before):
     """It answers under the node that it was, and serves what the other network serves."""
-    tailnet.ping(NAME, appliance.budget.reboot)
-    assert tailnet.nodes()[NAME] == before
+    assert_it_is_the_same(tailnet, appliance, before)
     assert tailnet.device(appliance, NAME).status().build_timestamp == appliance.status().build_timestamp
 
 
@@ -79,8 +76,7 @@ def test_a_link_shortener_redirects_there_and_is_the_same_node_after_a_power_cut
     appliance.cut_power()
     appliance.power_on()
     appliance.wait_until_ready()
-    tailnet.ping(LINKS, appliance.budget.reboot)
-    assert tailnet.nodes()[LINKS] == before
+    assert_it_is_the_same(tailnet, appliance, before)
     assert_it_redirects(tailnet, appliance)
     # Its instance has it wait for the clock.
     service = appliance.service("golinks")
@@ -108,6 +104,12 @@ def joined(tailnet, appliance, name):
     node = tailnet.wait_for(name, appliance.budget.reboot)
     tailnet.ping(name, appliance.budget.service)
     return node
+
+
+def assert_it_is_the_same(tailnet, appliance, before):
+    """The node answers, once its appliance is back, and is the one that it was."""
+    tailnet.ping(before.name, appliance.budget.reboot)
+    assert tailnet.nodes()[before.name] == before
 
 
 def ask(tailnet, appliance, method, path, **more):
