@@ -44,6 +44,7 @@ or a tool said, already shortened to what a reader needs.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from enum import Enum
 
@@ -200,6 +201,10 @@ class AcceleratorFailed(QemuFailed):
 
 class HostTooBusy(HostFault):
     """This machine did not give QEMU the processor time that the guest's hardware needs."""
+
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Numbers of an OSError that a disk is full, or one's share of it."""
 
 
 class HostDiskFull(HostFault):

@@ -1,8 +1,8 @@
 """The pytest plugin: options, markers, fixtures, header, summary, exit status.
 
 Nothing heavy is imported before a test needs it, so ``pytest --help`` and ``--collect-only`` work on a machine
-that has no QEMU. All names carry the prefix ``gk``; the fixtures are ``board``, ``appliance``, ``appliance_off``
-and ``next_image``, ``second_appliance``, ``tailnet``, and everything else hangs off the appliance.
+that has no QEMU. All names carry the prefix ``gk``; the fixtures are ``board``, ``appliance``, ``appliance_off``,
+``second_appliance``, ``next_image`` and ``tailnet``, and everything else hangs off the appliance.
 """
 
 from __future__ import annotations

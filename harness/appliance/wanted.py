@@ -21,6 +21,11 @@ Marks = Sequence[tuple[Any, ...]]
 """The arguments of each mark of one name that a test has, the closest to the test first; never empty."""
 
 
+def is_path(image: str) -> bool:
+    """Whether a marker names an instance or image by its path, and no family."""
+    return "/" in image
+
+
 @dataclass(frozen=True)
 class Marker:
     """A pytest marker that fills a field of a record."""

@@ -5,7 +5,6 @@ Memory and disks are mostly holes: they are written as GNU tar writes sparse fil
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import re
@@ -15,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from harness.errors import HostDiskFull, OptionError
+from harness.errors import DISK_FULL, HostDiskFull, OptionError
 from harness.image.extents import data_of
 from harness.image.zstd import zstd_reader, zstd_writer
 
@@ -106,7 +105,7 @@ def _opened(source: Path) -> Iterator[tarfile.TarFile]:
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise damaged(source, error) from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in DISK_FULL:
             raise HostDiskFull(f"no room to unpack the bundle: {error.strerror}", where=str(source)) from error
         if error.errno is not None and error.filename == str(source):
             raise OptionError(

@@ -84,9 +84,10 @@ def _compare(options: argparse.Namespace) -> int:
     settings, words = with_port(settings_of(options)), Words(options.command)
     must_take_machines(settings)
     known = read(Path(options.accept).expanduser()) if options.accept else ()
-    for flag, name in (("--markdown", options.markdown), ("--junit", options.junit), ("--html", options.html)):
-        if name:
-            must_take_files(Path(name).expanduser().parent, what="the verdict", flag=flag)
+    named = {"--markdown": options.markdown, "--junit": options.junit, "--html": options.html}
+    files = {flag: Path(name).expanduser() for flag, name in named.items() if name}
+    for flag, path in files.items():
+        must_take_files(path.parent, what="the verdict", flag=flag)
 
     def say(line: str) -> None:
         print(words(line), file=sys.stderr, flush=True)
@@ -102,15 +103,11 @@ def _compare(options: argparse.Namespace) -> int:
     rows = accepted(rows, known)
     # First what cannot fail: a file that cannot be written must not take the verdict along.
     print(as_json(rows, what) if options.json else text(rows))
-    files = {
-        "--markdown": (options.markdown, markdown(rows, what)),
-        "--junit": (options.junit, junit(rows, NAME)),
-        "--html": (options.html, comparison(rows, what)),
-    }
-    for flag, (name, content) in files.items():
-        if name:
-            _write(Path(name).expanduser(), content, flag)
-    _tell_github(rows, markdown(rows, what))
+    verdict = markdown(rows, what)
+    content = {"--markdown": verdict, "--junit": junit(rows, NAME), "--html": comparison(rows, what)}
+    for flag, path in files.items():
+        _write(path, content[flag], flag)
+    _tell_github(rows, verdict)
     return 1 if any(row.is_regression for row in rows) else 0
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import signal
 import sys
 
-from harness.errors import HostDiskFull
+from harness.errors import DISK_FULL, HostDiskFull
 
 READER_GONE = 128 + signal.SIGPIPE
 """The exit status of a command whose reader has gone, as a shell has it of any program."""
@@ -43,7 +42,7 @@ def be_quiet(*streams: int) -> None:
 
 def no_room(error: OSError) -> HostDiskFull | None:
     """What to say of an error that nobody expected, if it comes from a full disk: that of stdout, or another."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno not in DISK_FULL:
         return None
     if error.filename is None:
         be_quiet(_STDOUT)

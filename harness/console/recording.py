@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from bisect import bisect_left
@@ -15,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.console.lines import Line, LineSplitter
-from harness.errors import HostDiskFull, ImageError
+from harness.errors import DISK_FULL, HostDiskFull, ImageError
 
 LOG = "console.log"
 INDEX = "console.jsonl"
@@ -107,7 +106,7 @@ class Recording:
             while view:
                 view = view[os.write(file, view) :]
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in DISK_FULL:
                 raise HostDiskFull(
                     "no room to record the console", where=str(self.folder), hint="free some space there"
                 ) from error

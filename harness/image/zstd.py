@@ -65,12 +65,12 @@ def _is_whole(source: BinaryIO, start: int) -> bool:
     end = source.seek(0, os.SEEK_END)
     at = start
     while at < end:
-        at = _frame_end(source, at)
+        at = _frame_end(source, at, end)
     return at == end
 
 
-def _frame_end(source: BinaryIO, at: int) -> int:
-    """Where the frame at this place ends; beyond the end of a file that has only a part of it."""
+def _frame_end(source: BinaryIO, at: int, end: int) -> int:
+    """Where the frame at this place ends; beyond the ``end`` of a file that has only a part of it."""
 
     def number(size: int) -> int:
         nonlocal at
@@ -88,7 +88,7 @@ def _frame_end(source: BinaryIO, at: int) -> int:
     is_last = 0
     while not is_last:
         block = number(3)
-        if at > source.seek(0, os.SEEK_END):
+        if at > end:
             return at
         is_last = block & 1
         at += 1 if block >> 1 & 3 == _RLE else block >> 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from harness import boards
 from harness.appliance.gok_config import GokConfig, Reached
+from harness.appliance.wanted import is_path
 from harness.boards import Board
 from harness.build.boot_names import boot_names
 from harness.build.build import build, check
@@ -98,7 +98,7 @@ class Images:
         return board.family if self.settings.is_own else board.arch
 
     def _instance(self, board: Board, family: str) -> str:
-        if os.sep in family:
+        if is_path(family):
             return family
         return self.settings.instance or str(images_folder() / f"{family}-{board.family}")
 
@@ -126,7 +126,7 @@ class Images:
         """The image under test: read from its file, else taken from this cache, or built into it."""
         if family == FROM:
             return self._subject(str(self.settings.from_image), cache)
-        if os.sep in family:
+        if is_path(family):
             return self._subject(family, cache)
         if self.settings.image is not None:
             return self.given(str(self.settings.image))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import tempfile
 from pathlib import Path
 
 import pytest
 from _pytest.junitxml import xml_key
 
-from harness.errors import HarnessError, HostDiskFull, OptionError
+from harness.errors import DISK_FULL, HarnessError, HostDiskFull, OptionError
 from harness.options import Settings
 
 PAGE = "report.html"
 """The name of the page."""
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def must_take_files(folder: Path, *, what: str, flag: str) -> None:
@@ -64,7 +62,7 @@ def must_take_results(config: pytest.Config, settings: Settings, junit: str) -> 
 
 def not_written(error: OSError, folder: Path, *, what: str, flag: str) -> HarnessError:
     """The error that says so for what could not be written there."""
-    if error.errno in _FULL:
+    if error.errno in DISK_FULL:
         return HostDiskFull(
             f"no room on the disk for {what}", where=str(folder), hint=f"make room, or give {flag}"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.appliance.wanted import is_path
 from harness.run import markers
 from harness.run.whose import fixtures_of
 
@@ -96,4 +96,4 @@ def explain(appliances: Sequence[Appliance], error: BaseException) -> None:
 
 def _resolved(item: pytest.Item, named: str) -> str:
     """A family as it is; the path of an instance or image from the folder of the test's file."""
-    return str(item.path.parent / named) if os.sep in named else named
+    return str(item.path.parent / named) if is_path(named) else named
