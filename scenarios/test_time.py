@@ -65,8 +65,9 @@ def test_what_needs_the_time_starts_once_a_server_says_it_and_not_before(applian
     assert (waits.pid, waits.stopped, waits.started) == (0, False, None), "it did not wait for the clock"
     told = give_the_time(appliance)
     appliance.wait_for_service("clock", lambda service: service.pid > 0, "running")
-    with appliance.log_stream("clock") as log:
+    with appliance.log_stream("clock", "stderr") as log:
         log.wait_for("gokrazy: waiting for clock to be synced", appliance.budget.service)
+    with appliance.log_stream("clock", "stdout") as log:
         log.wait_for(rf"started at {told:%Y-%m-%dT%H}:", appliance.budget.service)
 
 

@@ -27,6 +27,9 @@ FIRST = 3.0
 """Seconds in which the first line of a log that is not empty comes, on a busy device."""
 KEY_GIVEN = re.compile(r"(?i)(auth_?-?key=)[^\s\"']+")
 """An auth key of a tailnet in a command line or an environment: init logs the command line of each start."""
+OUT_OF_ORDER = (
+    "an earlier line has it: old lines of stdout and stderr come in no order of time, so open a stream of each"
+)
 MAX_LINE = 1 << 20
 """Bytes of one line."""
 
@@ -114,9 +117,12 @@ class LogStream:
     def wait_for(self, pattern: str | re.Pattern[str], timeout: float) -> re.Match[str]:
         """The next line in which ``pattern`` is found, from where the last wait stopped.
 
-        Raises WaitTimeout with the last lines, or what ended the stream.
+        Old lines of stdout and of stderr come in no order of time (statuslog.go): who waits for one of each needs
+        a stream of each. Raises WaitTimeout with the last lines, or what ended the stream.
         """
         wanted = re.compile(pattern)
+        with self._changed:
+            passed = self._lines[: max(0, self._seen - self._dropped)]
         for line in self._next_lines(timeout):
             if found := wanted.search(line.text):
                 return found
@@ -127,6 +133,7 @@ class LogStream:
             f"waited {timeout:g} s for {wanted.pattern!r} in the log of {self.path}",
             where=self._where,
             evidence=last or "(the log is empty)",
+            hint=OUT_OF_ORDER if self.stream == "both" and any(wanted.search(one.text) for one in passed) else "",
         )
 
     def collect(self, *, quiet: float, limit: float, first: float = FIRST) -> list[LogLine]:

@@ -7,7 +7,7 @@ import pytest
 
 from harness.errors import AuthenticationRefused, DeviceUnreachable, KernelPanic, ServiceMissing, WaitTimeout
 from harness.gokrazy.client import Device
-from harness.gokrazy.logs import LogStream
+from harness.gokrazy.logs import LogStream, Stream
 from harness.tests.gokrazy.fake_device import PASSWORD, FakeDevice
 
 NTP = "/gokrazy/ntp"
@@ -50,6 +50,22 @@ def test_each_wait_goes_on_where_the_last_one_stopped(fake: FakeDevice, device: 
         with pytest.raises(WaitTimeout) as caught:
             log.wait_for("attempt", 0.1)
         assert "attempt 2" in caught.value.evidence
+
+
+@pytest.mark.parametrize(
+    ("stream", "pattern", "out_of_order"),
+    [("both", "started", True), ("both", "synced", False), ("stderr", "waiting", False)],
+)
+def test_a_wait_for_what_an_earlier_wait_passed_says_that_both_streams_have_no_order(
+    fake: FakeDevice, device: Device, stream: Stream, pattern: str, out_of_order: bool
+) -> None:
+    for kind, text in (("stdout", "clock: started"), ("stderr", "gokrazy: waiting for clock")):
+        fake.log(NTP).put((kind, text))
+    with device.log("ntp", stream) as log:
+        log.wait_for("waiting", 5)
+        with pytest.raises(WaitTimeout) as caught:
+            log.wait_for(pattern, 0.1)
+    assert ("open a stream of each" in caught.value.hint) is out_of_order
 
 
 def test_closing_a_silent_stream_is_quick_and_leaves_no_thread(device: Device) -> None:
