@@ -41,6 +41,11 @@ class Updates(Life):
         """Of each update: seconds from the request to reboot to the first answer of what was installed."""
         self._files_of = made.files_of
 
+    @property
+    def uploaded(self) -> int:
+        """Bytes that its update handlers were sent so far, damaged uploads included."""
+        return self._witness.uploaded
+
     def update(self, image: Image, *, force: bool = False, over: Device | None = None) -> list[Upload]:
         """Update to ``image`` as gok does: root, boot, MBR, switch, reboot; waits until the device runs it.
 

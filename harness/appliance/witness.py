@@ -29,6 +29,10 @@ class Witness:
         self._time_line = time_line
         self._services: dict[str, ServiceStatus] = {}
         self._sent: dict[str, int] = {}
+        self._gone: dict[str, int] = {}
+        """Bytes that went so far of the last upload to each endpoint."""
+        self.uploaded = 0
+        """Bytes of all uploads."""
 
     def machine(self, news: PowerEvent) -> None:
         """Something happened to the machine."""
@@ -70,6 +74,9 @@ class Witness:
 
     def sent(self, endpoint: str, sent: int, size: int) -> None:
         """Some bytes of an upload have gone."""
+        before = self._gone.get(endpoint, 0)
+        self.uploaded += sent - before if sent > before else sent
+        self._gone[endpoint] = sent
         step = sent * 100 // max(size, 1) // STEP * STEP
         if sent < size * STEP // 100:
             self._sent.pop(endpoint, None)

@@ -5,9 +5,9 @@ What it holds travels with each test's report, from a worker process too, to the
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.image.model import Image
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 BootTimes = tuple[str, str, dict[str, float]]
 """Board, "cold" or "warm", and the seconds since power-on of each phase."""
+
+UPLOADED = "uploaded"
+"""Beside the causes of starts, what the update handlers were sent, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Life:
     """What its firmware stage noted at each power-on."""
     halts: int = 0
     """How often its kernel halted where it wanted to restart."""
+    work: Mapping[str, int] = field(default_factory=dict)
+    """What it cost: how often it started, by the cause that its console shows, and ``uploaded`` bytes."""
 
     @classmethod
     def of(cls, appliance: Appliance) -> Life:
@@ -43,6 +48,8 @@ class Life:
             boots=appliance.boot_times(),
             firmware=[note for power_on in power_ons for note in power_on.loaded.notes],
             halts=sum(power_on.cause == HALTED for power_on in power_ons),
+            work=Counter(boot.cause.value for boot in appliance.console.boots)
+            + Counter({UPLOADED: appliance.uploaded}),
         )
 
 
@@ -60,6 +67,8 @@ class Journal:
         self._firmware: dict[str, dict[str, None]] = {}
         """The firmware stages' notes by board, each once."""
         self._halts: Counter[str] = Counter()
+        self._work: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        """What the appliances of each board cost."""
         self._built: dict[str, float] = {}
         self._images: list[dict[str, Any]] = []
 
@@ -120,6 +129,7 @@ class Journal:
         self._boots.extend(life.boots)
         self.firmware(life.board, *life.firmware)
         self._halts[life.board] += life.halts
+        self._work[life.board].update(life.work)
 
     def take(self) -> dict[str, object]:
         """What happened since this was last called, and all facts so far, as JSON has them."""
@@ -137,7 +147,9 @@ class Journal:
         notes, self._notes = self._notes, []
         waits, self._waits = self._waits, []
         images, self._images = self._images, []
-        return {"boots": boots, "facts": facts, "notes": notes, "waits": waits, "images": images}
+        work = {board: dict(done) for board, done in self._work.items() if done}
+        self._work.clear()
+        return {"boots": boots, "facts": facts, "notes": notes, "waits": waits, "images": images, "work": work}
 
 
 def contents(title: str, image: Image) -> dict[str, Any]:

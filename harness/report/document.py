@@ -90,6 +90,8 @@ class Document:
     runs: list[Run] = field(default_factory=list)
     tests: list[Test] = field(default_factory=list)
     boots: list[BootTimes] = field(default_factory=list)
+    work: dict[str, dict[str, int]] = field(default_factory=dict)
+    """What the appliances of each board cost: starts by cause, and ``uploaded`` bytes."""
     images: list[dict[str, Any]] = field(default_factory=list)
     """What was tested; see ``tested``."""
     deviations: dict[str, str] = field(default_factory=dict)
@@ -115,6 +117,7 @@ class Document:
             runs=[Run(began, ended - began, shard, dict(recorder.facts), remarks(recorder))],
             tests=[_test(one, typed) for one in outcomes],
             boots=list(recorder.boots),
+            work={board: dict(done) for board, done in recorder.work.items()},
             images=tested(recorder.images.values()),
             deviations=dict(verdict.deviations),
             console=[
@@ -144,6 +147,8 @@ class Document:
             whole.runs += one.runs
             whole.tests += one.tests
             whole.boots += one.boots
+            for board, done in one.work.items():
+                whole.work[board] = dict(Counter(whole.work.get(board, {})) + Counter(done))
             known = {image["digest"] for image in whole.images}
             whole.images += [image for image in one.images if image["digest"] not in known]
             whole.deviations.update(one.deviations)

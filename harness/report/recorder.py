@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,8 @@ class Recorder:
         self._words = words
         self.outcomes: dict[str, Outcome] = {}
         self.boots: list[BootTimes] = []
+        self.work: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        """By board, how often its appliances started, by cause, and how many bytes they were sent."""
         self.facts: dict[str, str] = {}
         """What the run is made of: name and value."""
         self.images: dict[str, dict[str, Any]] = {}
@@ -57,6 +60,8 @@ class Recorder:
             self.asked = True
         for news in (*getattr(report, EARLIER, ()), getattr(report, "gk_news", {})):
             self.boots += [(str(board), str(kind), dict(times)) for board, kind, times in news.get("boots", [])]
+            for board, done in news.get("work", {}).items():
+                self.work[board].update(done)
             self.facts.update({name: self._words(fact) for name, fact in news.get("facts", {}).items()})
             self.notes += [self._words(note) for note in news.get("notes", [])]
             self.waits += news.get("waits", [])

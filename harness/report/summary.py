@@ -10,7 +10,7 @@ from typing import Protocol
 
 from harness.bundle.quota import PROPERTY
 from harness.errors import Fault
-from harness.lab.journal import BootTimes
+from harness.lab.journal import UPLOADED, BootTimes
 from harness.report.recorder import SERVICES, Recorder
 from harness.report.verdict import Noted
 from harness.run.outcome import Outcome
@@ -51,7 +51,7 @@ def write_summary(terminal: Terminal, recorder: Recorder, page: Path | None) -> 
     if not (recorder.asked or recorder.boots or recorder.notes or verdict.skipped or verdict.faults):
         return
     terminal.section("gokrazy")
-    for line in [*boot_table(recorder.boots), *run_times(recorder.outcomes.values())]:
+    for line in [*boot_table(recorder.boots), *run_times(recorder.outcomes.values()), *work_lines(recorder.work)]:
         terminal.write_line(line)
     for line in remarks(recorder):
         terminal.write_line(line)
@@ -115,6 +115,15 @@ def remarks(recorder: Recorder) -> list[str]:
         times = f"{sum(waits):.0f} s in all, {max(waits):.0f} s at most"
         lines.append(f"note  machines waited {len(waits)} times for room on this host: {times}")
     return lines
+
+
+def work_lines(work: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """One line that sums up what the appliances of all boards cost: starts by cause, and uploads."""
+    whole = sum((Counter(done) for done in work.values()), Counter[str]())
+    uploaded = whole.pop(UPLOADED, 0)
+    parts = [f"{count} by {cause}" for cause, count in whole.most_common()]
+    parts += [f"{uploaded / 1e6:.0f} MB uploaded"] if uploaded else []
+    return [f"starts: {', '.join(parts)}"] if whole else []
 
 
 def medians(boots: Sequence[BootTimes]) -> dict[Key, dict[str, float]]:

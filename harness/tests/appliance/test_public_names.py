@@ -21,7 +21,7 @@ no_key odd_files odd_listeners odd_mounts pictures port power power_off power_on
 read_boot_files read_clock read_perm reboot remarks restart restore resume rewind room run_instead running runs
 sbom screen screenshot seed_inactive send_root service set_clock set_password shell slot ssh_command start
 start_breakglass status stop take_snapshot time_line time_server trouble_with update update_boot_only
-update_server update_with url voice wait_for_boot wait_for_service wait_until_at_rest wait_until_calm
+update_server update_with uploaded url voice wait_for_boot wait_for_service wait_until_at_rest wait_until_calm
 wait_until_it_runs wait_until_mounted wait_until_quiet wait_until_ready wait_until_runs_anew wait_until_served
 wait_until_settled wait_until_shown wait_until_stopped write_perm
 """

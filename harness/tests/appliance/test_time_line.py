@@ -186,6 +186,14 @@ def test_an_upload_is_told_in_ten_steps(line: TimeLine) -> None:
             witness.sent("/update/root", sent * 1000, 1_000_000)
     texts = [one.text for one in line.happenings]
     assert texts == [f"/update/root: {step} % of 1.0 MB sent" for step in range(10, 110, 10)] * 2
+    assert witness.uploaded == 2_000_000
+
+
+def test_uploads_to_several_endpoints_add_up_whole_or_cut_off(line: TimeLine) -> None:
+    witness = Witness(line)
+    for endpoint, sent in (("root", 60), ("root", 100), ("boot", 40), ("root", 30), ("root", 50), ("boot", 40)):
+        witness.sent(f"/update/{endpoint}", sent, 100)
+    assert witness.uploaded == 100 + 40 + 50 + 40
 
 
 # -- with boots and console

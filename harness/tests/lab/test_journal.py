@@ -93,6 +93,16 @@ def test_what_happened_is_taken_once_and_facts_stay(said: list[str]) -> None:
     assert said == ["gokrazy: QEMU took SIGKILL"]
 
 
+def test_the_work_of_a_board_is_summed_up_and_taken_once(journal: Journal) -> None:
+    journal.lived(Life("virt", work={"power-on": 1, "uploaded": 1000}))
+    journal.lived(Life("virt", work={"restored": 2, "uploaded": 500}))
+    journal.lived(Life("pc-bios", work={"power-on": 1}))
+    journal.lived(Life("raspi4b"))
+    virt = {"power-on": 1, "uploaded": 1500, "restored": 2}
+    assert journal.take()["work"] == {"virt": virt, "pc-bios": {"power-on": 1}}
+    assert journal.take()["work"] == {}
+
+
 def test_firmware_and_halts_are_counted_over_all_appliances_of_a_board(journal: Journal) -> None:
     journal.firmware("raspi4b", "network: late")
     journal.lived(Life("raspi4b", firmware=["quirk a", "quirk b", "quirk a"], halts=1))

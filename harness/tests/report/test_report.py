@@ -16,7 +16,15 @@ from harness.report.document import Document
 from harness.report.page import html, write_page
 from harness.report.properties import properties
 from harness.report.recorder import Recorder
-from harness.report.summary import boot_table, bundle_lines, console_lines, run_times, service_lines, write_summary
+from harness.report.summary import (
+    boot_table,
+    bundle_lines,
+    console_lines,
+    run_times,
+    service_lines,
+    work_lines,
+    write_summary,
+)
 from harness.report.verdict import Verdict
 from harness.run.outcome import Outcome
 
@@ -145,6 +153,21 @@ def test_what_was_not_as_usual_stands_in_summary_and_page(recorder: Recorder) ->
     assert [line for line in terminal.lines if line.startswith("note  ")] == [f"note  {one}" for one in notes]
     page = html(Document.of(recorder))
     assert all(one in page for one in notes)
+
+
+def test_what_the_appliances_cost_is_summed_up_over_tests_and_boards(recorder: Recorder) -> None:
+    for board, done in (
+        ("virt", {"power-on": 1, "uploaded": 9_000_000}),
+        ("pc-bios", {"power-on": 2, "kexec": 1}),
+    ):
+        report = pytest.TestReport("a::b", ("a", 1, "b"), {}, "passed", None, "teardown")
+        report.gk_news = {"work": {board: done}}  # type: ignore[attr-defined]
+        recorder.pytest_runtest_logreport(report)
+    assert work_lines(recorder.work) == ["starts: 3 by power-on, 1 by kexec, 9 MB uploaded"]
+    assert work_lines({}) == []
+    one = Document.of(recorder)
+    assert one.work["virt"] == {"power-on": 1, "uploaded": 9_000_000}
+    assert Document.merged([one, one]).work["pc-bios"] == {"power-on": 4, "kexec": 2}
 
 
 def test_a_bundle_of_several_tests_is_named_once() -> None:
