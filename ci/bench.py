@@ -9,18 +9,21 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
-from benchmarks import deaths, many, sizes, starts
+from benchmarks import deaths, many, sizes, starts, suite
 from benchmarks.figures import Failed, Result, note
 
 from harness.errors import HarnessError
 from harness.lab.lab import Lab
 from harness.options import Settings
 
-BENCHMARKS = {
+Benchmark: TypeAlias = Callable[[Lab, int], list[Result]]
+BENCHMARKS: dict[str, Benchmark] = {
     "cold": starts.cold,
     "warm": starts.warm,
     "warm-cold": starts.warm_cold,
@@ -29,6 +32,7 @@ BENCHMARKS = {
     "scale": many.scale,
     "sparse": sizes.sparse,
     "panic": deaths.panic,
+    "suite": suite.suite,
 }
 
 
@@ -47,7 +51,7 @@ def main() -> int:
         parser.error(f"there is no benchmark {', '.join(unknown)}")
     if min(options.pairs, options.tests) < 1:
         parser.error("nothing to measure: --pairs and --tests begin at 1")
-    benchmarks = {**BENCHMARKS, "hundred": partial(many.hundred, tests=options.tests)}
+    benchmarks: dict[str, Benchmark] = {**BENCHMARKS, "hundred": partial(many.hundred, tests=options.tests)}
     results: list[Result] = []
     failed: list[str] = []
     with (

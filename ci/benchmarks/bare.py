@@ -12,7 +12,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,29 @@ from harness.firmware.choice import stage_for
 from harness.gokrazy.client import FEATURES
 from harness.image.model import Image
 from harness.machine.disk_overlay import DiskOverlay
+from harness.machine.processor_time import processor_time
 from harness.machine.snapshot import Snapshot
 
 LIMIT = 300.0
 PAUSE = 0.01
 """Seconds between two tries where a connection is refused at once: small against what is measured."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What something took: seconds of the clock, and of all processors together."""
+
+    wall: float
+    processor: float
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.wall + other.wall, self.processor + other.processor)
+
+    def __mul__(self, times: float) -> Cost:
+        return Cost(self.wall * times, self.processor * times)
+
+    def __str__(self) -> str:
+        return f"{self.wall:.2f} s ({self.processor:.2f} of processors)"
 
 
 class Monitor:
@@ -116,22 +135,50 @@ def arguments(board: Board, image: Image, disk: Path, loaded: Any, ram: dict[str
     ]  # fmt: skip
 
 
-def cold(board: Board, image: Image) -> float:
-    """Seconds from starting QEMU to HTTP 200; disk and kernel are prepared before the clock runs."""
+class Clock:
+    """Counts what a QEMU costs from one question to the next; the first part began with the process."""
+
+    def __init__(self) -> None:
+        self._wall, self._ran = time.monotonic(), 0.0
+
+    def part(self, qemu: Monitor) -> Cost:
+        """What the part cost that ends now."""
+        now, got = time.monotonic(), processor_time(qemu.process.pid)
+        ran = got.ran if got is not None else self._ran
+        cost = Cost(now - self._wall, ran - self._ran)
+        self._wall, self._ran = now, ran
+        return cost
+
+
+def cold(board: Board, image: Image) -> Cost:
+    """From starting QEMU to HTTP 200; disk and kernel are prepared before the clock runs."""
+    with contextlib.closing(life(board, image, b"")) as parts:
+        return next(parts)
+
+
+def life(board: Board, image: Image, root: bytes) -> Generator[Cost, None, None]:
+    """What the parts of a life cost in turn: a cold start, the upload of ``root``, a reboot by kexec."""
     with _folder() as folder:
         overlay = DiskOverlay.create(image.path, folder)
         (folder / "firmware").mkdir()
         loaded = stage_for(board, image.layout, folder / "firmware").prepare(overlay)
-        began = time.monotonic()
+        clock = Clock()
         with contextlib.closing(Monitor(arguments(board, image, overlay.path, loaded, {}))) as qemu:
             port = qemu.port(image.http_port)
             qemu.execute("cont")
             wait_for_page(port, image, "/")
-            return time.monotonic() - began
+            yield clock.part(qemu)
+            _demand(port, image, "PUT", "/update/root", root)
+            yield clock.part(qemu)
+            _demand(port, image, "POST", "/reboot")
+            # It answers before it goes.
+            wait_for_page(port, image, FEATURES, gone=True)
+            wait_for_page(port, image, "/")
+            yield clock.part(qemu)
 
 
-def restored(board: Board, image: Image, snapshot: Snapshot) -> float:
-    """Seconds from starting QEMU for a snapshot to HTTP 200; the disk is prepared before the clock runs."""
+def restored(board: Board, image: Image, snapshot: Snapshot) -> Cost:
+    """From starting QEMU for a snapshot to HTTP 200; the disk is prepared before the clock runs."""
     with _folder() as folder:
         disk = folder / "disk.qcow2"
         shutil.copyfile(snapshot.disks[0].blank, disk)
@@ -142,7 +189,7 @@ def restored(board: Board, image: Image, snapshot: Snapshot) -> float:
             "qom-type": "memory-backend-file", "mem-path": str(snapshot.ram.path), "share": False,
             "readonly": True, "rom": "off",
         }  # fmt: skip
-        began = time.monotonic()
+        clock = Clock()
         command = [*arguments(board, image, disk, loaded, ram), "-incoming", "defer"]
         with contextlib.closing(Monitor(command)) as qemu:
             wanted = [{"capability": name, "state": True} for name in ("x-ignore-shared", "events")]
@@ -152,28 +199,46 @@ def restored(board: Board, image: Image, snapshot: Snapshot) -> float:
             port = qemu.port(image.http_port)
             qemu.execute("cont")
             wait_for_page(port, image, FEATURES)
-            return time.monotonic() - began
+            return clock.part(qemu)
 
 
-def wait_for_page(port: int, image: Image, path: str) -> None:
-    """Until the page comes with status 200.
+def wait_for_page(port: int, image: Image, path: str, *, gone: bool = False) -> None:
+    """Until the page comes with status 200, or does not any more.
 
     There is no event to wait for: QEMU accepts a forwarded connection before anybody in the guest listens, and
     this side does without a console. So it tries again and again, which costs it up to PAUSE.
     """
-    secret = base64.b64encode(f"gokrazy:{image.password or ''}".encode()).decode()
     deadline = time.monotonic() + LIMIT
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
-            with contextlib.closing(connection):
-                connection.request("GET", path, headers={"Authorization": f"Basic {secret}"})
-                answer = connection.getresponse()
-                answer.read()
-                if answer.status == 200:
-                    return
+        try:
+            comes = _ask(port, image, "GET", path, timeout=1) == 200
+        except (OSError, http.client.HTTPException):
+            comes = False
+        if comes is not gone:
+            return
         time.sleep(PAUSE)
-    raise Failed(f"the bare QEMU did not answer within {LIMIT:.0f} s")
+    raise Failed(f"the bare QEMU {'did not go' if gone else 'did not answer'} within {LIMIT:.0f} s")
+
+
+def _demand(port: int, image: Image, method: str, path: str, body: bytes = b"") -> None:
+    """Ask for something that it must do; raises Failed where it does not."""
+    try:
+        status = _ask(port, image, method, path, body, timeout=LIMIT)
+    except (OSError, http.client.HTTPException) as error:
+        raise Failed(f"the bare QEMU did not answer {method} {path}: {error!r}") from None
+    if status != 200:
+        raise Failed(f"the bare QEMU answered {method} {path} with status {status}")
+
+
+def _ask(port: int, image: Image, method: str, path: str, body: bytes = b"", *, timeout: float) -> int:
+    """The status of the answer, once all of it is there."""
+    secret = base64.b64encode(f"gokrazy:{image.password or ''}".encode()).decode()
+    headers = {"Authorization": f"Basic {secret}", "X-Gokrazy-Update-Hash": "crc32"}
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)) as connection:
+        connection.request(method, path, body or None, headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ def start(lab: Lab, on: Board, *, cold: bool) -> float:
 def cold(lab: Lab, pairs: int) -> list[Result]:
     """HTTP 200 from a cold start: through the harness against the same QEMU bare."""
     image = lab.images.image(VIRT, "hello")
-    both = list(interleaved(pairs, lambda: start(lab, VIRT, cold=True), lambda: bare.cold(VIRT, image)))
+    both = list(interleaved(pairs, lambda: start(lab, VIRT, cold=True), lambda: bare.cold(VIRT, image).wall))
     ours, other = [a for a, _ in both], [b for _, b in both]
     more = statistics.median(a - b for a, b in both)
     note(f"cold: harness {spread(ours)}, bare {spread(other)}: {more:+.2f} s")
@@ -41,7 +41,7 @@ def warm(lab: Lab, pairs: int) -> list[Result]:
     image = lab.images.image(VIRT, "hello")
     snapshot = lab.starts.snapshot(lab.starts.targets.of(VIRT, image)).snapshot
     both = list(
-        interleaved(pairs, lambda: start(lab, VIRT, cold=False), lambda: bare.restored(VIRT, image, snapshot))
+        interleaved(pairs, lambda: start(lab, VIRT, cold=False), lambda: bare.restored(VIRT, image, snapshot).wall)
     )
     ours, other = [a for a, _ in both], [b for _, b in both]
     note(f"warm: harness {spread(ours)}, bare {spread(other)}")
