@@ -205,6 +205,8 @@ class HostTooBusy(HostFault):
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 """Numbers of an OSError that a disk is full, or one's share of it."""
+SAID_OF_A_FULL_DISK = "(?i:no space left on device|disk quota exceeded)"
+"""The same as programs say it: a pattern for what they print."""
 
 
 class HostDiskFull(HostFault):

@@ -10,7 +10,6 @@ programs/NAME/        programs of earlier builds: Go does not link again what is
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import shutil
@@ -22,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harness.errors import HostDiskFull, InternalError
+from harness.errors import DISK_FULL, HostDiskFull, InternalError
 from harness.image.digest import content_digest
 from harness.store.locks import KeyLocks
 
@@ -112,7 +111,7 @@ class Cache:
         try:
             self._build_into(key, work, make)
         except OSError as error:
-            if error.errno != errno.ENOSPC:
+            if error.errno not in DISK_FULL:
                 raise
             raise HostDiskFull(
                 "no room on the disk for the image",

@@ -15,7 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.build.gomod import GoMod, ModuleRoot, parse_gomod
-from harness.errors import BuildFailed, HarnessError, HostDiskFull, ModuleUnavailable, ToolMissing
+from harness.errors import (
+    SAID_OF_A_FULL_DISK,
+    BuildFailed,
+    HarnessError,
+    HostDiskFull,
+    ModuleUnavailable,
+    ToolMissing,
+)
 from harness.lifetime.leash import leashed
 
 TAGS = ("gokrazy", "netgo", "osusergo")
@@ -306,7 +313,7 @@ class GoToolchain:
         if len(lines) > _EVIDENCE_LINES:
             evidence += f"\n({len(lines) - _EVIDENCE_LINES} more lines)"
         where = str(root.folder or root.label) if root else ""
-        if "no space left on device" in said:
+        if re.search(SAID_OF_A_FULL_DISK, said):
             return HostDiskFull(
                 "no room on the disk while building Go programs",
                 hint="make room where the lines below say, or name other places: --gk-cache, GOCACHE, TMPDIR "

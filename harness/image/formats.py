@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import hashlib
 import json
@@ -13,7 +12,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from harness.errors import HostDiskFull, ImageError
+from harness.errors import DISK_FULL, HostDiskFull, ImageError
 from harness.image.hosttool import evidence, run_tool
 from harness.image.source import FileSource
 from harness.image.zstd import zstd_reader
@@ -78,7 +77,7 @@ def _unwrap_once(path: Path, kind: str, original: Path, work: Path) -> Path:
             _convert(path, part, original)
         part.replace(out)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in DISK_FULL:
             raise HostDiskFull(
                 "There is no room to unpack the image.",
                 where=str(work),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from harness.errors import HostDiskFull, HostFault, ToolMissing
+from harness.errors import SAID_OF_A_FULL_DISK, HostDiskFull, HostFault, ToolMissing
 from harness.lifetime.leash import leashed
 
 PACKAGES = {
@@ -90,7 +91,7 @@ def run_tool(
 
 def check_room(done: subprocess.CompletedProcess[bytes]) -> None:
     """Raise HostDiskFull when a tool failed because this machine's disk is full."""
-    if done.returncode != 0 and b"No space left on device" in done.stderr:
+    if done.returncode != 0 and re.search(SAID_OF_A_FULL_DISK.encode(), done.stderr):
         raise HostDiskFull(
             f"{Path(done.args[0]).name} found no room on the disk.",
             hint="Free some space, or point the cache and TMPDIR to a larger file system.",

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import (
+    SAID_OF_A_FULL_DISK,
     AcceleratorFailed,
     HarnessError,
     HostDiskFull,
@@ -32,7 +33,7 @@ SIGNS: tuple[tuple[str, type[HostFault], str, str], ...] = (
         "close other programs, run fewer machines at a time, or give the machine less memory",
     ),
     (
-        r"No space left on device|Disk quota exceeded",
+        SAID_OF_A_FULL_DISK,
         HostDiskFull,
         "no room on this machine for the disk of the appliance",
         "free space, or set TMPDIR to a folder on a larger file system",

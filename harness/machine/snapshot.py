@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HostDiskFull, InternalError, QemuFailed
+from harness.errors import SAID_OF_A_FULL_DISK, HostDiskFull, InternalError, QemuFailed
 from harness.firmware.stage import Loaded, Stage
 from harness.machine.disk_overlay import DiskOverlay
 from harness.machine.identity import machine_identity
@@ -267,7 +267,7 @@ def _migrate(machine: Machine, command: str, state: Path, limit: float) -> None:
         # QEMU does not outlive a state that it cannot load: it says why, and ends.
         machine.wait_exit(LAST_WORDS)
         said = machine.stderr()
-    kind = HostDiskFull if "No space left" in said or "space" in said.lower() else QemuFailed
+    kind = HostDiskFull if re.search(SAID_OF_A_FULL_DISK, said) else QemuFailed
     raise kind(
         f"QEMU could not {command} the state of the machine within {limit:.0f} s"
         if event is None

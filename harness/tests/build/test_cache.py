@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness.build.cache import Cache, NotKept
+from harness.errors import DISK_FULL, HostDiskFull
 from harness.image.digest import content_digest
 from harness.store.root import default_root
 
@@ -61,6 +62,18 @@ def test_a_failed_build_leaves_nothing_and_can_be_tried_again(tmp_path: Path) ->
         assert cache.entries() == []
         assert list((tmp_path / "work").iterdir()) == []
         assert cache.get("k", Maker()).disk.read_bytes() == b"disk"
+
+
+@pytest.mark.parametrize("number", DISK_FULL)
+def test_a_full_disk_is_the_hosts_fault_and_leaves_nothing(tmp_path: Path, number: int) -> None:
+    def fails(work: Path, disk: Path) -> Made:
+        disk.write_bytes(b"half")
+        raise OSError(number, os.strerror(number))
+
+    with Cache(tmp_path) as cache:
+        with pytest.raises(HostDiskFull, match="no room on the disk"):
+            cache.get("k", fails)
+        assert list((tmp_path / "work").iterdir()) == []
 
 
 def test_what_a_killed_build_left_is_removed(tmp_path: Path) -> None:

@@ -213,8 +213,9 @@ def test_a_proxy_that_does_not_know_the_host_of_a_module_is_no_fault_of_a_progra
         go_that_fails(tmp_path, said).facts(tmp_path)
 
 
-def test_a_full_disk_may_be_that_of_the_cache(tmp_path: Path) -> None:
-    said = "go build: copying /tmp/a.out: write /cache/programs/x: no space left on device"
+@pytest.mark.parametrize("why", ["no space left on device", "disk quota exceeded"])
+def test_a_full_disk_may_be_that_of_the_cache(tmp_path: Path, why: str) -> None:
+    said = f"go build: copying /tmp/a.out: write /cache/programs/x: {why}"
     with pytest.raises(HostDiskFull) as raised:
         go_that_fails(tmp_path, said).facts(tmp_path)
     assert "--gk-cache, GOCACHE, TMPDIR" in raised.value.hint

@@ -228,9 +228,10 @@ def test_an_image_that_another_qemu_writes_to_is_locked(overlay: DiskOverlay) ->
     assert "another process" in caught.value.what
 
 
-def test_a_full_disk_is_the_hosts_fault() -> None:
+@pytest.mark.parametrize("why", ["No space left on device", "Disk quota exceeded"])
+def test_a_full_disk_is_the_hosts_fault(why: str) -> None:
     with pytest.raises(HostDiskFull) as caught:
-        run_tool("sh", ["-c", "echo 'error while writing at byte 0: No space left on device' >&2; exit 1"])
+        run_tool("sh", ["-c", f"echo 'error while writing at byte 0: {why}' >&2; exit 1"])
     assert caught.value.hint
 
 
