@@ -60,10 +60,10 @@ class Contents(Life):
     def memory_at_rest(self) -> float:
         """MiB of its machine's memory that are not available to programs once its services are at rest.
 
-        The kernel counts itself in, by what the machine has and ``MemTotal`` lacks. Raises ApplianceFault where
-        the device does not say.
+        The kernel counts, by what it was given and ``MemTotal`` lacks. Raises ApplianceFault where the device does
+        not say.
         """
         left = self.wait_until_calm().memory.get("MemAvailable")
         if left is None:
             raise ApplianceFault("the web interface does not say how much memory is left", where=self.device.url)
-        return self._equipment.memory - left / MIB
+        return self._equipment.memory - self.board.withheld - left / MIB

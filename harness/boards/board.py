@@ -102,6 +102,8 @@ class Board:
     """Whether the harness puts its console for serial0 on the command line, as a Raspberry Pi's firmware does."""
     memory: int = 512
     """MiB."""
+    withheld: int = 0
+    """MiB of it that a kernel is never given."""
     cpus: int = 2
     is_fixed: bool = False
     """Whether its memory, processors and disk are the machine's, and cannot be chosen."""

@@ -9,6 +9,8 @@ USB_NIC = "usb-net,port=1"
 """On the controller's only port; without a port QEMU puts a hub there first, which is polled as well."""
 
 USB_BUS = "usb-bus.0"
+VIDEOCORE = 64
+"""MiB that QEMU keeps for VideoCore (vcram-size of hw/arm/raspi.c)."""
 FOUR_PROCESSORS = "QEMU records machines with one processor, and this one always has four"
 
 HAS = (DISPLAY, GPIO, MAILBOX)

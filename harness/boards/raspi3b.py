@@ -11,6 +11,7 @@ from harness.boards.raspberry import (
     UNMIGRATABLE_CARD,
     USB_BUS,
     USB_NIC,
+    VIDEOCORE,
     WAITING_PROCESSORS,
 )
 from harness.boards.workarounds import PendingInterrupts, RegisterWrites, Workarounds
@@ -50,6 +51,7 @@ BOARD = Board(
     cpu="cortex-a53",
     has=HAS,
     memory=1024,
+    withheld=VIDEOCORE,
     cpus=4,
     is_fixed=True,
     disk=SD,

@@ -91,6 +91,8 @@ def test_memory_at_rest_is_what_nobody_can_have(subject: Any) -> None:
     whole = subject._equipment.memory
     subject.wait_until_calm = lambda: SimpleNamespace(memory={"MemAvailable": 100 << 20, "MemTotal": 1})
     assert subject.memory_at_rest() == whole - 100
+    subject.board = replace(subject.board, withheld=64)
+    assert subject.memory_at_rest() == whole - 64 - 100
     subject.wait_until_calm = lambda: SimpleNamespace(memory={})
     with pytest.raises(ApplianceFault, match="does not say how much memory"):
         subject.memory_at_rest()
