@@ -38,6 +38,13 @@ BENIGN: tuple[Benign, ...] = (
         re.compile(r"SQUASHFS error: Xattrs in filesystem, these will be ignored"),
         "gokrazy uses no extended attributes",
     ),
+    Benign(
+        re.compile(
+            r"EFI stub: ERROR: (?:FIRMWARE BUG: |efi_get_random_bytes\(\) failed|Failed to \w+ memreserve "
+            r"|Invalid header detected on UEFI supplied FDT|Could not determine UEFI Secure Boot status)"
+        ),
+        "the kernel's EFI stub goes on without what it missed",
+    ),
 )
 
 

@@ -193,6 +193,12 @@ GOOD = (
     'BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00005 " from PciRoot(0x0)/Pci(0x1F,0x2): Not Found',
     'BdsDxe: starting Boot0002 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0)',
     "2026/11/22 rootdev.go:60: findGPTPartUUID: open /dev/sr0: no medium found",
+    "EFI stub: ERROR: FIRMWARE BUG: kernel image not aligned on 64k boundary",
+    "EFI stub: ERROR: FIRMWARE BUG: efi_loaded_image_t::image_base has bogus value",
+    "EFI stub: ERROR: efi_get_random_bytes() failed (0x8000000000000007)",
+    "EFI stub: ERROR: Invalid header detected on UEFI supplied FDT, ignoring ...",
+    "EFI stub: ERROR: Could not determine UEFI Secure Boot status.",
+    "EFI stub: ERROR: Failed to install memreserve config table!",
 )
 
 
