@@ -86,6 +86,22 @@ def test_a_start_that_fails_once_of_many_is_a_regression() -> None:
     assert [(row.what, row.why) for row in found if row.is_regression] == [("boots", "panic (1 of 8 starts)")]
 
 
+def test_what_a_busy_host_may_do_to_one_start_is_shown_and_no_verdict() -> None:
+    stalled = replace(GOOD, findings={"rcu-stall": "a processor did not come back"})
+    found = {row.what: row for row in compared(Starts("virt", [GOOD] * 4, [GOOD, stalled, GOOD, GOOD]))}
+    assert found["console checks"].verdict is Verdict.OTHER
+    assert "rcu-stall: a processor did not come back (1 of 4 starts)" in found["console checks"].why
+    assert not any(row.is_regression for row in found.values())
+
+
+def test_what_a_busy_host_may_do_counts_where_each_start_of_the_new_side_does_it() -> None:
+    stalled = replace(GOOD, findings={"rcu-stall": "a processor did not come back"})
+    assert rows(stalled)["console checks"].verdict is Verdict.WORSE
+    both = replace(GOOD, findings={"rcu-stall": "a stall", "kernel-warning": "a warning"})
+    found = compared(Starts("virt", [GOOD] * 4, [GOOD, both, GOOD, GOOD]))
+    assert [row.why for row in found if row.is_regression] == ["kernel-warning: a warning"]
+
+
 def test_a_device_that_one_start_lacks_is_not_gone() -> None:
     late = but("device", "clock by rtc-pl031", None)
     found = compared(Starts("virt", [GOOD] * 4, [GOOD, late, GOOD, GOOD]))
