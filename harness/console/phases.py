@@ -158,6 +158,11 @@ def says_halted(line: Line, *, bare: bool) -> bool:
     return line.kernel != bare and line.text.endswith("System halted") and _HALTED.search(line.text) is not None
 
 
+def _begins(line: Line, start: int, *, bare: bool) -> bool:
+    """Whether a kernel's words begin the line, or follow its time; what stands elsewhere, a program quotes."""
+    return not start or (line.kernel and not bare and line.text.endswith("] ", 0, start))
+
+
 _MOST_BOOTS = 10_000
 """Boots that are kept from one power-on to the next; the last stands for all after it."""
 
@@ -328,7 +333,7 @@ class PhaseWatcher:
         of_kernel = line.kernel or boot.bare
         for word, pattern, phase in (*(_KERNEL if of_kernel else ()), *(() if line.kernel else _USER)):
             match = pattern.search(text) if word in text else None
-            if match is None or (match.start() and phase in _OF_KERNEL and (boot.bare or not line.kernel)):
+            if match is None or (phase in _OF_KERNEL and not _begins(line, match.start(), bare=boot.bare)):
                 continue
             if phase is Phase.ROOT:
                 boot.root_device = match[1]

@@ -234,3 +234,17 @@ def test_what_a_program_quotes_of_a_kernel_is_no_phase() -> None:
         )
         assert machine.last.at == before
         assert len(machine.watcher.boots) == 1
+
+
+def test_what_a_program_writes_to_the_kernel_s_log_is_no_phase() -> None:
+    machine = Machine().say(LINUX, K + "Run /gokrazy/init as init process")
+    before = dict(machine.last.at)
+    machine.say(
+        K + "relay: last boot: Kernel panic - not syncing: x",
+        K + "relay: reboot: Restarting system",
+        K + "relay: kexec_core: Starting new kernel",
+    )
+    assert machine.last.at == before
+    assert not machine.watcher.in_firmware
+    machine.say(K + "virtio_blk virtio1: [vd" + K + "Kernel panic - not syncing: x")
+    assert Phase.PANIC in machine.last.at
