@@ -291,7 +291,8 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "oom-kill",
-        r"Out of memory: Killed process \d+ \((\S+)\)|(?:Memory cgroup out of memory): Killed process \d+ \(\S+\)",
+        # A name may have blanks.
+        r"(?:Out of memory|Memory cgroup out of memory)(?: \(\w+\))?: Killed process \d+ \(.{1,16}\)",
         "memory ran out and the kernel killed a program: {0}",
         NOTED,
         kernel=True,
