@@ -121,7 +121,8 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "serving-failed",
-        r"\bserving on (\S+:\d+|\S+\.sock): (.*)",
+        # Where an address went away, init itself closes its server.
+        r"\bserving on (\S+:\d+|\S+\.sock): (?!http: Server closed$)(.*)",
         "{0}",
         NOTED,
         example="serving on 10.0.2.15:80: accept tcp: too many open files",

@@ -195,6 +195,8 @@ GOOD = (
     "2026/11/21 23:46:27 update.go:398: unmounting /perm failed: invalid argument",
     'BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00005 " from PciRoot(0x0)/Pci(0x1F,0x2): Not Found',
     'BdsDxe: starting Boot0002 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0)',
+    "2026/11/22 00:07:45 listeners.go:143: serving on 10.0.2.15:80: http: Server closed",
+    "2026/11/22 00:07:45 listeners.go:143: serving on [fe80::1%eth0]:80: http: Server closed",
     "2026/11/22 rootdev.go:60: findGPTPartUUID: open /dev/sr0: no medium found",
     "EFI stub: ERROR: FIRMWARE BUG: kernel image not aligned on 64k boundary",
     "EFI stub: ERROR: FIRMWARE BUG: efi_loaded_image_t::image_base has bogus value",
