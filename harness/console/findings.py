@@ -68,6 +68,8 @@ class Finding:
     """Why the run allows it."""
     raised: bool = False
     """Whether a wait has ended with it: who waited knows."""
+    overdue: bool = False
+    """Whether a limit that passed is all that speaks for it."""
 
     @property
     def fatal(self) -> bool:
@@ -84,6 +86,7 @@ class Finding:
             where=f"{place} ({where})" if where else place,
             hint=self.hint,
             evidence="\n".join(str(line) for line in shortened(self.evidence, 60)),
+            overdue=self.overdue,
         )
 
     def __str__(self) -> str:
@@ -268,6 +271,7 @@ class CrashWatcher:
             cause=check.cause,
             allowed=allowed,
             reason=self.table.excused.get(check.name, ""),
+            overdue=bool(check.patience),
         )
         if check.patience:
             self._suspicions.append(_Suspicion(check, finding, line.at + check.patience))

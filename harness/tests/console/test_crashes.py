@@ -107,6 +107,12 @@ def test_a_root_device_that_comes_late_is_no_crash() -> None:
     watcher.tick(24.0)
     [finding] = watcher.findings
     assert (finding.name, finding.error_type, finding.settled) == ("root-not-found", BootFailure, True)
+    assert finding.error().overdue, "a host that lets QEMU starve keeps the disk away for as long"
+
+
+def test_only_a_limit_that_passed_makes_a_crash_overdue() -> None:
+    [finding] = watch(f'{K}VFS: Cannot open root device "/dev/mmcblk0p2" or unknown-block(0,0): error -6\n')
+    assert not finding.error().overdue
 
 
 def test_a_flood_of_the_same_is_counted_not_kept() -> None:
