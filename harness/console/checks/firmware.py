@@ -5,12 +5,12 @@ from __future__ import annotations
 from harness.console.check import Check, Severity
 from harness.errors import FirmwareFailure
 
-FATAL, NOTED = Severity.FATAL, Severity.NOTED
+FATAL, NOTED, INFO = Severity.FATAL, Severity.NOTED, Severity.INFO
 
 CHECKS: tuple[Check, ...] = (
     Check(
         "nothing-to-boot",
-        r"No bootable device\.?|No bootable option or device was found|Boot failed: .*"
+        r"No bootable device\.?|No bootable option or device was found"
         r"|UEFI Interactive Shell|^Shell>|No loader found\. Configuration files .*",
         "the firmware found nothing that it could boot: {0}",
         FATAL,
@@ -67,6 +67,16 @@ CHECKS: tuple[Check, ...] = (
         kernel=False,
         firmware=True,
         example='BdsDxe: failed to load Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x3,0x0): Not Found',
+    ),
+    Check(
+        # SeaBIOS tries the next one, and says "No bootable device." where none is left.
+        "boot-disk-passed-over",
+        r"Boot failed: (.*)",
+        "the BIOS could not boot from one of its disks: {1}",
+        INFO,
+        kernel=False,
+        firmware=True,
+        example="Boot failed: not a bootable disk",
     ),
     Check(
         "kernel-damaged",

@@ -141,7 +141,7 @@ OTHER_FORMS = (
     ("reboot-failed", "2026/11/21 23:46:27 could not reboot: operation not permitted"),
     ("go-panic", "fatal error: all goroutines are asleep - deadlock!"),
     ("switch-failed", '2026/11/21 23:46:27 enabling test-boot of new root partition "3" failed: x'),
-    ("nothing-to-boot", "Boot failed: not a bootable disk"),
+    ("boot-disk-passed-over", "Boot failed: Could not read from CDROM (code 0003)"),
     ("nothing-to-boot", "BdsDxe: No bootable option or device was found."),
     ("nothing-to-boot", "UEFI Interactive Shell v2.2"),
     ("nothing-to-boot", "Shell> "),

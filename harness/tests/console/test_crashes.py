@@ -240,10 +240,19 @@ def test_a_program_that_fails_to_load_something_is_no_boot_loader() -> None:
 
 
 def test_firmware_failures_are_the_boot_loaders() -> None:
-    [finding] = watch("Booting from Hard Disk...\nBoot failed: not a bootable disk\n\nNo bootable device.\n")
+    passed, finding = watch("Booting from Hard Disk...\nBoot failed: not a bootable disk\n\nNo bootable device.\n")
+    assert passed.severity is Severity.INFO
     assert finding.error_type is FirmwareFailure
     assert finding.severity is Severity.FATAL
     assert finding.also == []
+    assert "Boot failed: not a bootable disk" in finding.error().evidence
+
+
+def test_a_disk_that_the_bios_passes_over_is_no_failure() -> None:
+    findings = watch(
+        "Booting from DVD/CD...\nBoot failed: Could not read from CDROM (code 0003)\n\nBooting from Hard Disk...\n"
+    )
+    assert [one.severity for one in findings] == [Severity.INFO]
 
 
 def test_shortened_keeps_both_ends() -> None:

@@ -30,7 +30,7 @@ CRASHED = {
     "wrong-arch-amd64-kernel-arm64-root": ("init-not-executable", InitFailure, "another architecture"),
 }
 FIRMWARE = {
-    "bios-empty-disk": "Boot failed: not a bootable disk",
+    "bios-empty-disk": "nothing that it could boot: No bootable device.",
     "uefi-empty-disk": "UEFI Interactive Shell",
     "uefi-no-kernel": "systemd-boot has no kernel to start",
     "uefi-damaged-kernel": r"could not start the kernel: Error loading \vmlinuz: Unsupported",
