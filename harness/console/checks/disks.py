@@ -32,6 +32,17 @@ CHECKS: tuple[Check, ...] = (
         example="mmc0: error -110 whilst initialising SD card",
     ),
     Check(
+        # gokrazy's /perm is the fourth partition; others are a user's (MountDevices).
+        "ext4-error",
+        r"EXT4-fs error \(device (?!\w*4\))([\w-]+)\).*|Aborting journal on device (?!\w*4-)([\w-]+)-\d.*"
+        r"|EXT4-fs \((?!\w*4\))([\w-]+)\): Remounting filesystem read-only.*",
+        "the file system on {1}{2}{3} is damaged, or its disk is gone: {0}",
+        NOTED,
+        kernel=True,
+        cause="look at that disk first: what else fails may only follow from it",
+        example="EXT4-fs error (device vdb): ext4_lookup:1855: inode #2: comm hello: deleted inode",
+    ),
+    Check(
         "ext4-error",
         r"EXT4-fs error \(.*|JBD2: .*(?:error|failed).*|Aborting journal on .*"
         r"|EXT4-fs \(.*\): Remounting filesystem read-only.*",
@@ -43,11 +54,11 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "fat-error",
-        r"(?<!ex)FAT-fs \(.*?\): (?:error|FAT read failed|Directory bread).*",
-        "the boot file system is damaged: {0}",
+        r"(?<!ex)FAT-fs \(([\w-]+)\): (?:error|FAT read failed|Directory bread).*",
+        "the FAT file system on {1} is damaged: {0}",
         NOTED,
         kernel=True,
-        cause="look at the boot partition first: what else fails may only follow from it",
+        cause="look at that partition first (the first of a disk boots): what else fails may only follow from it",
         example="FAT-fs (vda1): FAT read failed (blocknr 33)",
     ),
 )

@@ -229,6 +229,25 @@ def test_a_disk_that_is_gone_without_a_word_is_not_called_a_damaged_root_file_sy
     assert damaged.what.startswith("the root file system is damaged: zlib")
 
 
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ("EXT4-fs error (device mmcblk0p4): x", "the file system /perm is damaged, or its disk is gone: "),
+        ("EXT4-fs error (device vdb): x", "the file system on vdb is damaged, or its disk is gone: "),
+        ("Aborting journal on device sdb1-8.", "the file system on sdb1 is damaged, or its disk is gone: "),
+        (
+            "EXT4-fs (sdb1): Remounting filesystem read-only",
+            "the file system on sdb1 is damaged, or its disk is gone",
+        ),
+        ("FAT-fs (vda1): FAT read failed (blocknr 33)", "the FAT file system on vda1 is damaged: "),
+        ("FAT-fs (vda4): error, fat_get_cluster: x", "the FAT file system on vda4 is damaged: "),
+    ],
+)
+def test_a_file_system_is_named_by_its_device(said: str, what: str) -> None:
+    [finding] = watch(f"{K}{said}\n")
+    assert finding.what.startswith(what)
+
+
 def test_a_program_cannot_fake_what_only_the_kernel_says() -> None:
     assert classify("WARNING: something of my own", kernel=False, firmware=False) is None
     assert classify("BUG: in my program", kernel=False, firmware=False) is None
