@@ -22,6 +22,8 @@ KERNEL_STAMP = re.compile(
     r"|\[(?: {4}[TC]\d| {3}[TC]\d{2}| {2}[TC]\d{3}| [TC]\d{4}|[TC]\d{5,})\] "
 )
 """How the kernel begins its lines: with the time, with who prints them (CONFIG_PRINTK_CALLER), or with both."""
+_LEVEL = re.compile(r"<\d{1,3}>$")
+"""What a kernel puts before that where it prints levels (console_msg_format=syslog)."""
 _BOOT_CALLER = "[    T0] "
 _NAMES_CALLER = re.compile(r"(?:\[ *\d+\.\d{6}\])?\[ *[TC]\d+\] ")
 
@@ -134,7 +136,7 @@ class LineSplitter:
             self._carry = ""
             return
         self._empty = 0
-        head = text[: stamp.start()]
+        head = _LEVEL.sub("", text[: stamp.start()]) if stamp.start() else ""
         if head and (stamp[1] == "0.000000" or stamp[0] == _BOOT_CALLER):
             # The first line of a kernel: no program can be in the middle of a line, so this was the firmware.
             lines.append(Line(at, offset, self._carry + head))

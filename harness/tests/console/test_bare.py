@@ -63,6 +63,19 @@ def test_a_kernel_that_prints_callers_and_no_times_is_read_as_one_with_times(tmp
     assert seen[0] == seen[1]
 
 
+@pytest.mark.parametrize("name", ["boot-virt-uefi-arm64", "update-flip-kexec-pc-bios", "panic-no-init-arm64"])
+def test_levels_before_the_times_change_nothing(tmp_path: Path, name: str) -> None:
+    """As a kernel prints it whose command line has console_msg_format=syslog."""
+    seen: list[object] = []
+    levels = re.sub(rb"\[ *\d+\.\d{6}\] ", lambda time: b"<6>" + time[0], recorded(name))
+    for data in (recorded(name), levels):
+        console = Console(tmp_path / str(len(seen)))
+        replay(console, data)
+        seen.append([(line.text, line.kernel) for line in console.lines()])
+        console.close()
+    assert seen[0] == seen[1]
+
+
 @pytest.mark.parametrize("stamp", ["[  T292] ", "[T16664] ", "[    C1] "])
 def test_a_kernel_that_prints_callers_and_no_times_is_judged(console: Console, stamp: str) -> None:
     early = f"{LINUX}{K[:-1]}[    T0] Kernel command line: console=ttyS0 printk.time=0\r\n"
