@@ -96,13 +96,18 @@ def _rows(starts: Starts) -> Iterator[Compared]:
 def _boots(starts: Starts) -> Compared:
     was = next((one.failed for one in starts.old if one.failed), "")
     now = next((one.failed for one in starts.new if one.failed), "")
-    if now and not was:
-        count = sum(bool(one.failed) for one in starts.new)
-        return BOOTS, Verdict.WORSE, f"{now} ({count} of {len(starts.new)} starts)"
+    never, never_was = (all(one.failed for one in side) for side in (starts.new, starts.old))
+    if now and (not was or (never and not never_was)):
+        before = f"; of the old one {_failures(starts.old)}" if was else ""
+        return BOOTS, Verdict.WORSE, f"{now} ({_failures(starts.new)} starts{before})"
     if now:
-        every = all(one.failed for one in (*starts.old, *starts.new))
-        return BOOTS, Verdict.SAME, f"{'neither comes' if every else 'both do not always come'} up: {now}"
+        neither = never and never_was
+        return BOOTS, Verdict.SAME, f"{'neither comes' if neither else 'both do not always come'} up: {now}"
     return BOOTS, Verdict.BETTER if was else Verdict.SAME, f"the old one did not: {was}" if was else ""
+
+
+def _failures(side: Sequence[Measured]) -> str:
+    return f"{sum(bool(one.failed) for one in side)} of {len(side)}"
 
 
 def _phases(old: Sequence[Measured], new: Sequence[Measured], verdict: Verdict) -> str:
@@ -200,10 +205,11 @@ def _works(was: Sequence[Facts], now: Sequence[Facts]) -> Iterator[Compared]:
     good_before = _all("ok", was)
     for name in sorted({*good_before, *broken_before, *good, *broken}):
         if name in broken:
-            if name in broken_before:
-                yield name, Verdict.SAME, f"neither works: {broken[name]}"
-            else:
+            if name not in broken_before or (_never(name, now) and not _never(name, was)):
                 yield name, Verdict.WORSE, broken[name]
+            else:
+                neither = "neither works" if _never(name, now) else "both do not always work"
+                yield name, Verdict.SAME, f"{neither}: {broken[name]}"
         elif name in broken_before:
             yield name, Verdict.BETTER, f"it did not: {broken_before[name]}"
         elif name not in good:
@@ -214,6 +220,11 @@ def _works(was: Sequence[Facts], now: Sequence[Facts]) -> Iterator[Compared]:
             same += 1
     if same:
         yield "what works on the device", Verdict.SAME, f"{same} checks"
+
+
+def _never(name: str, facts: Sequence[Facts]) -> bool:
+    """Whether it worked in none of these starts."""
+    return not any(name in one.of("ok") and name not in one.of("bad") for one in facts)
 
 
 def _all(kind: str, facts: Sequence[Facts]) -> dict[str, str]:

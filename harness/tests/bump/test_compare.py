@@ -86,6 +86,22 @@ def test_a_start_that_fails_once_of_many_is_a_regression() -> None:
     assert [(row.what, row.why) for row in found if row.is_regression] == [("boots", "panic (1 of 8 starts)")]
 
 
+@pytest.mark.parametrize("old", [[Measured(failed="silent"), GOOD], [GOOD, Measured(failed="silent")]])
+def test_a_new_side_that_never_comes_up_is_worse_than_an_old_one_that_once_did_not(old: list[Measured]) -> None:
+    failed = Measured(failed="panic")
+    [found] = compared(Starts("virt", old, [failed, failed]))
+    assert (found.verdict, found.why) == (Verdict.WORSE, "panic (2 of 2 starts; of the old one 1 of 2)")
+    assert compared(Starts("virt", old, [failed, GOOD]))[0].verdict is Verdict.SAME
+
+
+def test_what_never_works_is_worse_than_what_once_did_not() -> None:
+    broken = replace(GOOD, facts=Facts({**SAID, "ok": {}, "bad": {"seek in /proc/net/tcp": "EINVAL"}}))
+    found = {row.what: row for row in compared(Starts("virt", [GOOD, broken, GOOD], [broken] * 3))}
+    assert found["seek in /proc/net/tcp"].verdict is Verdict.WORSE
+    found = {row.what: row for row in compared(Starts("virt", [GOOD, broken, GOOD], [broken, GOOD, broken]))}
+    assert found["seek in /proc/net/tcp"].verdict is Verdict.SAME
+
+
 def test_what_a_busy_host_may_do_to_one_start_is_shown_and_no_verdict() -> None:
     stalled = replace(GOOD, findings={"rcu-stall": "a processor did not come back"})
     found = {row.what: row for row in compared(Starts("virt", [GOOD] * 4, [GOOD, stalled, GOOD, GOOD]))}
