@@ -107,6 +107,11 @@ class Table:
             for kernel in (True, False, None)
             for firmware in (True, False)
         }
+        of_kernel_alone = frozenset(map(id, of_kernel.CHECKS))
+        self._of_others = _Sieve(
+            (one for one in self.checks if not (one.firmware or one.kernel or id(one) in of_kernel_alone)),
+            stamped=False,
+        )
         self.must_know(self.excused)
 
     @property
@@ -123,13 +128,16 @@ class Table:
                 hint=f"choose from: {', '.join(sorted(self.names))}",
             )
 
-    def classify(self, text: str, *, kernel: bool | None, firmware: bool) -> tuple[Check, re.Match[str]] | None:
+    def classify(
+        self, text: str, *, kernel: bool | None, firmware: bool, timed: bool = False
+    ) -> tuple[Check, re.Match[str]] | None:
         """Return the check that this line fits, and how; None if it is an ordinary or a benign line.
 
         ``kernel`` says whether the kernel printed it, None where that cannot be known; ``firmware`` whether none
-        runs.
+        runs; ``timed`` whether one runs of which it is known that it prints times, so that all else is others'.
         """
-        for one in self._sieves[kernel, firmware].let_through(text):
+        sieve = self._of_others if timed and kernel is False else self._sieves[kernel, firmware]
+        for one in sieve.let_through(text):
             match = one.regex.search(text)
             if match is None or (one.begins_line and _is_quoted(match, kernel)):
                 continue

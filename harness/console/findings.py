@@ -179,10 +179,13 @@ class CrashWatcher:
         """The last boot and line in which a Go program began to say how it died: a thousand lines may follow."""
         self._alike: dict[tuple[str, bool], list[Finding]] = {}
 
-    def see(self, line: Line, *, boot: int, firmware: bool = False, bare: bool = False) -> None:
+    def see(
+        self, line: Line, *, boot: int, firmware: bool = False, bare: bool = False, timed: bool = False
+    ) -> None:
         """Take in the next line of the boot with this number.
 
-        ``firmware`` says whether no kernel runs, ``bare`` whether the kernel prints no times.
+        ``firmware`` says whether no kernel runs, ``bare`` whether the kernel prints no times, ``timed`` whether
+        it is known to print them.
         """
         kernel = said_by_kernel(line, bare=bare)
         # Each line comes by here: what is mostly empty is not walked through.
@@ -191,7 +194,7 @@ class CrashWatcher:
             if cure is not None and cure.search(line.text):
                 self._suspicions.remove(suspicion)
         absorbed = self._extend_open(line, kernel=kernel) if self._open else None
-        hit = None if line.mark else self.table.classify(line.text, kernel=kernel, firmware=firmware)
+        hit = None if line.mark else self.table.classify(line.text, kernel=kernel, firmware=firmware, timed=timed)
         if hit is not None:
             check, match = hit
             deadly = check.severity is Severity.FATAL and not self.allows(check.name)

@@ -243,7 +243,9 @@ class Intake:
                 crashes.forget_suspicions()
             boot = phases.current
             bare = boot is not None and boot.bare
-            crashes.see(line, boot=len(phases.boots), firmware=phases.is_firmware(boot), bare=bare)
+            firmware = phases.is_firmware(boot)
+            timed = boot is not None and boot.timed and not (firmware or boot.ends)
+            crashes.see(line, boot=len(phases.boots), firmware=firmware, bare=bare, timed=timed)
             if begun is not None:
                 self._look_for_restart(begun, line)
                 self._look_for_loop(begun, line)

@@ -70,6 +70,8 @@ class Boot:
     """Whether the reboot that led to it was asked for (init shut the services down first)."""
     bare: bool = False
     """Whether its kernel prints nothing before its lines, so that these look like a program's."""
+    timed: bool = False
+    """Whether its kernel was heard to print the time, or who prints, before its lines."""
 
     @property
     def slot(self) -> Slot | None:
@@ -232,6 +234,7 @@ class PhaseWatcher:
             inactive=boot.inactive,
             http=boot.http,
             bare=boot.bare,
+            timed=boot.timed,
         )
         self._mark, self._began, self._early, self._doubtful = None, None, {}, None
         self.boots.append(adopted)
@@ -248,7 +251,7 @@ class PhaseWatcher:
         )
         if match is not None and self._may_start(boot, bare=not line.kernel):
             begun = self._kernel_started(match[1], line.at)
-            begun.bare = not line.kernel
+            begun.bare, begun.timed = not line.kernel, line.kernel
             return begun
         if match is not None and line.kernel and boot is not None and not boot.bare:
             # `dmesg` typed by hand, or a start that nobody announced: the first word of an init will tell.
@@ -356,5 +359,6 @@ class PhaseWatcher:
             for said in _PRINTS_TIMES.finditer(boot.cmdline):
                 # What was printed before it was read (earlycon) may be otherwise.
                 boot.bare = (said[1] or "1") in _OFF and not names_caller(line)
+                boot.timed = not boot.bare
         elif not line.kernel and text.startswith("gokrazy device model "):
             boot.model = text.removeprefix("gokrazy device model ").strip()

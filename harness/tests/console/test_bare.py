@@ -168,6 +168,26 @@ def test_a_service_that_writes_to_the_kernel_s_log_only_quotes(console: Console,
     assert len(console.boots) == 1
 
 
+@pytest.mark.parametrize(
+    "words", ["Kernel panic - not syncing: sysrq triggered crash", "SQUASHFS error: unable to read id index table"]
+)
+def test_what_a_program_prints_beside_a_kernel_with_times_only_quotes(console: Console, words: str) -> None:
+    replay(console, f"{LINUX}{STAMPED_INIT}/ # cat /perm/last-crash.txt\r\n{words}\r\n".encode())
+    assert found(console) == []
+
+
+def test_a_kernel_of_which_nothing_was_heard_may_print_no_times(console: Console) -> None:
+    init = "gokrazy build timestamp 2026-11-21T23:28:07Z\r\n"
+    replay(console, f"{init}Kernel panic - not syncing: its own\r\n".encode())
+    assert found(console) == ["kernel-panic"]
+
+
+def test_the_next_kernel_may_print_no_times_and_nothing_before_its_panic(console: Console) -> None:
+    gone = f"{LINUX}{STAMPED_INIT}{K}kexec_core: Starting new kernel\r\n"
+    replay(console, f"{gone}Kernel panic - not syncing: its own\r\n".encode())
+    assert found(console) == ["kernel-panic"]
+
+
 def test_a_panic_that_cuts_a_line_of_the_kernel_counts(console: Console) -> None:
     replay(console, f"{LINUX}{K}virtio_blk virtio1: [vd{PANIC}{LAST_WORDS}".encode())
     assert found(console) == ["kernel-panic"]
