@@ -239,7 +239,7 @@ class Past(Services, WaysIn):
         if not self.is_emulated or not self.power.power_ons:
             return None
         if not self.power.is_on:
-            return why_off(self.power.machine.ended)
+            return why_off(self.power.machine.ended, self.console.current)
         if (why := why_restarts(self.console.boots) or why_still(self.power.machine)) is not None:
             return why
         if self.can("serial-shell"):

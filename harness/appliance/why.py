@@ -44,9 +44,13 @@ class Why:
         error.overdue = False
 
 
-def why_off(ended: Ended | None) -> Why:
-    """Why the machine of an appliance is off."""
-    if ended is not None and ended.failure is None and ended.reason == SHUTDOWN:
+def why_off(ended: Ended | None, boot: Boot | None = None) -> Why:
+    """Why the machine of an appliance is off; ``boot`` is its last one.
+
+    A Raspberry Pi without its watchdog can only halt: the power that is taken from it then was not cut.
+    """
+    halted = boot is not None and Phase.HALTED in boot.at
+    if halted or (ended is not None and ended.failure is None and ended.reason == SHUTDOWN):
         return Why(
             "the appliance has switched itself off", "look at what the console said last, and at what asked for it"
         )

@@ -80,12 +80,19 @@ def test_a_restart_that_init_knows_nothing_of_is_a_program_s(phases: list[Phase]
     assert why_restarts([*boots, boots[1]]) is None, "that was long ago"
 
 
+def booted(*phases: Phase) -> Boot:
+    return Boot(1, Cause.POWER_ON, 0.0, dict.fromkeys(phases, 1.0))
+
+
 def test_who_switched_it_off_is_told_apart() -> None:
     by_itself = Ended(Exit(code=0, signal=None, stderr=""), "guest-shutdown", None, 1.0)
     assert why_off(by_itself).what == "the appliance has switched itself off"
     assert "its power was cut" in why_off(None).what
     by_us = Ended(Exit(code=0, signal=None, stderr=""), "host-qmp-quit", None, 1.0)
     assert "its power was cut" in why_off(by_us).what
+    # A Raspberry Pi without its watchdog can only halt; the harness then takes its power.
+    assert why_off(by_us, booted(Phase.HTTP, Phase.SHUTDOWN, Phase.HALTED)).what == why_off(by_itself).what
+    assert "its power was cut" in why_off(by_us, booted(Phase.HTTP)).what
 
 
 def test_it_comes_before_what_was_not_answered_and_is_no_fault_of_a_busy_host() -> None:
