@@ -240,7 +240,9 @@ class Past(Services, WaysIn):
             return None
         if not self.power.is_on:
             return why_off(self.power.machine.ended, self.console.current)
-        if (why := why_restarts(self.console.boots) or why_still(self.power.machine)) is not None:
+        # Where init is not heard, a restart that it was asked for looks like one that it was not.
+        restarts = why_restarts(self.console.boots) if self.voice.init else None
+        if (why := restarts or why_still(self.power.machine)) is not None:
             return why
         if self.can("serial-shell"):
             self._own_word = self.network_from_within()

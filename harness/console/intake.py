@@ -305,7 +305,10 @@ class Intake:
         )
         wanted = all(Phase.RESTART in one.at for one in chain[:-1])
         silent = "none was printed (a watchdog, or a fault that stops the processor)"
-        cause = next(crashes, "a program had the kernel restart, without asking init" if wanted else silent)
+        asks = "a program had the kernel restart, without asking init"
+        if self.why_not_heard:
+            asks = f"the kernel was asked to restart; by whom is not heard: {self.why_not_heard}"
+        cause = next(crashes, asks if wanted else silent)
         seconds = chain[-1].started - chain[0].started
         what = f"it started {len(chain)} times within {seconds:.0f} s and never came to serve; last cause: {cause}"
         self._add("reboot-loop", what, RebootLoop, line, begun.number)

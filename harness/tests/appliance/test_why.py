@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -149,3 +150,18 @@ def test_whoever_got_no_answer_reads_it_first(
     subject.console.close()
     assert str(error).startswith("it has no route to anybody, says the device itself; then: ")
     assert asked == [1]
+
+
+@pytest.mark.parametrize(("heard", "blamed"), [(True, True), (False, False)])
+def test_a_restart_is_a_program_s_only_where_init_would_be_heard_to_ask_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: bool, blamed: bool
+) -> None:
+    subject = appliance(tmp_path, "virt", no_quirks=False)
+    subject.voice = replace(subject.voice, kernel=True, init=heard)
+    monkeypatch.setattr(subject.power, "power_ons", cast(Any, [1]))
+    monkeypatch.setattr(Power, "is_on", True)
+    monkeypatch.setattr(Power, "machine", machine("running"))
+    subject.console.close()
+    monkeypatch.setattr(subject, "console", SimpleNamespace(boots=[booted(Phase.RESTART)], current=None))
+    monkeypatch.setattr(subject, "can", lambda _: False)
+    assert (subject._why_silent(DeviceUnreachable("no answer")) is not None) is blamed

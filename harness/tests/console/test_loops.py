@@ -117,6 +117,16 @@ class TestLoopAndSilence:
             console.check()
         console.close()
 
+    def test_a_loop_of_restarts_blames_no_program_where_init_is_not_heard(self, tmp_path: Path) -> None:
+        console = Console(tmp_path, loop=LoopRule(starts=3, window=60))
+        console.hears(kernel=True, why="init writes to tty1")
+        replay(console, (LINUX + "[    5.000000] reboot: Restarting system\r\n").encode() * 3)
+        with pytest.raises(
+            RebootLoop, match=r"last cause: the kernel was asked to restart; .* init writes to tty1"
+        ):
+            console.check()
+        console.close()
+
     def test_serving_in_between_is_none(self, tmp_path: Path) -> None:
         console = Console(tmp_path, loop=LoopRule(starts=3, window=60))
         replay(console, (LINUX + UP).encode() * 5)
