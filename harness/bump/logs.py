@@ -13,7 +13,7 @@ from harness.console.lines import KERNEL_STAMP, Line
 
 NOISE: Mapping[str, str] = {
     r"^Linux version ": "it names the kernel, which is what differs",
-    r"^(Kernel|Unknown kernel) command line|^(\S+\.go:\d+: )?cmdline: ": (
+    r"^(Kernel c|Unknown kernel c|C)ommand line|^(\S+\.go:\d+: )?cmdline: ": (
         "it is the instance's, and has words such as panic"
     ),
     r"^Memory: |^Freeing |^Dentry cache|^Inode-cache|^Mount-cache|^Mountpoint-cache|hash table entries": (
@@ -21,6 +21,7 @@ NOISE: Mapping[str, str] = {
     ),
     r"^\S+ build timestamp|\bgokrazy build timestamp": "each build has its own",
     r"(calibrat|Calibrat|BogoMIPS|bogomips|MB/sec|MB/s\b|tsc: |clocksource: )": "it is a measurement",
+    r"\blisten tcp \[.*: cannot assign requested address": "it depends on when IPv6 has made sure of an address",
     r"^random: crng init done|^random: fast init": "it comes when there is enough noise",
 }
 """Pattern -> why lines that have it are not compared."""
