@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.console.benign import is_benign
 from harness.console.lines import KERNEL_STAMP, Line
 
 NOISE: Mapping[str, str] = {
@@ -66,8 +67,8 @@ def essence(text: str) -> str:
 
 
 def is_alarm(text: str) -> bool:
-    """Whether a line says that something is wrong."""
-    return _ALARM.search(text) is not None
+    """Whether a line says that something is wrong, and is not as it should be all the same."""
+    return _ALARM.search(text) is not None and not is_benign(text)
 
 
 def difference(old: Sequence[Mapping[str, str]], new: Sequence[Mapping[str, str]]) -> LogDifference:

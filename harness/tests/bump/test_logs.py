@@ -62,6 +62,13 @@ def test_an_address_that_is_not_ready_in_time_is_no_warning() -> None:
     assert not start(f"2026/11/22 00:07:45 listeners.go:115: listen: {refused}")
 
 
+def test_what_the_crash_table_excuses_is_no_warning_in_its_new_words_either() -> None:
+    old = start("[    0.100000] WARNING: CPU: 0 PID: 1 at arch/arm64/mm/ioremap.c:28 ioremap_prot+0x98/0xd8")
+    new = start("[    0.100000] WARNING: arch/arm64/mm/ioremap.c:28 at ioremap_prot+0x98/0xd8, CPU#0: swapper/0/1")
+    found = difference([old], [new])
+    assert (found.new_alarms, found.gone_alarms) == ((), ())
+
+
 def test_alarms_are_words_and_not_parts_of_words() -> None:
     assert is_alarm("mmc0: error -110 whilst initialising SD card")
     assert is_alarm("ata1: COMRESET failed (errno=-16)")
