@@ -27,7 +27,8 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "network-stuck",
-        r"NETDEV WATCHDOG: .*|unregister_netdevice: waiting for .*",
+        # Intel's drivers see it first, and reset the card before the kernel's own watchdog looks.
+        r"NETDEV WATCHDOG: .*|unregister_netdevice: waiting for .*|\bDetected (?:Tx|Hardware) Unit Hang.*",
         "a network card does not send, or cannot be let go of: {0}",
         NOTED,
         kernel=True,

@@ -105,6 +105,8 @@ OTHER_FORMS = (
     ("cpu-missing", K + "psci: failed to boot CPU1 (-22)"),
     ("cpu-missing", K + "CPU1: is stuck in kernel"),
     ("network-stuck", K + "smsc95xx 1-1.1:1.0 eth0: NETDEV WATCHDOG: CPU: 0: transmit queue 0 timed out 5001 ms"),
+    ("network-stuck", K + "igb 0000:00:02.0: Detected Tx Unit Hang"),
+    ("network-stuck", K + "e1000e 0000:00:02.0 eth0: Detected Hardware Unit Hang:"),
     ("card-error", K + "mmcblk0: recovery failed!"),
     ("card-error", K + "mmcblk0: error -110 requesting status"),
     ("card-error", K + "mmc0: cache flush error -110"),
