@@ -11,6 +11,9 @@ import pytest
 
 from harness.build.go import STEADY
 
+LIMIT = 900
+"""Seconds: what joins a tailnet takes minutes to compile."""
+
 
 def unformatted(folder: Path) -> str:
     """The files below that gofmt would change, and what it says; it comes with Go, and is often not on PATH."""
@@ -20,17 +23,22 @@ def unformatted(folder: Path) -> str:
     return done.stdout + done.stderr
 
 
-def must_pass(folder: Path, *command: str, mod: str = "readonly") -> None:
+def must_pass(folder: Path, *command: str, mod: str = "readonly", fetches: bool = False) -> None:
     """Have go do this with the programs in a folder, for Linux; fails with what it said.
 
-    They use the standard library alone, so nothing may be asked of the network. The flags are those of the images:
-    what was compiled for one is there for the other.
+    Nothing is asked of the network unless it ``fetches`` modules. The flags are those of the images: what was
+    compiled for one is there for the other.
     """
     flags = {"GOFLAGS": f"-mod={mod} {STEADY[0]}", "CGO_ENABLED": "0"}
-    offline = {"GOPROXY": "off", "GOTOOLCHAIN": "local", "GOOS": "linux", **flags}
+    proxy = {} if fetches else {"GOPROXY": "off"}
     typed = [_go(), *command]
     done = subprocess.run(
-        typed, cwd=folder, env={**os.environ, **offline}, capture_output=True, text=True, timeout=300
+        typed,
+        cwd=folder,
+        env={**os.environ, **proxy, "GOTOOLCHAIN": "local", "GOOS": "linux", **flags},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
