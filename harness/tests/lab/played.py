@@ -84,11 +84,12 @@ class PlayedStarts(Starts):
         each = {
             name: self._noted(name) for name in (*names, "restore", "take_snapshot", "look_at_screen", "close")
         }
-        facts = {"booted_again": True, "knows_time": True, "boot_times": list}
+        facts = {"booted_again": True, "knows_time": True, "boot_times": list, "uploaded": 0}
         logs = self._logs(plan.wanted.name)
         return SimpleNamespace(
             board=spec.board,
             power=power,
+            console=SimpleNamespace(boots=[]),
             folder=logs,
             explained=nullcontext,
             key=plan.target.key,
