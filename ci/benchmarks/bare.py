@@ -157,7 +157,7 @@ def cold(board: Board, image: Image) -> Cost:
 
 
 def life(board: Board, image: Image, root: bytes) -> Generator[Cost, None, None]:
-    """What the parts of a life cost in turn: a cold start, the upload of ``root``, a reboot by kexec."""
+    """What the parts of a life cost in turn: a cold start, the upload of ``root``, a reboot."""
     with _folder() as folder:
         overlay = DiskOverlay.create(image.path, folder)
         (folder / "firmware").mkdir()

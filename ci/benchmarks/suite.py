@@ -35,15 +35,15 @@ class Model:
 
     start: Cost
     restore: Cost
-    kexec: Cost
+    reboot: Cost
+    """As the device does it when it is asked: by kexec where it can, and through its firmware where it cannot."""
     byte: Cost
 
     def of(self, work: Mapping[str, int]) -> Cost:
         """What these starts, by cause, and these uploads cost one after the other."""
-        # A machine that resets goes through its firmware, as one does that is switched on.
-        starts = work.get("power-on", 0) + work.get("reset", 0)
-        restored, kexecs, uploaded = (work.get(name, 0) for name in ("restored", "kexec", UPLOADED))
-        return self.start * starts + self.restore * restored + self.kexec * kexecs + self.byte * uploaded
+        starts, restored, uploaded = (work.get(name, 0) for name in ("power-on", "restored", UPLOADED))
+        reboots = work.get("kexec", 0) + work.get("reset", 0)
+        return self.start * starts + self.restore * restored + self.reboot * reboots + self.byte * uploaded
 
 
 def suite(lab: Lab, pairs: int) -> list[Result]:
@@ -67,8 +67,8 @@ def _on(lab: Lab, on: Board, rounds: int) -> tuple[Cost, Cost]:
 
     def measure(times: int) -> None:
         for _ in range(times):
-            start, upload, kexec = bare.life(on, image, root)
-            parts.append((start, bare.restored(on, image, snapshot), kexec, upload * (1 / len(root))))
+            start, upload, reboot = bare.life(on, image, root)
+            parts.append((start, bare.restored(on, image, snapshot), reboot, upload * (1 / len(root))))
 
     # Half of it before and half of it after: the host may change meanwhile.
     measure(rounds - rounds // 2)
@@ -76,7 +76,7 @@ def _on(lab: Lab, on: Board, rounds: int) -> tuple[Cost, Cost]:
     measure(rounds // 2)
     model = Model(*(_median(one) for one in zip(*parts, strict=True)))
     note(f"suite: {on.name}: {took.wall:.0f} s, {took.processor:.0f} processor seconds, for {work}")
-    note(f"suite: {on.name}: start {model.start}, restore {model.restore}, kexec {model.kexec}")
+    note(f"suite: {on.name}: start {model.start}, restore {model.restore}, reboot {model.reboot}")
     return took, model.of(work)
 
 
