@@ -52,7 +52,7 @@ class ConsoleLink:
         """Something happened to the machine."""
         self._witness.machine(news)
         if isinstance(news, PowerOn):
-            if news.cause in ("power-on", "power-cycle"):
+            if news.switched_on:
                 self._console.powered_on()
             elif not news.new_process:
                 self._console.was_reset(by_host=news.cause.startswith(_BY_HOST))

@@ -28,7 +28,6 @@ class Witness:
     def __init__(self, time_line: TimeLine) -> None:
         self._time_line = time_line
         self._services: dict[str, ServiceStatus] = {}
-        self._sent: dict[str, int] = {}
         self._gone: dict[str, int] = {}
         """Bytes that went so far of the last upload to each endpoint."""
         self.uploaded = 0
@@ -75,13 +74,12 @@ class Witness:
     def sent(self, endpoint: str, sent: int, size: int) -> None:
         """Some bytes of an upload have gone."""
         before = self._gone.get(endpoint, 0)
-        self.uploaded += sent - before if sent > before else sent
+        if sent <= before:
+            before = 0  # another upload
         self._gone[endpoint] = sent
-        step = sent * 100 // max(size, 1) // STEP * STEP
-        if sent < size * STEP // 100:
-            self._sent.pop(endpoint, None)
-        if step and self._sent.get(endpoint) != step:
-            self._sent[endpoint] = step
+        self.uploaded += sent - before
+        step, last = (gone * 100 // max(size, 1) // STEP * STEP for gone in (sent, before))
+        if step != last:
             self._time_line.add(Lane.UPDATE, f"{endpoint}: {step} % of {size / 1e6:.1f} MB sent")
 
     def _look_at_services(self, status: Status) -> None:

@@ -122,18 +122,19 @@ class LogStream:
         """
         wanted = re.compile(pattern)
         with self._changed:
-            passed = self._lines[: max(0, self._seen - self._dropped)]
+            began = self._seen
         for line in self._next_lines(timeout):
             if found := wanted.search(line.text):
                 return found
         self._endpoint.raise_cause()
         with self._changed:
             last = "\n".join(line.text for line in self._lines[-10:])
+            passed = self._lines[: max(0, began - self._dropped)] if self.stream == "both" else []
         raise WaitTimeout(
             f"waited {timeout:g} s for {wanted.pattern!r} in the log of {self.path}",
             where=self._where,
             evidence=last or "(the log is empty)",
-            hint=OUT_OF_ORDER if self.stream == "both" and any(wanted.search(one.text) for one in passed) else "",
+            hint=OUT_OF_ORDER if any(wanted.search(one.text) for one in passed) else "",
         )
 
     def collect(self, *, quiet: float, limit: float, first: float = FIRST) -> list[LogLine]:

@@ -52,6 +52,16 @@ class PowerOn:
     """``time.monotonic()``."""
     loaded: Loaded
 
+    @property
+    def switched_on(self) -> bool:
+        """Whether its power came on, so that it is neither a reset nor a restore."""
+        return self.cause in ("power-on", "power-cycle")
+
+    @property
+    def restored(self) -> bool:
+        """Whether it continues from a snapshot."""
+        return self.cause == "restored"
+
 
 PowerEvent = Event | Ended | PowerOn | HarnessError
 Listener = Callable[[PowerEvent], None]

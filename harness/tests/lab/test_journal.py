@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from harness.console.phases import Cause
 from harness.image.load import load_raw
 from harness.image.model import Image
 from harness.lab.journal import Journal, Life
+from harness.machine.power import PowerOn
 from harness.tests.image import synthetic
 
 
@@ -91,6 +95,24 @@ def test_what_happened_is_taken_once_and_facts_stay(said: list[str]) -> None:
     assert (second["notes"], second["waits"], second["boots"]) == ([], [], [])
     assert second["facts"] == {"build pc": "4.0 s", "build next": "1.0 s"}
     assert said == ["gokrazy: QEMU took SIGKILL"]
+
+
+def test_the_machine_counts_its_starts_where_no_console_shows_them() -> None:
+    causes = ("power-on", "guest-reset", "halted", "power-cycle", "restored", "host-qmp-system-reset", "restored")
+    loaded: Any = SimpleNamespace(notes=())
+    power_ons = [PowerOn(number, cause, True, 1.0, loaded) for number, cause in enumerate(causes, 1)]
+    silent: Any = SimpleNamespace(
+        board=SimpleNamespace(name="virt"),
+        power=SimpleNamespace(power_ons=power_ons),
+        console=SimpleNamespace(boots=[]),
+        boot_times=list,
+        uploaded=7,
+    )
+    starts = {"power-on": 2, "reset": 3, "restored": 2}
+    assert Life.of(silent).work == {**starts, "uploaded": 7}
+    silent.console.boots = [SimpleNamespace(cause=cause) for cause in (Cause.POWER_ON, Cause.KEXEC, Cause.KEXEC)]
+    silent.uploaded = 0
+    assert Life.of(silent).work == {**starts, "kexec": 2}
 
 
 def test_the_work_of_a_board_is_summed_up_and_taken_once(journal: Journal) -> None:
