@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import statistics
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class Failed(Exception):
@@ -49,6 +53,21 @@ def interleaved(
             a, b = first(), second()
         note(f"  pair {number + 1}: {a:.3f} s, {b:.3f} s")
         yield a, b
+
+
+def run_of(
+    command: Sequence[str], *, of: str, passed: int | None = None, cwd: Path | None = None
+) -> tuple[float, str]:
+    """Seconds that a run of tests takes, and what it printed.
+
+    Raises Failed unless all of them passed, and so many where that is known.
+    """
+    began = time.monotonic()
+    done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    took = time.monotonic() - began
+    if done.returncode != 0 or (passed is not None and not re.search(rf"\b{passed} passed", done.stdout)):
+        raise Failed(f"{of} did not pass:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
+    return took, done.stdout
 
 
 def spread(values: list[float]) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.figures import Failed, Result, interleaved, measured, note, spread
+from benchmarks.figures import Failed, Result, interleaved, measured, note, run_of, spread
 from harness.appliance.wanted import Wanted
 from harness.boards import board
 from harness.lab.lab import Lab
@@ -57,17 +56,10 @@ def _run(number: int, *options: str) -> float:
         pytest = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", name]
         ours = ["--gk-board", VIRT.name, "--gk-strict", "--gk-artifacts", f"{name}/artifacts"]
         command = [*pytest, "-p", "no:cacheprovider", *ours, *options, str(tests)]
-        began = time.monotonic()
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        took = time.monotonic() - began
-    said = f"\n{done.stdout[-3000:]}{done.stderr[-1000:]}"
-    if done.returncode != 0 or not re.search(rf"\b{number} passed", done.stdout):
-        raise Failed(f"the {number} tests did not pass:{said}")
-    starts = {
-        kind: int(count) for kind, count in re.findall(rf"^{VIRT.name}\s+(\w+)\s+(\d+)\s", done.stdout, re.M)
-    }
+        took, said = run_of(command, of=f"the {number} tests", passed=number)
+    starts = {kind: int(count) for kind, count in re.findall(rf"^{VIRT.name}\s+(\w+)\s+(\d+)\s", said, re.M)}
     if starts != {"cold": 1, "warm": number}:
-        raise Failed(f"it was to be one cold start and {number} warm ones, and was {starts}:{said}")
+        raise Failed(f"it was to be one cold start and {number} warm ones, and was {starts}:\n{said[-3000:]}")
     return took
 
 

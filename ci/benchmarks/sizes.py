@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from benchmarks.figures import Failed, Result, interleaved, measured, note, spread
+from benchmarks.figures import Result, interleaved, measured, note, run_of, spread
 from harness.build.build import build
 from harness.build.cache import Cache
 from harness.build.request import BuildRequest
@@ -60,15 +57,6 @@ def _check(image: Path) -> float:
     """Seconds that the command takes; raises Failed unless the three tests passed."""
     with tempfile.TemporaryDirectory(prefix="gk-bench-") as folder:
         command = [sys.executable, "-m", "harness", "check", str(image), "--board", BOARD]
-        began = time.monotonic()
-        done = subprocess.run(
-            [*command, "--", "-k", " or ".join(TESTS)],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-        took = time.monotonic() - began
-    if done.returncode != 0 or not re.search(rf"\b{len(TESTS)} passed", done.stdout):
-        raise Failed(f"the {len(TESTS)} tests did not pass:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
+        chosen = ["--", "-k", " or ".join(TESTS)]
+        took, _ = run_of([*command, *chosen], of=f"the {len(TESTS)} tests", passed=len(TESTS), cwd=Path(folder))
     return took

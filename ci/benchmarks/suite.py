@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import bare
 from benchmarks.bare import Cost
-from benchmarks.figures import Failed, Result, measured, note
+from benchmarks.figures import Result, measured, note, run_of
 from harness.boards import Board, board
 from harness.image.update_files import update_files
 from harness.lab.journal import UPLOADED
@@ -90,12 +88,9 @@ def _run(on: Board) -> tuple[Cost, dict[str, int]]:
         report = Path(name) / "report.json"
         ours = ["--gk-board", on.name, "--gk-strict", "--gk-artifacts", name, "--gk-report-json", str(report)]
         command = [sys.executable, "-m", "pytest", "-q", "scenarios", "-n", str(WORKERS), "--maxschedchunk", "1"]
-        began, before = time.monotonic(), _children()
-        done = subprocess.run([*command, *ours], stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        took = Cost(time.monotonic() - began, _children() - before)
-        if done.returncode != 0:
-            raise Failed(f"the scenarios did not pass on {on.name}:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
-        return took, Document.read(report).work.get(on.name, {})
+        before = _children()
+        wall, _ = run_of([*command, *ours], of=f"the scenarios on {on.name}")
+        return Cost(wall, _children() - before), Document.read(report).work.get(on.name, {})
 
 
 def _children() -> float:
